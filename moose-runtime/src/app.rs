@@ -1,0 +1,1 @@
+//! The running application: configuration in, pipeline out.

@@ -1,0 +1,1 @@
+//! The build-script side: the declarations, evaluated, become DDL and a fingerprint.

@@ -1,0 +1,1 @@
+//! Talking with ClickHouse over HTTP.

@@ -1,0 +1,141 @@
+//! The configuration: `moose.toml`, then the environment (`MOOSE_…`, `__` between levels), then flags.
+//!
+//! Every key is a field here; an unknown key is an error that names the nearest known one.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use bytesize::ByteSize;
+
+/// All settings of a process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything durable lies.
+    pub data_dir: PathBuf,
+    /// The application.
+    pub app: AppConfig,
+    /// The front door.
+    pub http: HttpConfig,
+    /// The management port.
+    pub management: ManagementConfig,
+    /// The ClickHouse to write to; without `url` the embedded engine.
+    pub clickhouse: ClickHouseConfig,
+    /// The embedded engine.
+    pub engine: EngineConfig,
+    /// How streams are synced into tables.
+    pub sync: SyncConfig,
+    /// The embedded stream.
+    pub stream: StreamConfig,
+    /// How the process stops.
+    pub shutdown: ShutdownConfig,
+}
+
+/// `app.*`
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// Names the cursors: two applications on one stream each have their own.
+    pub name: String,
+}
+
+/// `http.*`
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Address of the front door; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Largest request body as sent.
+    pub max_body: ByteSize,
+    /// Largest request body once decompressed.
+    pub max_decompressed: ByteSize,
+    /// How long a client may take to send its request head.
+    pub header_timeout: Duration,
+    /// How many connections may be open at once.
+    pub max_connections: usize,
+}
+
+/// `management.*`
+#[derive(Clone, Debug)]
+pub struct ManagementConfig {
+    /// Address of the management port; port 0 lets the system choose.
+    pub listen: SocketAddr,
+}
+
+/// `clickhouse.*`
+#[derive(Clone, Debug)]
+pub struct ClickHouseConfig {
+    /// HTTP address, such as `http://clickhouse:8123`.
+    pub url: Option<String>,
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+    /// Database of the tables.
+    pub database: String,
+}
+
+/// `engine.*`
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Address of the embedded engine's HTTP interface; port 0 lets the system choose.
+    pub listen: SocketAddr,
+}
+
+/// `sync.*`
+#[derive(Clone, Copy, Debug)]
+pub struct SyncConfig {
+    /// A range closes at exactly this many records.
+    pub max_rows: usize,
+    /// A range closes once its encoding has this many bytes.
+    pub max_bytes: ByteSize,
+    /// A range closes this long after its first record.
+    pub max_delay: Duration,
+    /// Lag in time above which `/ready` says no, unless the backlog is being worked off.
+    pub lag_bound: Duration,
+}
+
+/// `stream.*`
+#[derive(Clone, Copy, Debug)]
+pub struct StreamConfig {
+    /// Age after which synced records go, unless the stream declares its own.
+    pub retention: Duration,
+    /// Most that one stream may take on disk; above it the front door answers 503.
+    pub disk_budget: ByteSize,
+}
+
+/// `shutdown.*`
+#[derive(Clone, Copy, Debug)]
+pub struct ShutdownConfig {
+    /// How long an orderly stop may take.
+    pub deadline: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            data_dir: PathBuf::from(".moose"),
+            app: AppConfig { name: "moose".to_owned() },
+            http: HttpConfig {
+                listen: loopback(4000),
+                max_body: ByteSize::mib(10),
+                max_decompressed: ByteSize::mib(64),
+                header_timeout: Duration::from_secs(10),
+                max_connections: 1024,
+            },
+            management: ManagementConfig { listen: loopback(4001) },
+            clickhouse: ClickHouseConfig {
+                url: None,
+                user: "default".to_owned(),
+                password: String::new(),
+                database: "moose".to_owned(),
+            },
+            engine: EngineConfig { listen: loopback(4002) },
+            sync: SyncConfig {
+                max_rows: 100_000,
+                max_bytes: ByteSize::mib(64),
+                max_delay: Duration::from_secs(1),
+                lag_bound: Duration::from_mins(1),
+            },
+            stream: StreamConfig { retention: Duration::from_hours(24 * 7), disk_budget: ByteSize::gib(16) },
+            shutdown: ShutdownConfig { deadline: Duration::from_secs(30) },
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The declarations: `OlapTable`, `Stream`, `IngestApi`, `IngestPipeline`, and the registry of all of them.

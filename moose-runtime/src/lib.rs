@@ -1,0 +1,56 @@
+//! Event pipelines into ClickHouse, declared as Rust types.
+//!
+//! A struct with `#[derive(OlapRecord)]` is at once the validation of what comes in, the DDL of the table, and the
+//! encoding of the INSERT. `#[pipeline]` statics say where records come from and where they go. See
+//! `docs/architecture.md` in the repository for the house and the life of a record.
+//!
+//! Without default features this crate is the *light set*: what a build script or a schema crate needs, with no async
+//! runtime, no HTTP and no C code.
+
+pub mod declare;
+pub mod record;
+pub mod schema;
+
+#[cfg(feature = "build")]
+pub mod build;
+
+#[cfg(feature = "runtime")]
+pub mod app;
+#[cfg(feature = "runtime")]
+pub mod cli;
+#[cfg(feature = "runtime")]
+pub mod clickhouse;
+#[cfg(feature = "runtime")]
+pub mod config;
+#[cfg(feature = "embedded")]
+pub mod engine;
+#[cfg(feature = "runtime")]
+pub mod ingest;
+#[cfg(feature = "runtime")]
+pub mod manage;
+#[cfg(feature = "runtime")]
+pub mod shutdown;
+#[cfg(feature = "runtime")]
+pub mod stream;
+#[cfg(feature = "runtime")]
+pub mod sync;
+#[cfg(feature = "runtime")]
+pub mod telemetry;
+
+pub use moose_macros::{OlapRecord, pipeline};
+
+/// What a file of declarations needs: `use moose_runtime::prelude::*;`.
+pub mod prelude {
+    pub use crate::declare::{IngestApi, IngestPipeline, OlapTable, Stream};
+    pub use crate::{OlapRecord, pipeline};
+    pub use chrono::{DateTime, NaiveDate, Utc};
+    pub use uuid::Uuid;
+}
+
+/// What generated code calls. Not a public interface: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::record::expand::*;
+    pub use inventory;
+    pub use serde;
+}

@@ -1,0 +1,89 @@
+//! What a worker and the front door see of a record type: a batch of columns behind one trait object.
+
+use super::ColumnSpec;
+
+/// Columns of one record type, to be filled with JSON records and written as one Native block.
+pub trait ErasedBatch: Send {
+    /// Rows so far.
+    fn rows(&self) -> usize;
+
+    /// Bytes that the columns take once encoded, without the provenance columns.
+    fn byte_size(&self) -> usize;
+
+    /// Forgets all rows after the first `rows`.
+    fn truncate(&mut self, rows: usize);
+
+    /// Decodes records in order and appends one row for each that is valid. What is not valid leaves no trace in the
+    /// columns and is pushed to `rejected` with every error found in it. Stops after the record with which
+    /// [`byte_size`](Self::byte_size) reaches `max_bytes`; the answer is how many records were looked at.
+    fn decode(&mut self, records: &[&[u8]], max_bytes: usize, rejected: &mut Vec<Rejected>) -> usize;
+
+    /// The bytes by whose hash a valid record's partition is chosen: one string field as it stands, otherwise the JSON
+    /// array of the key's values.
+    fn record_key(&self, record: &[u8]) -> Vec<u8>;
+
+    /// The declared columns, in order, without the provenance columns.
+    fn columns(&self) -> &'static [ColumnSpec];
+
+    /// Appends all rows to `out` as exactly one Native block. The same rows always give the same bytes.
+    ///
+    /// # Panics
+    /// When there is not exactly one provenance offset for each row.
+    fn write_native(&self, provenance: Option<Provenance<'_>>, out: &mut Vec<u8>);
+}
+
+/// Where the rows of a block come from; becomes the three hidden columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Provenance<'a> {
+    /// Epoch of the topic.
+    pub epoch: u64,
+    /// Partition of the topic.
+    pub partition: u16,
+    /// Offset of each row.
+    pub offsets: &'a [u64],
+}
+
+/// A record that is not a valid row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place among the records that were given.
+    pub index: usize,
+    /// Everything that is wrong with it; never empty.
+    pub errors: Vec<FieldError>,
+}
+
+/// One thing wrong with a record.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    /// JSON pointer to the place, empty for the record itself.
+    pub pointer: String,
+    /// What kind of mistake.
+    pub code: ErrorCode,
+    /// What is wrong and what is expected, without the payload.
+    pub message: String,
+}
+
+/// Kinds of mistakes in a record. The text form is part of the HTTP contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// Not JSON.
+    InvalidJson,
+    /// Not UTF-8.
+    InvalidUtf8,
+    /// Nested deeper than the reader goes.
+    TooDeep,
+    /// A field that is needed is not there.
+    MissingField,
+    /// A field is there more than once.
+    DuplicateField,
+    /// A field that is not declared, where the type denies those.
+    UnknownField,
+    /// Not the JSON type that the column takes.
+    WrongType,
+    /// A number, date or length outside what the column holds.
+    OutOfRange,
+    /// Right JSON type, but not a value of the column's type (a date that does not exist, not a UUID).
+    InvalidValue,
+}

@@ -1,0 +1,1 @@
+//! The embedded log: a stream on the key-value store `fjall`.

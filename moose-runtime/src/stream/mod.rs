@@ -1,0 +1,210 @@
+//! The stream contract: topics of partitions of records, each record with an offset, and the cursors of their readers.
+//!
+//! A stream sees bytes and never a record type. Whatever [`Backend::append`] returned offsets for is durable; reads are
+//! in offset order; a cursor commit is atomic and durable. One suite of contract tests runs against every backend.
+
+pub mod log;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// What a backend returns from its asynchronous calls.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One record as it lies in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Place in the partition, counted from 0.
+    pub offset: u64,
+    /// When the backend took it, in milliseconds since the Unix epoch, by the backend's clock.
+    pub timestamp: i64,
+    /// The bytes that came.
+    pub payload: Bytes,
+}
+
+/// What a topic is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Name of the topic.
+    pub name: String,
+    /// Number of partitions; may grow, never shrink.
+    pub partitions: u16,
+    /// When records that every cursor has passed may go.
+    pub retention: Retention,
+}
+
+/// When records may be deleted: only what every cursor of the topic has passed, and of that what is older than `age` or
+/// beyond `bytes` per partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Records older than this may go.
+    pub age: Option<Duration>,
+    /// The oldest records beyond this many bytes in a partition may go.
+    pub bytes: Option<u64>,
+}
+
+/// What a topic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// 64 random bits made with the topic's storage: a wiped directory or a second stream never has the same.
+    pub epoch: u64,
+    /// Number of partitions.
+    pub partitions: u16,
+}
+
+/// The offsets that exist in a partition: `start..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// First offset still stored.
+    pub start: u64,
+    /// Offset that the next record will get.
+    pub end: u64,
+}
+
+/// How far a reader of a partition has come. Atomic and durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Version of this layout; 1 today.
+    pub version: u8,
+    /// The epoch of the topic that the offsets belong to.
+    pub epoch: u64,
+    /// `uuid` of the destination table in `system.tables`, once known.
+    pub table_uuid: Option<uuid::Uuid>,
+    /// Every offset below is done.
+    pub next: u64,
+    /// Ranges written down before their INSERT, in order, at most two.
+    pub pending: Vec<Pending>,
+}
+
+/// A range that may be on its way into the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// First offset.
+    pub first: u64,
+    /// Last offset, inclusive.
+    pub last: u64,
+    /// When it was written down, in milliseconds since the Unix epoch.
+    pub since: i64,
+    /// How many starts of the process have found it pending.
+    pub attempts: u32,
+    /// Its token was taken by ClickHouse without its rows (see the delivery document).
+    pub burnt: bool,
+}
+
+/// Storage of streams. All calls are safe from many tasks at once.
+pub trait Backend: Send + Sync + 'static {
+    /// Makes the topic where it is missing, grows its partitions where they are fewer, and tells what it is.
+    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>>;
+
+    /// Appends records, in order, with consecutive offsets; durable when it returns. The answer is the first offset.
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>>;
+
+    /// Records from offset `from` on, at least one (waiting for it as long as it takes) and then no more than about
+    /// `max_bytes` of payload. An offset below the partition's start or past its end is an error with the numbers.
+    /// Dropping the future reads nothing.
+    fn read<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        from: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>>>;
+
+    /// The offsets that the partition holds.
+    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>>;
+
+    /// Bytes that the topic takes on disk, as far as the backend knows.
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>>;
+
+    /// The cursor that `group` committed last for the partition.
+    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>>;
+
+    /// Replaces the cursor; durable when it returns.
+    fn commit<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
+    fn close(&self) -> BoxFuture<'_, Result<()>>;
+}
+
+/// Result of the stream's calls.
+pub type Result<T, E = StreamError> = std::result::Result<T, E>;
+
+/// Why a stream could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// No topic of that name was opened.
+    #[error("topic `{topic}` is not open")]
+    UnknownTopic {
+        /// The name asked for.
+        topic: String,
+    },
+    /// The topic has fewer partitions.
+    #[error("topic `{topic}` has no partition {partition}")]
+    UnknownPartition {
+        /// The topic.
+        topic: String,
+        /// The partition asked for.
+        partition: u16,
+    },
+    /// Another process has the directory open.
+    #[error("{}", .message)]
+    Locked {
+        /// What is locked, by whom, and what to do.
+        message: String,
+    },
+    /// An offset that the partition does not hold.
+    #[error("topic `{topic}` partition {partition} holds offsets {start}..{end}; {wanted} was asked for")]
+    OutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// The offset asked for.
+        wanted: u64,
+        /// First offset stored.
+        start: u64,
+        /// Next offset to be given.
+        end: u64,
+    },
+    /// Stored bytes are not what was written.
+    #[error("topic `{topic}` partition {partition} is damaged at offset {offset}: {detail}")]
+    Damaged {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The stream takes no more at present; nothing of the request was stored.
+    #[error("topic `{topic}` can't take more: {reason}")]
+    Full {
+        /// The topic.
+        topic: String,
+        /// Why, and what frees it.
+        reason: String,
+    },
+    /// The storage failed.
+    #[error("failed to {action}: {source}")]
+    Storage {
+        /// What was being done, with the place.
+        action: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The stream was closed.
+    #[error("the stream is closed")]
+    Closed,
+}

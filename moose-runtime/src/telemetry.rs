@@ -1,0 +1,195 @@
+//! What the running pipeline tells about itself: counters, and which of its parts are stuck.
+//!
+//! Labels are declared names (API, stream, table) and ClickHouse error codes, so every label set is bounded.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    time::{Duration, SystemTime},
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Label of everything counted at an ingest API.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ApiLabel {
+    /// Name of the API.
+    pub api: String,
+}
+
+/// Label of everything counted at a table.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct TableLabel {
+    /// Name of the table.
+    pub table: String,
+}
+
+/// Label of a partition's way into its table.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct LagLabel {
+    /// Name of the table.
+    pub table: String,
+    /// Partition of the stream.
+    pub partition: u16,
+}
+
+/// Label of a retried INSERT.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RetryLabel {
+    /// Name of the table.
+    pub table: String,
+    /// ClickHouse error code, or 0 where the failure was not ClickHouse's answer.
+    pub code: u32,
+}
+
+/// Label of the bytes that a stream holds.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StreamLabel {
+    /// Name of the stream.
+    pub stream: String,
+}
+
+/// All metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Records answered with "accepted".
+    pub accepted: Family<ApiLabel, Counter>,
+    /// Records answered with an error of their own.
+    pub rejected: Family<ApiLabel, Counter>,
+    /// Records that ClickHouse confirmed.
+    pub inserted: Family<TableLabel, Counter>,
+    /// Records of a resent range that the table had already.
+    pub deduplicated: Family<TableLabel, Counter>,
+    /// Failed INSERTs that are sent again.
+    pub retries: Family<RetryLabel, Counter>,
+    /// Rows per INSERT.
+    pub batch_rows: Family<TableLabel, Histogram>,
+    /// Bytes per INSERT, as encoded.
+    pub batch_bytes: Family<TableLabel, Histogram>,
+    /// Time from sending an INSERT to its answer.
+    pub insert_duration: Family<TableLabel, Histogram>,
+    /// Records in the stream that are not in the table yet.
+    pub lag_records: Family<LagLabel, Gauge>,
+    /// Age of the oldest of them.
+    pub lag_duration: Family<LagLabel, Gauge<f64, AtomicU64>>,
+    /// Bytes that a stream holds on disk.
+    pub stream_bytes: Family<StreamLabel, Gauge>,
+}
+
+fn rows_histogram() -> Histogram {
+    Histogram::new([1.0, 10.0, 100.0, 1_000.0, 10_000.0, 50_000.0, 99_999.0, 100_000.0])
+}
+
+fn bytes_histogram() -> Histogram {
+    Histogram::new([1e3, 1e4, 1e5, 1e6, 4e6, 16e6, 64e6])
+}
+
+fn duration_histogram() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("moose");
+        let metrics = Self {
+            accepted: Family::default(),
+            rejected: Family::default(),
+            inserted: Family::default(),
+            deduplicated: Family::default(),
+            retries: Family::default(),
+            batch_rows: Family::new_with_constructor(rows_histogram as fn() -> Histogram),
+            batch_bytes: Family::new_with_constructor(bytes_histogram as fn() -> Histogram),
+            insert_duration: Family::new_with_constructor(duration_histogram as fn() -> Histogram),
+            lag_records: Family::default(),
+            lag_duration: Family::default(),
+            stream_bytes: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("records_accepted", "Records answered as accepted", metrics.accepted.clone());
+        registry.register("records_rejected", "Records answered with an error", metrics.rejected.clone());
+        registry.register("records_inserted", "Records confirmed by ClickHouse", metrics.inserted.clone());
+        registry.register(
+            "records_deduplicated",
+            "Records of a resent range that the table already had",
+            metrics.deduplicated.clone(),
+        );
+        registry.register("insert_retries", "Failed INSERTs that are sent again, by code", metrics.retries.clone());
+        registry.register("batch_rows", "Rows per INSERT", metrics.batch_rows.clone());
+        registry.register_with_unit("batch", "Encoded bytes per INSERT", Unit::Bytes, metrics.batch_bytes.clone());
+        registry.register_with_unit(
+            "insert",
+            "Time from sending an INSERT to its answer",
+            Unit::Seconds,
+            metrics.insert_duration.clone(),
+        );
+        registry.register("lag_records", "Records not in the table yet", metrics.lag_records.clone());
+        registry.register_with_unit(
+            "lag",
+            "Age of the oldest record that is not in the table yet",
+            Unit::Seconds,
+            metrics.lag_duration.clone(),
+        );
+        registry.register_with_unit("stream", "Bytes that a stream holds", Unit::Bytes, metrics.stream_bytes.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The metrics as OpenMetrics text.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Something that does not work at present and is being tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When it failed first.
+    pub since: SystemTime,
+    /// ClickHouse error code, where ClickHouse answered.
+    pub code: Option<u32>,
+    /// What failed, where, and what to do.
+    pub message: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Which parts of the process are stuck. A part that works again takes its entry away.
+#[derive(Debug, Default)]
+pub struct Health {
+    failures: Mutex<BTreeMap<String, Failure>>,
+}
+
+impl Health {
+    /// Notes a failed try of `part` (for example ``table `events` ``). `since` stays that of the first failure.
+    pub fn failed(&self, part: &str, code: Option<u32>, message: String) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = failures.entry(part.to_owned()).or_insert_with(|| Failure {
+            since: SystemTime::now(),
+            code,
+            message: String::new(),
+            attempts: 0,
+        });
+        failure.code = code;
+        failure.message = message;
+        failure.attempts = failure.attempts.saturating_add(1);
+    }
+
+    /// The part works. Answers for how long it had not.
+    pub fn recovered(&self, part: &str) -> Option<Duration> {
+        let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(part)?;
+        Some(failure.since.elapsed().unwrap_or_default())
+    }
+
+    /// What does not work at present, by part.
+    pub fn failures(&self) -> BTreeMap<String, Failure> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
