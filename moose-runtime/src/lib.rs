@@ -41,7 +41,6 @@ pub use moose_macros::{OlapRecord, pipeline};
 
 /// What a file of declarations needs: `use moose_runtime::prelude::*;`.
 pub mod prelude {
-    pub use crate::declare::{IngestApi, IngestPipeline, OlapTable, Stream};
     pub use crate::{OlapRecord, pipeline};
     pub use chrono::{DateTime, NaiveDate, Utc};
     pub use uuid::Uuid;
@@ -50,7 +49,6 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::record::expand::*;
     pub use inventory;
     pub use serde;
 }

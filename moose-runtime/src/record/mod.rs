@@ -5,9 +5,6 @@ mod batch;
 pub use batch::{ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
 
 /// What generated code uses.
-#[doc(hidden)]
-pub mod expand {}
-
 /// A ClickHouse type as the columns declare it, known at compile time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
