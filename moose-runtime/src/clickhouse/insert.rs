@@ -18,7 +18,7 @@ use super::{
     ClickHouseError,
     error::{beginning, chain, code_in},
 };
-use crate::config::ClickHouseConfig;
+use crate::{config::ClickHouseConfig, schema::quote_identifier};
 
 /// A server that takes no connection for this long is not reachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,9 +122,9 @@ impl InsertClient {
     }
 
     fn uri(&self, insert: &Insert<'_>) -> String {
-        let columns: Vec<String> = insert.columns.iter().map(|name| super::quote_identifier(name)).collect();
+        let columns: Vec<String> = insert.columns.iter().map(|name| quote_identifier(name)).collect();
         let query =
-            format!("INSERT INTO {} ({}) FORMAT Native", super::quote_identifier(insert.table), columns.join(", "));
+            format!("INSERT INTO {} ({}) FORMAT Native", quote_identifier(insert.table), columns.join(", "));
         let mut parameters = form_urlencoded::Serializer::new(String::new());
         parameters.append_pair("query", &query).append_pair("database", &self.database);
         for (name, value) in insert.settings {

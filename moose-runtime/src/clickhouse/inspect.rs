@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Client, ClickHouseError, quote_text};
-use crate::schema::ActualColumn;
+use super::{Client, ClickHouseError};
+use crate::schema::{ActualColumn, UnknownDefaultKind, quote_string};
 
 /// A table as the server describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +37,27 @@ struct TableRow(Uuid, String, bool);
 impl Client {
     /// The table of that name in the client's database, if there is one.
     pub async fn table(&self, name: &str) -> Result<Option<TableState>, ClickHouseError> {
-        let place = format!("database = {} AND", quote_text(self.database()));
-        let name = quote_text(name);
+        let place = format!("database = {} AND", quote_string(self.database()));
+        let name = quote_string(name);
         let tables: Vec<TableRow> = self
             .query_rows(&format!(
                 "SELECT uuid, engine, notEmpty(dependencies_table)::Bool FROM system.tables WHERE {place} name = {name}"
             ))
             .await?;
         let Some(TableRow(uuid, engine, has_views)) = tables.into_iter().next() else { return Ok(None) };
-        let columns: Vec<(String, String)> = self
+        let rows: Vec<(String, String, String)> = self
             .query_rows(&format!(
-                "SELECT name, type FROM system.columns WHERE {place} table = {name} ORDER BY position"
+                "SELECT name, type, default_kind FROM system.columns WHERE {place} table = {name} ORDER BY position"
             ))
             .await?;
-        let columns = columns.into_iter().map(|(name, data_type)| ActualColumn { name, data_type }).collect();
+        let mut columns = Vec::with_capacity(rows.len());
+        for (name, data_type, kind) in rows {
+            let default_kind = kind.parse().map_err(|error: UnknownDefaultKind| ClickHouseError::Unexpected {
+                url: self.url().to_owned(),
+                reason: error.to_string(),
+            })?;
+            columns.push(ActualColumn { name, data_type, default_kind });
+        }
         Ok(Some(TableState { uuid, engine, columns, has_views }))
     }
 }

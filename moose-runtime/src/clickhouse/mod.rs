@@ -11,13 +11,3 @@ mod inspect;
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use inspect::TableState;
-
-/// Quotes an identifier for ClickHouse's SQL.
-pub fn quote_identifier(name: &str) -> String {
-    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
-}
-
-/// Quotes a text for ClickHouse's SQL.
-pub fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-}

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Assignment, Prepared, SyncError, courier::Courier, settings::Settings};
-use crate::clickhouse::{quote_identifier, quote_text};
+use crate::schema::{quote_identifier, quote_string};
 
 /// Begin of the names of all mending tables of a partition.
 fn prefix(assignment: &Assignment) -> String {
@@ -33,12 +33,12 @@ impl Courier {
         let partitions: Vec<Text> = client
             .query_rows(&format!(
                 "SELECT DISTINCT partition_id FROM system.parts WHERE database = {} AND table = {} AND active",
-                quote_text(client.database()),
-                quote_text(&mending)
+                quote_string(client.database()),
+                quote_string(&mending)
             ))
             .await?;
         for Text(partition) in partitions {
-            let partition = quote_text(&partition);
+            let partition = quote_string(&partition);
             client
                 .execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}"))
                 .await?;
@@ -54,8 +54,8 @@ impl Courier {
         let names: Vec<Text> = client
             .query_rows(&format!(
                 "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, {})",
-                quote_text(client.database()),
-                quote_text(&prefix)
+                quote_string(client.database()),
+                quote_string(&prefix)
             ))
             .await?;
         let next = self.cursor.get().await.next;

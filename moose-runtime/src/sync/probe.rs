@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Assignment, Prepared, SyncError, settings::Settings};
-use crate::clickhouse::{Client, ClickHouseError, quote_identifier};
+use crate::{
+    clickhouse::{Client, ClickHouseError},
+    schema::quote_identifier,
+};
 
 /// Offsets of the range that the table lacks. Fails when it has one of them twice.
 pub(super) async fn missing(
