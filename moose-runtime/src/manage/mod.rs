@@ -1,1 +1,96 @@
-//! The management port: metrics, health, readiness.
+//! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive) and `/ready` (nothing is stuck).
+//!
+//! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
+
+mod ready;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+pub use ready::{FAILURE_GRACE, LagCheck};
+
+use crate::{
+    shutdown::Shutdown,
+    telemetry::{Health, Metrics},
+};
+
+/// The paths that there are.
+const PATHS: [&str; 3] = ["/metrics", "/health", "/ready"];
+
+/// What OpenMetrics text calls itself.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long requests under way may take once the port is asked to close. Scrapes take milliseconds; a client that holds
+/// its connection must not hold the stop.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// What the management port tells about.
+#[derive(Clone, Debug)]
+pub struct ManageState {
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// What fails at present.
+    pub health: Arc<Health>,
+    /// Which lags count as stuck.
+    pub lag: Arc<LagCheck>,
+}
+
+/// The routes of the management port.
+pub fn router(state: ManageState) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
+        .with_state(state)
+}
+
+/// Answers requests until the stop, and then those under way.
+pub async fn serve(listener: TcpListener, router: Router, stop: Shutdown) -> io::Result<()> {
+    let asked = stop.clone();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { asked.wait().await });
+    stop.at_most_after(CLOSE_GRACE, server.into_future()).await.unwrap_or(Ok(()))
+}
+
+async fn metrics(State(state): State<ManageState>) -> Response {
+    match state.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            let body = json!({ "error": format!("failed to write the metrics: {error}") });
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        }
+    }
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({ "alive": true }))
+}
+
+async fn ready(State(state): State<ManageState>) -> Response {
+    let reasons = ready::reasons(&state.health, &state.lag, &state.metrics);
+    if reasons.is_empty() {
+        return Json(json!({ "ready": true })).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reasons": reasons }))).into_response()
+}
+
+async fn unknown_path() -> (StatusCode, Json<serde_json::Value>) {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path", "paths": PATHS })))
+}
+
+async fn wrong_method() -> (StatusCode, Json<serde_json::Value>) {
+    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({ "error": "only GET and HEAD are answered here", "paths": PATHS })))
+}
+
+#[cfg(test)]
+mod tests;

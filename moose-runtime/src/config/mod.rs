@@ -1,10 +1,23 @@
 //! The configuration: `moose.toml`, then the environment (`MOOSE_…`, `__` between levels), then flags.
 //!
-//! Every key is a field here; an unknown key is an error that names the nearest known one.
+//! Every key is a field here and a line of the table in `keys.rs`, from which loading, the messages and
+//! `docs/configuration.md` are made. An unknown key is an error that names the nearest known one; a value that does not
+//! fit is an error that says what would. A [`Config`] that [`load`](Config::load) returns is within all bounds.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod keys;
+mod load;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
+
+pub(crate) use keys::flags;
+pub use load::{ConfigError, Flag, Sources};
 
 /// All settings of a process.
 #[derive(Clone, Debug)]
@@ -59,7 +72,7 @@ pub struct ManagementConfig {
 }
 
 /// `clickhouse.*`
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClickHouseConfig {
     /// HTTP address, such as `http://clickhouse:8123`.
     pub url: Option<String>,
@@ -69,6 +82,18 @@ pub struct ClickHouseConfig {
     pub password: String,
     /// Database of the tables.
     pub database: String,
+}
+
+/// Shows everything but the password.
+impl fmt::Debug for ClickHouseConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClickHouseConfig")
+            .field("url", &self.url)
+            .field("user", &self.user)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `engine.*`

@@ -1,0 +1,322 @@
+//! From the sources to a [`Config`]: gather, name what is unknown, read, check what only the whole can tell.
+
+use std::{collections::HashMap, env, net::SocketAddr, path::PathBuf};
+
+use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::{
+    Config,
+    keys::{
+        ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, KEYS, NOT_CONFIGURATION, NOT_CONFIGURATION_PREFIX, environment_of,
+        flag_of,
+    },
+};
+
+/// The file that is read when it is there and no other is named.
+const FILE: &str = "moose.toml";
+
+/// A known key at most this many typing mistakes away is offered as what may have been meant.
+const TYPING_MISTAKES: usize = 3;
+
+/// A value given on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// The key that it sets, such as `http.listen`.
+    pub key: &'static str,
+    /// The value as typed.
+    pub value: String,
+}
+
+/// Where a configuration is read from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Directory in which `moose.toml` is looked for; relative paths stay relative to the process.
+    pub directory: PathBuf,
+    /// The file to read instead; it must be there.
+    pub file: Option<PathBuf>,
+    /// Environment variables; those that don't begin with `MOOSE_` don't matter.
+    pub environment: HashMap<String, String>,
+    /// Values from the command line.
+    pub flags: Vec<Flag>,
+}
+
+impl Sources {
+    /// The current directory and the environment of the process.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Result<Self, ConfigError> {
+        let mut environment = HashMap::new();
+        for (name, value) in env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            if !is_configuration(&name) {
+                continue;
+            }
+            let Ok(value) = value.into_string() else { return Err(ConfigError::NotUtf8 { variable: name }) };
+            environment.insert(name, value);
+        }
+        Ok(Self { directory: PathBuf::new(), file, environment, flags })
+    }
+}
+
+/// Why there is no configuration. Every case ends the process with exit code 3.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file can't be read, or is not TOML.
+    #[error("failed to read the configuration file {}: {detail}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column where it is the text.
+        detail: String,
+    },
+    /// An environment variable that is not text.
+    #[error("environment variable {variable} is not valid UTF-8")]
+    NotUtf8 {
+        /// Its name.
+        variable: String,
+    },
+    /// A key that does not exist.
+    #[error("unknown configuration key `{key}` (from {origin}): {hint}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Where it came from: file, variable or flag.
+        origin: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// A value that does not fit its key.
+    #[error("configuration key `{key}` can't be `{value}` (from {origin}): expected {expected}")]
+    WrongValue {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// Where it came from: file, variable or flag.
+        origin: String,
+        /// What would fit.
+        expected: String,
+    },
+    /// Two values that don't go together.
+    #[error("configuration keys `{first}` and `{second}` don't go together: {reason}")]
+    Conflict {
+        /// One key.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+        /// Why not, with the values.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// The configuration of a process: `moose.toml` in the current directory (or `file`), then the environment, then
+    /// flags; a later one wins. `program_name` is the default of `app.name`.
+    pub fn load(program_name: &str, file: Option<PathBuf>, flags: Vec<Flag>) -> Result<Self, ConfigError> {
+        Self::from_sources(program_name, &Sources::of_process(file, flags)?)
+    }
+
+    /// The configuration that these sources give.
+    pub fn from_sources(program_name: &str, sources: &Sources) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        program_name.clone_into(&mut config.app.name);
+        for (name, setting) in gather(sources)? {
+            apply(&mut config, &name, &setting)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What only the whole can tell.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.http.max_decompressed < self.http.max_body {
+            return Err(ConfigError::Conflict {
+                first: "http.max_body",
+                second: "http.max_decompressed",
+                reason: format!(
+                    "a body of {} may be sent, but of only {} once decompressed",
+                    self.http.max_body, self.http.max_decompressed
+                ),
+            });
+        }
+        let mut listeners = vec![("http.listen", self.http.listen), ("management.listen", self.management.listen)];
+        if self.clickhouse.url.is_none() {
+            listeners.push(("engine.listen", self.engine.listen));
+        }
+        for (index, (second, address)) in listeners.iter().enumerate() {
+            let taken = |(_, other): &&(&str, SocketAddr)| address.port() != 0 && other == address;
+            if let Some((first, _)) = listeners.iter().take(index).find(taken) {
+                return Err(ConfigError::Conflict { first, second, reason: format!("both listen on {address}") });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value as it was given.
+struct Setting {
+    /// Its text; `None` where it is not a single value.
+    text: Option<String>,
+    /// File, variable or flag.
+    origin: String,
+}
+
+/// All values of all sources by key, later sources over earlier ones, in the order of the keys' names.
+fn gather(sources: &Sources) -> Result<Vec<(String, Setting)>, ConfigError> {
+    let file = sources.file.clone().unwrap_or_else(|| sources.directory.join(FILE));
+    let fail = |error: &dyn std::fmt::Display| ConfigError::File { path: file.clone(), detail: error.to_string() };
+    let environment = sources
+        .environment
+        .iter()
+        .filter(|(name, _)| is_configuration(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let builder = config::Config::builder()
+        .add_source(ReadFile { path: file.clone(), required: sources.file.is_some() })
+        .add_source(
+            Environment::with_prefix(ENVIRONMENT_PREFIX)
+                .prefix_separator("_")
+                .separator(ENVIRONMENT_SEPARATOR)
+                .source(Some(environment)),
+        )
+        .add_source(Flags(sources.flags.clone()));
+    let gathered = builder.build().map_err(|error| fail(&error))?;
+    let mut settings = Vec::new();
+    flatten(String::new(), &gathered.cache, &mut settings);
+    settings.sort_by(|(left, _), (right, _)| left.cmp(right));
+    Ok(settings)
+}
+
+/// Whether an environment variable is one of the configuration's.
+fn is_configuration(variable: &str) -> bool {
+    let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX).and_then(|rest| rest.strip_prefix('_')) else {
+        return false;
+    };
+    let name = name.to_ascii_lowercase();
+    !NOT_CONFIGURATION.contains(&name.as_str()) && !name.starts_with(NOT_CONFIGURATION_PREFIX)
+}
+
+/// The leaves of a tree of values, by their dotted names.
+fn flatten(name: String, value: &Value, settings: &mut Vec<(String, Setting)>) {
+    if let ValueKind::Table(table) = &value.kind
+        && (name.is_empty() || !KEYS.iter().any(|key| key.name == name))
+    {
+        for (part, inner) in table {
+            let name = if name.is_empty() { part.clone() } else { format!("{name}.{part}") };
+            flatten(name, inner, settings);
+        }
+        return;
+    }
+    let text = match &value.kind {
+        ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => None,
+        single => Some(single.to_string()),
+    };
+    let origin = match value.origin() {
+        Some(ENVIRONMENT_ORIGIN) => environment_of(&name),
+        Some(other) => other.to_owned(),
+        None => "an unnamed source".to_owned(),
+    };
+    settings.push((name, Setting { text, origin }));
+}
+
+/// What `config` names the environment; the variable itself says more.
+const ENVIRONMENT_ORIGIN: &str = "the environment";
+
+fn apply(config: &mut Config, name: &str, setting: &Setting) -> Result<(), ConfigError> {
+    let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+        return Err(ConfigError::UnknownKey { key: name.to_owned(), origin: setting.origin.clone(), hint: hint(name) });
+    };
+    let text = setting.text.as_deref();
+    if text.is_some_and(|text| (key.slot)(config).read(text)) {
+        return Ok(());
+    }
+    Err(ConfigError::WrongValue {
+        key: name.to_owned(),
+        value: text.unwrap_or("a table or a list").to_owned(),
+        origin: setting.origin.clone(),
+        expected: (key.slot)(config).expected(),
+    })
+}
+
+/// What may have been meant by a key that does not exist.
+fn hint(name: &str) -> String {
+    let section: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| key.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(|_| key.name))
+        .collect();
+    if !section.is_empty() {
+        return format!("it is a section with the keys {}", list(&section));
+    }
+    let nearest = KEYS
+        .iter()
+        .map(|key| (strsim::osa_distance(name, key.name), key.name))
+        .filter(|(distance, _)| *distance <= TYPING_MISTAKES)
+        .min();
+    let section: Vec<&str> = name.split_once('.').map_or_else(Vec::new, |(section, _)| {
+        KEYS.iter()
+            .filter(|key| key.name.split_once('.').is_some_and(|(own, _)| own == section))
+            .map(|key| key.name)
+            .collect()
+    });
+    match nearest {
+        Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        None if section.is_empty() => {
+            let all: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+            format!("the known keys are {}", list(&all))
+        }
+        None => format!("the known keys of this section are {}", list(&section)),
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The file as a source. Reads only the file of exactly this name: `config`'s own file source would also try endings.
+#[derive(Clone, Debug)]
+struct ReadFile {
+    path: PathBuf,
+    required: bool,
+}
+
+impl Source for ReadFile {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.required => return Ok(Map::new()),
+            Err(error) => return Err(config::ConfigError::Message(error.to_string())),
+        };
+        let values = File::from_str(&text, FileFormat::Toml).collect()?;
+        let origin = self.path.display().to_string();
+        Ok(values.into_iter().map(|(name, value)| (name, with_origin(value, &origin))).collect())
+    }
+}
+
+/// The same values, each saying where it came from.
+fn with_origin(value: Value, origin: &String) -> Value {
+    let kind = match value.kind {
+        ValueKind::Table(table) => {
+            ValueKind::Table(table.into_iter().map(|(name, inner)| (name, with_origin(inner, origin))).collect())
+        }
+        other => other,
+    };
+    Value::new(Some(origin), kind)
+}
+
+/// The command line as a source.
+#[derive(Clone, Debug)]
+struct Flags(Vec<Flag>);
+
+impl Source for Flags {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        let value = |flag: &Flag| Value::new(Some(&format!("--{}", flag_of(flag.key))), flag.value.clone());
+        Ok(self.0.iter().map(|flag| (flag.key.to_owned(), value(flag))).collect())
+    }
+}

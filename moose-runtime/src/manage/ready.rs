@@ -1,0 +1,171 @@
+//! Whether the pipeline does its work, and if not, why.
+//!
+//! Two things count. A failure that is being retried, once it is older than [`FAILURE_GRACE`]; of a stream at once,
+//! because nothing can be accepted without it. And a lag above its bound, if the table has taken no record for as long.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::telemetry::{Failure, Health, LagLabel, Metrics, TableLabel};
+
+/// A failure that passes within this time is nobody's business but the log's.
+pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
+
+/// How the parts begin whose failures count at once.
+const COUNTS_AT_ONCE: &str = "stream ";
+
+/// Why the pipeline is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Reason {
+    /// What is stuck, such as ``table `events` ``.
+    part: String,
+    /// Since when, RFC 3339.
+    since: String,
+    /// ClickHouse error code, where ClickHouse answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u32>,
+    /// What fails and what to do.
+    message: String,
+    /// How often it was tried; 0 where nothing fails and nothing moves.
+    attempts: u32,
+}
+
+/// All that is stuck now.
+pub(super) fn reasons(health: &Health, lag: &LagCheck, metrics: &Metrics) -> Vec<Reason> {
+    let failures = health.failures();
+    let mut reasons = failing(&failures, SystemTime::now());
+    reasons.extend(lag.stalls(metrics, Instant::now()));
+    reasons
+}
+
+fn failing<'a>(failures: impl IntoIterator<Item = (&'a String, &'a Failure)>, now: SystemTime) -> Vec<Reason> {
+    let counts = |part: &str, failure: &Failure| {
+        // A clock that was set back makes a failure look young; it will count a little later.
+        let age = now.duration_since(failure.since).unwrap_or_default();
+        age > FAILURE_GRACE || part.starts_with(COUNTS_AT_ONCE)
+    };
+    failures
+        .into_iter()
+        .filter(|(part, failure)| counts(part, failure))
+        .map(|(part, failure)| Reason {
+            part: part.clone(),
+            since: rfc3339(failure.since),
+            code: failure.code,
+            message: failure.message.clone(),
+            attempts: failure.attempts,
+        })
+        .collect()
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Which lags there are, and above what they count as stuck.
+#[derive(Debug)]
+pub struct LagCheck {
+    bound: Duration,
+    lags: Vec<LagLabel>,
+    /// When a look at the metrics first saw a table's present count of inserted records.
+    seen: Mutex<HashMap<String, (u64, Instant)>>,
+}
+
+impl LagCheck {
+    /// Watches these lags, with the bound `sync.lag_bound`.
+    pub fn new(bound: Duration, lags: Vec<LagLabel>) -> Self {
+        Self { bound, lags, seen: Mutex::default() }
+    }
+
+    /// The lags above the bound behind tables that have taken nothing for as long.
+    fn stalls(&self, metrics: &Metrics, now: Instant) -> Vec<Reason> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons = Vec::new();
+        for label in &self.lags {
+            let inserted = metrics.inserted.get_or_create(&TableLabel { table: label.table.clone() }).get();
+            let (count, since) = seen.entry(label.table.clone()).or_insert((inserted, now));
+            if *count != inserted {
+                (*count, *since) = (inserted, now);
+            }
+            let still = now.saturating_duration_since(*since);
+            let lag = Duration::try_from_secs_f64(metrics.lag_duration.get_or_create(label).get()).unwrap_or_default();
+            if lag > self.bound && still > self.bound {
+                reasons.push(self.stall(label, lag));
+            }
+        }
+        reasons
+    }
+
+    fn stall(&self, label: &LagLabel, lag: Duration) -> Reason {
+        let LagLabel { table, partition } = label;
+        Reason {
+            part: format!("table `{table}`"),
+            since: rfc3339(SystemTime::now().checked_sub(lag).unwrap_or(SystemTime::UNIX_EPOCH)),
+            code: None,
+            message: format!(
+                "partition {partition}: the oldest record waits for {}s, above the bound of {}s, and the table takes none",
+                lag.as_secs(),
+                self.bound.as_secs()
+            ),
+            attempts: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(age: u64, now: SystemTime) -> Failure {
+        Failure {
+            since: now.checked_sub(Duration::from_secs(age)).unwrap(),
+            code: Some(241),
+            message: "no memory".to_owned(),
+            attempts: 3,
+        }
+    }
+
+    #[test]
+    fn a_failure_counts_once_it_is_older_than_the_grace_and_that_of_a_stream_at_once() {
+        let now = SystemTime::now();
+        let young = ("table `a`".to_owned(), failure(9, now));
+        let old = ("table `b`".to_owned(), failure(11, now));
+        let stream = ("stream `c`".to_owned(), failure(0, now));
+        let parts: Vec<_> = failing([&young, &old, &stream].map(|(part, failure)| (part, failure)), now)
+            .into_iter()
+            .map(|reason| reason.part)
+            .collect();
+        assert_eq!(parts, ["table `b`", "stream `c`"]);
+    }
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn a_lag_counts_only_while_the_table_takes_nothing() {
+        let metrics = Metrics::default();
+        let label = LagLabel { table: "events".to_owned(), partition: 0 };
+        let table = TableLabel { table: "events".to_owned() };
+        let check = LagCheck::new(Duration::from_mins(1), vec![label.clone()]);
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        metrics.inserted.get_or_create(&table).inc_by(10);
+        metrics.lag_duration.get_or_create(&label).set(300.0);
+        assert!(check.stalls(&metrics, start).is_empty(), "nothing is known about movement yet");
+        metrics.inserted.get_or_create(&table).inc_by(10);
+        assert!(check.stalls(&metrics, after(61)).is_empty(), "a backlog that is worked off");
+        assert!(check.stalls(&metrics, after(100)).is_empty());
+        let stalls = check.stalls(&metrics, after(122));
+        assert_eq!(stalls.len(), 1);
+        assert!(stalls[0].message.contains("300s"), "{}", stalls[0].message);
+        metrics.lag_duration.get_or_create(&label).set(59.0);
+        assert!(check.stalls(&metrics, after(200)).is_empty(), "within the bound");
+    }
+}

@@ -1,0 +1,87 @@
+//! What the management port answers, asked over a real connection.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinHandle,
+};
+
+use super::*;
+use crate::telemetry::{ApiLabel, LagLabel};
+
+struct Port {
+    address: SocketAddr,
+    state: ManageState,
+    stop: Shutdown,
+    server: JoinHandle<io::Result<()>>,
+}
+
+async fn start() -> Port {
+    let lag = LagCheck::new(Duration::from_mins(1), vec![LagLabel { table: "events".to_owned(), partition: 0 }]);
+    let state = ManageState { metrics: Arc::default(), health: Arc::default(), lag: Arc::new(lag) };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Shutdown::new();
+    let server = tokio::spawn(serve(listener, router(state.clone()), stop.clone()));
+    Port { address, state, stop, server }
+}
+
+impl Port {
+    async fn ask(&self, request: &str) -> String {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics_text() {
+    let port = start().await;
+    port.state.metrics.accepted.get_or_create(&ApiLabel { api: "events".to_owned() }).inc_by(3);
+    let answer = port.ask("GET /metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains(&format!("content-type: {OPEN_METRICS}")), "{answer}");
+    assert!(answer.contains("moose_records_accepted_total{api=\"events\"} 3"), "{answer}");
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn alive_even_while_not_ready_and_ready_again_once_the_part_works() {
+    let port = start().await;
+    assert!(port.ask("GET /ready").await.ends_with(r#"{"ready":true}"#));
+    port.state.health.failed("stream `events`", None, "the disk is full".to_owned());
+    let answer = port.ask("GET /ready").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(body["ready"], false);
+    assert_eq!(body["reasons"][0]["part"], "stream `events`");
+    assert_eq!(body["reasons"][0]["message"], "the disk is full");
+    assert_eq!(body["reasons"][0]["attempts"], 1);
+    assert!(port.ask("GET /health").await.starts_with("HTTP/1.1 200"));
+    port.state.health.recovered("stream `events`");
+    assert!(port.ask("GET /ready").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_answered_in_json_with_the_known_paths() {
+    let port = start().await;
+    let answer = port.ask("GET /nothing").await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(answer.contains(r#""paths":["/metrics","/health","/ready"]"#), "{answer}");
+    let answer = port.ask("DELETE /ready").await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(answer.contains("content-type: application/json"), "{answer}");
+}
+
+#[tokio::test]
+async fn it_closes_when_asked_though_a_client_holds_an_idle_connection() {
+    let port = start().await;
+    let _idle = TcpStream::connect(port.address).await.unwrap();
+    port.stop.signal();
+    tokio::time::timeout(CLOSE_GRACE * 2, port.server).await.unwrap().unwrap().unwrap();
+}
