@@ -106,7 +106,6 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let workers = assignments.into_iter().map(|assignment| Worker::spawn(shared.clone(), assignment)).collect();
     let housekeeping =
         tokio::spawn(housekeeping(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone()));
-    let write = addresses.write(&config.data_dir);
     let parts = Parts {
         servers: Mutex::new(servers),
         close_door,
@@ -119,7 +118,10 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         #[cfg(feature = "embedded")]
         engine: database.engine,
     };
-    write.map_err(|source| AppError::DataDirectory { path: config.data_dir.clone(), source })?;
+    if let Err(source) = addresses.write(&config.data_dir) {
+        parts.stop(config.shutdown.deadline, &config.data_dir).await?;
+        return Err(AppError::DataDirectory { path: config.data_dir, source });
+    }
     Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses })
 }
 

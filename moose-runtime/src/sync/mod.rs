@@ -16,6 +16,8 @@ mod reader;
 mod settings;
 mod settle;
 mod target;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;
