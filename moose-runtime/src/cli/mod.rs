@@ -1,1 +1,5 @@
 //! The commands of the generated binary.
+
+mod addresses;
+mod arguments;
+mod terminal;

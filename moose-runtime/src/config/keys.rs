@@ -20,8 +20,8 @@ pub(super) const NOT_CONFIGURATION_PREFIX: &str = "test_";
 pub(super) struct Key {
     /// Path of the key, dots between the levels.
     pub(super) name: &'static str,
-    /// Whether there is a command-line flag for it.
-    pub(super) flag: bool,
+    /// Its command-line flag, if it has one, without dashes in front.
+    pub(super) flag: Option<&'static str>,
     /// The default in words, where the value does not say it.
     pub(super) default: Option<&'static str>,
     /// What it is for, in one sentence.
@@ -36,11 +36,6 @@ impl Key {
         environment_of(self.name)
     }
 
-    /// The command-line flag, without dashes in front.
-    pub(super) fn flag(&self) -> String {
-        flag_of(self.name)
-    }
-
     /// The default as a reader wants it: the value, or what it is in words.
     pub(super) fn default(&self, config: &mut Config) -> String {
         self.default.map_or_else(|| (self.slot)(config).show(), str::to_owned)
@@ -52,7 +47,7 @@ pub(crate) struct FlagHelp {
     /// The key.
     pub(crate) key: &'static str,
     /// The flag, without dashes in front.
-    pub(crate) flag: String,
+    pub(crate) flag: &'static str,
     /// What it is for, with default and environment variable.
     pub(crate) help: String,
 }
@@ -60,26 +55,18 @@ pub(crate) struct FlagHelp {
 /// All keys that have a command-line flag.
 pub(crate) fn flags() -> Vec<FlagHelp> {
     let mut config = Config::default();
-    let mut help = |key: &Key| {
-        format!(
-            "{} [env: {}] [default: {}]",
-            key.meaning.trim_end_matches('.'),
-            key.environment(),
-            key.default(&mut config)
-        )
+    let help = |key: &Key, config: &mut Config| {
+        let meaning = key.meaning.trim_end_matches('.');
+        format!("{meaning} [env: {}] [default: {}]", key.environment(), key.default(config))
     };
-    let with_flag = KEYS.iter().filter(|key| key.flag);
-    with_flag.map(|key| FlagHelp { key: key.name, flag: key.flag(), help: help(key) }).collect()
+    KEYS.iter()
+        .filter_map(|key| Some(FlagHelp { key: key.name, flag: key.flag?, help: help(key, &mut config) }))
+        .collect()
 }
 
 /// The environment variable that sets `key`.
 pub(super) fn environment_of(key: &str) -> String {
     format!("{ENVIRONMENT_PREFIX}_{}", key.replace('.', ENVIRONMENT_SEPARATOR).to_ascii_uppercase())
-}
-
-/// The flag that sets `key`, without dashes in front.
-pub(super) fn flag_of(key: &str) -> String {
-    key.replace(['.', '_'], "-")
 }
 
 const KIB: u64 = 1 << 10;
@@ -95,126 +82,126 @@ const fn milliseconds(first: u64, last: Duration) -> RangeInclusive<Duration> {
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "data_dir",
-        flag: true,
+        flag: Some("data-dir"),
         default: None,
         meaning: "Where everything durable lies: the streams, the embedded engine's tables, `addresses.json`.",
         slot: |config| Slot::Path(&mut config.data_dir),
     },
     Key {
         name: "app.name",
-        flag: false,
+        flag: None,
         default: Some("the package's name"),
         meaning: "Names the cursors: two applications on one stream each have their own.",
         slot: |config| Slot::Name(&mut config.app.name),
     },
     Key {
         name: "http.listen",
-        flag: true,
+        flag: Some("http-listen"),
         default: None,
         meaning: "Address of the front door.",
         slot: |config| Slot::Address(&mut config.http.listen),
     },
     Key {
         name: "http.max_body",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Largest request body as sent; a larger one is answered 413.",
         slot: |config| Slot::Size(&mut config.http.max_body, KIB..=GIB),
     },
     Key {
         name: "http.max_decompressed",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Largest request body once decompressed; at least `http.max_body`.",
         slot: |config| Slot::Size(&mut config.http.max_decompressed, KIB..=GIB),
     },
     Key {
         name: "http.header_timeout",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "How long a client may take to send the head of a request.",
         slot: |config| Slot::Duration(&mut config.http.header_timeout, milliseconds(100, Duration::from_mins(10))),
     },
     Key {
         name: "http.max_connections",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "How many connections the front door keeps open at once; further ones wait.",
         slot: |config| Slot::Count(&mut config.http.max_connections, 1..=65_536),
     },
     Key {
         name: "management.listen",
-        flag: true,
+        flag: Some("management-listen"),
         default: None,
         meaning: "Address of the management port: `/metrics`, `/health`, `/ready`.",
         slot: |config| Slot::Address(&mut config.management.listen),
     },
     Key {
         name: "clickhouse.url",
-        flag: true,
+        flag: Some("clickhouse-url"),
         default: Some("the embedded engine"),
         meaning: "HTTP address of the ClickHouse server to write to.",
         slot: |config| Slot::Url(&mut config.clickhouse.url),
     },
     Key {
         name: "clickhouse.user",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "User name at ClickHouse.",
         slot: |config| Slot::Text(&mut config.clickhouse.user),
     },
     Key {
         name: "clickhouse.password",
-        flag: false,
+        flag: None,
         default: Some("none"),
         meaning: "Password at ClickHouse; better in the environment than in a file.",
         slot: |config| Slot::Text(&mut config.clickhouse.password),
     },
     Key {
         name: "clickhouse.database",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Database of the tables.",
         slot: |config| Slot::Name(&mut config.clickhouse.database),
     },
     Key {
         name: "engine.listen",
-        flag: true,
+        flag: Some("engine-listen"),
         default: None,
         meaning: "Address of the embedded engine's HTTP interface.",
         slot: |config| Slot::Address(&mut config.engine.listen),
     },
     Key {
         name: "sync.max_rows",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "A range closes, and is inserted, at exactly this many records.",
         slot: |config| Slot::Count(&mut config.sync.max_rows, 1..=1_000_000),
     },
     Key {
         name: "sync.max_bytes",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "A range closes once its encoding has this many bytes.",
         slot: |config| Slot::Size(&mut config.sync.max_bytes, 64 * KIB..=GIB),
     },
     Key {
         name: "sync.max_delay",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "A range closes this long after its first record.",
         slot: |config| Slot::Duration(&mut config.sync.max_delay, milliseconds(1, Duration::from_mins(10))),
     },
     Key {
         name: "sync.lag_bound",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Lag above which `/ready` says no, unless the backlog is being worked off.",
         slot: |config| Slot::Duration(&mut config.sync.lag_bound, milliseconds(1000, Duration::from_hours(24 * 7))),
     },
     Key {
         name: "stream.retention",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Age after which records that every table has may go, unless the stream declares its own.",
         slot: |config| {
@@ -223,14 +210,14 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "stream.disk_budget",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "Most that one stream may take on disk; above it the front door answers 503.",
         slot: |config| Slot::Size(&mut config.stream.disk_budget, MIB..=1024 * TIB),
     },
     Key {
         name: "shutdown.deadline",
-        flag: false,
+        flag: None,
         default: None,
         meaning: "How long an orderly stop may take.",
         slot: |config| Slot::Duration(&mut config.shutdown.deadline, milliseconds(1000, Duration::from_hours(1))),

@@ -8,7 +8,6 @@ use super::{
     Config,
     keys::{
         ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, KEYS, NOT_CONFIGURATION, NOT_CONFIGURATION_PREFIX, environment_of,
-        flag_of,
     },
 };
 
@@ -316,7 +315,8 @@ impl Source for Flags {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
-        let value = |flag: &Flag| Value::new(Some(&format!("--{}", flag_of(flag.key))), flag.value.clone());
+        let name = |key| KEYS.iter().find(|known| known.name == key).and_then(|known| known.flag).unwrap_or(key);
+        let value = |flag: &Flag| Value::new(Some(&format!("--{}", name(flag.key))), flag.value.clone());
         Ok(self.0.iter().map(|flag| (flag.key.to_owned(), value(flag))).collect())
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn markdown() -> String {
             Some(words) => words.to_owned(),
             None => format!("`{}`", (key.slot)(&mut config).show()),
         };
-        let flag = if key.flag { format!("`--{}`", key.flag()) } else { String::new() };
+        let flag = key.flag.map_or_else(String::new, |flag| format!("`--{flag}`"));
         let (name, environment, meaning) = (key.name, key.environment(), key.meaning);
         writeln!(text, "| `{name}` | `{environment}` | {flag} | {default} | {meaning} |")
             .expect("BUG: writing to a string can't fail");

@@ -12,7 +12,7 @@ use super::{
     Assignment, Prepared, Shared, SyncError, backoff::Backoff, cursor::CursorKeeper, encoder::RangeEncoder, now,
     settings::Settings, target::Target,
 };
-use crate::{clickhouse::insert::Insert, schema::PROVENANCE_COLUMNS, stream::Record, telemetry::{RetryLabel, TableLabel}};
+use crate::{clickhouse::insert::Insert, schema::provenance, stream::Record, telemetry::{RetryLabel, TableLabel}};
 
 /// An INSERT that has not been answered for this long is given up and settled.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ impl Courier {
         let mut columns: Vec<String> =
             assignment.table.columns.iter().map(|column| column.name.clone()).collect();
         if assignment.table.provenance {
-            columns.extend(PROVENANCE_COLUMNS.iter().map(|name| (*name).to_owned()));
+            columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
         }
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         Self { shared, assignment, cursor, target, columns }

@@ -1,0 +1,85 @@
+//! Finding the running instance of a data directory, through the `addresses.json` that it wrote.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+/// Name of the file in the data directory.
+const FILE: &str = "addresses.json";
+
+/// A listener on the same machine answers within this, or isn't there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What the file says.
+#[derive(Debug, Deserialize)]
+struct Addresses {
+    pid: u32,
+    engine: Option<String>,
+}
+
+/// Address of the engine that a running instance has on `data_dir`. A file whose process is gone, or whose engine does
+/// not listen (a number can be another process' by now), is as good as none.
+pub(super) fn running_engine(data_dir: &Path) -> Option<SocketAddr> {
+    let text = fs::read(data_dir.join(FILE)).ok()?;
+    let addresses: Addresses = serde_json::from_slice(&text).ok()?;
+    let engine = addresses.engine?;
+    let engine: SocketAddr = engine.strip_prefix("http://").unwrap_or(&engine).parse().ok()?;
+    (may_run(addresses.pid) && TcpStream::connect_timeout(&engine, CONNECT_TIMEOUT).is_ok()).then_some(engine)
+}
+
+/// Whether there may be such a process. Where the system has no `/proc`, only connecting tells.
+fn may_run(pid: u32) -> bool {
+    let processes = Path::new("/proc");
+    !processes.join("self").exists() || processes.join(pid.to_string()).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, process};
+
+    use super::*;
+
+    fn data_dir(pid: u32, engine: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(r#"{{"http":"127.0.0.1:1","management":"127.0.0.1:2","engine":"{engine}","pid":{pid}}}"#);
+        fs::write(directory.path().join(FILE), text).unwrap();
+        directory
+    }
+
+    #[test]
+    fn a_running_instance_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let directory = data_dir(process::id(), &address.to_string());
+        assert_eq!(running_engine(directory.path()), Some(address));
+    }
+
+    #[test]
+    fn nothing_is_found_without_the_file_or_with_another_text_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(running_engine(directory.path()), None);
+        for text in ["", "{}", "{\"pid\":1}", "\u{0}"] {
+            fs::write(directory.path().join(FILE), text).unwrap();
+            assert_eq!(running_engine(directory.path()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_left_behind_is_ignored() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        #[cfg(target_os = "linux")]
+        {
+            let mut child = process::Command::new("true").spawn().unwrap();
+            child.wait().unwrap();
+            assert_eq!(running_engine(data_dir(child.id(), &address).path()), None, "the process is gone");
+        }
+        drop(listener);
+        assert_eq!(running_engine(data_dir(process::id(), &address).path()), None, "nothing listens");
+    }
+}

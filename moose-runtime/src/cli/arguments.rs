@@ -1,0 +1,162 @@
+//! What may stand on the command line, and what stood there.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
+
+use crate::config::{Flag, flags};
+
+/// Name of the argument that names the configuration file.
+const FILE: &str = "config";
+
+/// A command line that was understood.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    /// What to do.
+    pub(super) command: Command,
+    /// The configuration file to read.
+    pub(super) file: Option<PathBuf>,
+    /// Configuration given as flags.
+    pub(super) flags: Vec<Flag>,
+}
+
+/// The commands.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum Command {
+    /// Run the pipeline with everything embedded (the default)
+    Dev,
+    /// Run only the embedded ClickHouse
+    Engine {
+        /// Directory of its data [default: `engine` in the data directory]
+        #[arg(long, value_name = "DIRECTORY")]
+        path: Option<PathBuf>,
+        /// Address of its HTTP interface [default: that of the configuration]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+        /// Ends with the process that started it.
+        #[arg(long, hide = true)]
+        supervised: bool,
+    },
+    /// List tables, streams and APIs
+    Ls {
+        /// One JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a query and print its result
+    Query {
+        /// The statement; it may name a FORMAT of its own
+        #[arg(value_name = "SQL")]
+        sql: String,
+        /// One JSON object per row instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Reads a command line, the program's own name first. The error prints itself, as help does.
+pub(super) fn parse(
+    name: &'static str,
+    version: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Invocation, clap::Error> {
+    let matches = parser(name, version).try_get_matches_from(arguments)?;
+    let command = match matches.subcommand_name() {
+        Some(_) => Command::from_arg_matches(&matches)?,
+        None => Command::Dev,
+    };
+    Ok(Invocation { command, file: matches.get_one(FILE).cloned(), flags: given(&matches) })
+}
+
+fn parser(name: &'static str, version: &'static str) -> Parser {
+    let parser = Parser::new(name)
+        .version(version)
+        .about("Accepts events over HTTP, keeps them in durable streams, and syncs them into ClickHouse")
+        .disable_help_subcommand(true)
+        .arg(
+            Arg::new(FILE)
+                .long(FILE)
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .global(true)
+                .help_heading("Configuration")
+                .help("The configuration file [default: moose.toml, if it is there]"),
+        )
+        .args(flags().into_iter().map(|flag| {
+            Arg::new(flag.key)
+                .long(flag.flag)
+                .value_name("VALUE")
+                .global(true)
+                .help_heading("Configuration")
+                .help(flag.help)
+        }));
+    Command::augment_subcommands(parser)
+}
+
+/// The configuration that was given as flags. What it says is checked with the rest of the configuration.
+fn given(matches: &ArgMatches) -> Vec<Flag> {
+    flags()
+        .into_iter()
+        .filter_map(|flag| Some(Flag { key: flag.key, value: matches.get_one::<String>(flag.key)?.clone() }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse_line(line: &[&str]) -> Result<Invocation, clap::Error> {
+        parse("shop", "1.2.3", std::iter::once("shop").chain(line.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        parser("shop", "1.2.3").debug_assert();
+    }
+
+    #[test]
+    fn dev_is_the_default() {
+        assert_eq!(parse_line(&[]).unwrap().command, Command::Dev);
+        assert_eq!(parse_line(&["--http-listen", "127.0.0.1:0"]).unwrap().command, Command::Dev);
+    }
+
+    #[test]
+    fn configuration_may_stand_before_and_after_the_command() {
+        for line in [["--data-dir", "/d", "query", "SELECT 1"], ["query", "SELECT 1", "--data-dir", "/d"]] {
+            let invocation = parse_line(&line).unwrap();
+            assert_eq!(invocation.flags, [Flag { key: "data_dir", value: "/d".to_owned() }]);
+            assert_eq!(invocation.command, Command::Query { sql: "SELECT 1".to_owned(), json: false });
+        }
+        let invocation = parse_line(&["ls", "--json", "--config", "other.toml"]).unwrap();
+        assert_eq!(invocation.file, Some(PathBuf::from("other.toml")));
+        assert_eq!(invocation.command, Command::Ls { json: true });
+    }
+
+    #[test]
+    fn a_supervised_engine_gets_its_place_and_its_address() {
+        let line = ["engine", "--supervised", "--path", "/d/engine", "--listen", "127.0.0.1:0"];
+        let expected = Command::Engine {
+            path: Some(PathBuf::from("/d/engine")),
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            supervised: true,
+        };
+        assert_eq!(parse_line(&line).unwrap().command, expected);
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors_and_help_is_not() {
+        for (line, kind) in [
+            (&["qery", "SELECT 1"][..], ErrorKind::InvalidSubcommand),
+            (&["query"], ErrorKind::MissingRequiredArgument),
+            (&["--htp-listen", "x"], ErrorKind::UnknownArgument),
+            (&["run"], ErrorKind::InvalidSubcommand),
+        ] {
+            let error = parse_line(line).unwrap_err();
+            assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line:?}");
+        }
+        assert_eq!(parse_line(&["--help"]).unwrap_err().exit_code(), 0);
+        assert_eq!(parse_line(&["--version"]).unwrap_err().exit_code(), 0);
+    }
+}
