@@ -1,1 +1,15 @@
-//! The harness of the integration tests.
+//! The harness of the integration tests: what every test needs and no test is about.
+//!
+//! - [`proxy`]: stands in front of ClickHouse, records what goes through and makes faults.
+//! - [`http`]: a client that says exactly what was sent and what came back.
+//! - [`process`]: a pipeline as a process of its own, to be killed.
+//! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
+//!
+//! A harness fails by panicking, with the place of the caller and all that is known about the cause: that is what makes
+//! a test's failure readable.
+#![expect(clippy::expect_used, reason = "a harness fails by panicking, which is what fails the test")]
+
+pub mod http;
+pub mod process;
+pub mod proxy;
+pub mod wait;

@@ -1,1 +1,13 @@
-//! Talking with ClickHouse over HTTP.
+//! Talking with ClickHouse over HTTP: queries and DDL through the official client, INSERTs through one of our own.
+//!
+//! The insert client exists because the delivery protocol needs what the official one hides: one body with its length,
+//! the HTTP status, the exception code, and whether an answer came at all. See [`insert`].
+
+mod client;
+mod error;
+pub mod insert;
+mod inspect;
+
+pub use client::Client;
+pub use error::ClickHouseError;
+pub use inspect::TableState;

@@ -1,1 +1,116 @@
 //! The delivery protocol: from a stream partition into a table, every record once.
+//!
+//! One [`Worker`] per partition and destination. Its [reader](reader) closes *ranges* of consecutive offsets and encodes
+//! them; its [cursor] writes a range down before the range is sent; its [courier] sends it as one Native block under one
+//! token for ever, and [settles](settle) it after any doubt: the table is asked which rows of the range it has, and only
+//! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again.
+
+mod backoff;
+mod courier;
+mod cursor;
+mod encoder;
+mod error;
+mod mend;
+mod probe;
+mod reader;
+mod settings;
+mod settle;
+mod target;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::sync::Arc;
+
+pub use error::SyncError;
+pub use worker::Worker;
+
+use crate::{
+    clickhouse::Client,
+    config::SyncConfig,
+    record::ErasedBatch,
+    schema,
+    shutdown::Shutdown,
+    stream::{Backend, Topic},
+    telemetry::{Health, Metrics},
+};
+
+/// Makes empty batches of a destination's record type.
+pub type BatchFactory = Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>;
+
+/// What all workers of a process share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The streams.
+    pub backend: Arc<dyn Backend>,
+    /// The database.
+    pub client: Client,
+    /// When ranges close.
+    pub config: SyncConfig,
+    /// Names the cursors, together with the table.
+    pub app_name: String,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What is stuck.
+    pub health: Arc<Health>,
+    /// Tells the workers to drain and end.
+    pub stop: Shutdown,
+    /// What to do about a table that was dropped or replaced since the cursor was written.
+    pub resume: Option<ResumeFrom>,
+}
+
+/// One partition of a stream and the table that it goes to.
+#[derive(Clone)]
+pub struct Assignment {
+    /// Name of the stream's topic.
+    pub topic: String,
+    /// The topic as it was opened.
+    pub storage: Topic,
+    /// Which of its partitions.
+    pub partition: u16,
+    /// The table.
+    pub table: Arc<schema::Table>,
+    /// Batches of the table's record type.
+    pub new_batch: BatchFactory,
+}
+
+impl Assignment {
+    /// The part of the process that this is, as health and log name it.
+    fn part(&self) -> String {
+        if self.storage.partitions > 1 {
+            format!("table `{}` partition {}", self.table.name, self.partition)
+        } else {
+            format!("table `{}`", self.table.name)
+        }
+    }
+
+    /// The deduplication token of a range: the same for ever, and no other range's.
+    fn token(&self, first: u64, last: u64) -> String {
+        format!("{}/{}/{:016x}/{}/{first}-{last}", self.table.name, self.topic, self.storage.epoch, self.partition)
+    }
+}
+
+/// Where a stream goes on into a table that is not the one its cursor knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResumeFrom {
+    /// From the oldest record still stored.
+    Earliest,
+    /// From where the cursor is: what was synced before stays out of the new table.
+    Next,
+}
+
+/// A closed range, encoded.
+#[derive(Clone, Debug)]
+struct Prepared {
+    first: u64,
+    last: u64,
+    rows: usize,
+    body: bytes::Bytes,
+    /// When the stream took its first record, in milliseconds since the Unix epoch.
+    oldest: i64,
+}
+
+/// Milliseconds since the Unix epoch, by the system's clock.
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}

@@ -1,1 +1,0 @@
-//! The running application: configuration in, pipeline out.

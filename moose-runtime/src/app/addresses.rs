@@ -1,0 +1,45 @@
+//! Where the parts of a running application listen, for the other commands to find.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the file in the data directory.
+pub const ADDRESSES_FILE: &str = "addresses.json";
+
+/// Where a running application listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// The front door.
+    pub http: SocketAddr,
+    /// The management port.
+    pub management: SocketAddr,
+    /// ClickHouse's HTTP interface: the address of the embedded engine, or the configured URL.
+    pub engine: String,
+    /// The process, by which a file that was left behind is told.
+    pub pid: u32,
+}
+
+impl Addresses {
+    /// Writes the file as a whole: a reader sees the old one or the new one.
+    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec(self).map_err(io::Error::other)?;
+        let new = data_dir.join(format!("{ADDRESSES_FILE}.new"));
+        std::fs::write(&new, text)?;
+        std::fs::rename(new, Self::file(data_dir))
+    }
+
+    /// Takes the file away.
+    pub fn remove(data_dir: &Path) {
+        // A file that is not there is what was wanted; one that stays is told by its pid.
+        let _ = std::fs::remove_file(Self::file(data_dir));
+    }
+
+    fn file(data_dir: &Path) -> PathBuf {
+        data_dir.join(ADDRESSES_FILE)
+    }
+}

@@ -1,0 +1,85 @@
+//! Why an application could not start, go on or stop.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+#[cfg(feature = "embedded")]
+use crate::engine;
+use crate::{clickhouse::ClickHouseError, config::ConfigError, declare, stream::StreamError};
+
+/// Why an application could not start, go on or stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The declarations don't fit together.
+    #[error(transparent)]
+    Declarations(#[from] declare::DeclarationErrors),
+    /// The binary and its build script saw different declarations.
+    #[error(transparent)]
+    Build(#[from] declare::BuildMismatch),
+    /// The data directory can't be used.
+    #[error("the data directory {} can't be used: {source}; choose another with `data_dir` or MOOSE_DATA_DIR", path.display())]
+    DataDirectory {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// An address can't be listened on.
+    #[error("{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0")]
+    Listen {
+        /// Configuration key of the address.
+        key: &'static str,
+        /// Its environment variable.
+        variable: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The stream failed.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The embedded engine failed.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+    /// ClickHouse failed.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// There is no ClickHouse to run on.
+    #[error("clickhouse.url is not set and this program was built without the feature `embedded`")]
+    NoClickHouse,
+    /// A record is not valid.
+    #[error("record {index} was not appended, nor were the others: {reason}")]
+    Record {
+        /// Its place among those given.
+        index: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A part of the application ended.
+    #[error("{part} ended: {reason}")]
+    Ended {
+        /// Which part.
+        part: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl AppError {
+    /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 5 unreachable.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Declarations(_) | Self::Build(_) | Self::NoClickHouse => 3,
+            Self::ClickHouse(error) if error.is_unreachable() => 5,
+            Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
+            _ => 1,
+        }
+    }
+}

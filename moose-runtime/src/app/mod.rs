@@ -1,0 +1,198 @@
+//! The running application: declarations and configuration in, a pipeline out.
+//!
+//! [`App::new`] (or the macro `app!()`) begins, [`AppBuilder::start`] boots everything in order, [`RunningApp::stop`]
+//! ends it in the opposite one. The commands of the generated binary, the examples and the tests all use this call.
+
+mod addresses;
+mod error;
+mod parts;
+mod start;
+mod tables;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+pub use addresses::{ADDRESSES_FILE, Addresses};
+pub use error::AppError;
+
+use parts::Parts;
+
+use crate::{
+    clickhouse::Client,
+    config::Config,
+    declare::{Model, Program, Resource, Stream},
+    record::{OlapRecord, RecordColumns},
+    sync::ResumeFrom,
+    telemetry::{Health, Metrics},
+};
+
+/// Where an application begins.
+#[derive(Clone, Copy, Debug)]
+pub struct App;
+
+impl App {
+    /// An application of the program's declarations. The macro `app!()` fills `program` in.
+    #[expect(clippy::new_ret_no_self, reason = "an application exists only once it has started")]
+    pub fn new(program: Program) -> AppBuilder {
+        AppBuilder { program, config: None, resources: None, engine_program: None, resume: None }
+    }
+}
+
+/// What an application is to be.
+#[derive(Clone, Debug)]
+pub struct AppBuilder {
+    program: Program,
+    config: Option<Config>,
+    resources: Option<Vec<&'static dyn Resource>>,
+    engine_program: Option<PathBuf>,
+    resume: Option<ResumeFrom>,
+}
+
+impl AppBuilder {
+    /// Runs on this configuration instead of the one from file and environment.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Runs these resources instead of all that are linked.
+    #[must_use]
+    pub fn resources(mut self, resources: &[&'static dyn Resource]) -> Self {
+        self.resources = Some(resources.to_vec());
+        self
+    }
+
+    /// Starts the embedded engine out of this program instead of the running one: for programs that do not begin with
+    /// `run!()` or `app!()`, such as test binaries.
+    #[must_use]
+    pub fn engine_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.engine_program = Some(program.into());
+        self
+    }
+
+    /// What to do about tables that were dropped or replaced since they were synced last; without it their workers hold.
+    #[must_use]
+    pub fn resume_from(mut self, resume: ResumeFrom) -> Self {
+        self.resume = Some(resume);
+        self
+    }
+
+    /// Boots everything, in order: data directory, ports, engine, tables, streams, workers, front door. When it returns,
+    /// events are accepted. A failure leaves nothing running.
+    pub async fn start(self) -> Result<RunningApp, AppError> {
+        Box::pin(start::start(self)).await
+    }
+}
+
+/// An application that runs.
+pub struct RunningApp {
+    parts: Parts,
+    model: Arc<Model>,
+    config: Config,
+    client: Client,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    addresses: Addresses,
+}
+
+impl std::fmt::Debug for RunningApp {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RunningApp").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl RunningApp {
+    /// Where the front door listens.
+    pub fn http_address(&self) -> SocketAddr {
+        self.addresses.http
+    }
+
+    /// Where the management port listens.
+    pub fn management_address(&self) -> SocketAddr {
+        self.addresses.management
+    }
+
+    /// Address of ClickHouse's HTTP interface: the embedded engine's or the configured server's.
+    pub fn engine_url(&self) -> String {
+        self.client.url().to_owned()
+    }
+
+    /// The configuration it runs on.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is declared.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What is stuck.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The database, for what is not a query of the application's own.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A query through the official ClickHouse client; `?` are filled with `.bind(…)`.
+    pub fn query(&self, sql: &str) -> clickhouse::query::Query {
+        self.client.official().query(sql)
+    }
+
+    /// A producer for a declared stream, with the same promise as the front door.
+    pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<'_, R> {
+        Producer { app: self, topic: stream.name(), record: std::marker::PhantomData }
+    }
+
+    /// Resolves when a part has died that does not come back by itself.
+    pub async fn failed(&self) -> AppError {
+        self.parts.failed().await
+    }
+
+    /// Stops in order: the door closes and its requests end, the streams are synced as far as they are filled, cursors
+    /// are written, the log is closed, the engine goes last. All of it within `shutdown.deadline`; what is not synced
+    /// by then stays in the stream for the next start.
+    pub async fn stop(self) -> Result<(), AppError> {
+        let Self { parts, config, .. } = self;
+        Box::pin(parts.stop(config.shutdown.deadline, &config.data_dir)).await
+    }
+}
+
+/// Appends records to a stream.
+#[derive(Debug)]
+pub struct Producer<'a, R> {
+    app: &'a RunningApp,
+    topic: &'static str,
+    record: std::marker::PhantomData<fn(R)>,
+}
+
+impl<R: OlapRecord + serde::Serialize> Producer<'_, R> {
+    /// Appends records, all or none; when it returns, they are durable and will be rows. Each is checked as the front
+    /// door would check it.
+    pub async fn append(&self, records: &[R]) -> Result<(), AppError> {
+        let mut batch = crate::record::Batch::<R>::default();
+        let mut encoded = Vec::with_capacity(records.len());
+        for (index, record) in records.iter().enumerate() {
+            let bytes = serde_json::to_vec(record)
+                .map_err(|error| AppError::Record { index, reason: format!("it can't be written as JSON: {error}") })?;
+            encoded.push(bytes::Bytes::from(bytes));
+        }
+        let texts: Vec<&[u8]> = encoded.iter().map(AsRef::as_ref).collect();
+        let mut rejected = Vec::new();
+        crate::record::ErasedBatch::decode(&mut batch, &texts, usize::MAX, &mut rejected);
+        if let Some(first) = rejected.into_iter().next() {
+            let reasons: Vec<String> =
+                first.errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
+            return Err(AppError::Record { index: first.index, reason: reasons.join("; ") });
+        }
+        self.app.parts.append(self.topic, encoded).await
+    }
+}

@@ -1,0 +1,88 @@
+//! The parts that run, and the order in which they end.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::Mutex,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, timeout_at},
+};
+
+use super::{Addresses, AppError};
+#[cfg(feature = "embedded")]
+use crate::engine::Engine;
+use crate::{
+    shutdown::Shutdown,
+    stream::{Backend, log::Log},
+    sync::Worker,
+};
+
+/// Of the time that a stop may take, what is kept for the log and the engine.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// Everything that was started.
+pub(super) struct Parts {
+    /// Servers that should never end by themselves: name and result.
+    pub(super) servers: Mutex<JoinSet<(&'static str, std::io::Result<()>)>>,
+    /// Closes the front door.
+    pub(super) close_door: Shutdown,
+    /// Resolves when the requests under way have ended.
+    pub(super) door_closed: Shutdown,
+    /// Drains the workers.
+    pub(super) drain: Shutdown,
+    /// Closes the management port and what runs beside.
+    pub(super) close_rest: Shutdown,
+    pub(super) workers: Vec<Worker>,
+    pub(super) housekeeping: JoinHandle<()>,
+    pub(super) log: Arc<Log>,
+    #[cfg(feature = "embedded")]
+    pub(super) engine: Option<Engine>,
+}
+
+impl Parts {
+    /// Resolves when a server ends that should not.
+    pub(super) async fn failed(&self) -> AppError {
+        let ended = self.servers.lock().await.join_next().await;
+        let (part, reason) = match ended {
+            Some(Ok((part, Ok(())))) => (part, "it ended by itself".to_owned()),
+            Some(Ok((part, Err(error)))) => (part, error.to_string()),
+            Some(Err(error)) => ("a server", error.to_string()),
+            None => ("the application", "nothing runs any more".to_owned()),
+        };
+        AppError::Ended { part, reason }
+    }
+
+    pub(super) async fn append(&self, topic: &str, records: Vec<Bytes>) -> Result<(), AppError> {
+        self.log.append(topic, 0, records).await?;
+        Ok(())
+    }
+
+    /// Ends everything in order, within `deadline`.
+    pub(super) async fn stop(self, deadline: Duration, data_dir: &Path) -> Result<(), AppError> {
+        let end = Instant::now() + deadline;
+        let soon = end.checked_sub(RESERVE.min(deadline / 2)).unwrap_or(end);
+        self.close_door.signal();
+        if timeout_at(soon, self.door_closed.wait()).await.is_err() {
+            tracing::warn!("requests are still under way; they are cut off without an answer");
+        }
+        self.drain.signal();
+        for mut worker in self.workers {
+            if timeout_at(soon, worker.ended()).await.is_err() {
+                worker.abort();
+                tracing::warn!("not everything could be synced in time; the rest stays in the stream for the next start");
+            }
+        }
+        self.close_rest.signal();
+        // A task that was asked to end, or one that is cut off: neither has a result.
+        let _ = timeout_at(end, self.housekeeping).await;
+        self.servers.into_inner().shutdown().await;
+        let closed = self.log.close().await;
+        #[cfg(feature = "embedded")]
+        if let Some(engine) = self.engine {
+            engine.stop(end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))).await;
+        }
+        Addresses::remove(data_dir);
+        Ok(closed?)
+    }
+}

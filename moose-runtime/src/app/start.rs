@@ -1,0 +1,266 @@
+//! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
+//! slow begins.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
+
+use super::{Addresses, AppBuilder, AppError, RunningApp, parts::Parts, tables};
+#[cfg(feature = "embedded")]
+use crate::engine::{Engine, SupervisorOptions};
+use crate::{
+    clickhouse::Client,
+    config::Config,
+    declare::{Model, StreamModel, check_against_build},
+    ingest::{self, Door, DoorOptions, Route},
+    manage::{self, LagCheck, ManageState},
+    schema::Storage,
+    shutdown::Shutdown,
+    stream::{
+        Backend, Retention, Topic, TopicSpec,
+        log::{Log, LogOptions},
+    },
+    sync::{Assignment, BatchFactory, Shared, Worker},
+    telemetry::{ApiLabel, Health, LagLabel, Metrics, StreamLabel, TableLabel},
+};
+
+/// How often retention is enforced and sizes are measured.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(30);
+
+pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
+    let model = Arc::new(match &builder.resources {
+        Some(resources) => Model::of(resources)?,
+        None => {
+            if let Some(schema) = builder.program.schema {
+                check_against_build(schema)?;
+            }
+            Model::linked()?
+        }
+    });
+    let config = match builder.config.clone() {
+        Some(config) => config,
+        None => Config::load(builder.program.name, None, Vec::new())?,
+    };
+    let metrics = Arc::new(Metrics::default());
+    let health = Arc::new(Health::default());
+
+    let log = open_log(&config)?;
+    let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
+    let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
+    let database = Database::start(&builder, &config).await?;
+    tables::prepare(&database.client, &model, &database.storage).await?;
+
+    let drain = Shutdown::new();
+    let shared = Shared {
+        backend: Arc::clone(&log) as Arc<dyn Backend>,
+        client: database.client.clone(),
+        config: config.sync,
+        app_name: config.app.name.clone(),
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        stop: drain.clone(),
+        resume: builder.resume,
+    };
+    let mut assignments = Vec::new();
+    for stream in &model.streams {
+        let storage = log.open_topic(&topic_spec(stream, &config)).await?;
+        assignments.extend(assign(&model, stream, storage));
+    }
+    show_zeros(&metrics, &model, &assignments);
+
+    let lags = assignments.iter().map(lag_label).collect();
+    let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
+    let manage_state = ManageState { metrics: Arc::clone(&metrics), health: Arc::clone(&health), lag };
+    let door = Door::new(DoorOptions {
+        routes: routes(&model),
+        backend: Arc::clone(&shared.backend),
+        metrics: Arc::clone(&metrics),
+        http: config.http.clone(),
+    });
+    let addresses = Addresses {
+        http: address_of(&http)?,
+        management: address_of(&management)?,
+        engine: database.address.clone(),
+        pid: std::process::id(),
+    };
+
+    let (close_door, door_closed, close_rest) = (Shutdown::new(), Shutdown::new(), Shutdown::new());
+    let mut servers = JoinSet::new();
+    servers.spawn({
+        let (close, closed, http_config) = (close_door.clone(), door_closed.clone(), config.http.clone());
+        async move {
+            let asked = close.clone();
+            let result = ingest::serve(http, door.router(), &http_config, async move { asked.wait().await }).await;
+            closed.signal();
+            if close.is_signalled() {
+                // An orderly end is not to be reported as a death.
+                std::future::pending::<()>().await;
+            }
+            ("the front door", result)
+        }
+    });
+    servers.spawn({
+        let close = close_rest.clone();
+        async move { ("the management port", manage::serve(management, manage::router(manage_state), close).await) }
+    });
+    let workers = assignments.into_iter().map(|assignment| Worker::spawn(shared.clone(), assignment)).collect();
+    let housekeeping =
+        tokio::spawn(housekeeping(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone()));
+    let parts = Parts {
+        servers: Mutex::new(servers),
+        close_door,
+        door_closed,
+        drain,
+        close_rest,
+        workers,
+        housekeeping,
+        log,
+        #[cfg(feature = "embedded")]
+        engine: database.engine,
+    };
+    if let Err(source) = addresses.write(&config.data_dir) {
+        parts.stop(config.shutdown.deadline, &config.data_dir).await?;
+        return Err(AppError::DataDirectory { path: config.data_dir, source });
+    }
+    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses })
+}
+
+fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
+    let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
+    std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
+    let options =
+        LogOptions { path: config.data_dir.join("stream"), disk_budget: config.stream.disk_budget.as_u64() };
+    Ok(Arc::new(Log::open(options)?))
+}
+
+async fn listen(key: &'static str, variable: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { key, variable, address, source })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|error| AppError::Ended { part: "a listener", reason: error.to_string() })
+}
+
+/// The ClickHouse to write to.
+struct Database {
+    client: Client,
+    storage: Storage,
+    /// For `addresses.json`.
+    address: String,
+    #[cfg(feature = "embedded")]
+    engine: Option<Engine>,
+}
+
+impl Database {
+    async fn start(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
+        if let Some(url) = &config.clickhouse.url {
+            return Ok(Self {
+                client: Client::new(url, &config.clickhouse)?,
+                storage: Storage::Server,
+                address: url.clone(),
+                #[cfg(feature = "embedded")]
+                engine: None,
+            });
+        }
+        Self::embedded(builder, config).await
+    }
+
+    #[cfg(feature = "embedded")]
+    async fn embedded(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
+        let options = SupervisorOptions {
+            program: builder.engine_program.clone(),
+            path: config.data_dir.join("engine"),
+            listen: config.engine.listen,
+        };
+        let engine = Engine::start(options).await?;
+        let client = Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        Ok(Self { client, storage: Storage::Embedded, address: engine.address().to_string(), engine: Some(engine) })
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    async fn embedded(_builder: &AppBuilder, _config: &Config) -> Result<Self, AppError> {
+        Err(AppError::NoClickHouse)
+    }
+}
+
+fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
+    TopicSpec {
+        name: stream.name.clone(),
+        partitions: stream.partitions,
+        retention: Retention {
+            age: Some(stream.retention.unwrap_or(config.stream.retention)),
+            bytes: stream.retention_bytes,
+        },
+    }
+}
+
+fn factory(record: &'static dyn crate::declare::Resource) -> BatchFactory {
+    Arc::new(move || record.new_batch())
+}
+
+/// A worker's work for each partition and destination of a stream.
+fn assign(model: &Model, stream: &StreamModel, storage: Topic) -> Vec<Assignment> {
+    let mut assignments = Vec::new();
+    for destination in &stream.destinations {
+        let Some(found) = model.tables.iter().find(|candidate| candidate.table.name == *destination) else { continue };
+        let table = Arc::new(found.table.clone());
+        assignments.extend((0..storage.partitions).map(|partition| Assignment {
+            topic: stream.name.clone(),
+            storage,
+            partition,
+            table: Arc::clone(&table),
+            new_batch: factory(found.record),
+        }));
+    }
+    assignments
+}
+
+fn routes(model: &Model) -> Vec<Route> {
+    let partitions = |name: &str| model.streams.iter().find(|stream| stream.name == name).map_or(1, |s| s.partitions);
+    let route = |api: &crate::declare::ApiModel| Route {
+        name: api.name.clone(),
+        topic: api.stream.clone(),
+        partitions: partitions(&api.stream),
+        new_batch: factory(api.record),
+    };
+    model.apis.iter().map(route).collect()
+}
+
+fn lag_label(assignment: &Assignment) -> LagLabel {
+    LagLabel { table: assignment.table.name.clone(), partition: assignment.partition }
+}
+
+/// Makes every series that there will be, so that a counter exists before its first event.
+fn show_zeros(metrics: &Metrics, model: &Model, assignments: &[Assignment]) {
+    for api in &model.apis {
+        let label = ApiLabel { api: api.name.clone() };
+        drop(metrics.accepted.get_or_create(&label));
+        drop(metrics.rejected.get_or_create(&label));
+    }
+    for assignment in assignments {
+        let label = TableLabel { table: assignment.table.name.clone() };
+        drop(metrics.inserted.get_or_create(&label));
+        drop(metrics.deduplicated.get_or_create(&label));
+        drop(metrics.batch_rows.get_or_create(&label));
+        drop(metrics.batch_bytes.get_or_create(&label));
+        drop(metrics.insert_duration.get_or_create(&label));
+        drop(metrics.lag_records.get_or_create(&lag_label(assignment)));
+        drop(metrics.lag_duration.get_or_create(&lag_label(assignment)));
+    }
+}
+
+/// Retention and sizes, until the stop.
+async fn housekeeping(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
+    while stop.unless_signalled(ticks.tick()).await.is_some() {
+        if let Err(error) = log.enforce_retention().await {
+            tracing::warn!(%error, "failed to delete old records; will be tried again");
+        }
+        for stream in &model.streams {
+            if let Ok(bytes) = log.size(&stream.name).await {
+                let label = StreamLabel { stream: stream.name.clone() };
+                metrics.stream_bytes.get_or_create(&label).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A ClickHouse to talk to: address, user, database.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::{ClickHouseError, insert::InsertClient};
+use crate::config::ClickHouseConfig;
+
+/// A connection pool to one ClickHouse database. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    official: clickhouse::Client,
+    insert: InsertClient,
+    url: String,
+    database: String,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Client").field("url", &self.url).field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the server at `url`, with user, password and database from the configuration. Connects when it is
+    /// first used.
+    pub fn new(url: &str, config: &ClickHouseConfig) -> Result<Self, ClickHouseError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let official = clickhouse::Client::default()
+            .with_url(&url)
+            .with_user(&config.user)
+            .with_password(&config.password)
+            .with_database(&config.database);
+        let insert = InsertClient::new(&url, config)?;
+        Ok(Self { official, insert, url, database: config.database.clone() })
+    }
+
+    /// Address of the server.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Database of the tables.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The official client, for queries of the application's own.
+    pub fn official(&self) -> &clickhouse::Client {
+        &self.official
+    }
+
+    /// The client that INSERTs go through.
+    pub fn insert(&self) -> &InsertClient {
+        &self.insert
+    }
+
+    /// Runs a statement that has no result.
+    pub async fn execute(&self, sql: &str) -> Result<(), ClickHouseError> {
+        self.official.query_raw(sql).execute().await.map_err(|error| self.error(&error))
+    }
+
+    /// Runs a query and answers its result as bytes in a ClickHouse format.
+    pub async fn query_text(&self, sql: &str, format: &str) -> Result<Bytes, ClickHouseError> {
+        let mut cursor = self.official.query_raw(sql).fetch_bytes(format).map_err(|error| self.error(&error))?;
+        cursor.collect().await.map_err(|error| self.error(&error))
+    }
+
+    /// Runs a query and answers its rows, each a JSON array of its columns.
+    pub async fn query_rows<T: serde::de::DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, ClickHouseError> {
+        let body = self.query_text(sql, "JSONCompactEachRow").await?;
+        body.split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                serde_json::from_slice(line).map_err(|error| ClickHouseError::Unexpected {
+                    url: self.url.clone(),
+                    reason: format!("a row of `{sql}` can't be read: {error}"),
+                })
+            })
+            .collect()
+    }
+
+    /// Names of the settings that the server has.
+    pub async fn setting_names(&self) -> Result<HashSet<String>, ClickHouseError> {
+        let rows: Vec<(String,)> = self.query_rows("SELECT name FROM system.settings").await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    fn error(&self, error: &clickhouse::error::Error) -> ClickHouseError {
+        ClickHouseError::from_official(&self.url, error)
+    }
+}

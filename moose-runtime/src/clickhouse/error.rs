@@ -1,0 +1,137 @@
+//! What can go wrong between this process and ClickHouse, and the error code inside ClickHouse's texts.
+
+use std::time::Duration;
+
+/// Why ClickHouse did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClickHouseError {
+    /// The address is not one.
+    #[error("clickhouse.url `{url}` is not usable: {reason}; expected a form like http://host:8123")]
+    Address {
+        /// What was configured.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No connection, or it broke.
+    #[error("clickhouse at {url} can't be reached: {reason}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// What the connection said.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("clickhouse at {url} has not answered for {waited:?}")]
+    Silent {
+        /// The server.
+        url: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// An answer that is not ClickHouse's, such as a proxy's.
+    #[error("clickhouse at {url} answered HTTP {status} without an error code: {text}")]
+    NotClickHouse {
+        /// The server.
+        url: String,
+        /// Status of the answer.
+        status: u16,
+        /// Its beginning.
+        text: String,
+    },
+    /// ClickHouse refused or failed.
+    #[error("{text}")]
+    Exception {
+        /// ClickHouse's error code.
+        code: u32,
+        /// ClickHouse's own text.
+        text: String,
+    },
+    /// An answer that can't be read.
+    #[error("clickhouse at {url} answered something unexpected: {reason}")]
+    Unexpected {
+        /// The server.
+        url: String,
+        /// What was expected and what came.
+        reason: String,
+    },
+}
+
+impl ClickHouseError {
+    /// ClickHouse's error code, where it was ClickHouse that answered.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Exception { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing at all was heard from the server.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Silent { .. })
+    }
+
+    pub(super) fn from_official(url: &str, error: &clickhouse::error::Error) -> Self {
+        use clickhouse::error::Error;
+        match error {
+            Error::BadResponse(text) => match code_in(text) {
+                Some(code) => Self::Exception { code, text: text.trim().to_owned() },
+                None => Self::Unexpected { url: url.to_owned(), reason: beginning(text) },
+            },
+            Error::Network(source) => Self::Unreachable { url: url.to_owned(), reason: chain(source.as_ref()) },
+            other => Self::Unexpected { url: url.to_owned(), reason: chain(other) },
+        }
+    }
+}
+
+/// The code in a text that begins like `Code: 60. DB::Exception: …`, or `Code: 62, …` as servers of 2018 wrote it.
+pub(super) fn code_in(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("Code: ")?;
+    let digits = rest.find(|character: char| !character.is_ascii_digit())?;
+    let (number, rest) = rest.split_at_checked(digits)?;
+    (rest.starts_with('.') || rest.starts_with(',')).then(|| number.parse().ok())?
+}
+
+/// An error with all its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The first part of an answer that may be long.
+pub(super) fn beginning(text: &str) -> String {
+    let mut short: String = text.trim().chars().take(500).collect();
+    if short.len() < text.trim().len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_found_in_new_and_old_texts() {
+        assert_eq!(code_in("Code: 60. DB::Exception: Table moose.x does not exist."), Some(60));
+        assert_eq!(code_in("Code: 62, e.displayText() = DB::Exception: Syntax error"), Some(62));
+        assert_eq!(code_in("__exception__\nCode: 1001. DB::Exception"), Some(1001));
+    }
+
+    #[test]
+    fn other_texts_have_no_code() {
+        for text in ["", "Code: ", "Code: x", "Code: 12", "502 Bad Gateway", "Code: 99999999999999. "] {
+            assert_eq!(code_in(text), None, "{text}");
+        }
+    }
+}

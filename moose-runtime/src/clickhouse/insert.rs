@@ -1,0 +1,186 @@
+//! The thin client that INSERTs go through: one body with its length, and everything the answer says.
+//!
+//! An INSERT counts as done only with HTTP 200, no exception header and an empty body: ClickHouse can answer 200 and
+//! then write an exception into the body. Everything else is an error, and after an error nobody knows whether the rows
+//! are stored: the delivery protocol settles that.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, StatusCode, Uri, header};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+
+use super::{
+    ClickHouseError,
+    error::{beginning, chain, code_in},
+};
+use crate::{config::ClickHouseConfig, schema::quote_identifier};
+
+/// A server that takes no connection for this long is not reachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// ClickHouse closes idle connections after three seconds by default; ours are gone before.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most that is read of an answer: exceptions with stack traces are far shorter.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// One INSERT: where to, how, and the encoded rows.
+#[derive(Clone, Debug)]
+pub struct Insert<'a> {
+    /// Name of the table in the client's database.
+    pub table: &'a str,
+    /// Names of the columns, in the order of the block.
+    pub columns: &'a [String],
+    /// Settings of this INSERT, as URL parameters.
+    pub settings: &'a [(String, String)],
+    /// `insert_deduplication_token`, where the server knows tokens.
+    pub token: Option<&'a str>,
+    /// Exactly one Native block.
+    pub body: Bytes,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// Sends INSERTs. Cheap to clone; connections are kept and shared.
+#[derive(Clone)]
+pub struct InsertClient {
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    url: String,
+    database: String,
+    user: String,
+    password: String,
+}
+
+impl InsertClient {
+    pub(super) fn new(url: &str, config: &ClickHouseConfig) -> Result<Self, ClickHouseError> {
+        let address = |reason: String| ClickHouseError::Address { url: url.to_owned(), reason };
+        let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| address(error.to_string()))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(address("only http:// is supported at present".to_owned()));
+        }
+        if uri.host().is_none() {
+            return Err(address("it names no host".to_owned()));
+        }
+        for (what, text) in [("clickhouse.user", &config.user), ("clickhouse.password", &config.password)] {
+            if header::HeaderValue::from_str(text).is_err() {
+                return Err(address(format!("{what} holds characters that an HTTP header can't carry")));
+            }
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
+        Ok(Self {
+            http,
+            url: url.to_owned(),
+            database: config.database.clone(),
+            user: config.user.clone(),
+            password: config.password.clone(),
+        })
+    }
+
+    /// Sends one INSERT and waits for its answer. `Ok` means that ClickHouse has confirmed it.
+    pub async fn send(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
+        match tokio::time::timeout(insert.timeout, self.exchange(insert)).await {
+            Ok(result) => result,
+            Err(_) => Err(ClickHouseError::Silent { url: self.url.clone(), waited: insert.timeout }),
+        }
+    }
+
+    async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
+        let unreachable =
+            |error: &dyn std::error::Error| ClickHouseError::Unreachable { url: self.url.clone(), reason: chain(error) };
+        let request = Request::post(self.uri(insert))
+            .header("X-ClickHouse-User", &self.user)
+            .header("X-ClickHouse-Key", &self.password)
+            .header(header::CONTENT_LENGTH, insert.body.len())
+            .body(Full::new(insert.body.clone()))
+            .map_err(|error| ClickHouseError::Address { url: self.url.clone(), reason: error.to_string() })?;
+        let response = self.http.request(request).await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        let header_code =
+            response.headers().get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| unreachable(error.as_ref()))?
+            .to_bytes();
+        self.judge(status, header_code, &String::from_utf8_lossy(&body))
+    }
+
+    fn judge(&self, status: StatusCode, header_code: Option<u32>, body: &str) -> Result<(), ClickHouseError> {
+        if let Some(code) = header_code.or_else(|| code_in(body)) {
+            return Err(ClickHouseError::Exception { code, text: beginning(body) });
+        }
+        if status == StatusCode::OK && body.is_empty() {
+            return Ok(());
+        }
+        Err(ClickHouseError::NotClickHouse { url: self.url.clone(), status: status.as_u16(), text: beginning(body) })
+    }
+
+    fn uri(&self, insert: &Insert<'_>) -> String {
+        let columns: Vec<String> = insert.columns.iter().map(|name| quote_identifier(name)).collect();
+        let query =
+            format!("INSERT INTO {} ({}) FORMAT Native", quote_identifier(insert.table), columns.join(", "));
+        let mut parameters = form_urlencoded::Serializer::new(String::new());
+        parameters.append_pair("query", &query).append_pair("database", &self.database);
+        for (name, value) in insert.settings {
+            parameters.append_pair(name, value);
+        }
+        if let Some(token) = insert.token {
+            parameters.append_pair("insert_deduplication_token", token);
+        }
+        format!("{}/?{}", self.url, parameters.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(url: &str) -> Result<InsertClient, ClickHouseError> {
+        InsertClient::new(url, &crate::config::Config::default().clickhouse)
+    }
+
+    #[test]
+    fn only_an_empty_200_is_a_confirmation() {
+        let client = client("http://localhost:1").unwrap();
+        assert!(client.judge(StatusCode::OK, None, "").is_ok());
+        let exception = client.judge(StatusCode::OK, None, "Code: 241. DB::Exception: Memory limit").unwrap_err();
+        assert_eq!(exception.code(), Some(241));
+        assert_eq!(client.judge(StatusCode::OK, Some(159), "").unwrap_err().code(), Some(159));
+        assert!(matches!(client.judge(StatusCode::OK, None, "hello"), Err(ClickHouseError::NotClickHouse { .. })));
+        assert!(matches!(
+            client.judge(StatusCode::BAD_GATEWAY, None, ""),
+            Err(ClickHouseError::NotClickHouse { status: 502, .. })
+        ));
+    }
+
+    #[test]
+    fn an_address_that_can_not_work_is_refused_at_once() {
+        for url in ["https://host:8443", "host:8123", "http://", "nonsense"] {
+            assert!(matches!(client(url), Err(ClickHouseError::Address { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn names_and_tokens_are_quoted_into_the_address() {
+        let insert = Insert {
+            table: "a`b",
+            columns: &["x y".to_owned()],
+            settings: &[("async_insert".to_owned(), "0".to_owned())],
+            token: Some("t/s/1/0/0-9"),
+            body: Bytes::new(),
+            timeout: Duration::from_secs(1),
+        };
+        let uri = client("http://localhost:1").unwrap().uri(&insert);
+        assert_eq!(
+            uri,
+            "http://localhost:1/?query=INSERT+INTO+%60a%5C%60b%60+%28%60x+y%60%29+FORMAT+Native&database=moose\
+             &async_insert=0&insert_deduplication_token=t%2Fs%2F1%2F0%2F0-9"
+        );
+    }
+}

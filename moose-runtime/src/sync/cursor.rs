@@ -1,0 +1,88 @@
+//! The cursor of one worker: changed in memory only after it was written down.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::{Shared, SyncError, backoff::Backoff, now};
+use crate::stream::{Backend, Cursor, Pending};
+
+/// Version of the cursor's layout.
+const VERSION: u8 = 1;
+
+/// Keeps one cursor, durably.
+pub(super) struct CursorKeeper {
+    shared: Shared,
+    backend: Arc<dyn Backend>,
+    group: String,
+    topic: String,
+    partition: u16,
+    cursor: Mutex<Cursor>,
+}
+
+impl CursorKeeper {
+    /// Reads the cursor, or makes it at the start of the partition. Fails when it can't belong to the topic as it is.
+    pub(super) async fn open(
+        shared: &Shared,
+        table: &str,
+        topic: &str,
+        partition: u16,
+        epoch: u64,
+    ) -> Result<Self, SyncError> {
+        let group = format!("{}/{table}", shared.app_name);
+        let backend = Arc::clone(&shared.backend);
+        let bounds = backend.bounds(topic, partition).await?;
+        let cursor = match backend.cursor(&group, topic, partition).await? {
+            Some(cursor) => cursor,
+            None => {
+                let cursor =
+                    Cursor { version: VERSION, epoch, table_uuid: None, next: bounds.start, pending: Vec::new() };
+                backend.commit(&group, topic, partition, &cursor).await?;
+                cursor
+            }
+        };
+        if cursor.epoch != epoch {
+            return Err(SyncError::ForeignCursor {
+                group,
+                topic: topic.to_owned(),
+                partition,
+                known: cursor.epoch,
+                found: epoch,
+            });
+        }
+        let needed_end = cursor.pending.last().map_or(cursor.next, |pending| pending.last.saturating_add(1));
+        if cursor.next < bounds.start || needed_end > bounds.end {
+            let wanted = if cursor.next < bounds.start { cursor.next } else { needed_end };
+            let (start, end) = (bounds.start, bounds.end);
+            return Err(SyncError::OutOfRange { group, topic: topic.to_owned(), partition, wanted, start, end });
+        }
+        let (shared, topic) = (shared.clone(), topic.to_owned());
+        Ok(Self { shared, backend, group, topic, partition, cursor: Mutex::new(cursor) })
+    }
+
+    /// The cursor as it was last written down.
+    pub(super) async fn get(&self) -> Cursor {
+        self.cursor.lock().await.clone()
+    }
+
+    /// Changes the cursor and writes it down; returns when that is durable, however long it takes.
+    pub(super) async fn update(&self, change: impl FnOnce(&mut Cursor)) {
+        let mut cursor = self.cursor.lock().await;
+        let mut changed = cursor.clone();
+        change(&mut changed);
+        let part = format!("cursor of `{}` partition {}", self.group, self.partition);
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &changed).await {
+            tracing::error!(part, %error, "failed to write the cursor; will be tried again");
+            self.shared.health.failed(&part, None, error.to_string());
+            tokio::time::sleep(backoff.next(false)).await;
+        }
+        self.shared.health.recovered(&part);
+        *cursor = changed;
+    }
+}
+
+/// A range as it is written down before its INSERT.
+pub(super) fn pending(first: u64, last: u64) -> Pending {
+    Pending { first, last, since: now(), attempts: 0, burnt: false }
+}

@@ -1,0 +1,143 @@
+//! Why a range is not in its table yet. Every one of these keeps the range and is tried again.
+
+use crate::{clickhouse::ClickHouseError, record::FieldError, stream::StreamError};
+
+/// Why a range could not be delivered at this try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// ClickHouse failed or refused.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The stream failed.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// There is no such table.
+    #[error("table `{table}` does not exist in database `{database}`: restart the application to make it again")]
+    NoTable {
+        /// Its name.
+        table: String,
+        /// Where it was looked for.
+        database: String,
+    },
+    /// The table is not the one that the cursor knows.
+    #[error(
+        "table `{table}` is not the one this stream was synced into (it has uuid {found}, the cursor knows {known}): \
+         start with `--from earliest` to fill it from the oldest record still stored, or `--from next` to go on with new records only"
+    )]
+    TableReplaced {
+        /// Its name.
+        table: String,
+        /// What it is.
+        found: uuid::Uuid,
+        /// What it was.
+        known: uuid::Uuid,
+    },
+    /// The table's columns can't take the block.
+    #[error("table `{table}` differs from its declaration: {differences}")]
+    Columns {
+        /// Its name.
+        table: String,
+        /// All that differs.
+        differences: String,
+    },
+    /// The table has one record of the range more than once.
+    #[error("table `{table}` holds offset {offset} of partition {partition} more than once; it was not written by this application alone")]
+    Doubled {
+        /// Its name.
+        table: String,
+        /// The partition.
+        partition: u16,
+        /// The first offset that is there more than once.
+        offset: u64,
+    },
+    /// A Replicated table confirmed rows that it does not have.
+    #[error("table `{table}` confirmed offsets {first}..={last} but lacks {missing} of them; a replicated table should never do that")]
+    ReplicatedShort {
+        /// Its name.
+        table: String,
+        /// First offset of the range.
+        first: u64,
+        /// Last offset of the range.
+        last: u64,
+        /// How many rows are not there.
+        missing: usize,
+    },
+    /// The cursor belongs to another stream.
+    #[error(
+        "the cursor of `{group}` on topic `{topic}` partition {partition} has epoch {known:016x}, the topic has {found:016x}: \
+         they do not belong together; was a part of the data directory replaced?"
+    )]
+    ForeignCursor {
+        /// Whose cursor.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// Epoch in the cursor.
+        known: u64,
+        /// Epoch of the topic.
+        found: u64,
+    },
+    /// Records that the cursor needs are not there.
+    #[error(
+        "the cursor of `{group}` on topic `{topic}` partition {partition} is at {wanted}, the partition holds {start}..{end}"
+    )]
+    OutOfRange {
+        /// Whose cursor.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// The offset that is needed.
+        wanted: u64,
+        /// First offset stored.
+        start: u64,
+        /// Next offset to be given.
+        end: u64,
+    },
+    /// A stored record does not fit the record type.
+    #[error("topic `{topic}` partition {partition} offset {offset} does not fit the record type: {}", describe(.errors))]
+    Undecodable {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// Which record.
+        offset: u64,
+        /// What does not fit.
+        errors: Vec<FieldError>,
+    },
+    /// The code that decodes records panicked.
+    #[error("topic `{topic}` partition {partition}: decoding the records from offset {offset} on panicked")]
+    Panicked {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// First record of the chunk.
+        offset: u64,
+    },
+}
+
+impl SyncError {
+    /// ClickHouse's error code, where it was ClickHouse that answered.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::ClickHouse(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether the server was not heard at all.
+    pub(super) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::ClickHouse(error) if error.is_unreachable())
+    }
+}
+
+fn describe(errors: &[FieldError]) -> String {
+    let texts: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
+    texts.join("; ")
+}

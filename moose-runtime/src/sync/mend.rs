@@ -1,0 +1,70 @@
+//! Rows that a burnt token lost from a table with views: they come in by way of a table of their own, whose parts are
+//! moved over, because a moved part feeds no view a second time.
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{Assignment, Prepared, SyncError, courier::Courier, settings::Settings};
+use crate::schema::{quote_identifier, quote_string};
+
+/// Begin of the names of all mending tables of a partition.
+fn prefix(assignment: &Assignment) -> String {
+    format!("{}__mend_{:016x}_{}_", assignment.table.name, assignment.storage.epoch, assignment.partition)
+}
+
+#[derive(Deserialize)]
+struct Text(String);
+
+impl Courier {
+    /// Brings `body` into the table without its views seeing it.
+    pub(super) async fn mend(
+        &self,
+        range: &Prepared,
+        number: u32,
+        token: &str,
+        body: Bytes,
+        settings: &Settings,
+    ) -> Result<(), SyncError> {
+        let client = &self.shared.client;
+        let mending = format!("{}{}_{number}", prefix(&self.assignment), range.first);
+        let (source, table) = (quote_identifier(&mending), quote_identifier(&self.assignment.table.name));
+        client.execute(&format!("CREATE TABLE IF NOT EXISTS {source} AS {table}")).await?;
+        self.insert(&mending, token, body, settings).await?;
+        let partitions: Vec<Text> = client
+            .query_rows(&format!(
+                "SELECT DISTINCT partition_id FROM system.parts WHERE database = {} AND table = {} AND active",
+                quote_string(client.database()),
+                quote_string(&mending)
+            ))
+            .await?;
+        for Text(partition) in partitions {
+            let partition = quote_string(&partition);
+            client
+                .execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the mending tables of ranges that the cursor has passed. Called at a start, when no other settler of such
+    /// a range can be alive on the embedded log.
+    pub(super) async fn drop_mending_tables(&self) -> Result<(), SyncError> {
+        let client = &self.shared.client;
+        let prefix = prefix(&self.assignment);
+        let names: Vec<Text> = client
+            .query_rows(&format!(
+                "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, {})",
+                quote_string(client.database()),
+                quote_string(&prefix)
+            ))
+            .await?;
+        let next = self.cursor.get().await.next;
+        for Text(name) in names {
+            let first = name.strip_prefix(&prefix).and_then(|rest| rest.split('_').next()?.parse::<u64>().ok());
+            if first.is_some_and(|first| first < next) {
+                client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(&name))).await?;
+            }
+        }
+        Ok(())
+    }
+}

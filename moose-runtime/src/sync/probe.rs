@@ -1,0 +1,44 @@
+//! Asking the table which rows of a range it has.
+
+use std::collections::BTreeSet;
+
+use super::{Assignment, Prepared, SyncError, settings::Settings};
+use crate::{
+    clickhouse::{Client, ClickHouseError},
+    schema::quote_identifier,
+};
+
+/// Offsets of the range that the table lacks. Fails when it has one of them twice.
+pub(super) async fn missing(
+    client: &Client,
+    settings: &Settings,
+    assignment: &Assignment,
+    range: &Prepared,
+    offsets: &BTreeSet<u64>,
+) -> Result<BTreeSet<u64>, SyncError> {
+    let sql = format!(
+        "SELECT _stream_offset FROM {} WHERE _stream_epoch = {} AND _stream_partition = {} \
+         AND _stream_offset BETWEEN {} AND {}{}",
+        quote_identifier(&assignment.table.name),
+        assignment.storage.epoch,
+        assignment.partition,
+        range.first,
+        range.last,
+        settings.probe,
+    );
+    let answer = client.query_text(&sql, "TabSeparated").await?;
+    let mut found = BTreeSet::new();
+    for line in answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let offset = std::str::from_utf8(line).ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
+            ClickHouseError::Unexpected {
+                url: client.url().to_owned(),
+                reason: "the answer to a probe is not a list of offsets".to_owned(),
+            }
+        })?;
+        if !found.insert(offset) {
+            let (table, partition) = (assignment.table.name.clone(), assignment.partition);
+            return Err(SyncError::Doubled { table, partition, offset });
+        }
+    }
+    Ok(offsets.difference(&found).copied().collect())
+}

@@ -1,0 +1,120 @@
+//! Settling a range in doubt: the table is asked what it has, and only the rest is inserted.
+//!
+//! The token protects against an old INSERT that still runs; the hidden columns protect against a token that was taken
+//! without its rows, which a plain MergeTree does when it is killed between writing the token and renaming the part.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::{Prepared, SyncError, courier::Courier, probe, settings::Settings};
+use crate::clickhouse::TableState;
+
+impl Courier {
+    /// One try to bring the range to its end. The answer is how many rows the table had at first.
+    pub(super) async fn settle(
+        &self,
+        range: &Prepared,
+        state: &TableState,
+        settings: &Settings,
+    ) -> Result<usize, SyncError> {
+        if range.rows == 0 {
+            return Ok(0);
+        }
+        let table = self.assignment.table.name.as_str();
+        let token = self.assignment.token(range.first, range.last);
+        if !self.assignment.table.provenance || !state.keeps_every_row() {
+            // Nobody can be asked: the token stands alone.
+            self.insert(table, &token, range.body.clone(), settings).await?;
+            return Ok(0);
+        }
+        let offsets = self.offsets(range).await?;
+        let mut missing = self.missing(settings, range, &offsets).await?;
+        let had = offsets.len() - missing.len();
+        if !self.is_burnt(range).await {
+            if state.has_views {
+                // The views are fed after the table: rows that the table has may be missing there.
+                self.insert(table, &token, range.body.clone(), settings).await?;
+            } else if !missing.is_empty() {
+                self.insert(table, &token, self.rows(range, &missing).await?, settings).await?;
+            }
+            if state.has_views || !missing.is_empty() {
+                missing = self.missing(settings, range, &offsets).await?;
+            }
+            if missing.is_empty() {
+                return Ok(had);
+            }
+            if state.is_replicated() {
+                let (first, last, missing) = (range.first, range.last, missing.len());
+                return Err(SyncError::ReplicatedShort { table: table.to_owned(), first, last, missing });
+            }
+            tracing::warn!(table, token, missing = missing.len(), "token taken without its rows; mending");
+            self.write_down_burnt(range).await;
+        }
+        self.insert_again(range, state, settings, &offsets, missing).await?;
+        Ok(had)
+    }
+
+    /// Inserts what a burnt token lost, under tokens of its own. The next number is used only after the one before was
+    /// answered and the table was asked: going on after an error could store rows twice.
+    async fn insert_again(
+        &self,
+        range: &Prepared,
+        state: &TableState,
+        settings: &Settings,
+        offsets: &BTreeSet<u64>,
+        mut missing: BTreeSet<u64>,
+    ) -> Result<(), SyncError> {
+        let token = self.assignment.token(range.first, range.last);
+        let mut number = 1_u32;
+        while !missing.is_empty() {
+            let body = self.rows(range, &missing).await?;
+            if state.has_views {
+                self.mend(range, number, &token, body, settings).await?;
+            } else {
+                let again = format!("{token}/again/{number}");
+                self.insert(&self.assignment.table.name, &again, body, settings).await?;
+            }
+            number = number.saturating_add(1);
+            missing = self.missing(settings, range, offsets).await?;
+        }
+        Ok(())
+    }
+
+    async fn missing(
+        &self,
+        settings: &Settings,
+        range: &Prepared,
+        offsets: &BTreeSet<u64>,
+    ) -> Result<BTreeSet<u64>, SyncError> {
+        probe::missing(&self.shared.client, settings, &self.assignment, range, offsets).await
+    }
+
+    async fn offsets(&self, range: &Prepared) -> Result<BTreeSet<u64>, SyncError> {
+        let records = self.read_again(range.first, range.last).await?;
+        Ok(records.iter().map(|record| record.offset).collect())
+    }
+
+    async fn rows(&self, range: &Prepared, offsets: &BTreeSet<u64>) -> Result<Bytes, SyncError> {
+        let records = self.read_again(range.first, range.last).await?;
+        if records.len() == offsets.len() {
+            return Ok(range.body.clone());
+        }
+        let prepared = self.encode(records, Some(offsets.clone())).await?;
+        Ok(prepared.map_or_else(Bytes::new, |prepared| prepared.body))
+    }
+
+    async fn is_burnt(&self, range: &Prepared) -> bool {
+        self.cursor.get().await.pending.iter().any(|pending| pending.first == range.first && pending.burnt)
+    }
+
+    async fn write_down_burnt(&self, range: &Prepared) {
+        self.cursor
+            .update(|cursor| {
+                for pending in cursor.pending.iter_mut().filter(|pending| pending.first == range.first) {
+                    pending.burnt = true;
+                }
+            })
+            .await;
+    }
+}

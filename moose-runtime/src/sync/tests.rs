@@ -1,0 +1,169 @@
+//! When ranges close, on a paused clock, and what is written down when.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{Assignment, Prepared, Shared, cursor::CursorKeeper, reader::Reader};
+use crate::{
+    clickhouse::Client,
+    config::Config,
+    declare::{Model, OlapTable},
+    prelude::OlapRecord,
+    shutdown::Shutdown,
+    stream::{
+        Backend, Retention, TopicSpec,
+        log::{Log, LogOptions},
+    },
+    telemetry::{Health, Metrics},
+};
+
+#[derive(OlapRecord)]
+#[olap(crate = "crate")]
+#[expect(dead_code, reason = "only its columns are used")]
+struct Tick {
+    #[key]
+    number: u64,
+}
+
+static TICKS: OlapTable<Tick> = OlapTable::new("ticks");
+const TOPIC: &str = "ticks";
+
+struct Bench {
+    _directory: tempfile::TempDir,
+    shared: Shared,
+    assignment: Assignment,
+}
+
+impl Bench {
+    async fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        change(&mut config);
+        let options = LogOptions { path: directory.path().join("stream"), disk_budget: u64::MAX };
+        let log = Log::open(options).unwrap();
+        let retention = Retention { age: None, bytes: None };
+        let storage =
+            log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();
+        let shared = Shared {
+            backend: Arc::new(log),
+            client: Client::new("http://127.0.0.1:1", &config.clickhouse).unwrap(),
+            config: config.sync,
+            app_name: "test".to_owned(),
+            metrics: Arc::new(Metrics::default()),
+            health: Arc::new(Health::default()),
+            stop: Shutdown::new(),
+            resume: None,
+        };
+        let model = Model::of(&[&TICKS]).unwrap();
+        let table = &model.tables[0];
+        let record = table.record;
+        let assignment = Assignment {
+            topic: TOPIC.to_owned(),
+            storage,
+            partition: 0,
+            table: Arc::new(table.table.clone()),
+            new_batch: Arc::new(move || record.new_batch()),
+        };
+        Self { _directory: directory, shared, assignment }
+    }
+
+    async fn append(&self, payloads: impl Iterator<Item = String>) {
+        let records = payloads.map(Bytes::from).collect();
+        self.shared.backend.append(TOPIC, 0, records).await.unwrap();
+    }
+
+    fn read(&self) -> mpsc::Receiver<Prepared> {
+        let (sender, ranges) = mpsc::channel(1);
+        tokio::spawn(Reader::new(self.shared.clone(), self.assignment.clone(), 0).run(sender));
+        ranges
+    }
+}
+
+fn ticks(count: u64) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!(r#"{{"number":{number}}}"#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_range_closes_at_exactly_its_count_and_the_rest_a_second_after_its_first_record() {
+    let bench = Bench::new(|_| ()).await;
+    bench.append(ticks(200_001)).await;
+    let started = Instant::now();
+    let mut ranges = bench.read();
+    let range = ranges.recv().await.unwrap();
+    assert_eq!((range.first, range.last, range.rows), (0, 99_999, 100_000));
+    let range = ranges.recv().await.unwrap();
+    assert_eq!((range.first, range.last, range.rows), (100_000, 199_999, 100_000));
+    assert_eq!(started.elapsed(), Duration::ZERO, "a full range waits for nothing");
+    let range = ranges.recv().await.unwrap();
+    assert_eq!((range.first, range.last, range.rows), (200_000, 200_000, 1));
+    // Tokio's timers have a millisecond's grain.
+    assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < Duration::from_millis(1_005));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_closes_at_its_bytes() {
+    let bench = Bench::new(|config| config.sync.max_bytes = bytesize::ByteSize::b(80)).await;
+    bench.append(ticks(25)).await;
+    let mut ranges = bench.read();
+    for (first, last) in [(0, 9), (10, 19), (20, 24)] {
+        let range = ranges.recv().await.unwrap();
+        assert_eq!((range.first, range.last), (first, last), "ten numbers of eight bytes each");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_closes_the_open_range_at_once_and_ends_the_reader() {
+    let bench = Bench::new(|config| config.sync.max_delay = Duration::from_hours(1)).await;
+    bench.append(ticks(3)).await;
+    let mut ranges = bench.read();
+    bench.shared.stop.signal();
+    let range = ranges.recv().await.unwrap();
+    assert_eq!((range.first, range.last), (0, 2));
+    assert!(ranges.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_fit_holds_the_partition_and_what_is_before_goes_its_way() {
+    let bench = Bench::new(|config| config.sync.max_delay = Duration::from_millis(1)).await;
+    let payloads = ticks(2).chain(std::iter::once(r#"{"number":"three"}"#.to_owned())).chain(ticks(1));
+    bench.append(payloads).await;
+    let mut ranges = bench.read();
+    let range = ranges.recv().await.unwrap();
+    assert_eq!((range.first, range.last, range.rows), (0, 1, 2));
+    while bench.shared.health.failures().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let failures = bench.shared.health.failures();
+    let message = &failures["table `ticks`"].message;
+    assert!(message.contains("offset 2") && message.contains("/number"), "{message}");
+    assert!(ranges.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_same_range_gives_the_same_bytes_and_the_same_token() {
+    let bench = Bench::new(|config| config.sync.max_rows = 10).await;
+    bench.append(ticks(20)).await;
+    let mut once = bench.read();
+    let mut again = bench.read();
+    for _ in 0..2 {
+        let (a, b) = (once.recv().await.unwrap(), again.recv().await.unwrap());
+        assert_eq!(a.body, b.body);
+        assert_eq!(bench.assignment.token(a.first, a.last), bench.assignment.token(b.first, b.last));
+    }
+    assert_ne!(bench.assignment.token(0, 9), bench.assignment.token(10, 19));
+}
+
+#[tokio::test]
+async fn a_cursor_that_does_not_belong_to_the_topic_is_refused_with_the_numbers() {
+    let bench = Bench::new(|_| ()).await;
+    let epoch = bench.assignment.storage.epoch;
+    let open = |epoch| CursorKeeper::open(&bench.shared, "ticks", TOPIC, 0, epoch);
+    let cursor = open(epoch).await.unwrap();
+    let error = open(epoch ^ 1).await.err().unwrap().to_string();
+    assert!(error.contains(&format!("{epoch:016x}")), "{error}");
+    cursor.update(|cursor| cursor.next = 7).await;
+    let error = open(epoch).await.err().unwrap().to_string();
+    assert!(error.contains("is at 7, the partition holds 0..0"), "{error}");
+}

@@ -1,0 +1,255 @@
+//! The worker of one partition and one destination.
+//!
+//! Two ranges may be written down at once: the one on its way and the next. In steady state one write of the cursor says
+//! "done to here, the next is pending". INSERTs of a partition stay in order.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::MissedTickBehavior,
+};
+
+use super::{
+    Assignment, Prepared, ResumeFrom, Shared, SyncError,
+    backoff::Backoff,
+    courier::{Courier, Delivered},
+    cursor::{CursorKeeper, pending},
+    now,
+    reader::Reader,
+};
+use crate::telemetry::{LagLabel, TableLabel};
+
+/// How many ranges may be written down and not confirmed.
+const PENDING: usize = 2;
+/// How often the lag is measured when nothing else happens.
+const LAG_EVERY: Duration = Duration::from_secs(1);
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts the worker. It ends by itself some time after the process was told to stop, with its cursor written.
+    pub fn spawn(shared: Shared, assignment: Assignment) -> Self {
+        Self { task: tokio::spawn(run(shared, assignment)) }
+    }
+
+    /// Waits for the worker's end. What is pending then is settled at the next start.
+    pub async fn ended(&mut self) {
+        // A panic of the task has been printed; there is nothing to add here.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Ends the worker where it is. Whatever it was about stays pending and is settled at the next start.
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+}
+
+async fn run(shared: Shared, assignment: Assignment) {
+    let Some(courier) = ready(&shared, &assignment).await else { return };
+    if !settle_pending(&courier).await {
+        return;
+    }
+    if let Err(error) = courier.drop_mending_tables().await {
+        tracing::warn!(table = assignment.table.name, %error, "failed to drop mending tables; the next start tries again");
+    }
+    let position = courier.cursor.get().await.next;
+    let (sender, ranges) = mpsc::channel(1);
+    let reader = Reader::new(shared, assignment, position);
+    tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
+}
+
+/// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
+async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>> {
+    let part = assignment.part();
+    let mut backoff = Backoff::default();
+    loop {
+        let error = match open(shared, assignment).await {
+            Ok(courier) => {
+                shared.health.recovered(&part);
+                return Some(Arc::new(courier));
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(part, %error, "can't begin; will be tried again");
+        shared.health.failed(&part, error.code(), error.to_string());
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
+            () = shared.stop.wait() => return None,
+        }
+    }
+}
+
+async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
+    let (topic, partition, epoch) = (&assignment.topic, assignment.partition, assignment.storage.epoch);
+    let cursor = Arc::new(CursorKeeper::open(shared, &assignment.table.name, topic, partition, epoch).await?);
+    let courier = Courier::new(shared.clone(), assignment.clone(), Arc::clone(&cursor));
+    if let Some(resume) = shared.resume {
+        let uuid = courier.target.look().await?.uuid;
+        let bounds = shared.backend.bounds(topic, partition).await?;
+        if cursor.get().await.table_uuid.is_some_and(|known| known != uuid) {
+            cursor
+                .update(|cursor| {
+                    cursor.table_uuid = Some(uuid);
+                    if resume == ResumeFrom::Earliest {
+                        cursor.next = bounds.start;
+                        cursor.pending.clear();
+                    }
+                })
+                .await;
+        }
+    }
+    courier.target.checked(&cursor).await?;
+    Ok(courier)
+}
+
+/// Settles the ranges that an earlier process had written down. False when the process stops before that is done.
+async fn settle_pending(courier: &Courier) -> bool {
+    let found = courier.cursor.get().await.pending;
+    if found.is_empty() {
+        return true;
+    }
+    courier
+        .cursor
+        .update(|cursor| cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1)))
+        .await;
+    let part = courier.assignment.part();
+    for range in found {
+        let mut backoff = Backoff::default();
+        let prepared = loop {
+            match courier.prepare_again(range.first, range.last).await {
+                Ok(prepared) => break prepared,
+                Err(error) => {
+                    tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
+                    courier.shared.health.failed(&part, error.code(), error.to_string());
+                    tokio::select! {
+                        () = tokio::time::sleep(backoff.next(false)) => {}
+                        () = courier.shared.stop.wait() => return false,
+                    }
+                }
+            }
+        };
+        let Some(delivered) = courier.deliver(&prepared, true).await else { return false };
+        courier.cursor.update(|cursor| pass(cursor, range.last)).await;
+        note(courier, &prepared, delivered).await;
+    }
+    true
+}
+
+/// Moves the cursor behind a range that is in the table.
+fn pass(cursor: &mut crate::stream::Cursor, last: u64) {
+    cursor.next = last.saturating_add(1);
+    cursor.pending.retain(|pending| pending.last > last);
+}
+
+/// The steady state: ranges come, are written down, sent and passed.
+struct Steady {
+    courier: Arc<Courier>,
+    /// What is written down, in order; the first one is on its way.
+    queue: VecDeque<Arc<Prepared>>,
+}
+
+impl Steady {
+    async fn run(mut self, mut ranges: mpsc::Receiver<Prepared>) {
+        // A task of its own, because a delivery may hold the cursor's lock; the set ends it together with the worker.
+        let mut on_its_way: JoinSet<Option<Delivered>> = JoinSet::new();
+        let mut more = true;
+        let mut in_doubt = false;
+        let mut ticks = tokio::time::interval(LAG_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while more || !on_its_way.is_empty() {
+            tokio::select! {
+                Some(ended) = on_its_way.join_next() => match ended {
+                    Ok(Some(delivered)) => {
+                        in_doubt = false;
+                        self.arrived(delivered, ranges.try_recv().ok()).await;
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        tracing::error!(part = self.courier.assignment.part(), %error, "delivery broke off; it will be settled");
+                        in_doubt = true;
+                    }
+                },
+                range = ranges.recv(), if more && self.queue.len() < PENDING => match range {
+                    Some(range) => {
+                        let (first, last) = (range.first, range.last);
+                        self.courier.cursor.update(|cursor| cursor.pending.push(pending(first, last))).await;
+                        self.queue.push_back(Arc::new(range));
+                    }
+                    None => more = false,
+                },
+                _ = ticks.tick() => self.measure_lag().await,
+            }
+            if on_its_way.is_empty()
+                && let Some(range) = self.queue.front().cloned()
+            {
+                let courier = Arc::clone(&self.courier);
+                on_its_way.spawn(async move { courier.deliver(&range, in_doubt).await });
+            }
+        }
+    }
+
+    /// The first range is in the table; `next` is already there to be written down with the same write.
+    async fn arrived(&mut self, delivered: Delivered, next: Option<Prepared>) {
+        let Some(range) = self.queue.pop_front() else { return };
+        let written = next.as_ref().map(|next| pending(next.first, next.last));
+        self.courier
+            .cursor
+            .update(|cursor| {
+                pass(cursor, range.last);
+                cursor.pending.extend(written);
+            })
+            .await;
+        self.queue.extend(next.map(Arc::new));
+        note(&self.courier, &range, delivered).await;
+        self.measure_lag().await;
+    }
+
+    async fn measure_lag(&self) {
+        let lag = lag(&self.courier).await;
+        let oldest = self.queue.front().map_or(0, |range| now().saturating_sub(range.oldest).max(0));
+        let label = LagLabel {
+            table: self.courier.assignment.table.name.clone(),
+            partition: self.courier.assignment.partition,
+        };
+        let metrics = &self.courier.shared.metrics;
+        metrics.lag_records.get_or_create(&label).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        let seconds = Duration::from_millis(u64::try_from(oldest).unwrap_or(0)).as_secs_f64();
+        metrics.lag_duration.get_or_create(&label).set(if lag == 0 { 0.0 } else { seconds });
+    }
+}
+
+/// Records in the stream that are not in the table yet.
+async fn lag(courier: &Courier) -> u64 {
+    let assignment = &courier.assignment;
+    let next = courier.cursor.get().await.next;
+    let bounds = courier.shared.backend.bounds(&assignment.topic, assignment.partition).await;
+    bounds.map_or(0, |bounds| bounds.end.saturating_sub(next))
+}
+
+/// Counts a delivered range and says so.
+async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
+    let table = courier.assignment.table.name.as_str();
+    let label = TableLabel { table: table.to_owned() };
+    let metrics = &courier.shared.metrics;
+    metrics.inserted.get_or_create(&label).inc_by((range.rows - delivered.had.min(range.rows)) as u64);
+    metrics.deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
+    #[expect(clippy::cast_precision_loss, reason = "histograms hold floats; a batch is far below 2^52")]
+    {
+        metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
+        metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
+    }
+    tracing::info!(
+        target: "moose::flush",
+        table,
+        rows = range.rows,
+        bytes = range.body.len(),
+        milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
+        lag = lag(courier).await,
+    );
+}

@@ -1,0 +1,7 @@
+//! The integration tests, in one binary: linking is what many small ones would spend their time on.
+//!
+//! Every test uses its own temporary directory, its own ports and its own database, and waits by polling with a deadline.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
+
+mod proxy;
+mod tidy;

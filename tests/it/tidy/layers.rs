@@ -1,0 +1,223 @@
+//! Which room of `moose-runtime` may name which, and which libraries live where (the house of `docs/architecture.md`).
+
+use super::source::{Seen, Sight};
+
+/// The ground floor: anyone may import it, and it imports no room.
+const GROUND: &[&str] = &["config", "error", "shutdown", "telemetry"];
+
+/// Each room with the rooms below that it may import. A room that is missing here is a finding of its own.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("schema", &[]),
+    ("record", &["schema"]),
+    ("declare", &["record", "schema"]),
+    ("build", &["declare", "record", "schema"]),
+    // Bytes in, bytes out: a stream never sees a record type.
+    ("stream", &[]),
+    ("clickhouse", &["declare", "record", "schema"]),
+    ("engine", &["declare", "record", "schema"]),
+    ("ingest", &["declare", "record", "schema", "stream"]),
+    ("sync", &["clickhouse", "declare", "record", "schema", "stream"]),
+    ("migrate", &["clickhouse", "declare", "record", "schema", "stream"]),
+    ("manage", &["clickhouse", "declare", "record", "schema", "stream"]),
+    (
+        "app",
+        &[
+            "build",
+            "clickhouse",
+            "declare",
+            "engine",
+            "ingest",
+            "manage",
+            "migrate",
+            "record",
+            "schema",
+            "stream",
+            "sync",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app",
+            "build",
+            "clickhouse",
+            "declare",
+            "engine",
+            "ingest",
+            "manage",
+            "migrate",
+            "record",
+            "schema",
+            "stream",
+            "sync",
+        ],
+    ),
+];
+
+/// Libraries by the beginning of their paths, each with the places under `src/` that may name it.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("axum", &["ingest", "manage", "engine"]),
+    ("hyper::client", &["clickhouse", "engine"]),
+    ("hyper_util::client", &["clickhouse", "engine"]),
+    ("clickhouse", &["clickhouse"]),
+    ("rdkafka", &["stream/kafka"]),
+    ("fjall", &["stream/log"]),
+    ("libloading", &["engine"]),
+];
+
+/// What the code of `file` (its path under `moose-runtime/src`) may not name, with the line.
+pub(super) fn check(file: &str, seen: &[Seen]) -> Vec<(usize, String)> {
+    let module = module_of(file);
+    if file.split(['/', '.']).any(|part| part == "tests" || part.ends_with("_tests")) {
+        return Vec::new();
+    }
+    let Some(room) = module.first() else { return Vec::new() };
+    let mut findings = Vec::new();
+    if !GROUND.contains(&room.as_str()) && !ROOMS.iter().any(|(known, _)| known == room) {
+        findings.push((1, format!("`{room}` has no place in the house: give it one in tests/it/tidy/layers.rs")));
+    }
+    for seen in seen.iter().filter(|seen| !seen.in_test) {
+        let complaint = match &seen.sight {
+            Sight::Path { modules, segments } => {
+                let around: Vec<String> = module.iter().chain(modules).cloned().collect();
+                match local(&around, segments) {
+                    Some(target) => layer(room, &target),
+                    None => library(file, &segments.join("::")),
+                }
+            }
+            Sight::Name(name) if name.starts_with("chdb_") => chdb(file, name),
+            // A text with spaces tells somebody about the library; a name without is used.
+            Sight::Literal(text) if text.contains("chdb") && !text.contains(char::is_whitespace) => chdb(file, text),
+            _ => None,
+        };
+        findings.extend(complaint.map(|complaint| (seen.line, complaint)));
+    }
+    findings
+}
+
+/// Module path of a file under `src/`.
+fn module_of(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    if matches!(path, "lib" | "main" | "mod") {
+        return Vec::new();
+    }
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The path from the crate's root, when it is one into this crate.
+fn local(around: &[String], segments: &[String]) -> Option<Vec<String>> {
+    let (head, rest) = segments.split_first()?;
+    match head.as_str() {
+        "crate" | "moose_runtime" => Some(rest.to_vec()),
+        "self" => Some(around.iter().chain(rest).cloned().collect()),
+        "super" => {
+            let ups = segments.iter().take_while(|segment| *segment == "super").count();
+            let base = around.get(..around.len().saturating_sub(ups))?;
+            Some(base.iter().chain(&segments[ups..]).cloned().collect())
+        }
+        _ => None,
+    }
+}
+
+fn layer(room: &str, target: &[String]) -> Option<String> {
+    let target = target.first()?.as_str();
+    if target == room || GROUND.contains(&target) {
+        return None;
+    }
+    if target == "prelude" {
+        return Some("the prelude is for users: import from the room itself".to_owned());
+    }
+    if !ROOMS.iter().any(|(known, _)| *known == target) {
+        return None;
+    }
+    let below = ROOMS.iter().find(|(known, _)| *known == room).map_or(&[][..], |(_, below)| below);
+    if below.contains(&target) {
+        return None;
+    }
+    let may = if below.is_empty() { "nothing but the ground floor".to_owned() } else { below.join(", ") };
+    Some(format!("`{room}` names `{target}`: it may import {may}"))
+}
+
+fn library(file: &str, path: &str) -> Option<String> {
+    let begins = |prefix: &str| path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("::"));
+    if begins("serde_json") && file.starts_with("record/") && file != "record/json.rs" {
+        return Some("the JSON reader of records is named only in record/json.rs".to_owned());
+    }
+    let (name, places) = LIBRARIES.iter().find(|(name, _)| begins(name))?;
+    (!under(file, places)).then(|| format!("`{name}` belongs under {} only", places.join("/, ") + "/"))
+}
+
+fn chdb(file: &str, name: &str) -> Option<String> {
+    (!under(file, &["engine"])).then(|| format!("{name}: the engine's library is named only under engine/"))
+}
+
+fn under(file: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| file.strip_prefix(place).is_some_and(|rest| rest.starts_with('/') || rest == ".rs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::source::look, check};
+
+    /// The findings for one line in a file.
+    fn findings(file: &str, code: &str) -> Vec<String> {
+        let seen = look(code).expect("Rust");
+        check(file, &seen).into_iter().map(|(line, complaint)| format!("{line}: {complaint}")).collect()
+    }
+
+    #[test]
+    fn every_line_across_the_layers_is_found() {
+        for (file, code) in [
+            ("schema/table.rs", "use crate::record::ColumnSpec;"),
+            ("record/mod.rs", "use crate::declare::Stream;"),
+            ("stream/log/mod.rs", "use crate::record::ErasedBatch;"),
+            ("ingest/mod.rs", "fn f() { crate::clickhouse::ping(); }"),
+            ("ingest/mod.rs", "use super::clickhouse::Client;"),
+            ("ingest/answer.rs", "use crate::{config::Config, sync::Worker};"),
+            ("ingest/answer.rs", "use super::super::sync::Worker;"),
+            ("ingest/mod.rs", "mod inner { use super::super::engine::Engine; }"),
+            ("sync/worker.rs", "fn f() { println!(\"{}\", crate::ingest::PATH); }"),
+            ("sync/worker.rs", "use ::moose_runtime::ingest::Door;"),
+            ("clickhouse/mod.rs", "use crate::engine::Engine;"),
+            ("manage/mod.rs", "pub(crate) use crate::app::App;"),
+            ("app.rs", "use crate::cli::Command;"),
+            ("config.rs", "use crate::stream::Retention;"),
+            ("record/mod.rs", "use crate::prelude::*;"),
+            ("novelty/mod.rs", ""),
+            ("sync/mod.rs", "use axum::Router;"),
+            ("ingest/mod.rs", "use hyper_util::{client::legacy::Client, rt::TokioIo};"),
+            ("sync/mod.rs", "fn f(c: ::clickhouse::Client) {}"),
+            ("stream/log/mod.rs", "use rdkafka as kafka;"),
+            ("stream/mod.rs", "type K = fjall::Keyspace;"),
+            ("record/seed.rs", "use serde_json::value::RawValue;"),
+            ("cli/mod.rs", "fn f() { engine.chdb_connect(); }"),
+            ("cli/mod.rs", "const NAME: &str = \"libchdb.so\";"),
+        ] {
+            assert_eq!(findings(file, code).len(), 1, "{file}: {code}");
+        }
+        let line = findings("sync/mod.rs", "//! Words.\n\nuse axum::Router;");
+        assert_eq!(line, ["3: `axum` belongs under ingest/, manage/, engine/ only"]);
+    }
+
+    #[test]
+    fn lines_within_the_layers_are_not() {
+        for (file, code) in [
+            ("declare/mod.rs", "use crate::{record::OlapRecord, schema::Table};"),
+            ("sync/worker.rs", "use super::range::Range; use crate::{clickhouse::Client, stream::Backend};"),
+            ("ingest/mod.rs", "use axum::Router; use hyper_util::server::conn::auto;"),
+            ("clickhouse/insert.rs", "use hyper::client::conn::http1; use clickhouse::Client;"),
+            ("record/json.rs", "use serde_json::Deserializer;"),
+            ("sync/mod.rs", "//! Not an import: `crate::ingest`.\n/// nor this: libchdb\n// crate::cli::x\nfn f() {}"),
+            ("sync/mod.rs", "#[cfg(test)] mod tests { use crate::engine::Engine; use axum::Router; }"),
+            ("sync/tests.rs", "use crate::engine::Engine;"),
+            ("cli/mod.rs", "use crate::{app::App, engine, sync::Worker};"),
+            ("lib.rs", "pub use record::OlapRecord; pub mod prelude { pub use crate::cli::x; }"),
+            ("cli/mod.rs", "const HELP: &str = \"where libchdb.so lies\";"),
+            ("engine/ffi.rs", "const NAME: &str = \"libchdb.so\"; fn f() { chdb_connect(); }"),
+            ("config.rs", "use crate::shutdown::Deadline;"),
+        ] {
+            assert_eq!(findings(file, code), Vec::<String>::new(), "{file}: {code}");
+        }
+    }
+}

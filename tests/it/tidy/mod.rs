@@ -1,0 +1,186 @@
+//! The rules that are about the text of this repository and no compiler checks. Each finding says what to do.
+
+mod layers;
+mod source;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use source::{Seen, Sight};
+
+/// A source file that is longer is two things.
+const LONGEST: usize = 600;
+
+/// The one file with unsafe code: the C interface of the engine.
+const UNSAFE: &str = "moose-runtime/src/engine/ffi.rs";
+
+/// Mistakes that the compiler is to answer: no file of ours in form.
+const FIXTURES: &str = "tests/ui/";
+
+/// Where `allow` may stand, by the end of the file's path, for which lint, and why `expect` would not do.
+const ALLOWED: &[(&str, &str, &str)] =
+    &[("build.rs", "dead_code", "`expect` would fail in a build script whose module has no helper")];
+
+/// Where registries and mirrors live: what comes from there is named by package, never by host. In pieces, so that this
+/// file does not find itself.
+const HOSTS: &[&str] = &[
+    concat!("registry", ".npmjs"),
+    concat!("npmjs", ".org"),
+    concat!("crates", ".io"),
+    concat!("py", "pi.org"),
+    concat!("files.python", "hosted"),
+    concat!("repo1", ".maven"),
+    concat!("artifact", "ory"),
+    concat!("proxy.golang", ".org"),
+];
+
+/// Directories of one machine.
+const PLACES: &[&str] = &[concat!("/ho", "me/"), concat!("/Use", "rs/"), concat!("/ro", "ot/"), concat!("/wo", "rk/")];
+
+/// The only source that the lock file may name.
+const REGISTRY: &str = concat!("source = \"registry+https://github.com/rust-lang/crates", ".io-index\"");
+
+#[test]
+fn the_repository_is_tidy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository");
+    let mut findings = Vec::new();
+    let mut sources = 0;
+    for path in tracked(root) {
+        // What is no text is no rule's business; what has just been removed neither.
+        let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
+        let path = path.to_string_lossy().replace('\\', "/");
+        sources += usize::from(is_rust(&path));
+        findings.extend(check(&path, &text));
+    }
+    assert!(sources > 10, "only {sources} source files found: the test looks in the wrong place");
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+/// The files that are or could be committed.
+fn tracked(root: &Path) -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root)
+        .output()
+        .expect("git lists the files of this repository");
+    assert!(listed.status.success(), "git: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
+    names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect()
+}
+
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
+}
+
+/// What is wrong with one file.
+fn check(path: &str, text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut find = |line: usize, complaint: &str| findings.push(format!("{path}:{line}: {complaint}"));
+    for (line, complaint) in machine_names(path, text) {
+        find(line, &complaint);
+    }
+    if is_rust(path) && !path.starts_with(FIXTURES) {
+        if !text.starts_with("//!") {
+            find(1, "open with `//!`: what the file is for, what it promises");
+        }
+        let lines = text.lines().count();
+        if lines > LONGEST {
+            find(lines, &format!("{lines} lines: a file over {LONGEST} is two things (aim at 400)"));
+        }
+        match source::look(text) {
+            Err(error) => find(1, &error),
+            Ok(seen) => {
+                for (line, complaint) in code(path, &seen) {
+                    find(line, &complaint);
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn code(path: &str, seen: &[Seen]) -> Vec<(usize, String)> {
+    let mut findings = Vec::new();
+    for Seen { line, sight, .. } in seen {
+        match sight {
+            Sight::Unsafe if path != UNSAFE => findings.push((*line, format!("`unsafe` lives in {UNSAFE} only"))),
+            Sight::Allow(lint) if !ALLOWED.iter().any(|(end, known, _)| path.ends_with(end) && lint == known) => {
+                findings.push((*line, format!("`#[expect({lint}, reason = \"…\")]` instead of `allow`")));
+            }
+            _ => {}
+        }
+    }
+    if let Some(file) = path.strip_prefix("moose-runtime/src/") {
+        findings.extend(layers::check(file, seen));
+    }
+    findings
+}
+
+/// Names of hosts and directories that hold on one machine only.
+fn machine_names(path: &str, text: &str) -> Vec<(usize, String)> {
+    let mut findings = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if path.ends_with("Cargo.lock") {
+            if line.starts_with("source = ") && line != REGISTRY {
+                findings.push((number + 1, format!("a package from elsewhere than the public registry: {line}")));
+            }
+            continue;
+        }
+        let lower = line.to_lowercase();
+        if let Some(host) = HOSTS.iter().find(|host| lower.contains(**host)) {
+            findings.push((number + 1, format!("`{host}`: name the package, not the registry's host")));
+        }
+        if let Some(place) = PLACES.iter().find(|place| absolute(line, place)) {
+            findings.push((number + 1, format!("`{place}…` is a directory of one machine")));
+        }
+    }
+    findings
+}
+
+/// Whether `place` occurs as the beginning of a path and not inside of one.
+fn absolute(line: &str, place: &str) -> bool {
+    line.match_indices(place).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|before| !before.is_alphanumeric() && !"./-_}>~*".contains(before))
+    })
+}
+
+#[test]
+fn an_untidy_line_is_found() {
+    let long = format!("//! Words.\n{}", "fn f() {}\n".repeat(LONGEST));
+    let place = PLACES[0];
+    let host = HOSTS[0];
+    for (path, text, wanted) in [
+        ("a/src/x.rs", "fn f() {}", ":1: open with"),
+        ("a/src/x.rs", long.as_str(), ":601: 601 lines"),
+        ("a/src/x.rs", "//! W.\nfn f() { unsafe { g() } }", ":2: `unsafe`"),
+        ("a/src/x.rs", "//! W.\n#[allow(dead_code)]\nfn f() {}", ":2: `#[expect(dead_code"),
+        ("a/src/x.rs", "//! W.\n#![cfg_attr(test, allow(clippy::all, reason = \"x\"))]", ":2: `#[expect(clippy::all"),
+        ("a/build.rs", "//! W.\n#[allow(unused)]\nmod pipelines;", ":2: `#[expect(unused"),
+        ("moose-runtime/src/sync/mod.rs", "//! W.\nuse crate::ingest::Door;", ":2: `sync` names `ingest`"),
+        ("a/src/x.rs", "//! W.\nfn f( {", "not Rust"),
+        ("docs/x.md", &format!("see `{place}me/x`"), ":1: `/"),
+        ("docs/x.md", &format!("\nsee https://{host}.org/x"), ":2: `regi"),
+        ("Cargo.lock", "source = \"git+https://example.com/x\"", ":1: a package from elsewhere"),
+    ] {
+        let findings = check(path, text);
+        assert!(findings.len() == 1 && findings[0].contains(wanted), "{path}: {text:.60}\n{findings:?}");
+    }
+}
+
+#[test]
+fn a_tidy_file_is_left_alone() {
+    for (path, text) in [
+        ("examples/a/build.rs", "//! W.\n#[allow(dead_code)]\nmod pipelines;"),
+        ("tests/ui/key/none.rs", "fn main() {}"),
+        (UNSAFE, "//! W.\nfn f() { unsafe { g() } }"),
+        ("a/src/x.rs", "//! W.\n// unsafe, allow(x)\nfn f() { g(\"unsafe #[allow(x)]\") }"),
+        ("docs/x.md", "`<data>/home/x`, ./work/x, examples/work/"),
+        ("Cargo.lock", REGISTRY),
+    ] {
+        assert_eq!(check(path, text), Vec::<String>::new(), "{path}");
+    }
+}

@@ -1,0 +1,202 @@
+//! A pipeline as a process of its own: started, asked for its addresses, killed.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::wait::eventually;
+
+/// How to start a process.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    data_dir: PathBuf,
+}
+
+impl Launch {
+    /// `program` on `data_dir`, with every port left to the system. What the caller's environment says to pipelines
+    /// (`MOOSE_…`) is kept away from it, but for the place of the engine library.
+    pub fn new(program: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        let launch = Self { program: program.into(), arguments: Vec::new(), environment: Vec::new(), data_dir };
+        launch
+            .environment("MOOSE_HTTP__LISTEN", "127.0.0.1:0")
+            .environment("MOOSE_MANAGEMENT__LISTEN", "127.0.0.1:0")
+            .environment("MOOSE_ENGINE__LISTEN", "127.0.0.1:0")
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command as it will be run.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            let theirs = name.to_string_lossy();
+            if theirs.starts_with("MOOSE_") && theirs != "MOOSE_ENGINE_LIBRARY" {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("MOOSE_DATA_DIR", &self.data_dir)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it; what it prints goes to `output.log` beside the data directory. An `addresses.json` of an earlier
+    /// process is taken away first, so that [`Process::addresses`] tells of this one.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    pub fn start(&self) -> Process {
+        let _ = fs::remove_file(self.data_dir.join("addresses.json"));
+        let log_path = self.data_dir.with_extension("log");
+        let log =
+            File::options().create(true).append(true).open(&log_path).expect("a log file in the test's directory");
+        let errors = log.try_clone().expect("a second handle of a file");
+        let child = match self.command().stdout(log).stderr(errors).spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("failed to start {}: {error}", self.program.display()),
+        };
+        Process { child, data_dir: self.data_dir.clone(), log_path }
+    }
+
+    /// Runs it to its end and answers status and output.
+    ///
+    /// # Panics
+    /// When it can't be started, or has not ended within a minute.
+    pub fn run(&self) -> (ExitStatus, String) {
+        let mut process = self.start();
+        let status = process.wait(Duration::from_mins(1));
+        (status, process.output())
+    }
+}
+
+/// Where a running pipeline listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The front door.
+    pub http: SocketAddr,
+    /// The management port.
+    pub management: SocketAddr,
+    /// The embedded engine.
+    pub engine: Option<SocketAddr>,
+}
+
+/// A started process; killed when dropped.
+pub struct Process {
+    child: Child,
+    data_dir: PathBuf,
+    log_path: PathBuf,
+}
+
+impl Process {
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has bound everything and says where.
+    ///
+    /// # Panics
+    /// When it ends before, or has not come up within the deadline; the message is what it printed.
+    pub async fn addresses(&mut self, deadline: Duration) -> Addresses {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Some(addresses) = read_addresses(&self.data_dir.join("addresses.json")) {
+                return addresses;
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the process ended with {status} before it was ready:\n{}", self.output());
+            }
+            assert!(Instant::now() < end, "not ready after {deadline:?}:\n{}", self.output());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// All that it has printed, and what earlier processes on the directory had.
+    pub fn output(&self) -> String {
+        fs::read_to_string(&self.log_path).unwrap_or_default()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it had ended by itself before.
+    pub fn kill(mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            panic!("the process had ended by itself with {status}:\n{}", self.output());
+        }
+        self.child.kill().expect("a process that was just running can be killed");
+        self.child.wait().expect("a killed process ends");
+    }
+
+    /// Ctrl-C.
+    ///
+    /// # Panics
+    /// When the signal can't be sent.
+    pub fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "failed to signal process {}", self.id());
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it has not ended by the deadline; the message is what it printed.
+    pub fn wait(&mut self, deadline: Duration) -> ExitStatus {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status;
+            }
+            assert!(Instant::now() < end, "still running after {deadline:?}:\n{}", self.output());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until what it has printed contains `text`.
+    ///
+    /// # Panics
+    /// When it has not by the deadline.
+    pub async fn printed(&self, text: &str, deadline: Duration) {
+        eventually(deadline, || async {
+            let output = self.output();
+            if output.contains(text) { Ok(()) } else { Err(format!("no `{text}` in:\n{output}")) }
+        })
+        .await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The addresses in the file, once it is there and whole.
+fn read_addresses(path: &Path) -> Option<Addresses> {
+    let value: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let address = |name: &str| value.get(name)?.as_str()?.parse().ok();
+    Some(Addresses { http: address("http")?, management: address("management")?, engine: address("engine") })
+}
