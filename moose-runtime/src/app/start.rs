@@ -128,8 +128,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
 fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
     std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
-    let options =
-        LogOptions { path: config.data_dir.join("stream"), disk_budget: config.stream.disk_budget.as_u64() };
+    let options = LogOptions { path: config.data_dir.join("stream"), disk_budget: config.stream.disk_budget.as_u64() };
     Ok(Arc::new(Log::open(options)?))
 }
 
@@ -173,7 +172,8 @@ impl Database {
             listen: config.engine.listen,
         };
         let engine = Engine::start(options).await?;
-        let client = Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        let client =
+            Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
         Ok(Self { client, storage: Storage::Embedded, address: engine.address().to_string(), engine: Some(engine) })
     }
 

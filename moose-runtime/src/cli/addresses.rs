@@ -7,28 +7,18 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
-
-/// Name of the file in the data directory.
-const FILE: &str = "addresses.json";
+use crate::app::{ADDRESSES_FILE, Addresses};
 
 /// A listener on the same machine answers within this, or isn't there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the file says.
-#[derive(Debug, Deserialize)]
-struct Addresses {
-    pid: u32,
-    engine: Option<String>,
-}
-
 /// Address of the engine that a running instance has on `data_dir`. A file whose process is gone, or whose engine does
 /// not listen (a number can be another process' by now), is as good as none.
 pub(super) fn running_engine(data_dir: &Path) -> Option<SocketAddr> {
-    let text = fs::read(data_dir.join(FILE)).ok()?;
+    let text = fs::read(data_dir.join(ADDRESSES_FILE)).ok()?;
     let addresses: Addresses = serde_json::from_slice(&text).ok()?;
-    let engine = addresses.engine?;
-    let engine: SocketAddr = engine.strip_prefix("http://").unwrap_or(&engine).parse().ok()?;
+    // That of a configured server is a URL; there is no engine of ours then.
+    let engine: SocketAddr = addresses.engine.parse().ok()?;
     (may_run(addresses.pid) && TcpStream::connect_timeout(&engine, CONNECT_TIMEOUT).is_ok()).then_some(engine)
 }
 
@@ -47,7 +37,7 @@ mod tests {
     fn data_dir(pid: u32, engine: &str) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(r#"{{"http":"127.0.0.1:1","management":"127.0.0.1:2","engine":"{engine}","pid":{pid}}}"#);
-        fs::write(directory.path().join(FILE), text).unwrap();
+        fs::write(directory.path().join(ADDRESSES_FILE), text).unwrap();
         directory
     }
 
@@ -64,7 +54,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(running_engine(directory.path()), None);
         for text in ["", "{}", "{\"pid\":1}", "\u{0}"] {
-            fs::write(directory.path().join(FILE), text).unwrap();
+            fs::write(directory.path().join(ADDRESSES_FILE), text).unwrap();
             assert_eq!(running_engine(directory.path()), None, "{text:?}");
         }
     }

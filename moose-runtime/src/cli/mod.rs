@@ -1,5 +1,71 @@
 //! The commands of the generated binary.
+//!
+//! Results go to standard output, everything else to standard error. Every command ends with one of the exit codes of
+//! `error.rs`, and every error is one line that begins with `error: `.
 
 mod addresses;
 mod arguments;
+mod dev;
+mod error;
+mod ls;
+mod query;
+mod sample;
+mod server;
 mod terminal;
+mod welcome;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use arguments::{Command, Invocation};
+use error::CliError;
+
+use crate::{config::Config, declare::Program};
+
+/// Runs the command line of the process: what `moose_runtime::run!()` calls.
+pub fn main(program: Program) -> ExitCode {
+    let invocation = match arguments::parse(program.name, program.version, std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // Help goes to standard output and mistakes to standard error; a closed one is nobody's to tell.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    run(program, invocation).unwrap_or_else(|error| {
+        terminal::tell(&format!("error: {}", terminal::chain(&error)));
+        ExitCode::from(error.exit_code())
+    })
+}
+
+fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
+    let Invocation { command, file, flags } = invocation;
+    let config = Config::load(program.name, file, flags)?;
+    let done = match command {
+        Command::Dev => {
+            terminal::start_logging();
+            wait_for(dev::dev(program, config))
+        }
+        Command::Ls { json } => wait_for(ls::ls(&config, json)),
+        Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
+        #[cfg(feature = "embedded")]
+        Command::Engine { path, listen, supervised } => {
+            let path = path.unwrap_or_else(|| engine_path(&config));
+            let listen = listen.unwrap_or(config.engine.listen);
+            return Ok(crate::engine::main(crate::engine::EngineOptions { path, listen, supervised }));
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Where the embedded engine keeps its data.
+fn engine_path(config: &Config) -> PathBuf {
+    config.data_dir.join("engine")
+}
+
+fn wait_for(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::system("start the threads of the process"))?;
+    runtime.block_on(command)
+}

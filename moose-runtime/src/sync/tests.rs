@@ -44,8 +44,7 @@ impl Bench {
         let options = LogOptions { path: directory.path().join("stream"), disk_budget: u64::MAX };
         let log = Log::open(options).unwrap();
         let retention = Retention { age: None, bytes: None };
-        let storage =
-            log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();
+        let storage = log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();
         let shared = Shared {
             backend: Arc::new(log),
             client: Client::new("http://127.0.0.1:1", &config.clickhouse).unwrap(),

@@ -116,7 +116,9 @@ async fn settle_pending(courier: &Courier) -> bool {
     }
     courier
         .cursor
-        .update(|cursor| cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1)))
+        .update(|cursor| {
+            cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1))
+        })
         .await;
     let part = courier.assignment.part();
     for range in found {

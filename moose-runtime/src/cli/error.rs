@@ -1,0 +1,71 @@
+//! Why a command failed, and the exit code that says so to a program.
+
+use std::io;
+
+use crate::{app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors};
+
+/// Exit codes, the same for every command; 2 (usage) is the argument parser's.
+pub(super) mod exit_code {
+    /// It failed.
+    pub(in crate::cli) const FAILURE: u8 = 1;
+    /// The configuration is wrong.
+    pub(in crate::cli) const CONFIGURATION: u8 = 3;
+    /// ClickHouse can't be reached or started.
+    pub(in crate::cli) const UNREACHABLE: u8 = 5;
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum CliError {
+    /// No valid configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// The declarations contradict each other.
+    #[error(transparent)]
+    Declarations(#[from] DeclarationErrors),
+    /// The pipeline did not start, or did not go on.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// ClickHouse refused, or could not be asked.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The embedded engine did not start.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Engine(#[from] crate::engine::EngineError),
+    /// The command needs a ClickHouse and none is configured.
+    #[cfg(not(feature = "embedded"))]
+    #[error("no ClickHouse is configured and none is embedded: set clickhouse.url")]
+    NoClickHouse,
+    /// The system refused something that every command needs.
+    #[error("failed to {action}")]
+    System {
+        /// What was being done.
+        action: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl CliError {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Configuration(_) => exit_code::CONFIGURATION,
+            Self::App(error) => error.exit_code(),
+            Self::ClickHouse(error) if error.is_unreachable() => exit_code::UNREACHABLE,
+            #[cfg(feature = "embedded")]
+            Self::Engine(_) => exit_code::UNREACHABLE,
+            #[cfg(not(feature = "embedded"))]
+            Self::NoClickHouse => exit_code::CONFIGURATION,
+            Self::Declarations(_) | Self::ClickHouse(_) | Self::System { .. } => exit_code::FAILURE,
+        }
+    }
+
+    /// For `map_err`: the system refused to `action`.
+    pub(super) fn system(action: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::System { action, source }
+    }
+}

@@ -1,0 +1,18 @@
+//! `query "<sql>"`: one statement, its result on standard output.
+
+use super::{error::CliError, server::Server, terminal};
+use crate::config::Config;
+
+/// A table for people, the same on a terminal and in a pipe.
+const TABLE: &str = "PrettyCompactMonoBlock";
+
+/// A line for each row, for programs: can be read while it is written, and an empty result is no line.
+const ROWS: &str = "JSONEachRow";
+
+/// Runs the statement. A `FORMAT` in it wins over ours.
+pub(super) async fn query(config: &Config, sql: &str, json: bool) -> Result<(), CliError> {
+    let server = Server::find(config).await?;
+    let result = server.client.query_text(sql, if json { ROWS } else { TABLE }).await;
+    server.close(config).await;
+    terminal::print(&result?).map_err(CliError::system("write the result"))
+}

@@ -1,0 +1,76 @@
+//! A record to send for a first try, made from a record type's columns.
+
+use crate::record::{ColumnSpec, DataType};
+
+/// One JSON object with a value for every field, in the order of the columns, that the record type accepts.
+pub(super) fn record(columns: &[ColumnSpec]) -> String {
+    let fields: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let name = column.json.first().copied().unwrap_or(column.name);
+            format!("{}:{}", quoted(name), value(name, &column.data_type))
+        })
+        .collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+fn value(name: &str, data_type: &DataType) -> String {
+    match data_type {
+        DataType::String => quoted(&format!("{name}-1")),
+        DataType::Bool => "true".to_owned(),
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => "1".to_owned(),
+        DataType::Float32 | DataType::Float64 => "1.5".to_owned(),
+        DataType::Date32 => quoted("2024-01-15"),
+        DataType::DateTime64 { .. } => quoted("2024-01-15T10:30:00Z"),
+        DataType::Uuid => quoted("018d0c5e-0000-7000-8000-000000000001"),
+        DataType::Nullable(inner) | DataType::LowCardinality(inner) => value(name, inner),
+        DataType::Array(inner) => format!("[{}]", value(name, inner)),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// `text` as one word of a POSIX shell.
+pub(super) fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(json: &'static [&'static str], data_type: DataType) -> ColumnSpec {
+        ColumnSpec { name: "column", json, data_type, codec: None, default: None, comment: None }
+    }
+
+    #[test]
+    fn every_field_is_there_under_its_json_name_in_the_order_of_the_columns() {
+        let columns = [
+            column(&["userId", "user"], DataType::String),
+            column(&["at"], DataType::DateTime64 { precision: 3, timezone: Some("UTC") }),
+            column(&["delay"], DataType::Nullable(&DataType::Int16)),
+            column(&["tags"], DataType::Array(&DataType::LowCardinality(&DataType::String))),
+        ];
+        assert_eq!(
+            record(&columns),
+            r#"{"userId":"userId-1","at":"2024-01-15T10:30:00Z","delay":1,"tags":["tags-1"]}"#
+        );
+    }
+
+    #[test]
+    fn names_with_quotes_stay_json_and_one_shell_word() {
+        let columns = [column(&["a\"'b"], DataType::Bool)];
+        let record = record(&columns);
+        assert_eq!(record, r#"{"a\"'b":true}"#);
+        assert_eq!(shell_word(&record), r#"'{"a\"'\''b":true}'"#);
+    }
+}
