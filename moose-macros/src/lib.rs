@@ -1,6 +1,7 @@
 //! The macros of `moose-runtime`: `#[derive(OlapRecord)]` and `#[pipeline]`.
 
 mod nearest;
+mod pipeline;
 mod record;
 
 use proc_macro::TokenStream;
@@ -16,8 +17,11 @@ pub fn derive_olap_record(input: TokenStream) -> TokenStream {
     record::derive(syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }
 
-/// Registers a static as a resource of the application.
+/// Registers a static as a resource of the application, and checks the finished declaration while it compiles.
+///
+/// The static is an `OlapTable`, a `Stream`, an `IngestApi` or an `IngestPipeline`. Takes no arguments, except
+/// `crate = "path"` where `moose_runtime` has another name.
 #[proc_macro_attribute]
-pub fn pipeline(_arguments: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn pipeline(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    pipeline::expand(arguments.into(), item.into()).into()
 }

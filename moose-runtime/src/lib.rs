@@ -27,6 +27,8 @@ pub mod engine;
 #[cfg(feature = "runtime")]
 pub mod ingest;
 #[cfg(feature = "runtime")]
+mod macros;
+#[cfg(feature = "runtime")]
 pub mod manage;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
@@ -41,14 +43,20 @@ pub use moose_macros::{OlapRecord, pipeline};
 
 /// What a file of declarations needs: `use moose_runtime::prelude::*;`.
 pub mod prelude {
-    pub use crate::{OlapRecord, pipeline};
+    pub use crate::{
+        OlapRecord,
+        declare::{IngestApi, IngestPipeline, OlapTable, Stream},
+        pipeline,
+    };
     pub use chrono::{DateTime, NaiveDate, Utc};
+    pub use std::time::Duration;
     pub use uuid::Uuid;
 }
 
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::declare::{Place, Registered};
     pub use crate::record::{
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
         FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores, assert_key,

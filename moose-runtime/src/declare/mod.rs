@@ -1,1 +1,35 @@
-//! The declarations: `OlapTable`, `Stream`, `IngestApi`, `IngestPipeline`, and the registry of all of them.
+//! The declarations: what records there are, which streams keep them and which tables they end in.
+//!
+//! A declaration is a `static` under `#[pipeline]`, written with `const` builders. What one declaration alone can get
+//! wrong fails while it compiles, at the line that is wrong. What only all of them together can tell is found by
+//! [`Model::linked`], which the build script and the start of the binary both call.
+//!
+//! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once.
+//! - [`Resource`], [`Spec`]: any of them, seen without its record type.
+//! - [`Model`]: the checked whole.
+//! - [`check_against_build`]: whether binary and build script saw the same declarations.
+
+mod api;
+mod check;
+mod errors;
+mod fingerprint;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod model;
+mod pipeline;
+mod registry;
+mod spec;
+mod stream;
+mod table;
+
+pub use api::IngestApi;
+pub use errors::{DeclarationError, DeclarationErrors, Kind};
+pub use fingerprint::{
+    ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
+};
+pub use model::{ApiModel, Model, StreamModel, TableModel};
+pub use pipeline::IngestPipeline;
+pub use registry::{Place, Registered};
+pub use spec::{ApiSpec, Resource, Spec, StreamSpec, TableSpec};
+pub use stream::Stream;
+pub use table::OlapTable;

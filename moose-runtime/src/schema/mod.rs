@@ -1,1 +1,13 @@
-//! What a table is: data types, columns, engine, DDL. Pure data, no input or output.
+//! What a table is: data types, columns, engine, DDL, and how a real table differs from it. Pure data, no input or
+//! output, and no knowledge of Rust types: [`declare`](crate::declare) makes these values from the declarations.
+
+mod data_type;
+mod ddl;
+mod difference;
+pub mod provenance;
+mod table;
+
+pub use data_type::DataType;
+pub use ddl::{Storage, quote_identifier, quote_string};
+pub use difference::{ActualColumn, DefaultKind, Difference, differences};
+pub use table::{Column, Engine, Table};

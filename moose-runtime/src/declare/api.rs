@@ -1,0 +1,83 @@
+//! The declaration of an ingest API.
+
+use std::marker::PhantomData;
+
+use crate::record::OlapRecord;
+#[cfg(feature = "runtime")]
+use crate::record::{Batch, ErasedBatch};
+
+use super::{
+    Stream,
+    check::{self, Message},
+    spec::{ApiSpec, Resource, Spec},
+};
+
+/// `POST /ingest/<name>`: takes records `R`, checks them, and appends them to a stream.
+///
+/// ```ignore
+/// #[pipeline]
+/// static AUDIT_API: IngestApi<Event> = IngestApi::new("audit").destination(&AUDIT);
+/// ```
+#[derive(Debug)]
+#[must_use = "a declaration stands in a static under `#[pipeline]`"]
+pub struct IngestApi<R> {
+    pub(super) spec: ApiSpec,
+    /// False for the part of a pipeline that was not asked for.
+    pub(super) declared: bool,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: OlapRecord> IngestApi<R> {
+    /// An API at `/ingest/<name>`; it needs a [`destination`](Self::destination).
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        check::name("an API", name);
+        Self { spec: ApiSpec { name, stream: None }, declared: true, record: PhantomData }
+    }
+
+    /// The stream that takes the records. It must be declared too.
+    #[track_caller]
+    pub const fn destination(mut self, stream: &'static Stream<R>) -> Self {
+        if !stream.declared {
+            Message::new("API `")
+                .text(self.spec.name)
+                .text("` names the stream of pipeline `")
+                .text(stream.spec.name)
+                .text("`, which has none: add `.stream(true)` to the pipeline")
+                .fail();
+        }
+        if self.spec.stream.is_some() {
+            Message::new("API `").text(self.spec.name).text("` has two destinations: it takes one stream").fail();
+        }
+        self.spec.stream = Some(stream.spec.name);
+        self
+    }
+
+    /// Name of the API.
+    pub const fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn __finished(&self) {
+        if self.spec.stream.is_none() {
+            Message::new("API `")
+                .text(self.spec.name)
+                .text("` has no stream: add `.destination(&…)` with the `Stream` that takes its records")
+                .fail();
+        }
+    }
+}
+
+impl<R: OlapRecord> Resource for IngestApi<R> {
+    fn spec(&self) -> Spec {
+        Spec { table: None, stream: None, api: Some(self.spec) }
+    }
+
+    #[cfg(feature = "runtime")]
+    fn new_batch(&self) -> Box<dyn ErasedBatch> {
+        Box::new(Batch::<R>::new())
+    }
+}

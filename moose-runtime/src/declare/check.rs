@@ -1,0 +1,209 @@
+//! The checks that run in the compiler, while a declaration is evaluated.
+//!
+//! Everything here is `const` and `#[track_caller]`: a mistake becomes one compile error on the line of the builder call
+//! that made it. Messages say what is wrong and what is expected.
+#![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
+
+use crate::record::ColumnSpec;
+
+/// Longest name of a resource: file names and topic names are made of it, with room for what we add.
+pub(super) const MAX_NAME: usize = 64;
+
+/// Settings that storing every record once depends on.
+const RESERVED_SETTINGS: [&str; 3] =
+    ["non_replicated_deduplication_window", "fsync_after_insert", "fsync_part_directory"];
+
+/// Text put together in the compiler.
+pub(super) struct Message {
+    bytes: [u8; Self::CAPACITY],
+    length: usize,
+}
+
+impl Message {
+    const CAPACITY: usize = 1024;
+
+    pub(super) const fn new(text: &str) -> Self {
+        Self { bytes: [0; Self::CAPACITY], length: 0 }.text(text)
+    }
+
+    /// Appends the text, or as much of it as fits.
+    pub(super) const fn text(mut self, text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut index = 0;
+        while index < bytes.len() && self.length < Self::CAPACITY {
+            self.bytes[self.length] = bytes[index];
+            self.length += 1;
+            index += 1;
+        }
+        self
+    }
+
+    /// Appends `a, b, c`.
+    const fn column_names(mut self, columns: &[ColumnSpec]) -> Self {
+        let mut index = 0;
+        while index < columns.len() {
+            if index > 0 {
+                self = self.text(", ");
+            }
+            self = self.text(columns[index].name);
+            index += 1;
+        }
+        self
+    }
+
+    /// Fails the compilation with the text.
+    #[track_caller]
+    pub(super) const fn fail(&self) -> ! {
+        match core::str::from_utf8(self.bytes.split_at(self.length).0) {
+            Ok(text) => panic!("{}", text),
+            // Only a text cut in the middle of a character gets here.
+            Err(_) => panic!("a declaration is wrong, and the message about it is too long to be shown"),
+        }
+    }
+}
+
+/// A resource's name becomes a table, a topic, a directory and a path of a URL: ASCII letters, digits and `_`, no digit
+/// first, at most [`MAX_NAME`] bytes.
+#[track_caller]
+pub(super) const fn name(kind: &str, name: &str) {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() {
+        Message::new("the name of ").text(kind).text(" is empty").fail();
+    }
+    if bytes.len() > MAX_NAME {
+        Message::new("the name of ").text(kind).text(" `").text(name).text("` is longer than 64 bytes").fail();
+    }
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
+        let is_allowed = byte.is_ascii_alphabetic() || byte == b'_' || (index > 0 && byte.is_ascii_digit());
+        if !is_allowed {
+            Message::new("`")
+                .text(name)
+                .text("` can't be the name of ")
+                .text(kind)
+                .text(": use ASCII letters, digits and `_`, and begin with a letter or `_`")
+                .fail();
+        }
+        index += 1;
+    }
+}
+
+/// Every column of a key exists, occurs once, and is not Nullable.
+#[track_caller]
+pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
+    if key.is_empty() {
+        Message::new("`").text(option).text("` names no column").fail();
+    }
+    let mut index = 0;
+    while index < key.len() {
+        let Some(column) = find(columns, key[index]) else {
+            Message::new("`")
+                .text(option)
+                .text("` names `")
+                .text(key[index])
+                .text("`, which is not a column of the record; its columns are: ")
+                .column_names(columns)
+                .fail();
+        };
+        if column.data_type.is_nullable() {
+            Message::new("`")
+                .text(option)
+                .text("` names `")
+                .text(key[index])
+                .text("`, which is Nullable: ClickHouse takes no Nullable column in a key; use a type without `Option`")
+                .fail();
+        }
+        if contains(key.split_at(index).0, key[index]) {
+            Message::new("`").text(option).text("` names `").text(key[index]).text("` twice").fail();
+        }
+        index += 1;
+    }
+}
+
+/// Settings have names, and none changes what the runtime promises.
+#[track_caller]
+pub(super) const fn settings(settings: &[(&str, &str)]) {
+    let mut index = 0;
+    while index < settings.len() {
+        let (setting, _) = settings[index];
+        name("a setting", setting);
+        if contains(&RESERVED_SETTINGS, setting) {
+            Message::new("the setting `")
+                .text(setting)
+                .text("` can't be changed: storing every record once depends on it")
+                .fail();
+        }
+        index += 1;
+    }
+}
+
+/// `beginning` is how `whole` begins.
+pub(super) const fn is_prefix(beginning: &[&str], whole: &[&str]) -> bool {
+    if beginning.len() > whole.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < beginning.len() {
+        if !equal(beginning[index], whole[index]) {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The first column whose name begins with `prefix`.
+pub(super) const fn column_with_prefix(columns: &[ColumnSpec], prefix: &str) -> Option<&'static str> {
+    let mut index = 0;
+    while index < columns.len() {
+        let name = columns[index].name;
+        if name.len() >= prefix.len() && equal_bytes(name.as_bytes().split_at(prefix.len()).0, prefix.as_bytes()) {
+            return Some(name);
+        }
+        index += 1;
+    }
+    None
+}
+
+/// Whether `name` is among `names`.
+pub(super) const fn contains(names: &[&str], name: &str) -> bool {
+    let mut index = 0;
+    while index < names.len() {
+        if equal(names[index], name) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// `left == right`, which const code can't write for strings.
+pub(super) const fn equal(left: &str, right: &str) -> bool {
+    equal_bytes(left.as_bytes(), right.as_bytes())
+}
+
+const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+const fn find<'a>(columns: &'a [ColumnSpec], name: &str) -> Option<&'a ColumnSpec> {
+    let mut index = 0;
+    while index < columns.len() {
+        if equal(columns[index].name, name) {
+            return Some(&columns[index]);
+        }
+        index += 1;
+    }
+    None
+}

@@ -1,0 +1,58 @@
+//! Which declarations are linked into the program.
+
+use std::{
+    fmt::{self, Display},
+    panic::Location,
+};
+
+use super::Resource;
+
+/// Where a declaration stands in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the static.
+    pub name: &'static str,
+    /// Path of the module, beginning with its crate.
+    pub module: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line in the file, from 1.
+    pub line: u32,
+}
+
+impl Place {
+    /// The place of the caller.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn here(name: &'static str, module: &'static str) -> Self {
+        let location = Location::caller();
+        Self { name, module, file: location.file(), line: location.line() }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({}:{})", self.name, self.file, self.line)
+    }
+}
+
+/// A declaration that the linker has put into the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered {
+    /// The declaration.
+    pub resource: &'static dyn Resource,
+    /// Where it stands.
+    pub place: Place,
+}
+
+inventory::collect!(Registered);
+
+/// Every `#[pipeline]` static of the program, in no particular order.
+pub(super) fn all() -> Vec<Registered> {
+    inventory::iter::<Registered>.into_iter().copied().collect()
+}
+
+/// Where the declaration stands, if it is a `#[pipeline]` static.
+pub(super) fn place_of(resource: &'static dyn Resource) -> Option<Place> {
+    all().into_iter().find(|registered| std::ptr::addr_eq(registered.resource, resource)).map(|found| found.place)
+}

@@ -1,0 +1,168 @@
+//! What a declaration says, as constants, and its conversion into the schema.
+#![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
+
+use std::{fmt, time::Duration};
+
+#[cfg(feature = "runtime")]
+use crate::record::ErasedBatch;
+use crate::{record::ColumnSpec, schema};
+
+use super::check::{self, Message};
+
+/// Most tables that one stream can fill.
+pub(super) const MAX_DESTINATIONS: usize = 8;
+
+/// A declaration without its record type: what the registry holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a declaration",
+    label = "expected an `OlapTable`, a `Stream`, an `IngestApi` or an `IngestPipeline`"
+)]
+pub trait Resource: Sync {
+    /// What is declared.
+    fn spec(&self) -> Spec;
+
+    /// An empty batch of the declaration's record type.
+    #[cfg(feature = "runtime")]
+    fn new_batch(&self) -> Box<dyn ErasedBatch>;
+}
+
+/// The names of what is declared: `Resource(stream events, table events)`.
+impl fmt::Debug for dyn Resource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spec { table, stream, api } = self.spec();
+        let names = [
+            api.map(|spec| format!("API {}", spec.name)),
+            stream.map(|spec| format!("stream {}", spec.name)),
+            table.map(|spec| format!("table {}", spec.name)),
+        ];
+        write!(formatter, "Resource({})", names.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The resources that one declaration makes; an [`IngestPipeline`](super::IngestPipeline) up to three.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spec {
+    /// The table.
+    pub table: Option<TableSpec>,
+    /// The stream.
+    pub stream: Option<StreamSpec>,
+    /// The API.
+    pub api: Option<ApiSpec>,
+}
+
+/// A declared table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TableSpec {
+    /// Name of the table.
+    pub name: &'static str,
+    /// The record's columns.
+    pub columns: &'static [ColumnSpec],
+    /// Table engine.
+    pub engine: schema::Engine,
+    /// Sorting key.
+    pub order_by: &'static [&'static str],
+    /// Primary key; empty means the sorting key.
+    pub primary_key: &'static [&'static str],
+    /// Partition key, a ClickHouse expression.
+    pub partition_by: Option<&'static str>,
+    /// When rows go, a ClickHouse `TTL` clause.
+    pub ttl: Option<&'static str>,
+    /// Settings of the table, name and value.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Whether the table has the hidden columns that say which record a row comes from.
+    pub provenance: bool,
+    /// Comment of the table.
+    pub comment: Option<&'static str>,
+}
+
+/// A declared stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// Name of the stream and of its topic.
+    pub name: &'static str,
+    /// Number of partitions.
+    pub partitions: u16,
+    /// Records older than this may go once every table has them.
+    pub retention: Option<Duration>,
+    /// The oldest records beyond this many bytes in a partition may go once every table has them.
+    pub retention_bytes: Option<u64>,
+    pub(super) destinations: [Option<&'static str>; MAX_DESTINATIONS],
+}
+
+impl StreamSpec {
+    /// Names of the tables that the stream fills.
+    pub fn destinations(&self) -> impl Iterator<Item = &'static str> {
+        self.destinations.into_iter().flatten()
+    }
+
+    /// The same stream, filling one more table; `None` where it fills that one already, or no more can be named.
+    pub(super) const fn with_destination(mut self, table: &'static str) -> Option<Self> {
+        let mut index = 0;
+        while index < MAX_DESTINATIONS {
+            match self.destinations[index] {
+                Some(name) if check::equal(name, table) => return None,
+                Some(_) => index += 1,
+                None => {
+                    self.destinations[index] = Some(table);
+                    return Some(self);
+                }
+            }
+        }
+        None
+    }
+
+    /// Fails the compilation where [`with_destination`](Self::with_destination) would not give a stream.
+    #[track_caller]
+    pub(super) const fn expect_room_for(&self, table: &'static str) {
+        if self.with_destination(table).is_none() {
+            Message::new("stream `")
+                .text(self.name)
+                .text("` can't fill table `")
+                .text(table)
+                .text("`: it is named twice, or after 8 others, which is as many as a stream can fill")
+                .fail();
+        }
+    }
+}
+
+/// A declared API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiSpec {
+    /// Name of the API: `POST /ingest/<name>`.
+    pub name: &'static str,
+    /// Name of the stream that takes the records; `None` in a declaration that is not finished.
+    pub stream: Option<&'static str>,
+}
+
+impl From<&TableSpec> for schema::Table {
+    fn from(spec: &TableSpec) -> Self {
+        Self {
+            name: spec.name.to_owned(),
+            columns: spec.columns.iter().map(schema::Column::from).collect(),
+            engine: spec.engine,
+            order_by: owned(spec.order_by),
+            primary_key: owned(spec.primary_key),
+            partition_by: spec.partition_by.map(str::to_owned),
+            ttl: spec.ttl.map(str::to_owned),
+            settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            provenance: spec.provenance,
+            comment: spec.comment.map(str::to_owned),
+        }
+    }
+}
+
+impl From<&ColumnSpec> for schema::Column {
+    fn from(spec: &ColumnSpec) -> Self {
+        Self {
+            name: spec.name.to_owned(),
+            data_type: schema::DataType::from(spec.data_type),
+            codec: spec.codec.map(str::to_owned),
+            default: spec.default.map(str::to_owned),
+            comment: spec.comment.map(str::to_owned),
+        }
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}

@@ -1,0 +1,116 @@
+//! The declaration of a stream.
+
+use std::{marker::PhantomData, time::Duration};
+
+use crate::record::OlapRecord;
+#[cfg(feature = "runtime")]
+use crate::record::{Batch, ErasedBatch};
+
+use super::{
+    OlapTable,
+    check::{self, Message},
+    spec::{MAX_DESTINATIONS, Resource, Spec, StreamSpec},
+};
+
+/// A durable stream of records `R`, which fills the tables that it names.
+///
+/// ```ignore
+/// #[pipeline]
+/// static AUDIT: Stream<Event> = Stream::new("audit").partitions(4).destination(&AUDIT_TABLE);
+/// ```
+#[derive(Debug)]
+#[must_use = "a declaration stands in a static under `#[pipeline]`"]
+pub struct Stream<R> {
+    pub(super) spec: StreamSpec,
+    /// False for the part of a pipeline that was not asked for.
+    pub(super) declared: bool,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: OlapRecord> Stream<R> {
+    /// A stream of one partition that keeps records until every destination has them.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        check::name("a stream", name);
+        let spec = StreamSpec {
+            name,
+            partitions: 1,
+            retention: None,
+            retention_bytes: None,
+            destinations: [None; MAX_DESTINATIONS],
+        };
+        Self { spec, declared: true, record: PhantomData }
+    }
+
+    /// Number of partitions (default 1). Records of one key stay in order; partitions are synced beside each other.
+    #[track_caller]
+    pub const fn partitions(mut self, partitions: u16) -> Self {
+        // The largest number stands for "no partition" in the hidden columns.
+        if partitions == 0 || partitions == u16::MAX {
+            Message::new("stream `").text(self.spec.name).text("` must have from 1 to 65534 partitions").fail();
+        }
+        self.spec.partitions = partitions;
+        self
+    }
+
+    /// How long records are kept; never shorter than until every destination has them.
+    #[track_caller]
+    pub const fn retention(mut self, age: Duration) -> Self {
+        if age.is_zero() {
+            Message::new("the retention of stream `").text(self.spec.name).text("` is zero: leave it out").fail();
+        }
+        self.spec.retention = Some(age);
+        self
+    }
+
+    /// How many bytes of records a partition keeps; never fewer than what destinations have yet to take.
+    #[track_caller]
+    pub const fn retention_bytes(mut self, bytes: u64) -> Self {
+        if bytes == 0 {
+            Message::new("the retention_bytes of stream `")
+                .text(self.spec.name)
+                .text("` are zero: leave them out")
+                .fail();
+        }
+        self.spec.retention_bytes = Some(bytes);
+        self
+    }
+
+    /// A table that the stream fills; may be said several times. The table must be declared too.
+    #[track_caller]
+    pub const fn destination(mut self, table: &'static OlapTable<R>) -> Self {
+        if !table.declared {
+            Message::new("stream `")
+                .text(self.spec.name)
+                .text("` names the table of pipeline `")
+                .text(table.spec.name)
+                .text("`, which has none: add `.table(true)` to the pipeline")
+                .fail();
+        }
+        self.spec.expect_room_for(table.spec.name);
+        if let Some(spec) = self.spec.with_destination(table.spec.name) {
+            self.spec = spec;
+        }
+        self
+    }
+
+    /// Name of the stream.
+    pub const fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    #[doc(hidden)]
+    pub const fn __finished(&self) {}
+}
+
+impl<R: OlapRecord> Resource for Stream<R> {
+    fn spec(&self) -> Spec {
+        Spec { table: None, stream: Some(self.spec), api: None }
+    }
+
+    #[cfg(feature = "runtime")]
+    fn new_batch(&self) -> Box<dyn ErasedBatch> {
+        Box::new(Batch::<R>::new())
+    }
+}

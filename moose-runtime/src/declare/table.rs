@@ -1,0 +1,160 @@
+//! The declaration of a table.
+
+use std::marker::PhantomData;
+
+#[cfg(feature = "runtime")]
+use crate::record::{Batch, ErasedBatch};
+use crate::{
+    record::{OlapRecord, RecordColumns},
+    schema::Engine,
+};
+
+use super::{
+    check::{self, Message},
+    spec::{Resource, Spec, TableSpec},
+};
+
+/// A ClickHouse table of records `R`.
+///
+/// Columns and, through `#[key]`, the sorting key are the record's; options of the table stand here, so that one record
+/// may have several tables.
+///
+/// ```ignore
+/// #[pipeline]
+/// static EVENTS: OlapTable<Event> =
+///     OlapTable::new("events").order_by(&["userId", "timestamp"]).partition_by("toYYYYMM(timestamp)");
+/// ```
+#[derive(Debug)]
+#[must_use = "a declaration stands in a static under `#[pipeline]`"]
+pub struct OlapTable<R> {
+    pub(super) spec: TableSpec,
+    /// False for the part of a pipeline that was not asked for.
+    pub(super) declared: bool,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: OlapRecord> OlapTable<R> {
+    /// A table with the record's columns, sorted by its `#[key]`.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        check::name("a table", name);
+        let spec = TableSpec {
+            name,
+            columns: <R::Columns as RecordColumns<R>>::COLUMNS,
+            engine: Engine::MergeTree,
+            order_by: R::KEY,
+            primary_key: &[],
+            partition_by: None,
+            ttl: None,
+            settings: &[],
+            provenance: true,
+            comment: None,
+        };
+        Self { spec, declared: true, record: PhantomData }
+    }
+
+    /// Sorts by these columns in place of the record's `#[key]`. The names are those of the columns, after renaming.
+    #[track_caller]
+    pub const fn order_by(mut self, columns: &'static [&'static str]) -> Self {
+        check::key("order_by", columns, self.spec.columns);
+        self.spec.order_by = columns;
+        self
+    }
+
+    /// Keeps only the first columns of the sorting key in the index, in memory.
+    #[track_caller]
+    pub const fn primary_key(mut self, columns: &'static [&'static str]) -> Self {
+        check::key("primary_key", columns, self.spec.columns);
+        self.spec.primary_key = columns;
+        self
+    }
+
+    /// Partition key: a ClickHouse expression over columns, such as `toYYYYMM(timestamp)`.
+    #[track_caller]
+    pub const fn partition_by(mut self, expression: &'static str) -> Self {
+        expect_text("partition_by", expression);
+        self.spec.partition_by = Some(expression);
+        self
+    }
+
+    /// When rows go: a ClickHouse `TTL` clause, such as `timestamp + INTERVAL 90 DAY`.
+    #[track_caller]
+    pub const fn ttl(mut self, clause: &'static str) -> Self {
+        expect_text("ttl", clause);
+        self.spec.ttl = Some(clause);
+        self
+    }
+
+    /// Settings of the table, name and value.
+    #[track_caller]
+    pub const fn settings(mut self, settings: &'static [(&'static str, &'static str)]) -> Self {
+        check::settings(settings);
+        self.spec.settings = settings;
+        self
+    }
+
+    /// Whether the table has the hidden columns that say which record a row comes from (default: yes). Without them a
+    /// hard kill of ClickHouse in the middle of an INSERT may cost the rows of that INSERT.
+    pub const fn provenance(mut self, provenance: bool) -> Self {
+        self.spec.provenance = provenance;
+        self
+    }
+
+    /// A comment, shown by ClickHouse.
+    pub const fn comment(mut self, comment: &'static str) -> Self {
+        self.spec.comment = Some(comment);
+        self
+    }
+
+    /// Name of the table.
+    pub const fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn __finished(&self) {
+        if self.spec.order_by.is_empty() {
+            Message::new("table `")
+                .text(self.spec.name)
+                .text("` has no sorting key: mark fields of the record with `#[key]`, or add `.order_by(&[…])`")
+                .fail();
+        }
+        check::key("#[key]", self.spec.order_by, self.spec.columns);
+        if !check::is_prefix(self.spec.primary_key, self.spec.order_by) {
+            Message::new("the `primary_key` of table `")
+                .text(self.spec.name)
+                .text("` is not how its sorting key begins")
+                .fail();
+        }
+        if self.spec.provenance
+            && let Some(column) = check::column_with_prefix(self.spec.columns, "_stream_")
+        {
+            Message::new("table `")
+                .text(self.spec.name)
+                .text("` has a column `")
+                .text(column)
+                .text("`: names that begin with `_stream_` are those of the hidden columns; rename it")
+                .fail();
+        }
+    }
+}
+
+impl<R: OlapRecord> Resource for OlapTable<R> {
+    fn spec(&self) -> Spec {
+        Spec { table: Some(self.spec), stream: None, api: None }
+    }
+
+    #[cfg(feature = "runtime")]
+    fn new_batch(&self) -> Box<dyn ErasedBatch> {
+        Box::new(Batch::<R>::new())
+    }
+}
+
+#[track_caller]
+const fn expect_text(option: &str, text: &str) {
+    if text.trim_ascii().is_empty() {
+        Message::new("`").text(option).text("` is empty: leave it out").fail();
+    }
+}

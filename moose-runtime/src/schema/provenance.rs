@@ -1,0 +1,33 @@
+//! The hidden columns that say from which record of a stream a row comes.
+//!
+//! A range in doubt is asked for by these columns and only its missing rows are inserted (see the delivery document).
+//! They are `MATERIALIZED`, which keeps them out of `SELECT *`, and default to the maximum of their type, which means
+//! "not from a stream": a row inserted by hand is nobody's.
+
+use super::DataType;
+
+/// `UInt64`: epoch of the topic.
+pub const EPOCH: &str = "_stream_epoch";
+/// `UInt16`: partition of the topic.
+pub const PARTITION: &str = "_stream_partition";
+/// `UInt64`: offset in the partition.
+pub const OFFSET: &str = "_stream_offset";
+
+/// One of the three, as the DDL and the comparison with a real table need it.
+#[derive(Clone, Debug)]
+pub(super) struct HiddenColumn {
+    pub(super) name: &'static str,
+    pub(super) data_type: DataType,
+    /// The maximum of the type: no topic, partition or offset has it.
+    pub(super) absent: &'static str,
+    pub(super) codec: &'static str,
+}
+
+/// Epoch and partition hardly ever change from row to row; offsets of one part lie in a narrow range whatever the
+/// sorting key is, which T64 packs best (measured for a million rows: 0.1 bytes each in order of arrival and 2.5 in
+/// random order, with Delta 0.4 and 3.6).
+pub(super) const COLUMNS: [HiddenColumn; 3] = [
+    HiddenColumn { name: EPOCH, data_type: DataType::UInt64, absent: "18446744073709551615", codec: "Delta, ZSTD" },
+    HiddenColumn { name: PARTITION, data_type: DataType::UInt16, absent: "65535", codec: "Delta, ZSTD" },
+    HiddenColumn { name: OFFSET, data_type: DataType::UInt64, absent: "18446744073709551615", codec: "T64, ZSTD" },
+];
