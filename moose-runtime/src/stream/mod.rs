@@ -3,6 +3,8 @@
 //! A stream sees bytes and never a record type. Whatever [`Backend::append`] returned offsets for is durable; reads are
 //! in offset order; a cursor commit is atomic and durable. One suite of contract tests runs against every backend.
 
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod log;
 
 use std::{future::Future, pin::Pin, time::Duration};
@@ -154,6 +156,18 @@ pub enum StreamError {
         topic: String,
         /// The partition asked for.
         partition: u16,
+    },
+    /// Fewer partitions are declared than are stored: their records would be lost.
+    #[error(
+        "topic `{topic}` has {stored} partitions and {declared} are declared: partitions can't be taken away, declare {stored} or more"
+    )]
+    Shrunk {
+        /// The topic.
+        topic: String,
+        /// Partitions that it has.
+        stored: u16,
+        /// Partitions that were asked for.
+        declared: u16,
     },
     /// Another process has the directory open.
     #[error("{}", .message)]

@@ -1,1 +1,497 @@
 //! The embedded log: a stream on the key-value store `fjall`.
+//!
+//! What it promises, and where:
+//!
+//! - What [`append`](Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
+//!   (`commit`). After a failed write nothing more is acknowledged until the log is opened anew.
+//! - Records lie in blocks with a checksum each (`block`), offsets go on without a gap, and whatever is missing or
+//!   changed is [`StreamError::Damaged`] with the numbers: while opening (`partition`, `witness`) or while reading.
+//! - Readers wait without polling, and those who keep up are served from memory (`tail`).
+//! - Only what every known reader has passed is ever deleted (`retention`), whole segments at a time (`store`): up to
+//!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
+//! - One process per directory (`lock`).
+//!
+//! ```text
+//! <path>/process.lock   who has it
+//! <path>/witness        how far each partition and cursor was acknowledged
+//! <path>/database/      fjall
+//! ```
+//!
+//! All of it takes below 64 MiB of memory by design: 16 MiB of newest blocks (shared with the database's memtables as
+//! long as they are there), about 32 MiB of memtables, 4 MiB of cache. Threads: the committer, retention, and two of
+//! the database.
+
+mod block;
+mod commit;
+mod lock;
+mod partition;
+mod retention;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod witness;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use self::{
+    block::MAX_RECORD_BYTES,
+    commit::{Committer, CursorMove, Disk, Job, Synced},
+    partition::Partition,
+    store::{Store, TopicMeta, key, storage},
+    tail::Tail,
+    witness::Witness,
+};
+use super::{Backend, Bounds, BoxFuture, Cursor, Record, Result, Retention, StreamError, Topic, TopicSpec};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// How a log is opened.
+#[derive(Clone)]
+pub struct LogOptions {
+    /// The log's own directory; made where it is missing.
+    pub path: PathBuf,
+    /// Most that the records of one stream may take, counted before compression. Above it appends fail with
+    /// [`StreamError::Full`]; cursors still work.
+    pub disk_budget: u64,
+    /// A partition goes on in a new segment after this many bytes. Space comes back by segments.
+    pub segment_bytes: u64,
+    /// Newest blocks that are kept in memory, over all partitions.
+    pub tail_bytes: usize,
+    /// How often retention is looked at.
+    pub retention_interval: Duration,
+    /// The clock of timestamps and of retention.
+    pub clock: Clock,
+}
+
+impl LogOptions {
+    /// A log in `path`, everything else by default.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            disk_budget: 16 << 30,
+            segment_bytes: 64 << 20,
+            tail_bytes: 16 << 20,
+            retention_interval: Duration::from_secs(30),
+            clock: Arc::new(SystemTime::now),
+        }
+    }
+}
+
+impl std::fmt::Debug for LogOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LogOptions")
+            .field("path", &self.path)
+            .field("disk_budget", &self.disk_budget)
+            .field("segment_bytes", &self.segment_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The embedded log. Dropped or closed, it lets go of its directory.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+    threads: Arc<Mutex<Option<Threads>>>,
+}
+
+/// The log's own threads.
+#[derive(Debug)]
+struct Threads {
+    committer: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    /// Dropped, it ends the retention thread.
+    retention_stop: mpsc::Sender<()>,
+}
+
+/// What callers and threads share.
+struct Shared {
+    clock: Clock,
+    /// Taken out when the log closes, which waits for all who use it.
+    store: RwLock<Option<Store>>,
+    topics: RwLock<HashMap<String, Arc<OpenTopic>>>,
+    closed: AtomicBool,
+    /// Why writes have stopped, once they have.
+    failed: OnceLock<String>,
+    tail: Mutex<Tail>,
+    witness: Mutex<Witness>,
+    /// Opening a topic reads and writes: one at a time.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// An open topic.
+#[derive(Debug)]
+struct OpenTopic {
+    epoch: u64,
+    retention: Retention,
+    bytes: Arc<AtomicU64>,
+    partitions: Vec<Arc<Partition>>,
+}
+
+impl Shared {
+    fn now(&self) -> i64 {
+        let since = (self.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// An error once writes have stopped.
+    fn writable(&self) -> Result<()> {
+        self.failed.get().map_or(Ok(()), |reason| {
+            let action = "write to the stream, which takes no more since a write failed: restart the process";
+            Err(storage(action.to_owned(), reason.as_str()))
+        })
+    }
+
+    /// Works with the database, unless the log is closed.
+    fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        work(store.as_ref().ok_or(StreamError::Closed)?)
+    }
+
+    fn topic(&self, topic: &str) -> Result<Arc<OpenTopic>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.get(topic).cloned().ok_or_else(|| match self.closed.load(Ordering::Acquire) {
+            true => StreamError::Closed,
+            false => StreamError::UnknownTopic { topic: topic.to_owned() },
+        })
+    }
+
+    fn partition(&self, topic: &str, partition: u16) -> Result<Arc<Partition>> {
+        let found = self.topic(topic)?.partitions.get(usize::from(partition)).cloned();
+        found.ok_or_else(|| StreamError::UnknownPartition { topic: topic.to_owned(), partition })
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let topics = std::mem::take(&mut *self.topics.write().unwrap_or_else(PoisonError::into_inner));
+        for partition in topics.values().flat_map(|topic| &topic.partitions) {
+            partition.close();
+        }
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let store = self.store.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(store);
+    }
+}
+
+impl Log {
+    /// Opens the log in its directory, making what is missing. Blocks on the disk: after a crash it reads what was
+    /// written last, at most a few hundred megabytes.
+    pub fn open(options: LogOptions) -> Result<Self> {
+        Self::open_on(options, Box::new(Synced))
+    }
+
+    fn open_on(options: LogOptions, disk: Box<dyn Disk>) -> Result<Self> {
+        let store = Store::open(&options.path)?;
+        let place = options.path.display();
+        let witness = Witness::open(&options.path)
+            .map_err(|source| storage(format!("open {place}/witness of the stream"), source))?;
+        let known: HashSet<u64> = store.scan::<TopicMeta>(key::TOPICS)?.iter().map(|(_, topic)| topic.epoch).collect();
+        if let Some(epoch) = witness.epochs().find(|epoch| !known.contains(epoch)) {
+            let reason = format!(
+                "its files are damaged: a topic of epoch {epoch:016x}, to which records were written, is missing; move \
+                 the directory away to start anew"
+            );
+            return Err(storage(format!("open the stream in {place}"), reason));
+        }
+        let shared = Arc::new(Shared {
+            clock: options.clock,
+            store: RwLock::new(Some(store)),
+            topics: RwLock::default(),
+            closed: AtomicBool::new(false),
+            failed: OnceLock::new(),
+            tail: Mutex::new(Tail::new(options.tail_bytes)),
+            witness: Mutex::new(witness),
+            opening: tokio::sync::Mutex::default(),
+        });
+        let (jobs, receiver) = mpsc::channel();
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            jobs: receiver,
+            disk,
+            disk_budget: options.disk_budget,
+            // A small budget asks for small segments, or little of it would ever come back.
+            segment_bytes: options.segment_bytes.min((options.disk_budget / 8).max(1 << 20)),
+        };
+        let failed = |source| storage("start the stream's threads".to_owned(), source);
+        let committer = std::thread::Builder::new().name("stream-commit".to_owned()).spawn(|| committer.run());
+        let committer = committer.map_err(failed)?;
+        let (retention_stop, stopped) = mpsc::channel();
+        let retention = std::thread::Builder::new().name("stream-retention".to_owned()).spawn({
+            let (shared, jobs) = (Arc::clone(&shared), jobs.clone());
+            move || {
+                while stopped.recv_timeout(options.retention_interval) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    if let Err(error) = enforce_retention(&shared, &jobs) {
+                        tracing::warn!(%error, "retention of the stream");
+                    }
+                }
+            }
+        });
+        let retention = retention.map_err(failed)?;
+        let threads = Arc::new(Mutex::new(Some(Threads { committer, retention, retention_stop })));
+        Ok(Self { shared, jobs, threads })
+    }
+
+    /// Deletes what may go, now. Called by the log itself at its interval; blocks on the disk.
+    ///
+    /// A partition of which no reader is known keeps everything.
+    pub fn enforce_retention(&self) -> Result<()> {
+        enforce_retention(&self.shared, &self.jobs)
+    }
+
+    /// Makes a reader known, durably: nothing is deleted that it has not passed, from now on and before its first
+    /// commit. Asking for a group's [`cursor`](Backend::cursor) does the same until the log closes.
+    pub async fn register_group(&self, group: &str, topic: &str) -> Result<()> {
+        let open = self.shared.topic(topic)?;
+        for partition in &open.partitions {
+            partition.know_group(group);
+        }
+        self.put(vec![(key::group(open.epoch, group), Some(b"null".to_vec()))], None).await
+    }
+
+    /// Writes values of `meta` and waits until they are durable.
+    async fn put(&self, writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let reply = Box::new(move |result| drop(reply.send(result)));
+        self.jobs.send(Job::Put { writes, cursor, reply }).map_err(|_closed| StreamError::Closed)?;
+        answer.await.map_err(|_closed| StreamError::Closed)?
+    }
+
+    /// Runs work that blocks on the disk off the async threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        action: &str,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::task::spawn_blocking(move || shared.with_store(work)).await;
+        done.map_err(|source| storage(action.to_owned(), source))?
+    }
+
+    async fn open_topic(&self, spec: &TopicSpec) -> Result<Topic> {
+        let _one_at_a_time = self.shared.opening.lock().await;
+        let name = spec.name.clone();
+        let action = format!("open topic `{name}`");
+        let stored = self.blocking(&action, move |store| store.get::<TopicMeta>(&key::topic(&name))).await?;
+        if let Some(stored) = stored
+            && stored.partitions > spec.partitions
+        {
+            let (stored, declared) = (stored.partitions, spec.partitions);
+            return Err(StreamError::Shrunk { topic: spec.name.clone(), stored, declared });
+        }
+        let wanted = TopicMeta {
+            version: 1,
+            epoch: stored.map_or_else(new_epoch, |stored| stored.epoch),
+            partitions: spec.partitions.max(1),
+        };
+        if stored.is_none_or(|stored| stored.partitions < wanted.partitions) {
+            let value = serde_json::to_vec(&wanted).map_err(|source| storage(action.clone(), source))?;
+            self.put(vec![(key::topic(&spec.name), Some(value))], None).await?;
+        }
+        let open = self.shared.topic(&spec.name).ok();
+        let shared = Arc::clone(&self.shared);
+        let spec = spec.clone();
+        let topic = self.blocking(&action, move |store| load(&shared, store, &spec, wanted, open.as_deref())).await?;
+        Ok(Topic { epoch: topic.epoch, partitions: wanted.partitions })
+    }
+
+    async fn read(&self, topic: &str, number: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
+        let partition = self.shared.partition(topic, number)?;
+        let mut progress = partition.follow();
+        loop {
+            let now = *progress.borrow_and_update();
+            if now.closed {
+                return Err(StreamError::Closed);
+            }
+            let Bounds { start, end } = partition.bounds();
+            if from < start || from > end {
+                let topic = topic.to_owned();
+                return Err(StreamError::OutOfRange { topic, partition: number, wanted: from, start, end });
+            }
+            if from < now.end {
+                break;
+            }
+            progress.changed().await.map_err(|_closed| StreamError::Closed)?;
+        }
+        let newest = {
+            let tail = self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            tail.from(partition.key, from, max_bytes)
+        };
+        let mut records = Vec::new();
+        let mut budget = max_bytes;
+        for block in &newest {
+            if !block.copy_to(from, &mut budget, &mut records) {
+                break;
+            }
+        }
+        if !records.is_empty() {
+            return Ok(records);
+        }
+        let action = format!("read topic `{topic}` partition {number} at offset {from}");
+        self.blocking(&action, move |_store| partition.read_stored(from, max_bytes)).await
+    }
+}
+
+/// Opens the partitions of a topic that are not open yet.
+fn load(
+    shared: &Shared,
+    store: &Store,
+    spec: &TopicSpec,
+    meta: TopicMeta,
+    open: Option<&OpenTopic>,
+) -> Result<Arc<OpenTopic>> {
+    let bytes = open.map_or_else(Arc::default, |open| Arc::clone(&open.bytes));
+    let mut partitions = open.map_or_else(Vec::new, |open| open.partitions.clone());
+    for number in (0..meta.partitions).skip(partitions.len()) {
+        let witness = shared.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let partition = Partition::load(store, &witness, &spec.name, (meta.epoch, number), Arc::clone(&bytes))?;
+        partitions.push(Arc::new(partition));
+    }
+    let topic = Arc::new(OpenTopic { epoch: meta.epoch, retention: spec.retention, bytes, partitions });
+    shared.topics.write().unwrap_or_else(PoisonError::into_inner).insert(spec.name.clone(), Arc::clone(&topic));
+    Ok(topic)
+}
+
+fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
+    let topics: Vec<_> = shared.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    for topic in topics {
+        for partition in &topic.partitions {
+            let now = shared.now();
+            let Some(plan) = shared.with_store(|_store| retention::plan(partition, topic.retention, now))? else {
+                continue;
+            };
+            let writes = retention::writes(partition, plan)?;
+            let (reply, answer) = mpsc::channel();
+            let reply = Box::new(move |result| drop(reply.send(result)));
+            jobs.send(Job::Put { writes, cursor: None, reply }).map_err(|_closed| StreamError::Closed)?;
+            answer.recv().map_err(|_closed| StreamError::Closed)??;
+            shared.with_store(|store| retention::apply(store, partition, plan))?;
+        }
+    }
+    Ok(())
+}
+
+/// 64 random bits; the maximum means "not from a stream" in the tables.
+fn new_epoch() -> u64 {
+    loop {
+        let epoch = rand::random();
+        if epoch != u64::MAX {
+            return epoch;
+        }
+    }
+}
+
+fn close(shared: &Shared, jobs: &mpsc::Sender<Job>, threads: &Mutex<Option<Threads>>) {
+    let Some(threads) = threads.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    drop(threads.retention_stop);
+    let _ended = threads.retention.join();
+    let _ended_before = jobs.send(Job::Close);
+    let _ended = threads.committer.join();
+    shared.close();
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        close(&self.shared, &self.jobs, &self.threads);
+    }
+}
+
+impl Backend for Log {
+    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
+        Box::pin(self.open_topic(spec))
+    }
+
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            self.shared.writable()?;
+            let partition = self.shared.partition(topic, partition)?;
+            if records.is_empty() {
+                return Ok(partition.end());
+            }
+            if let Some(record) = records.iter().find(|record| record.len() > MAX_RECORD_BYTES) {
+                let action = format!("append a record of {} bytes to topic `{topic}`", record.len());
+                return Err(storage(action, format!("a record may have at most {MAX_RECORD_BYTES} bytes")));
+            }
+            let (reply, answer) = oneshot::channel();
+            let job = Job::Append { partition, records, reply };
+            self.jobs.send(job).map_err(|_closed| StreamError::Closed)?;
+            answer.await.map_err(|_closed| StreamError::Closed)?
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        from: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(self.read(topic, partition, from, max_bytes))
+    }
+
+    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
+        Box::pin(async move { Ok(self.shared.partition(topic, partition)?.bounds()) })
+    }
+
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { Ok(self.shared.topic(topic)?.bytes.load(Ordering::Relaxed)) })
+    }
+
+    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        Box::pin(async move {
+            let partition = self.shared.partition(topic, partition)?;
+            partition.know_group(group);
+            let key = key::cursor(partition.key, group);
+            let action = format!("read the cursor of `{group}` on topic `{topic}`");
+            self.blocking(&action, move |store| store.get(&key)).await
+        })
+    }
+
+    fn commit<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let partition = self.shared.partition(topic, partition)?;
+            let action = || format!("write the cursor of `{group}` on topic `{topic}`");
+            let value = serde_json::to_vec(cursor).map_err(|source| storage(action(), source))?;
+            // Known at its old place until the new one is durable: retention may only lag behind.
+            partition.know_group(group);
+            let write = (key::cursor(partition.key, group), Some(value));
+            let moved = CursorMove { partition, group: group.to_owned(), next: cursor.next };
+            self.put(vec![write], Some(moved)).await
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        let (shared, jobs, threads) = (Arc::clone(&self.shared), self.jobs.clone(), Arc::clone(&self.threads));
+        Box::pin(async move {
+            let closed = tokio::task::spawn_blocking(move || close(&shared, &jobs, &threads)).await;
+            closed.map_err(|source| storage("close the stream".to_owned(), source))
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! The contract that every backend keeps, as one suite of tests. A backend's own tests call [`check`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::{Backend, Bounds, Cursor, Pending, Record, Retention, StreamError, TopicSpec};
+
+/// Long enough for the slowest machine; only a broken backend waits for it.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A topic without retention.
+pub(crate) fn topic(name: &str, partitions: u16) -> TopicSpec {
+    TopicSpec { name: name.to_owned(), partitions, retention: Retention { age: None, bytes: None } }
+}
+
+/// Records with these texts.
+pub(crate) fn records<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes> {
+    texts.into_iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
+}
+
+/// A cursor that has done everything below `next`.
+pub(crate) fn cursor(epoch: u64, next: u64) -> Cursor {
+    Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new() }
+}
+
+/// Reads from `from` until `end`, in as many reads as the backend makes of it.
+pub(crate) async fn read_all(backend: &dyn Backend, topic: &str, partition: u16, from: u64, end: u64) -> Vec<Record> {
+    let mut all: Vec<Record> = Vec::new();
+    let mut next = from;
+    while next < end {
+        let read = timeout(DEADLINE, backend.read(topic, partition, next, 1 << 20)).await;
+        let read = read.expect("records that exist are read at once").expect("records that exist are read");
+        assert_eq!(read.first().map(|record| record.offset), Some(next));
+        next = read.last().map_or(next, |record| record.offset + 1);
+        all.extend(read);
+    }
+    all
+}
+
+/// Holds a backend against the contract, with topics whose names begin with `prefix`.
+pub(crate) async fn check(backend: &dyn Backend, prefix: &str) {
+    records_come_back_in_order_with_consecutive_offsets(backend, &format!("{prefix}-order")).await;
+    a_read_takes_at_least_one_record_and_then_about_as_much_as_asked(backend, &format!("{prefix}-size")).await;
+    a_read_waits_for_records_and_dropping_it_reads_nothing(backend, &format!("{prefix}-wait")).await;
+    offsets_that_do_not_exist_are_errors_with_the_numbers(backend, &format!("{prefix}-range")).await;
+    partitions_are_apart_and_grow_but_never_shrink(backend, &format!("{prefix}-partitions")).await;
+    cursors_are_replaced_whole_and_kept_by_group_and_partition(backend, &format!("{prefix}-cursors")).await;
+    concurrent_appends_keep_each_caller_s_records_together(backend, &format!("{prefix}-concurrent")).await;
+    what_was_not_opened_is_an_error(backend, &format!("{prefix}-unknown")).await;
+}
+
+async fn records_come_back_in_order_with_consecutive_offsets(backend: &dyn Backend, name: &str) {
+    let opened = backend.open_topic(&topic(name, 1)).await.unwrap();
+    assert_ne!(opened.epoch, u64::MAX, "the maximum stands for rows from no stream");
+    assert_eq!(backend.bounds(name, 0).await.unwrap(), Bounds { start: 0, end: 0 });
+    assert_eq!(backend.append(name, 0, records(["a", "b"])).await.unwrap(), 0);
+    assert_eq!(backend.append(name, 0, Vec::new()).await.unwrap(), 2, "nothing to store");
+    assert_eq!(backend.append(name, 0, records(["", "d", "e"])).await.unwrap(), 2);
+    assert_eq!(backend.bounds(name, 0).await.unwrap(), Bounds { start: 0, end: 5 });
+    for from in 0..5 {
+        let read = read_all(backend, name, 0, from, 5).await;
+        let found: Vec<_> = read.iter().map(|record| (record.offset, record.payload.clone())).collect();
+        let expected: Vec<_> = (0..).zip(records(["a", "b", "", "d", "e"])).skip(from as usize).collect();
+        assert_eq!(found, expected);
+        assert!(read.is_sorted_by_key(|record| record.timestamp));
+    }
+    assert_eq!(backend.open_topic(&topic(name, 1)).await.unwrap(), opened, "the epoch stays");
+    assert!(backend.size(name).await.unwrap() > 0);
+}
+
+async fn a_read_takes_at_least_one_record_and_then_about_as_much_as_asked(backend: &dyn Backend, name: &str) {
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    let large = "x".repeat(1000);
+    backend.append(name, 0, records(std::iter::repeat_n(large.as_str(), 20))).await.unwrap();
+    assert_eq!(backend.read(name, 0, 0, 1).await.unwrap().len(), 1);
+    let some = backend.read(name, 0, 3, 5_000).await.unwrap().len();
+    assert!((4..=6).contains(&some), "{some}");
+}
+
+async fn a_read_waits_for_records_and_dropping_it_reads_nothing(backend: &dyn Backend, name: &str) {
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    backend.append(name, 0, records(["before"])).await.unwrap();
+    let waiting = timeout(Duration::from_millis(50), backend.read(name, 0, 1, 100)).await;
+    assert!(waiting.is_err(), "there is nothing to read");
+    let (read, appended) =
+        tokio::join!(timeout(DEADLINE, backend.read(name, 0, 1, 100)), backend.append(name, 0, records(["after"])));
+    assert_eq!(appended.unwrap(), 1);
+    let read = read.expect("the append wakes the reader").unwrap();
+    assert_eq!((read[0].offset, &read[0].payload[..]), (1, &b"after"[..]));
+}
+
+async fn offsets_that_do_not_exist_are_errors_with_the_numbers(backend: &dyn Backend, name: &str) {
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    backend.append(name, 0, records(["a", "b"])).await.unwrap();
+    match timeout(DEADLINE, backend.read(name, 0, 3, 100)).await.expect("an error does not wait") {
+        Err(StreamError::OutOfRange { wanted: 3, start: 0, end: 2, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn partitions_are_apart_and_grow_but_never_shrink(backend: &dyn Backend, name: &str) {
+    let two = backend.open_topic(&topic(name, 2)).await.unwrap();
+    assert_eq!(two.partitions, 2);
+    assert_eq!(backend.append(name, 0, records(["zero"])).await.unwrap(), 0);
+    assert_eq!(backend.append(name, 1, records(["one"])).await.unwrap(), 0);
+    let three = backend.open_topic(&topic(name, 3)).await.unwrap();
+    assert_eq!((three.partitions, three.epoch), (3, two.epoch));
+    assert_eq!(backend.append(name, 2, records(["two"])).await.unwrap(), 0);
+    for (partition, text) in [(0, "zero"), (1, "one"), (2, "two")] {
+        assert_eq!(read_all(backend, name, partition, 0, 1).await[0].payload, text);
+    }
+    let error = backend.open_topic(&topic(name, 2)).await.unwrap_err();
+    assert!(matches!(error, StreamError::Shrunk { stored: 3, declared: 2, .. }), "{error}");
+}
+
+async fn cursors_are_replaced_whole_and_kept_by_group_and_partition(backend: &dyn Backend, name: &str) {
+    let epoch = backend.open_topic(&topic(name, 2)).await.unwrap().epoch;
+    backend.append(name, 0, records(["a", "b", "c"])).await.unwrap();
+    assert_eq!(backend.cursor("first", name, 0).await.unwrap(), None);
+    let pending = Pending { first: 1, last: 2, since: 77, attempts: 1, burnt: true };
+    let table_uuid = Some(uuid::Uuid::from_u128(5));
+    let one = Cursor { table_uuid, pending: vec![pending], ..cursor(epoch, 1) };
+    backend.commit("first", name, 0, &one).await.unwrap();
+    assert_eq!(backend.cursor("first", name, 0).await.unwrap().as_ref(), Some(&one));
+    backend.commit("first", name, 0, &cursor(epoch, 3)).await.unwrap();
+    assert_eq!(backend.cursor("first", name, 0).await.unwrap(), Some(cursor(epoch, 3)));
+    assert_eq!(backend.cursor("first", name, 1).await.unwrap(), None);
+    assert_eq!(backend.cursor("second", name, 0).await.unwrap(), None);
+}
+
+async fn concurrent_appends_keep_each_caller_s_records_together(backend: &dyn Backend, name: &str) {
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    let texts: Vec<[String; 3]> = (0..16).map(|task| [0, 1, 2].map(|index| format!("{task}/{index}"))).collect();
+    let mut appends = Vec::new();
+    for text in &texts {
+        appends.push(backend.append(name, 0, records(text.iter().map(String::as_str))));
+    }
+    let mut firsts = Vec::new();
+    for first in join_all(appends).await {
+        firsts.push(first.unwrap());
+    }
+    let all = read_all(backend, name, 0, 0, 48).await;
+    for (first, text) in firsts.iter().zip(&texts) {
+        let here = all.iter().skip(*first as usize).take(3).map(|record| record.payload.clone());
+        assert_eq!(here.collect::<Vec<_>>(), records(text.iter().map(String::as_str)));
+    }
+}
+
+/// Polls all futures until all are done, so that they run at once.
+async fn join_all<T>(mut futures: Vec<super::BoxFuture<'_, T>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, slot) in futures.iter_mut().zip(&mut done) {
+            if slot.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *slot = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+async fn what_was_not_opened_is_an_error(backend: &dyn Backend, name: &str) {
+    let error = backend.append(name, 0, records(["a"])).await.unwrap_err();
+    assert!(matches!(error, StreamError::UnknownTopic { .. }), "{error}");
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    let error = backend.read(name, 1, 0, 1).await.unwrap_err();
+    assert!(matches!(error, StreamError::UnknownPartition { partition: 1, .. }), "{error}");
+}

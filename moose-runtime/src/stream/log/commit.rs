@@ -1,0 +1,294 @@
+//! Group commit: one thread gathers what all callers want written, writes it as one batch with one fsync, and answers
+//! them all.
+//!
+//! While one batch is being synced the next one gathers, so nobody waits for a timer and a busy log shares each fsync
+//! among many. Offsets are given here and nowhere else.
+//!
+//! A write or sync that fails stops all writes until the log is opened anew: what the disk holds then is unknown, and
+//! nothing may be acknowledged on top of it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, atomic::Ordering, mpsc},
+};
+
+use bytes::Bytes;
+use fjall::{OwnedWriteBatch, PersistMode};
+use tokio::sync::oneshot;
+
+use super::{
+    Shared,
+    block::{Block, Place, TARGET_BYTES, stored_size},
+    partition::Partition,
+    store::{Seal, Store, key, panic_text},
+    tail::PartitionKey,
+    witness::Subject,
+};
+use crate::stream::{Result, StreamError};
+
+/// Bytes after which a group is written even if more is waiting.
+const GROUP_BYTES: u64 = 16 << 20;
+/// Jobs after which a group is written even if more is waiting.
+const GROUP_JOBS: usize = 8192;
+
+/// Why a commit failed.
+pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The point at which writes become durable. A trait because a test must make it fail.
+pub(super) trait Disk: Send {
+    /// Writes the batch and syncs it. Only after `Ok` is anything of it acknowledged.
+    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError>;
+}
+
+/// The real disk.
+pub(super) struct Synced;
+
+impl Disk for Synced {
+    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError> {
+        Ok(batch.durability(Some(PersistMode::SyncAll)).commit()?)
+    }
+}
+
+/// Told once a `Put` is durable or has failed. Not a channel, since both async tasks and plain threads wait for it.
+pub(super) type PutReply = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// Something to be made durable.
+pub(super) enum Job {
+    /// Records of one partition.
+    Append { partition: Arc<Partition>, records: Vec<Bytes>, reply: oneshot::Sender<Result<u64>> },
+    /// Values of `meta`, replaced or taken out; all of them or none.
+    Put { writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>, reply: PutReply },
+    /// Ends the thread once everything before it is written.
+    Close,
+}
+
+/// Where a cursor will stand once its write is durable.
+pub(super) struct CursorMove {
+    pub(super) partition: Arc<Partition>,
+    pub(super) group: String,
+    pub(super) next: u64,
+}
+
+/// What is written together.
+#[derive(Default)]
+struct Group {
+    appends: HashMap<PartitionKey, Appends>,
+    /// The last write of a key wins: within a batch the database has no order.
+    writes: BTreeMap<String, Option<Vec<u8>>>,
+    cursors: Vec<CursorMove>,
+    puts: Vec<PutReply>,
+    bytes: u64,
+    jobs: usize,
+    /// Bytes by topic, so that several appends together don't pass the budget.
+    topics: HashMap<u64, u64>,
+}
+
+/// What is appended to one partition together.
+struct Appends {
+    partition: Arc<Partition>,
+    records: Vec<Bytes>,
+    /// Place of each append's first record in `records`, and who waits for it.
+    waiting: Vec<(usize, oneshot::Sender<Result<u64>>)>,
+}
+
+/// Blocks that were written to one partition.
+struct Written {
+    blocks: Vec<Block>,
+    bytes: u64,
+    newest: i64,
+}
+
+/// The thread's state.
+pub(super) struct Committer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) jobs: mpsc::Receiver<Job>,
+    pub(super) disk: Box<dyn Disk>,
+    pub(super) disk_budget: u64,
+    pub(super) segment_bytes: u64,
+}
+
+impl Committer {
+    /// Works until told to close, or until nobody can send any more.
+    pub(super) fn run(mut self) {
+        while let Ok(job) = self.jobs.recv() {
+            let mut group = Group::default();
+            let mut open = self.admit(job, &mut group);
+            while open && group.bytes < GROUP_BYTES && group.jobs < GROUP_JOBS {
+                let Ok(job) = self.jobs.try_recv() else { break };
+                open = self.admit(job, &mut group);
+            }
+            self.commit(group);
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Takes a job into the group, or answers it at once. False once the log closes.
+    fn admit(&self, job: Job, group: &mut Group) -> bool {
+        group.jobs += 1;
+        match job {
+            Job::Append { partition, records, reply } => {
+                if let Err(error) = self.shared.writable().and_then(|()| self.make_room(&partition, &records, group)) {
+                    let _gone = reply.send(Err(error));
+                    return true;
+                }
+                let appends = group.appends.entry(partition.key).or_insert_with(|| Appends {
+                    partition,
+                    records: Vec::new(),
+                    waiting: Vec::new(),
+                });
+                appends.waiting.push((appends.records.len(), reply));
+                appends.records.extend(records);
+            }
+            Job::Put { writes, cursor, reply } => {
+                if let Err(error) = self.shared.writable() {
+                    reply(Err(error));
+                    return true;
+                }
+                group.writes.extend(writes);
+                group.cursors.extend(cursor);
+                group.puts.push(reply);
+            }
+            Job::Close => return false,
+        }
+        true
+    }
+
+    /// Counts the records against their stream's disk budget.
+    fn make_room(&self, partition: &Partition, records: &[Bytes], group: &mut Group) -> Result<()> {
+        let size = stored_size(records);
+        let here = group.topics.entry(partition.key.0).or_default();
+        let stored = partition.topic_bytes.load(Ordering::Relaxed) + *here;
+        if stored + size > self.disk_budget {
+            return Err(StreamError::Full {
+                topic: partition.topic.clone(),
+                reason: format!(
+                    "{stored} bytes are stored, {size} more would pass its disk budget of {} bytes; space comes back \
+                     when its readers go on and retention lets records go (`stream.disk_budget`, `stream.retention`)",
+                    self.disk_budget
+                ),
+            });
+        }
+        *here += size;
+        group.bytes += size;
+        Ok(())
+    }
+
+    fn commit(&mut self, group: Group) {
+        if group.appends.is_empty() && group.puts.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let store = shared.store.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(store) = store.as_ref() else { return };
+        // A panic of the database must not leave callers waiting for ever.
+        let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.write(store, &group)))
+            .unwrap_or_else(|panic| Err(panic_text(panic.as_ref()).into()));
+        match written {
+            Ok(written) => self.acknowledge(group, written),
+            Err(reason) => self.fail(group, &reason.to_string()),
+        }
+    }
+
+    /// Encodes the group and writes it as one batch.
+    fn write(&mut self, store: &Store, group: &Group) -> Result<HashMap<PartitionKey, Written>, CommitError> {
+        let now = self.shared.now();
+        let mut batch = store.database.batch();
+        let mut written = HashMap::with_capacity(group.appends.len());
+        for (&partition, appends) in &group.appends {
+            let segment = appends.partition.active().ok_or("the partition is closed")?;
+            let base = appends.partition.end();
+            let mut keyspace = segment.keyspace;
+            if segment.bytes >= self.segment_bytes {
+                keyspace = store.segment(partition, base)?;
+                let seal = Seal { version: 1, end: segment.end, bytes: segment.bytes, newest: segment.newest };
+                let sealed = key::seal(partition, segment.base);
+                batch.insert(store.meta(), sealed, serde_json::to_vec(&seal)?);
+                appends.partition.roll(keyspace.clone());
+            }
+            // The clock may step back; what a partition holds may not.
+            let newest = now.max(segment.newest);
+            let blocks = encode(partition, base, newest, &appends.records);
+            for block in &blocks {
+                batch.insert(&keyspace, block.base().to_be_bytes(), block.stored());
+            }
+            let bytes = blocks.iter().map(|block| block.size() as u64).sum();
+            written.insert(partition, Written { blocks, bytes, newest });
+        }
+        for (key, value) in &group.writes {
+            match value {
+                Some(value) => batch.insert(store.meta(), key.as_str(), value.as_slice()),
+                None => batch.remove(store.meta(), key.as_str()),
+            }
+        }
+        self.disk.commit(batch)?;
+        Ok(written)
+    }
+
+    /// Everything is durable: readers may see it, callers may know.
+    fn acknowledge(&self, group: Group, mut written: HashMap<PartitionKey, Written>) {
+        for (key, appends) in group.appends {
+            let Some(Written { blocks, bytes, newest }) = written.remove(&key) else { continue };
+            let base = appends.partition.end();
+            let end = base + appends.records.len() as u64;
+            self.note(Subject::end(key), end);
+            {
+                let mut tail = self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner);
+                for block in blocks {
+                    tail.push(key, block);
+                }
+            }
+            appends.partition.advance(end, bytes, newest);
+            for (index, reply) in appends.waiting {
+                let _gone = reply.send(Ok(base + index as u64));
+            }
+        }
+        for CursorMove { partition, group, next } in group.cursors {
+            self.note(Subject::cursor(partition.key, &group), next);
+            partition.set_group(group, next);
+        }
+        for reply in group.puts {
+            reply(Ok(()));
+        }
+    }
+
+    /// Tells the second witness. One that lags behind accuses nobody wrongly, so a failure is no more than a warning.
+    fn note(&self, subject: Subject, value: u64) {
+        if let Err(error) = self.shared.witness.lock().unwrap_or_else(PoisonError::into_inner).set(subject, value) {
+            tracing::warn!(%error, "failed to note beside the stream how far it goes");
+        }
+    }
+
+    /// Nothing may be acknowledged any more, this group included.
+    fn fail(&self, group: Group, reason: &str) {
+        tracing::error!(reason, "the stream's write failed; it takes no more until it is opened anew");
+        let _first_wins = self.shared.failed.set(reason.to_owned());
+        for (_, reply) in group.appends.into_values().flat_map(|appends| appends.waiting) {
+            let _gone = reply.send(self.shared.writable().map(|()| 0));
+        }
+        for reply in group.puts {
+            reply(self.shared.writable());
+        }
+    }
+}
+
+/// Records as blocks of about the target size each.
+fn encode((epoch, partition): PartitionKey, mut base: u64, timestamp: i64, records: &[Bytes]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut rest = records;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let count = rest.iter().take_while(|record| {
+            let room = bytes < TARGET_BYTES;
+            bytes += record.len();
+            room
+        });
+        let (now, later) = rest.split_at(count.count());
+        blocks.push(Block::encode(Place { epoch, partition, base }, timestamp, now));
+        base += now.len() as u64;
+        rest = later;
+    }
+    blocks
+}

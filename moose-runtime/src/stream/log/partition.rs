@@ -1,0 +1,354 @@
+//! One partition: its segments in order, how far it goes, and reading it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use fjall::{Guard, Keyspace};
+use tokio::sync::watch;
+
+use super::{
+    block::{Block, Place},
+    store::{Seal, Start, Store, key, storage},
+    tail::PartitionKey,
+    witness::{Subject, Witness},
+};
+use crate::stream::{Bounds, Cursor, Record, Result, StreamError};
+
+/// An open partition.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) topic: String,
+    pub(super) key: PartitionKey,
+    /// Bytes of the whole topic, shared by its partitions: what the disk budget is compared with.
+    pub(super) topic_bytes: Arc<AtomicU64>,
+    /// Readers wait on this for the end to move.
+    progress: watch::Sender<Progress>,
+    place: Mutex<PartitionPlace>,
+    segments: RwLock<Vec<Segment>>,
+    /// Where each known group stands. A group that has not committed yet stands at 0.
+    groups: Mutex<BTreeMap<String, u64>>,
+}
+
+/// How far a partition goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Offset that the next record will get.
+    pub(super) end: u64,
+    /// No more will come.
+    pub(super) closed: bool,
+}
+
+/// What retention works on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartitionPlace {
+    pub(super) start: Start,
+    /// Bytes of the blocks from the start on.
+    pub(super) bytes: u64,
+}
+
+/// A run of a partition's blocks that is dropped as a whole.
+#[derive(Clone)]
+pub(super) struct Segment {
+    pub(super) base: u64,
+    pub(super) keyspace: Keyspace,
+    /// Offset after its last record.
+    pub(super) end: u64,
+    /// Bytes of its blocks.
+    pub(super) bytes: u64,
+    /// Timestamp of its last record.
+    pub(super) newest: i64,
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Segment").field("base", &self.base).field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+impl Partition {
+    /// Opens a partition, checking that its segments follow each other without a gap, that the newest one is whole, and
+    /// that nothing acknowledged is missing at the end.
+    pub(super) fn load(
+        store: &Store,
+        witness: &Witness,
+        topic: &str,
+        key: PartitionKey,
+        topic_bytes: Arc<AtomicU64>,
+    ) -> Result<Self> {
+        let damaged = |offset, detail| damaged(topic, key, offset, detail);
+        let start = store.get(&key::start(key))?.unwrap_or(Start::ZERO);
+        let acknowledged = witness.get(Subject::end(key));
+        let mut found = store.segments(key)?;
+        if found.is_empty() {
+            if acknowledged > 0 || start.offset > 0 {
+                let detail = format!("all its segments are missing; {acknowledged} records were acknowledged");
+                return Err(damaged(start.offset, detail));
+            }
+            let first = store.segment(key, 0);
+            found.push((0, first.map_err(|source| storage(format!("make a segment of topic `{topic}`"), source))?));
+        }
+        // Dropping segments may have been interrupted.
+        while let [(_, keyspace), (next, _), ..] = found.as_slice()
+            && *next <= start.offset
+        {
+            let dropped = store.drop_segment(keyspace.clone());
+            dropped.map_err(|source| storage(format!("drop a segment of topic `{topic}`"), source))?;
+            found.remove(0);
+        }
+        let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
+        let last = found.len() - 1;
+        for (index, (base, keyspace)) in found.into_iter().enumerate() {
+            if let Some(before) = segments.last()
+                && before.end != base
+            {
+                let detail = format!("the segment before ends at {}, the next begins at {base}", before.end);
+                return Err(damaged(before.end, detail));
+            }
+            let seal: Option<Seal> = if index < last { store.get(&key::seal(key, base))? } else { None };
+            segments.push(match seal {
+                Some(seal) => check_sealed(topic, key, base, keyspace, seal)?,
+                None => check_whole(topic, key, base, keyspace)?,
+            });
+        }
+        let first = segments.first().map_or(0, |segment| segment.base);
+        let end = segments.last().map_or(0, |segment| segment.end);
+        if first > start.offset || start.offset > end {
+            return Err(damaged(start.offset, format!("it should start there and holds {first}..{end}")));
+        }
+        if end < acknowledged {
+            let detail = format!("{acknowledged} is the end that was acknowledged, the stored records end at {end}");
+            return Err(damaged(end, detail));
+        }
+        let bytes = segments.iter().map(|segment| segment.bytes).sum::<u64>().saturating_sub(start.skipped);
+        topic_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let groups = load_groups(store, witness, topic, key)?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            key,
+            topic_bytes,
+            progress: watch::Sender::new(Progress { end, closed: false }),
+            place: Mutex::new(PartitionPlace { start, bytes }),
+            segments: RwLock::new(segments),
+            groups: Mutex::new(groups),
+        })
+    }
+
+    /// The offsets that exist.
+    pub(super) fn bounds(&self) -> Bounds {
+        // In this order: the start never passes an end that was seen later.
+        let start = self.place().start.offset;
+        Bounds { start, end: self.progress.borrow().end }
+    }
+
+    /// Follows how far the partition goes.
+    pub(super) fn follow(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Offset that the next record will get.
+    pub(super) fn end(&self) -> u64 {
+        self.progress.borrow().end
+    }
+
+    /// Where retention stands.
+    pub(super) fn place(&self) -> PartitionPlace {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The segments, in order.
+    pub(super) fn segments(&self) -> Vec<Segment> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The segment that is written to.
+    pub(super) fn active(&self) -> Option<Segment> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    }
+
+    /// Goes on in a new segment.
+    pub(super) fn roll(&self, keyspace: Keyspace) {
+        let base = self.end();
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        let newest = segments.last().map_or(i64::MIN, |segment| segment.newest);
+        segments.push(Segment { base, keyspace, end: base, bytes: 0, newest });
+    }
+
+    /// Takes note of blocks that are durable, and wakes those who wait for them.
+    pub(super) fn advance(&self, end: u64, bytes: u64, newest: i64) {
+        if let Some(segment) = self.segments.write().unwrap_or_else(PoisonError::into_inner).last_mut() {
+            segment.end = end;
+            segment.bytes += bytes;
+            segment.newest = newest;
+        }
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).bytes += bytes;
+        self.topic_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.progress.send_modify(|progress| progress.end = end);
+    }
+
+    /// Moves the start, and takes out the segments that lie before it.
+    pub(super) fn trim(&self, start: Start, bytes: u64) -> Vec<Segment> {
+        {
+            let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.start = start;
+            place.bytes = place.bytes.saturating_sub(bytes);
+        }
+        self.topic_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        let keep_from = segments.iter().skip(1).take_while(|segment| segment.base <= start.offset).count();
+        segments.drain(..keep_from).collect()
+    }
+
+    /// Ends all waiting and lets go of the database.
+    pub(super) fn close(&self) {
+        self.progress.send_modify(|progress| progress.closed = true);
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Notes where a group stands.
+    pub(super) fn set_group(&self, group: String, next: u64) {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(group, next);
+    }
+
+    /// Notes a group that has not committed yet, unless it is known.
+    pub(super) fn know_group(&self, group: &str) {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(group.to_owned()).or_insert(0);
+    }
+
+    /// What every known group has passed; nothing where no group is known.
+    pub(super) fn passed(&self) -> Option<u64> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).values().copied().min()
+    }
+
+    /// Reads stored records from `from` on, about `max_bytes` of them. Blocks on the disk.
+    ///
+    /// A gap or damage ends what is read; where it is the first thing met, it is the error.
+    pub(super) fn read_stored(&self, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut budget = max_bytes;
+        let mut expected = from;
+        let segments = self.segments();
+        let first = segments.partition_point(|segment| segment.end <= from);
+        for segment in segments.get(first..).unwrap_or_default() {
+            for entry in self.blocks(segment, expected)? {
+                let block = match entry.and_then(|block| self.follows(block, expected)) {
+                    Ok(block) => block,
+                    Err(_) if !records.is_empty() => return Ok(records),
+                    Err(error) => return Err(error),
+                };
+                let more = block.copy_to(expected, &mut budget, &mut records);
+                expected = block.end();
+                if !more {
+                    return Ok(records);
+                }
+            }
+            if expected < segment.end {
+                break;
+            }
+        }
+        if records.is_empty() {
+            return Err(damaged(&self.topic, self.key, expected, "no stored block holds it".to_owned()));
+        }
+        Ok(records)
+    }
+
+    /// The blocks of a segment from the one that should hold `offset` on.
+    pub(super) fn blocks(&self, segment: &Segment, offset: u64) -> Result<impl Iterator<Item = Result<Block>>> {
+        let broken = |source| unreadable(&self.topic, self.key, offset, source);
+        let first = segment.keyspace.range(..=offset.to_be_bytes()).next_back();
+        let first = first.map(Guard::key).transpose().map_err(broken)?;
+        let first = first.map_or_else(|| offset.to_be_bytes().to_vec(), |key| key.to_vec());
+        let entries = segment.keyspace.range(first..);
+        Ok(entries.map(move |entry| block_of(&self.topic, self.key, offset, entry)))
+    }
+
+    /// The block, if it holds `expected`.
+    fn follows(&self, block: Block, expected: u64) -> Result<Block> {
+        if block.base() <= expected && expected < block.end() {
+            return Ok(block);
+        }
+        let detail = format!("no stored block holds it, the nearest holds {}..{}", block.base(), block.end());
+        Err(damaged(&self.topic, self.key, expected, detail))
+    }
+}
+
+/// Where the groups of a partition stand, checked against what was acknowledged.
+fn load_groups(store: &Store, witness: &Witness, topic: &str, key: PartitionKey) -> Result<BTreeMap<String, u64>> {
+    let cursors: BTreeMap<String, u64> =
+        store.scan::<Cursor>(&key::cursors(key))?.into_iter().map(|(group, cursor)| (group, cursor.next)).collect();
+    let mut seen: HashMap<Subject, u64> = HashMap::new();
+    for (group, next) in &cursors {
+        seen.insert(Subject::cursor(key, group), *next);
+    }
+    for (reader, acknowledged) in witness.readers(key) {
+        let next = seen.get(&reader).copied().unwrap_or(0);
+        if next < acknowledged {
+            let detail = format!("{acknowledged} was committed as the cursor of a reader, {next} is stored");
+            return Err(damaged(topic, key, next, detail));
+        }
+    }
+    let mut groups: BTreeMap<String, u64> =
+        store.scan::<()>(&key::groups(key.0))?.into_iter().map(|(group, ())| (group, 0)).collect();
+    groups.extend(cursors);
+    Ok(groups)
+}
+
+/// Decodes a stored entry. `near` is the offset being looked for, in case the entry does not tell its own.
+fn block_of(topic: &str, key: PartitionKey, near: u64, entry: Guard) -> Result<Block> {
+    let (base, stored) = entry.into_inner().map_err(|source| unreadable(topic, key, near, source))?;
+    let base: [u8; 8] = (*base)
+        .try_into()
+        .map_err(|_| damaged(topic, key, near, format!("a block's key has {} bytes instead of 8", base.len())))?;
+    let base = u64::from_be_bytes(base);
+    let place = Place { epoch: key.0, partition: key.1, base };
+    Block::decode(place, Bytes::from(stored)).map_err(|detail| damaged(topic, key, base, detail))
+}
+
+/// Checks a sealed segment at both ends.
+fn check_sealed(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace, seal: Seal) -> Result<Segment> {
+    let damaged = |offset, detail| damaged(topic, key, offset, detail);
+    let first = keyspace.first_key_value().ok_or_else(|| damaged(base, "its segment is empty".to_owned()))?;
+    let last = keyspace.last_key_value().ok_or_else(|| damaged(base, "its segment is empty".to_owned()))?;
+    let first = block_of(topic, key, base, first)?;
+    let last = block_of(topic, key, seal.end.saturating_sub(1), last)?;
+    if first.base() != base || last.end() != seal.end {
+        let detail = format!("its segment should hold {base}..{} and holds {}..{}", seal.end, first.base(), last.end());
+        return Err(damaged(if first.base() == base { last.end() } else { base }, detail));
+    }
+    Ok(Segment { base, keyspace, end: seal.end, bytes: seal.bytes, newest: seal.newest })
+}
+
+/// Checks every block of a segment.
+fn check_whole(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace) -> Result<Segment> {
+    let (mut end, mut bytes, mut newest) = (base, 0, i64::MIN);
+    for entry in keyspace.iter() {
+        let block = block_of(topic, key, end, entry)?;
+        if block.base() != end {
+            let detail = format!("no stored block holds it, the next begins at {}", block.base());
+            return Err(damaged(topic, key, end, detail));
+        }
+        end = block.end();
+        bytes += block.size() as u64;
+        newest = block.timestamp();
+    }
+    Ok(Segment { base, keyspace, end, bytes, newest })
+}
+
+fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, detail: String) -> StreamError {
+    StreamError::Damaged { topic: topic.to_owned(), partition, offset, detail }
+}
+
+/// An error of the database while reading: a failing disk is the storage's, anything else is damage.
+fn unreadable(topic: &str, key: PartitionKey, offset: u64, source: fjall::Error) -> StreamError {
+    match source {
+        fjall::Error::Io(source) => {
+            storage(format!("read topic `{topic}` partition {} at offset {offset}", key.1), source)
+        }
+        other => damaged(topic, key, offset, format!("the database can't read it: {other}")),
+    }
+}

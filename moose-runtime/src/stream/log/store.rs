@@ -1,0 +1,221 @@
+//! The database under the log: what lies where in `fjall`, and how its errors are told.
+//!
+//! - A partition's blocks lie in *segments*: one keyspace each, `<epoch>.<partition>.<base>`, the key being a block's
+//!   base offset, big-endian. A segment is dropped as a whole, so space comes back without rewriting anything; within a
+//!   partition keys only grow, so the database never merges, only moves.
+//! - The keyspace `meta` holds topics, cursors, registered groups, where partitions start, and what sealed segments
+//!   hold. Keys are text, values JSON with a version.
+
+use std::path::Path;
+
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    config::{BlockSizePolicy, CompressionPolicy, FilterPolicy},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{lock::DirectoryLock, tail::PartitionKey};
+use crate::stream::{Result, StreamError};
+
+/// Memory for blocks read from disk. Backlogs are read once, in order: a cache would not help them.
+const CACHE_BYTES: u64 = 4 << 20;
+/// The least that the database takes as a bound of its journals.
+const JOURNAL_BYTES: u64 = 64 << 20;
+/// What all segments' memtables may take together, roughly; shared out when a segment is made.
+const MEMTABLES_BYTES: u64 = 32 << 20;
+/// Memtable of one segment.
+const MEMTABLE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
+/// Blocks are read in sequence: larger than the database's default for lookups.
+const DATA_BLOCK_BYTES: u32 = 32 << 10;
+
+/// The open database. Dropped in the order of the fields: the lock goes last.
+pub(super) struct Store {
+    pub(super) database: Database,
+    meta: Keyspace,
+    _lock: DirectoryLock,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// What is stored about a topic.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct TopicMeta {
+    pub(super) version: u8,
+    pub(super) epoch: u64,
+    pub(super) partitions: u16,
+}
+
+/// What a segment holds that is not written to any more.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Seal {
+    pub(super) version: u8,
+    /// Offset after its last record.
+    pub(super) end: u64,
+    /// Bytes of its blocks.
+    pub(super) bytes: u64,
+    /// Timestamp of its last record.
+    pub(super) newest: i64,
+}
+
+/// Where a partition starts, once retention has moved it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Start {
+    pub(super) version: u8,
+    /// First offset that counts as stored.
+    pub(super) offset: u64,
+    /// Bytes of the blocks before it in the segment that holds it.
+    pub(super) skipped: u64,
+}
+
+impl Start {
+    /// A partition from which nothing was deleted.
+    pub(super) const ZERO: Self = Self { version: 1, offset: 0, skipped: 0 };
+}
+
+/// Keys in `meta`.
+pub(super) mod key {
+    use super::PartitionKey;
+
+    /// Before the name of each topic.
+    pub(crate) const TOPICS: &str = "topic/";
+
+    pub(crate) fn topic(name: &str) -> String {
+        format!("{TOPICS}{name}")
+    }
+
+    pub(crate) fn cursors((epoch, partition): PartitionKey) -> String {
+        format!("cursor/{epoch:016x}/{partition:05}/")
+    }
+
+    pub(crate) fn cursor(partition: PartitionKey, group: &str) -> String {
+        format!("{}{group}", cursors(partition))
+    }
+
+    pub(crate) fn groups(epoch: u64) -> String {
+        format!("group/{epoch:016x}/")
+    }
+
+    pub(crate) fn group(epoch: u64, group: &str) -> String {
+        format!("{}{group}", groups(epoch))
+    }
+
+    pub(crate) fn start((epoch, partition): PartitionKey) -> String {
+        format!("start/{epoch:016x}/{partition:05}")
+    }
+
+    pub(crate) fn seal((epoch, partition): PartitionKey, base: u64) -> String {
+        format!("seal/{epoch:016x}/{partition:05}/{base:020}")
+    }
+}
+
+impl Store {
+    /// Opens the database in `directory`, making it where it is missing.
+    pub(super) fn open(directory: &Path) -> Result<Self> {
+        let place = directory.display();
+        std::fs::create_dir_all(directory)
+            .map_err(|source| storage(format!("make the stream's directory {place}"), source))?;
+        let lock = DirectoryLock::acquire(directory)?;
+        let path = directory.join("database");
+        // The database checks what it reads, and some of its checks are assertions.
+        let opened = std::panic::catch_unwind(|| {
+            let database = Database::builder(&path)
+                .cache_size(CACHE_BYTES)
+                .max_journaling_size(JOURNAL_BYTES)
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_cached_files(Some(64))
+                .worker_threads(2)
+                .open()?;
+            let meta = database.keyspace("meta", || {
+                KeyspaceCreateOptions::default().max_memtable_size(1 << 20).manual_journal_persist(true)
+            })?;
+            Ok::<_, fjall::Error>((database, meta))
+        });
+        let failed =
+            || format!("open the stream in {place}: if its files are damaged, move the directory away to start anew");
+        match opened {
+            Ok(Ok((database, meta))) => Ok(Self { database, meta, _lock: lock }),
+            Ok(Err(source)) => Err(storage(failed(), source)),
+            Err(panic) => Err(storage(failed(), panic_text(panic.as_ref()))),
+        }
+    }
+
+    /// The keyspace `meta`, for writes.
+    pub(super) fn meta(&self) -> &Keyspace {
+        &self.meta
+    }
+
+    /// A value of `meta`.
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let action = || format!("read `{key}` of the stream");
+        let Some(value) = self.meta.get(key).map_err(|source| storage(action(), source))? else { return Ok(None) };
+        serde_json::from_slice(&value).map(Some).map_err(|source| storage(action(), source))
+    }
+
+    /// All values of `meta` whose key begins with `prefix`, with the rest of the key.
+    pub(super) fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>> {
+        let action = || format!("read `{prefix}…` of the stream");
+        let mut found = Vec::new();
+        for entry in self.meta.prefix(prefix) {
+            let (key, value) = entry.into_inner().map_err(|source| storage(action(), source))?;
+            let key = String::from_utf8_lossy(&key);
+            let rest = key.strip_prefix(prefix).unwrap_or_default().to_owned();
+            found.push((rest, serde_json::from_slice(&value).map_err(|source| storage(action(), source))?));
+        }
+        Ok(found)
+    }
+
+    /// The segments of a partition with the base offset of each, in order.
+    pub(super) fn segments(&self, partition: PartitionKey) -> Result<Vec<(u64, Keyspace)>> {
+        let prefix = segment_prefix(partition);
+        let mut found = Vec::new();
+        for name in self.database.list_keyspace_names() {
+            let Some(base) = name.strip_prefix(prefix.as_str()).and_then(|base| base.parse().ok()) else { continue };
+            let keyspace = self
+                .database
+                .keyspace(&name, KeyspaceCreateOptions::default)
+                .map_err(|source| storage(format!("open segment {name} of the stream"), source))?;
+            found.push((base, keyspace));
+        }
+        found.sort_by_key(|(base, _)| *base);
+        Ok(found)
+    }
+
+    /// Makes the segment of a partition that begins at `base`, or opens it.
+    pub(super) fn segment(&self, partition: PartitionKey, base: u64) -> fjall::Result<Keyspace> {
+        let memtable = (MEMTABLES_BYTES / self.database.keyspace_count().max(1) as u64)
+            .clamp(*MEMTABLE_BYTES.start(), *MEMTABLE_BYTES.end());
+        self.database.keyspace(&format!("{}{base:020}", segment_prefix(partition)), || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(memtable)
+                .manual_journal_persist(true)
+                .data_block_size_policy(BlockSizePolicy::all(DATA_BLOCK_BYTES))
+                .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+                .filter_policy(FilterPolicy::disabled())
+        })
+    }
+
+    /// Drops a segment; its files go once nothing reads them.
+    pub(super) fn drop_segment(&self, keyspace: Keyspace) -> fjall::Result<()> {
+        self.database.delete_keyspace(keyspace)
+    }
+}
+
+fn segment_prefix((epoch, partition): PartitionKey) -> String {
+    format!("{epoch:016x}.{partition:05}.")
+}
+
+/// A failure of the storage while doing `action`.
+pub(super) fn storage(action: String, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StreamError {
+    StreamError::Storage { action, source: source.into() }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("an assertion of the database failed: {}", text.unwrap_or("no reason given"))
+}

@@ -1,0 +1,164 @@
+//! What was acknowledged, kept beside the database: the second witness against a lost end.
+//!
+//! The database's journal ends, by its own rule, at the first entry that it can't read. Damage in the middle of it would
+//! take what was acknowledged after it away without a word: records, whose offsets would be given out again, and
+//! cursors. This file says how far each partition and each cursor had come. It is written after each commit and not
+//! synced on its own: after a power failure it may lag behind, it does not run ahead. What the database holds less of
+//! than this file says is damaged.
+//!
+//! 32 bytes an entry: epoch u64, value u64, reader u64, partition u16, zero u16, CRC-32 of these 28. The reader is 0 for
+//! the end of a partition, else the hash of a group's name. An entry whose checksum is wrong says nothing.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use super::tail::PartitionKey;
+
+const ENTRY: usize = 32;
+const CHECKED: usize = 28;
+
+/// What an entry is about: the end of a partition, or a reader's place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Subject {
+    partition: PartitionKey,
+    reader: u64,
+}
+
+impl Subject {
+    /// The end of a partition.
+    pub(super) fn end(partition: PartitionKey) -> Self {
+        Self { partition, reader: 0 }
+    }
+
+    /// The cursor of a group.
+    pub(super) fn cursor(partition: PartitionKey, group: &str) -> Self {
+        // FNV-1a: stable for ever, which the standard library's hashers don't promise.
+        let hash = group
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Self { partition, reader: hash.max(1) }
+    }
+}
+
+/// The open file, and what it says.
+#[derive(Debug)]
+pub(super) struct Witness {
+    file: File,
+    entries: HashMap<Subject, Entry>,
+    next_slot: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    slot: u64,
+    value: u64,
+}
+
+impl Witness {
+    /// Opens the file in `directory`, making it where it is missing.
+    pub(super) fn open(directory: &Path) -> std::io::Result<Self> {
+        let path = directory.join("witness");
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut stored = Vec::new();
+        file.read_to_end(&mut stored)?;
+        let mut entries = HashMap::new();
+        let (chunks, _torn) = stored.as_chunks::<ENTRY>();
+        for (slot, chunk) in (0..).zip(chunks) {
+            if let Some((subject, value)) = decode(chunk) {
+                entries.insert(subject, Entry { slot, value });
+            }
+        }
+        Ok(Self { file, entries, next_slot: chunks.len() as u64 })
+    }
+
+    /// How far the subject had come, at least.
+    pub(super) fn get(&self, subject: Subject) -> u64 {
+        self.entries.get(&subject).map_or(0, |entry| entry.value)
+    }
+
+    /// The epochs of which something was acknowledged.
+    pub(super) fn epochs(&self) -> impl Iterator<Item = u64> {
+        self.entries.keys().map(|subject| subject.partition.0)
+    }
+
+    /// Every reader of the partition that has come further than 0, and how far.
+    pub(super) fn readers(&self, partition: PartitionKey) -> impl Iterator<Item = (Subject, u64)> {
+        let of_partition = move |subject: &Subject| subject.partition == partition && subject.reader != 0;
+        let entries = self.entries.iter().filter(move |(subject, entry)| of_partition(subject) && entry.value > 0);
+        entries.map(|(subject, entry)| (*subject, entry.value))
+    }
+
+    /// Notes how far the subject has come.
+    pub(super) fn set(&mut self, subject: Subject, value: u64) -> std::io::Result<()> {
+        let before = self.entries.get(&subject).copied();
+        let slot = before.map_or(self.next_slot, |entry| entry.slot);
+        self.file.seek(SeekFrom::Start(slot * ENTRY as u64))?;
+        self.file.write_all(&encode(subject, value))?;
+        self.next_slot = self.next_slot.max(slot + 1);
+        self.entries.insert(subject, Entry { slot, value });
+        // A cursor that an operator moved back: the old, larger value must not outlive a power failure.
+        if before.is_some_and(|before| value < before.value) {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(subject: Subject, value: u64) -> Vec<u8> {
+    let (epoch, partition) = subject.partition;
+    let mut entry = Vec::with_capacity(ENTRY);
+    entry.extend_from_slice(&epoch.to_le_bytes());
+    entry.extend_from_slice(&value.to_le_bytes());
+    entry.extend_from_slice(&subject.reader.to_le_bytes());
+    entry.extend_from_slice(&partition.to_le_bytes());
+    entry.resize(CHECKED, 0);
+    let checksum = crc32fast::hash(&entry);
+    entry.extend_from_slice(&checksum.to_le_bytes());
+    entry
+}
+
+fn decode(entry: &[u8; ENTRY]) -> Option<(Subject, u64)> {
+    let (checked, checksum) = entry.split_last_chunk::<4>()?;
+    if crc32fast::hash(checked) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let (epoch, rest) = checked.split_first_chunk::<8>()?;
+    let (value, rest) = rest.split_first_chunk::<8>()?;
+    let (reader, rest) = rest.split_first_chunk::<8>()?;
+    let (partition, _) = rest.split_first_chunk::<2>()?;
+    let partition = (u64::from_le_bytes(*epoch), u16::from_le_bytes(*partition));
+    Some((Subject { partition, reader: u64::from_le_bytes(*reader) }, u64::from_le_bytes(*value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_survives_reopening_and_a_damaged_entry_says_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let [a, b, c] = [Subject::end((1, 0)), Subject::cursor((1, 0), "g"), Subject::end((2, 0))];
+        let mut witness = Witness::open(directory.path()).unwrap();
+        witness.set(a, 10).unwrap();
+        witness.set(b, 20).unwrap();
+        witness.set(a, 11).unwrap();
+        drop(witness);
+
+        let mut witness = Witness::open(directory.path()).unwrap();
+        assert_eq!([a, b, c].map(|subject| witness.get(subject)), [11, 20, 0]);
+        assert_eq!(witness.readers((1, 0)).collect::<Vec<_>>(), [(b, 20)]);
+        witness.set(c, 5).unwrap();
+        drop(witness);
+
+        let path = directory.path().join("witness");
+        let mut stored = std::fs::read(&path).unwrap();
+        stored[9] ^= 1;
+        std::fs::write(&path, stored).unwrap();
+        let witness = Witness::open(directory.path()).unwrap();
+        assert_eq!([a, b, c].map(|subject| witness.get(subject)), [0, 20, 5]);
+    }
+}
