@@ -110,6 +110,11 @@ struct Prepared {
     oldest: i64,
 }
 
+/// The name under which the cursors of an application's table are kept.
+pub fn group(app_name: &str, table: &str) -> String {
+    format!("{app_name}/{table}")
+}
+
 /// Milliseconds since the Unix epoch, by the system's clock.
 fn now() -> i64 {
     chrono::Utc::now().timestamp_millis()

@@ -41,7 +41,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         change(&mut config);
-        let options = LogOptions { path: directory.path().join("stream"), disk_budget: u64::MAX };
+        let options = LogOptions::new(directory.path().join("stream"));
         let log = Log::open(options).unwrap();
         let retention = Retention { age: None, bytes: None };
         let storage =
