@@ -20,7 +20,7 @@ Durations are written `1s`, `500ms`, `7d`; sizes `64 MiB`, `16 GiB`. Addresses a
 the system choose, and the ready line and `<data_dir>/addresses.json` say what it chose. An unknown key, and a value that
 does not fit, end the process with exit code 3 and a message that names the key, where it came from, and what would fit.
 
-`MOOSE_ENGINE_LIBRARY` (where `libchdb.so` lies), `MOOSE_MIGRATIONS`, `MOOSE_SAVE_MIGRATION`, `MOOSE_SCHEMA` and
+`MOOSE_ENGINE_LIBRARY` (the file of the embedded engine), `MOOSE_MIGRATIONS`, `MOOSE_SAVE_MIGRATION`, `MOOSE_SCHEMA` and
 `MOOSE_TEST_*` are not configuration keys.
 ";
 
