@@ -247,7 +247,7 @@ fn comment(attributes: &[Attribute]) -> Option<String> {
         let Meta::NameValue(doc) = &attribute.meta else { continue };
         let Expr::Lit(literal) = &doc.value else { continue };
         let Lit::Str(text) = &literal.lit else { continue };
-        for line in text.value().lines().map(str::trim) {
+        for line in text.value().split('\n').map(str::trim) {
             let separator = if line.is_empty() { "\n" } else { " " };
             if !comment.is_empty() && !comment.ends_with('\n') {
                 comment.push_str(separator);

@@ -29,9 +29,7 @@ pub enum AppError {
         source: io::Error,
     },
     /// An address can't be listened on.
-    #[error(
-        "{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0"
-    )]
+    #[error("{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0")]
     Listen {
         /// Configuration key of the address.
         key: &'static str,

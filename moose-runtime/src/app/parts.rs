@@ -70,9 +70,7 @@ impl Parts {
         for mut worker in self.workers {
             if timeout_at(soon, worker.ended()).await.is_err() {
                 worker.abort();
-                tracing::warn!(
-                    "not everything could be synced in time; the rest stays in the stream for the next start"
-                );
+                tracing::warn!("not everything could be synced in time; the rest stays in the stream for the next start");
             }
         }
         self.close_rest.signal();

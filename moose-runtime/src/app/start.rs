@@ -20,12 +20,12 @@ use crate::{
         Backend, Retention, Topic, TopicSpec,
         log::{Log, LogOptions},
     },
-    sync::{Assignment, BatchFactory, Shared, Worker},
+    sync::{self, Assignment, BatchFactory, Shared, Worker},
     telemetry::{ApiLabel, Health, LagLabel, Metrics, StreamLabel, TableLabel},
 };
 
-/// How often retention is enforced and sizes are measured.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(30);
+/// How often the size of the streams is measured.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let model = Arc::new(match &builder.resources {
@@ -64,6 +64,9 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let mut assignments = Vec::new();
     for stream in &model.streams {
         let storage = log.open_topic(&topic_spec(stream, &config)).await?;
+        for table in &stream.destinations {
+            log.register_group(&sync::group(&config.app.name, table), &stream.name).await?;
+        }
         assignments.extend(assign(&model, stream, storage));
     }
     show_zeros(&metrics, &model, &assignments);
@@ -128,7 +131,10 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
 fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
     std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
-    let options = LogOptions { path: config.data_dir.join("stream"), disk_budget: config.stream.disk_budget.as_u64() };
+    let options = LogOptions {
+        disk_budget: config.stream.disk_budget.as_u64(),
+        ..LogOptions::new(config.data_dir.join("stream"))
+    };
     Ok(Arc::new(Log::open(options)?))
 }
 
@@ -172,8 +178,7 @@ impl Database {
             listen: config.engine.listen,
         };
         let engine = Engine::start(options).await?;
-        let client =
-            Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        let client = Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
         Ok(Self { client, storage: Storage::Embedded, address: engine.address().to_string(), engine: Some(engine) })
     }
 
@@ -249,13 +254,10 @@ fn show_zeros(metrics: &Metrics, model: &Model, assignments: &[Assignment]) {
     }
 }
 
-/// Retention and sizes, until the stop.
+/// Measures the streams, until the stop.
 async fn housekeeping(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {
-        if let Err(error) = log.enforce_retention().await {
-            tracing::warn!(%error, "failed to delete old records; will be tried again");
-        }
         for stream in &model.streams {
             if let Ok(bytes) = log.size(&stream.name).await {
                 let label = StreamLabel { stream: stream.name.clone() };

@@ -29,7 +29,7 @@ impl CursorKeeper {
         partition: u16,
         epoch: u64,
     ) -> Result<Self, SyncError> {
-        let group = format!("{}/{table}", shared.app_name);
+        let group = super::group(&shared.app_name, table);
         let backend = Arc::clone(&shared.backend);
         let bounds = backend.bounds(topic, partition).await?;
         let cursor = match backend.cursor(&group, topic, partition).await? {

@@ -21,7 +21,6 @@ use crate::{
 
 #[derive(OlapRecord)]
 #[olap(crate = "crate")]
-#[expect(dead_code, reason = "only its columns are used")]
 struct Tick {
     #[key]
     number: u64,
@@ -41,7 +40,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         change(&mut config);
-        let options = LogOptions { path: directory.path().join("stream"), disk_budget: u64::MAX };
+        let options = LogOptions::new(directory.path().join("stream"));
         let log = Log::open(options).unwrap();
         let retention = Retention { age: None, bytes: None };
         let storage = log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();

@@ -246,12 +246,13 @@ async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
         metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
         metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
     }
+    let lag = lag(courier).await;
     tracing::info!(
         target: "moose::flush",
         table,
         rows = range.rows,
         bytes = range.body.len(),
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
-        lag = lag(courier).await,
+        lag,
     );
 }
