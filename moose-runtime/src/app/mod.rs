@@ -20,7 +20,7 @@ use crate::{
     clickhouse::Client,
     config::Config,
     declare::{Model, Program, Resource, Stream},
-    record::{OlapRecord, RecordColumns},
+    record::OlapRecord,
     sync::ResumeFrom,
     telemetry::{Health, Metrics},
 };

@@ -18,7 +18,11 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Client").field("url", &self.url).field("database", &self.database).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("url", &self.url)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
     }
 }
 

@@ -91,8 +91,10 @@ impl InsertClient {
     }
 
     async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
-        let unreachable =
-            |error: &dyn std::error::Error| ClickHouseError::Unreachable { url: self.url.clone(), reason: chain(error) };
+        let unreachable = |error: &dyn std::error::Error| ClickHouseError::Unreachable {
+            url: self.url.clone(),
+            reason: chain(error),
+        };
         let request = Request::post(self.uri(insert))
             .header("X-ClickHouse-User", &self.user)
             .header("X-ClickHouse-Key", &self.password)
@@ -123,8 +125,7 @@ impl InsertClient {
 
     fn uri(&self, insert: &Insert<'_>) -> String {
         let columns: Vec<String> = insert.columns.iter().map(|name| quote_identifier(name)).collect();
-        let query =
-            format!("INSERT INTO {} ({}) FORMAT Native", quote_identifier(insert.table), columns.join(", "));
+        let query = format!("INSERT INTO {} ({}) FORMAT Native", quote_identifier(insert.table), columns.join(", "));
         let mut parameters = form_urlencoded::Serializer::new(String::new());
         parameters.append_pair("query", &query).append_pair("database", &self.database);
         for (name, value) in insert.settings {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Client, ClickHouseError};
+use super::{ClickHouseError, Client};
 use crate::schema::{ActualColumn, UnknownDefaultKind, quote_string};
 
 /// A table as the server describes it.

@@ -12,7 +12,12 @@ use super::{
     Assignment, Prepared, Shared, SyncError, backoff::Backoff, cursor::CursorKeeper, encoder::RangeEncoder, now,
     settings::Settings, target::Target,
 };
-use crate::{clickhouse::insert::Insert, schema::provenance, stream::Record, telemetry::{RetryLabel, TableLabel}};
+use crate::{
+    clickhouse::insert::Insert,
+    schema::provenance,
+    stream::Record,
+    telemetry::{RetryLabel, TableLabel},
+};
 
 /// An INSERT that has not been answered for this long is given up and settled.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -41,8 +46,7 @@ pub(super) struct Delivered {
 
 impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
-        let mut columns: Vec<String> =
-            assignment.table.columns.iter().map(|column| column.name.clone()).collect();
+        let mut columns: Vec<String> = assignment.table.columns.iter().map(|column| column.name.clone()).collect();
         if assignment.table.provenance {
             columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
         }

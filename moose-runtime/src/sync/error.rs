@@ -42,7 +42,9 @@ pub enum SyncError {
         differences: String,
     },
     /// The table has one record of the range more than once.
-    #[error("table `{table}` holds offset {offset} of partition {partition} more than once; it was not written by this application alone")]
+    #[error(
+        "table `{table}` holds offset {offset} of partition {partition} more than once; it was not written by this application alone"
+    )]
     Doubled {
         /// Its name.
         table: String,
@@ -52,7 +54,9 @@ pub enum SyncError {
         offset: u64,
     },
     /// A Replicated table confirmed rows that it does not have.
-    #[error("table `{table}` confirmed offsets {first}..={last} but lacks {missing} of them; a replicated table should never do that")]
+    #[error(
+        "table `{table}` confirmed offsets {first}..={last} but lacks {missing} of them; a replicated table should never do that"
+    )]
     ReplicatedShort {
         /// Its name.
         table: String,

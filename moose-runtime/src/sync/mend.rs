@@ -39,9 +39,7 @@ impl Courier {
             .await?;
         for Text(partition) in partitions {
             let partition = quote_string(&partition);
-            client
-                .execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}"))
-                .await?;
+            client.execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}")).await?;
         }
         Ok(())
     }

@@ -117,5 +117,6 @@ pub fn group(app_name: &str, table: &str) -> String {
 
 /// Milliseconds since the Unix epoch, by the system's clock.
 fn now() -> i64 {
-    chrono::Utc::now().timestamp_millis()
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

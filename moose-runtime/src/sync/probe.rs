@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Assignment, Prepared, SyncError, settings::Settings};
 use crate::{
-    clickhouse::{Client, ClickHouseError},
+    clickhouse::{ClickHouseError, Client},
     schema::quote_identifier,
 };
 

@@ -158,14 +158,14 @@ impl Reader {
         }
     }
 
-    async fn hold(&self, errors: Vec<FieldError>) {
+    async fn hold(&mut self, errors: Vec<FieldError>) {
         let offset = self.buffer.first().map_or(self.position, |record| record.offset);
         let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
         self.stay_failed(&SyncError::Undecodable { topic, partition, offset, errors }).await;
     }
 
     /// Shows a failure that only a new build can mend, until the process stops. Nothing of the stream is lost.
-    async fn stay_failed(&self, error: &SyncError) {
+    async fn stay_failed(&mut self, error: &SyncError) {
         let part = self.assignment.part();
         tracing::error!(part, %error, "held; nothing of the stream is lost");
         self.shared.health.failed(&part, None, error.to_string());

@@ -75,7 +75,10 @@ impl Target {
         }
         let known = Arc::new(Settings::known_to(&self.client.setting_names().await?));
         if !known.tokens {
-            tracing::warn!(table = self.table.name, "the server has no deduplication tokens: rows are stored at least once");
+            tracing::warn!(
+                table = self.table.name,
+                "the server has no deduplication tokens: rows are stored at least once"
+            );
         }
         *settings = Some(Arc::clone(&known));
         Ok(known)

@@ -21,7 +21,6 @@ use crate::{
 
 #[derive(OlapRecord)]
 #[olap(crate = "crate")]
-#[expect(dead_code, reason = "only its columns are used")]
 struct Tick {
     #[key]
     number: u64,
@@ -44,8 +43,7 @@ impl Bench {
         let options = LogOptions::new(directory.path().join("stream"));
         let log = Log::open(options).unwrap();
         let retention = Retention { age: None, bytes: None };
-        let storage =
-            log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();
+        let storage = log.open_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: 1, retention }).await.unwrap();
         let shared = Shared {
             backend: Arc::new(log),
             client: Client::new("http://127.0.0.1:1", &config.clickhouse).unwrap(),

@@ -116,7 +116,9 @@ async fn settle_pending(courier: &Courier) -> bool {
     }
     courier
         .cursor
-        .update(|cursor| cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1)))
+        .update(|cursor| {
+            cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1))
+        })
         .await;
     let part = courier.assignment.part();
     for range in found {
@@ -244,12 +246,13 @@ async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
         metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
         metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
     }
+    let lag = lag(courier).await;
     tracing::info!(
         target: "moose::flush",
         table,
         rows = range.rows,
         bytes = range.body.len(),
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
-        lag = lag(courier).await,
+        lag,
     );
 }
