@@ -9,5 +9,5 @@ mod table;
 
 pub use data_type::{DataType, DataTypeError};
 pub use ddl::{Storage, quote_identifier, quote_string};
-pub use difference::{ActualColumn, DefaultKind, Difference, differences};
+pub use difference::{ActualColumn, DefaultKind, Difference, UnknownDefaultKind, differences};
 pub use table::{Column, Engine, Table};
