@@ -15,6 +15,8 @@ pub mod schema;
 pub mod build;
 
 #[cfg(feature = "runtime")]
+pub mod app;
+#[cfg(feature = "runtime")]
 pub mod cli;
 #[cfg(feature = "runtime")]
 pub mod clickhouse;

@@ -1,7 +1,7 @@
 //! The commands of the generated binary.
 //!
 //! Results go to standard output, everything else to standard error. Every command ends with one of the exit codes of
-//! `error.rs`, and every error is one line that begins with `error: `.
+//! `error.rs`, and every error begins with `error: `, its causes behind it.
 
 mod addresses;
 mod arguments;
@@ -51,7 +51,7 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
         Command::Engine { path, listen, supervised } => {
             let path = path.unwrap_or_else(|| engine_path(&config));
             let listen = listen.unwrap_or(config.engine.listen);
-            return Ok(crate::engine::main(crate::engine::EngineOptions { path, listen, supervised }));
+            return Ok(crate::engine::main(&crate::engine::EngineOptions { path, listen, supervised }));
         }
     };
     done.map(|()| ExitCode::SUCCESS)
