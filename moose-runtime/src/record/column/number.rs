@@ -171,7 +171,7 @@ macro_rules! floats {
                     type Value = $type;
 
                     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        formatter.write_str($type::EXPECTED)
+                        formatter.write_str("a number")
                     }
 
                     #[inline]
@@ -220,6 +220,6 @@ fn narrow(value: f64) -> f32 {
 }
 
 floats! {
-    f32, Float32, deserialize_f32, "a number that a 32-bit float holds; an integer exactly", narrow;
-    f64, Float64, deserialize_f64, "a number that a 64-bit float holds; an integer exactly", std::convert::identity;
+    f32, Float32, deserialize_f32, "a number that fits a 32-bit float, and no integer that it would round", narrow;
+    f64, Float64, deserialize_f64, "a number that fits a 64-bit float, and no integer that it would round", std::convert::identity;
 }
