@@ -51,7 +51,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::record::{
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
-        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores, assert_key,
+        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores,
     };
     pub use inventory;
     pub use serde;

@@ -131,7 +131,10 @@ impl Runtime<'_> {
                 "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
                 column.name
             );
-            quote_spanned!(column.value.span()=> const _: () = #private::assert_key::<#buffer>(#message);)
+            let private = at(column.value.span(), private.clone());
+            quote_spanned! {column.value.span()=>
+                const _: () = ::core::assert!(!<#buffer as #private::Column>::DATA_TYPE.is_nullable(), "{}", #message);
+            }
         })
         .collect()
     }
@@ -319,6 +322,15 @@ impl Runtime<'_> {
             DefaultValue::Call(path) => quote!(#path()),
         }
     }
+}
+
+/// The same tokens, for mistakes to be shown at this place.
+fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let placed = tokens.into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    placed.collect()
 }
 
 fn option(text: Option<&String>) -> TokenStream {

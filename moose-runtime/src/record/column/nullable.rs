@@ -112,6 +112,7 @@ impl<'de, T, C: NullableInside + Stores<T>> Visitor<'de> for OptionVisitor<'_, T
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ColumnType> ColumnType for Option<T>
 where
     T::Column: NullableInside,
@@ -119,6 +120,7 @@ where
     type Column = NullableColumn<T::Column>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const P: u8, C: NullableInside + AllowsPrecision<P>> AllowsPrecision<P> for NullableColumn<C>
 where
     C::WithPrecision: NullableInside,
@@ -127,6 +129,7 @@ where
 }
 
 /// The other way round than it is written: ClickHouse has `LowCardinality(Nullable(String))` only.
+#[diagnostic::do_not_recommend]
 impl AllowsLowCardinality for NullableColumn<StringColumn> {
     type LowCardinality = LowCardinalityColumn<true>;
 }
