@@ -108,7 +108,9 @@ impl Runtime<'_> {
         let own = quote_spanned!(value.span()=> <#value as #private::ColumnType>::Column);
         match &column.storage {
             Storage::OfType => own,
-            Storage::Named(named) => quote!(#named),
+            Storage::Named(named) => {
+                quote_spanned!(named.span()=> <#named as #private::NamedColumn<#value>>::Column)
+            }
             Storage::LowCardinality => {
                 quote_spanned!(value.span()=> <#own as #private::AllowsLowCardinality>::LowCardinality)
             }

@@ -73,7 +73,7 @@ struct Event {
 
 snapshot!(
     a_generic_record,
-    r#"
+    r"
 #[derive(OlapRecord)]
 struct Measured<T: Copy, const N: usize>
 where
@@ -82,7 +82,7 @@ where
     #[key]
     value: T,
 }
-"#
+"
 );
 
 snapshot!(

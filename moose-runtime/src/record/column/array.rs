@@ -103,17 +103,14 @@ impl<'de, T, C: Stores<T>> Visitor<'de> for ElementsVisitor<'_, T, C> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: ColumnType> ColumnType for Vec<T> {
     type Column = ArrayColumn<T::Column>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<C: AllowsLowCardinality> AllowsLowCardinality for ArrayColumn<C> {
     type LowCardinality = ArrayColumn<C::LowCardinality>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<const P: u8, C: AllowsPrecision<P>> AllowsPrecision<P> for ArrayColumn<C> {
     type WithPrecision = ArrayColumn<C::WithPrecision>;
 }

@@ -112,7 +112,6 @@ impl<'de, T, C: NullableInside + Stores<T>> Visitor<'de> for OptionVisitor<'_, T
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: ColumnType> ColumnType for Option<T>
 where
     T::Column: NullableInside,
@@ -120,7 +119,6 @@ where
     type Column = NullableColumn<T::Column>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<const P: u8, C: NullableInside + AllowsPrecision<P>> AllowsPrecision<P> for NullableColumn<C>
 where
     C::WithPrecision: NullableInside,
