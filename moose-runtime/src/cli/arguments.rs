@@ -9,6 +9,9 @@ use crate::config::{Flag, flags};
 /// Name of the argument that names the configuration file.
 const FILE: &str = "config";
 
+/// What every generated binary is for.
+const ABOUT: &str = "Accepts events over HTTP, keeps them in durable streams, and syncs them into ClickHouse";
+
 /// A command line that was understood.
 #[derive(Debug)]
 pub(super) struct Invocation {
@@ -71,7 +74,6 @@ pub(super) fn parse(
 fn parser(name: &'static str, version: &'static str) -> Parser {
     let parser = Parser::new(name)
         .version(version)
-        .about("Accepts events over HTTP, keeps them in durable streams, and syncs them into ClickHouse")
         .disable_help_subcommand(true)
         .arg(
             Arg::new(FILE)
@@ -90,7 +92,8 @@ fn parser(name: &'static str, version: &'static str) -> Parser {
                 .help_heading("Configuration")
                 .help(flag.help)
         }));
-    Command::augment_subcommands(parser)
+    // After the subcommands, which bring their own idea of what the program is about.
+    Command::augment_subcommands(parser).about(ABOUT)
 }
 
 /// The configuration that was given as flags. What it says is checked with the rest of the configuration.
@@ -156,7 +159,9 @@ mod tests {
             let error = parse_line(line).unwrap_err();
             assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line:?}");
         }
-        assert_eq!(parse_line(&["--help"]).unwrap_err().exit_code(), 0);
+        let help = parse_line(&["--help"]).unwrap_err();
+        assert_eq!(help.exit_code(), 0);
+        assert!(help.to_string().starts_with(ABOUT), "{help}");
         assert_eq!(parse_line(&["--version"]).unwrap_err().exit_code(), 0);
     }
 }
