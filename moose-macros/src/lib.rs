@@ -14,7 +14,7 @@ use proc_macro::TokenStream;
 /// `rename = "column"`; on the struct: `crate = "path"`. Doc comments become the columns' comments.
 #[proc_macro_derive(OlapRecord, attributes(key, olap, serde))]
 pub fn derive_olap_record(input: TokenStream) -> TokenStream {
-    record::derive(syn::parse_macro_input!(input as syn::DeriveInput)).into()
+    record::derive(&syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }
 
 /// Registers a static as a resource of the application, and checks the finished declaration while it compiles.

@@ -109,7 +109,7 @@ impl StructAttributes {
             } else if attribute.path().is_ident("olap") {
                 for entry in entries_of(attribute, mistakes) {
                     if once.is_new("olap", &entry, mistakes) {
-                        read.olap(&entry, mistakes);
+                        struct_olap(&entry, mistakes);
                     }
                 }
             } else if attribute.path().is_ident("serde") {
@@ -121,19 +121,6 @@ impl StructAttributes {
             }
         }
         read
-    }
-
-    fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
-        match entry.name.to_string().as_str() {
-            "crate" => drop(entry.path(mistakes)),
-            name if FIELD_OLAP.contains(&name) => {
-                mistakes.at(
-                    &entry.name,
-                    format_args!("`{name}` stands on a field; options of a table stand on its declaration"),
-                );
-            }
-            _ => entry.unknown("olap", &STRUCT_OLAP, mistakes),
-        }
     }
 
     fn serde(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
@@ -148,6 +135,20 @@ impl StructAttributes {
                 mistakes,
             ),
         }
+    }
+}
+
+/// The path of the runtime is read by [`runtime`]; here is only what is wrong.
+fn struct_olap(entry: &Entry, mistakes: &mut Mistakes) {
+    match entry.name.to_string().as_str() {
+        "crate" => drop(entry.path(mistakes)),
+        name if FIELD_OLAP.contains(&name) => {
+            mistakes.at(
+                &entry.name,
+                format_args!("`{name}` stands on a field; options of a table stand on its declaration"),
+            );
+        }
+        _ => entry.unknown("olap", &STRUCT_OLAP, mistakes),
     }
 }
 

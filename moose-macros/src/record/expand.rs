@@ -181,7 +181,8 @@ impl Runtime<'_> {
         self.0.columns.iter().enumerate().map(move |(place, column)| {
             let Column { name, json, .. } = column;
             let parameter = parameter(place);
-            let [codec, default, comment] = [&column.codec, &column.default_expression, &column.comment].map(option);
+            let [codec, default, comment] =
+                [&column.codec, &column.default_expression, &column.comment].map(|text| option(text.as_ref()));
             quote! {
                 #private::ColumnSpec {
                     name: #name,
@@ -320,9 +321,6 @@ impl Runtime<'_> {
     }
 }
 
-fn option(text: &Option<String>) -> TokenStream {
-    match text {
-        Some(text) => quote!(::core::option::Option::Some(#text)),
-        None => quote!(::core::option::Option::None),
-    }
+fn option(text: Option<&String>) -> TokenStream {
+    text.map_or_else(|| quote!(::core::option::Option::None), |text| quote!(::core::option::Option::Some(#text)))
 }

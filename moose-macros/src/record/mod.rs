@@ -15,11 +15,11 @@ use syn::DeriveInput;
 use self::mistakes::Mistakes;
 
 /// The implementations for a struct, or all that is wrong with it.
-pub(crate) fn derive(input: DeriveInput) -> TokenStream {
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let record = model::Record::new(&input, &mut mistakes);
+    let record = model::Record::new(input, &mut mistakes);
     match (record, mistakes.finish()) {
         (Some(record), None) => expand::expand(&record),
-        (_, errors) => stub::stub(&input, errors),
+        (_, errors) => stub::stub(input, errors),
     }
 }

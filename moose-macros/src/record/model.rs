@@ -51,7 +51,7 @@ pub(super) enum Storage {
     OfType,
     LowCardinality,
     Precision(u8),
-    Named(Type),
+    Named(Box<Type>),
 }
 
 /// What it means that JSON doesn't give the field.
@@ -169,7 +169,7 @@ fn storage(read: &FieldAttributes, mistakes: &mut Mistakes) -> Storage {
                 Storage::OfType
             }
         },
-        (None, None, Some(column)) => Storage::Named(column.clone()),
+        (None, None, Some(column)) => Storage::Named(Box::new(column.clone())),
         (low_cardinality, precision, column) => {
             let message = "`low_cardinality`, `precision` and `column` each choose the column: keep one of them";
             let spans = [

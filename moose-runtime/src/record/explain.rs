@@ -116,11 +116,13 @@ pub enum Place<'a> {
 
 impl<'a> Place<'a> {
     /// A field of the object at this place.
+    #[must_use]
     pub fn field(&'a self, name: &'a str) -> Self {
         Self::Field(self, name)
     }
 
     /// An element of the array at this place.
+    #[must_use]
     pub fn element(&'a self, index: usize) -> Self {
         Self::Element(self, index)
     }

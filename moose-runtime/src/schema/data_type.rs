@@ -241,14 +241,13 @@ fn is_balanced(text: &str) -> bool {
         match (quote, character) {
             (Some(_), '\\') => drop(characters.next()),
             (Some(end), _) if end == character => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '`' | '"') => quote = Some(character),
             (None, '(') => open += 1,
             (None, ')') => match open.checked_sub(1) {
                 Some(less) => open = less,
                 None => return false,
             },
-            (None, _) => {}
+            _ => {}
         }
     }
     open == 0 && quote.is_none()

@@ -10,6 +10,7 @@ use crate::record::{PROVENANCE_COLUMNS, Provenance};
 #[derive(crate::OlapRecord)]
 #[olap(crate = "crate")]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the guide's example")]
 struct Event {
     #[key]
     id: String,

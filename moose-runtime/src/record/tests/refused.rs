@@ -75,7 +75,7 @@ fn what_is_not_one_json_value_is_not_json() {
         r#"{"id":"a","number":1} x"#,
         r#"{"id":"a","number":1}{"id":"b","number":1}"#,
         "{\"id\":\"a\nb\",\"number\":1}",
-        r#"{'id':'a'}"#,
+        r"{'id':'a'}",
         r#"{"id":"a","number":NaN}"#,
         r#"{"id":"a","number":1,"x":"\q"}"#,
     ] {
