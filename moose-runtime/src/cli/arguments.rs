@@ -1,6 +1,8 @@
 //! What may stand on the command line, and what stood there.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+#[cfg(feature = "embedded")]
+use std::net::SocketAddr;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
@@ -29,6 +31,7 @@ pub(super) enum Command {
     /// Run the pipeline with everything embedded (the default)
     Dev,
     /// Run only the embedded ClickHouse
+    #[cfg(feature = "embedded")]
     Engine {
         /// Directory of its data [default: `engine` in the data directory]
         #[arg(long, value_name = "DIRECTORY")]
@@ -137,6 +140,7 @@ mod tests {
         assert_eq!(invocation.command, Command::Ls { json: true });
     }
 
+    #[cfg(feature = "embedded")]
     #[test]
     fn a_supervised_engine_gets_its_place_and_its_address() {
         let line = ["engine", "--supervised", "--path", "/d/engine", "--listen", "127.0.0.1:0"];
