@@ -85,7 +85,8 @@ impl EngineOptions {
 /// Becomes the engine and exits, if this process was started as one; to be called first thing in `main`.
 pub fn run_if_asked() {
     if let Some(options) = EngineOptions::from_supervised_arguments(env::args_os().skip(1)) {
-        let code = main(&options);
+        // On a thread of its own, because the caller may be in an asynchronous runtime already.
+        let code = std::thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
         process::exit(i32::from(code != ExitCode::SUCCESS));
     }
 }
