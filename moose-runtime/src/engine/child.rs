@@ -130,7 +130,9 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
     let address = listener.local_addr().map_err(process_error)?;
     let lock = lock_directory(options)?;
     let library = library::locate()?;
-    let database = Database::open(&library, &options.path)?;
+    // The library joins a relative path to itself.
+    let path = std::path::absolute(&options.path).map_err(process_error)?;
+    let database = Database::open(&library, &path)?;
     let version = database.library_version().to_owned();
     let server = Arc::new(Server::new(database, address)?);
     report(&format!("{READY}{address}"));
