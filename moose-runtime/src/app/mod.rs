@@ -31,8 +31,13 @@ pub struct App;
 
 impl App {
     /// An application of the program's declarations. The macro `app!()` fills `program` in.
+    ///
+    /// To be called first thing in `main`: the embedded engine is a child process of the same program, and in that
+    /// process this call does not return.
     #[expect(clippy::new_ret_no_self, reason = "an application exists only once it has started")]
     pub fn new(program: Program) -> AppBuilder {
+        #[cfg(feature = "embedded")]
+        crate::engine::run_if_asked();
         AppBuilder { program, config: None, resources: None, engine_program: None, resume: None }
     }
 }

@@ -1,0 +1,111 @@
+//! What can go wrong with the embedded engine, as the program that starts it sees it.
+
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::library::LibraryError;
+
+/// Why the embedded engine could not be started or restarted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The library is not there and could not be had.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The child process could not be started.
+    #[error("could not start {program} as the engine's process", program = program.display())]
+    Spawn {
+        /// The program that was started.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The child process ended or refused before it was ready.
+    #[error("the embedded engine on {path} did not start: {reason}", path = path.display())]
+    Refused {
+        /// The data path.
+        path: PathBuf,
+        /// What the child said last.
+        reason: String,
+    },
+    /// The child process was not ready in time.
+    #[error(
+        "the embedded engine on {path} was not ready after {seconds} s; its last word: {last}",
+        path = path.display(),
+        seconds = waited.as_secs()
+    )]
+    NotReady {
+        /// The data path.
+        path: PathBuf,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What the child said last.
+        last: String,
+    },
+    /// The engine was stopped.
+    #[error("the embedded engine is stopped")]
+    Stopped,
+}
+
+/// Why the engine's own process could not open or serve its data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The library could not be loaded.
+    #[error("could not load the engine library {path}: {source}", path = path.display())]
+    Load {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        #[source]
+        source: libloading::Error,
+    },
+    /// The engine did not open its data; it has said why on standard error.
+    #[error("the engine refused to open {path}; its own words are above", path = path.display())]
+    Refused {
+        /// The data path.
+        path: PathBuf,
+    },
+    /// The data directory can't be made or written.
+    #[error("could not prepare the engine's data directory {path}: {source}", path = path.display())]
+    Directory {
+        /// The data path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another engine works on the same data.
+    #[error(
+        "the engine's data directory {path} is in use by {holder}: stop that first, or choose another data directory",
+        path = path.display()
+    )]
+    InUse {
+        /// The data path.
+        path: PathBuf,
+        /// Who holds it, as its lock file says.
+        holder: String,
+    },
+    /// The address can't be listened on.
+    #[error("could not listen on {address} for the engine: {source}; choose another with engine.listen")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A statement of the engine's own start failed.
+    #[error("the engine could not prepare its database: {reason}")]
+    Prepare {
+        /// ClickHouse's text.
+        reason: String,
+    },
+    /// The process could not set up its runtime or signals.
+    #[error("could not set up the engine's process: {source}")]
+    Process {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}

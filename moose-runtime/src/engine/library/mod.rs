@@ -1,0 +1,197 @@
+//! Finding the engine's library on this machine, or fetching it once.
+//!
+//! Ways, in order: the file that `MOOSE_ENGINE_LIBRARY` names; the cache directory; chDB's release archive; the npm
+//! package. Whatever the way, a file whose SHA-256 is not the pinned one is never loaded. Two processes fetching at
+//! once wait for each other; a file appears in the cache under its name only when it is whole and checked.
+
+mod fetch;
+mod pins;
+mod progress;
+mod verify;
+
+use std::{
+    env, fmt,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use self::{
+    pins::Pin,
+    progress::{Progress, tell},
+};
+
+/// Names a library file to use instead of the cached one. It must be the pinned version too.
+pub const LIBRARY_VARIABLE: &str = "MOOSE_ENGINE_LIBRARY";
+
+/// Why no library can be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// No library is known for this platform.
+    #[error(
+        "the embedded engine has no checked library for {platform}: run on linux x86_64 with glibc, or set \
+         clickhouse.url to a ClickHouse server"
+    )]
+    UnsupportedPlatform {
+        /// Operating system and processor.
+        platform: String,
+    },
+    /// The file that `MOOSE_ENGINE_LIBRARY` names is not the pinned library.
+    #[error(
+        "MOOSE_ENGINE_LIBRARY names {path}, which is damaged or another version: its SHA-256 is {found}, expected \
+         {expected} (chDB {version}); unset the variable to have the right file fetched",
+        path = path.display(),
+        version = pins::VERSION
+    )]
+    WrongLibrary {
+        /// The file.
+        path: PathBuf,
+        /// The hash of the pinned library.
+        expected: String,
+        /// The hash of the file.
+        found: String,
+    },
+    /// A file can't be read.
+    #[error("could not read the engine library {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no place to keep the library.
+    #[error(
+        "could not use the cache directory {path} for the engine library: {source}; make it writable, or set \
+         XDG_CACHE_HOME or MOOSE_ENGINE_LIBRARY",
+        path = path.display()
+    )]
+    Cache {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Every way of getting the library failed.
+    #[error("{}", describe_attempts(attempts))]
+    NotFound {
+        /// What was tried, in order.
+        attempts: Vec<Attempt>,
+    },
+}
+
+/// One way of getting the library, and why it failed.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Where it was looked for.
+    pub way: String,
+    /// Why it could not be had there.
+    pub reason: String,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.way, self.reason)
+    }
+}
+
+fn describe_attempts(attempts: &[Attempt]) -> String {
+    let mut text = format!("could not get the library of the embedded engine (chDB {}); tried", pins::VERSION);
+    for attempt in attempts {
+        text.push_str("\n  - ");
+        text.push_str(&attempt.to_string());
+    }
+    text.push_str(
+        "\nwhat helps: a network that reaches one of these, npm on the PATH, a copy of the file named by \
+         MOOSE_ENGINE_LIBRARY, or clickhouse.url set to a ClickHouse server",
+    );
+    text
+}
+
+/// The checked library of this machine, fetched if need be: about 178 MB once, with progress on standard error.
+///
+/// Blocks, for minutes when it has to fetch.
+pub fn locate() -> Result<PathBuf, LibraryError> {
+    let pin = pins::for_this_platform()?;
+    let cache = cache_directory()?;
+    if let Some(path) = env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty()) {
+        return named_library(Path::new(&path), &pin, &cache);
+    }
+    let home = cache.join(pins::VERSION);
+    let library = home.join(pin.file_name);
+    if let Found::Good = look(&library, &pin, &cache)? {
+        return Ok(library);
+    }
+    let cache_error = |source| LibraryError::Cache { path: home.clone(), source };
+    fs::create_dir_all(&home).map_err(cache_error)?;
+    let _lock = take_turn(&home.join("lock")).map_err(cache_error)?;
+    // Another process may have fetched it while this one waited.
+    match look(&library, &pin, &cache)? {
+        Found::Good => return Ok(library),
+        Found::Damaged { found } => {
+            tell(&format!("{} is damaged (SHA-256 {found}): fetching it again", library.display()));
+            fs::remove_file(&library).map_err(cache_error)?;
+        }
+        Found::Missing => {}
+    }
+    fetch::fetch(&pin, &home, &library)?;
+    verify::remember(&library, &pin, &cache);
+    Ok(library)
+}
+
+/// What the cache holds.
+enum Found {
+    Good,
+    Damaged { found: String },
+    Missing,
+}
+
+fn look(library: &Path, pin: &Pin, cache: &Path) -> Result<Found, LibraryError> {
+    if !library.exists() {
+        return Ok(Found::Missing);
+    }
+    match verify::verify(library, pin, cache) {
+        Ok(None) => Ok(Found::Good),
+        Ok(Some(found)) => Ok(Found::Damaged { found }),
+        Err(source) => Err(LibraryError::Unreadable { path: library.to_owned(), source }),
+    }
+}
+
+fn named_library(path: &Path, pin: &Pin, cache: &Path) -> Result<PathBuf, LibraryError> {
+    match verify::verify(path, pin, cache) {
+        Ok(None) => Ok(path.to_owned()),
+        Ok(Some(found)) => {
+            Err(LibraryError::WrongLibrary { path: path.to_owned(), expected: pin.sha256.to_owned(), found })
+        }
+        Err(source) => Err(LibraryError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+/// `$XDG_CACHE_HOME/moose/engine`, or `~/.cache/moose/engine`.
+fn cache_directory() -> Result<PathBuf, LibraryError> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    match base {
+        Some(base) => Ok(base.join("moose").join("engine")),
+        None => Err(LibraryError::Cache {
+            path: PathBuf::from("~/.cache"),
+            source: io::Error::new(io::ErrorKind::NotFound, "neither XDG_CACHE_HOME nor HOME is set"),
+        }),
+    }
+}
+
+/// Holds the fetch lock until dropped; says so when another process has it.
+fn take_turn(path: &Path) -> io::Result<File> {
+    let lock = File::options().create(true).truncate(false).write(true).open(path)?;
+    match lock.try_lock() {
+        Ok(()) => return Ok(lock),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let waiting = Progress::spinner("another process is fetching the engine library; waiting for it");
+    lock.lock()?;
+    waiting.done();
+    Ok(lock)
+}

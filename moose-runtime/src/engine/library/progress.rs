@@ -1,0 +1,62 @@
+//! Telling a person how far a long step is: a bar on a terminal, plain lines elsewhere. All on standard error.
+
+use std::{
+    io::{self, IsTerminal as _, Read, Write as _},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// One line for a person, on standard error. A standard error that is gone is no reason to stop.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A long step.
+pub(super) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A step of a known number of bytes; 0 where it is not known.
+    pub(super) fn bytes(what: &str, total: u64) -> Self {
+        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let template = if total == 0 { "{msg} {spinner} {bytes} {bytes_per_sec}" } else { template };
+        Self::new(what, if total == 0 { None } else { Some(total) }, template)
+    }
+
+    /// A step whose length is not known.
+    pub(super) fn spinner(what: &str) -> Self {
+        let progress = Self::new(what, None, "{msg} {spinner} {elapsed}");
+        progress.bar.enable_steady_tick(Duration::from_millis(120));
+        progress
+    }
+
+    fn new(what: &str, total: Option<u64>, template: &str) -> Self {
+        let terminal = io::stderr().is_terminal();
+        if !terminal {
+            tell(what);
+        }
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(total, target).with_message(what.to_owned());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+
+    /// Counts what is read through it.
+    pub(super) fn wrap<R: Read>(&self, reader: R) -> impl Read {
+        self.bar.wrap_read(reader)
+    }
+
+    /// Counts `bytes` more.
+    pub(super) fn add(&self, bytes: usize) {
+        self.bar.inc(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// Takes the bar off the screen.
+    pub(super) fn done(self) {
+        self.bar.finish_and_clear();
+    }
+}

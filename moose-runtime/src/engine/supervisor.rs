@@ -1,0 +1,369 @@
+//! The parent's side: starting the engine's process, starting it again when it dies, ending it in order.
+//!
+//! One thread does all of it and lives as long as the engine: the signal by which the system ends a child with its
+//! parent belongs to the thread that started the child. The address that was bound first stays the engine's address
+//! through every restart.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read},
+    net::SocketAddr,
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    child::{EngineOptions, FAILED, READY, WAITING},
+    error::EngineError,
+    library,
+};
+
+/// How long a start may take; a crash's leftovers are read in this time too.
+const START: Duration = Duration::from_mins(1);
+
+/// Between the end of a process and the next start: doubled from the first to the last, reset by a good run.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A process that ran this long had started well.
+const GOOD_RUN: Duration = Duration::from_secs(30);
+
+/// How long an engine that is dropped or restarted has before it is killed.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How the engine is started.
+#[derive(Clone, Debug)]
+pub struct SupervisorOptions {
+    /// The program whose `engine --supervised` is the engine; by default this process's own.
+    pub program: Option<PathBuf>,
+    /// The directory of the engine's data.
+    pub path: PathBuf,
+    /// The address of its HTTP interface; port 0 lets the system choose.
+    pub listen: SocketAddr,
+}
+
+/// How the engine is at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineState {
+    /// Not answering yet, or again; with its last word.
+    Starting(String),
+    /// Answering at this address.
+    Ready(SocketAddr),
+    /// Ended for good: told to, or not able to start.
+    Ended(String),
+}
+
+/// A running engine. Dropped, it is told to end and killed if it does not.
+#[derive(Debug)]
+pub struct Engine {
+    address: SocketAddr,
+    events: Sender<Event>,
+    state: watch::Receiver<EngineState>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread waits for.
+#[derive(Debug)]
+enum Event {
+    /// A line of the process with this number.
+    Line(u64, String),
+    /// The process with this number has closed its output: it ends.
+    Closed(u64),
+    /// Start it anew.
+    Restart,
+    /// End it, with this much time.
+    Stop(Duration),
+}
+
+impl Engine {
+    /// Fetches the library if need be, starts the engine, and returns when it answers.
+    pub async fn start(options: SupervisorOptions) -> Result<Self, EngineError> {
+        // Here rather than in the child: a progress bar needs the terminal.
+        tokio::task::spawn_blocking(library::locate).await.map_err(|_| EngineError::Stopped)??;
+        let program = match options.program.clone() {
+            Some(program) => program,
+            None => env::current_exe()
+                .map_err(|source| EngineError::Spawn { program: PathBuf::from("(this program)"), source })?,
+        };
+        let (events, incoming) = mpsc::channel();
+        let (sender, mut state) = watch::channel(EngineState::Starting("starting".to_owned()));
+        let path = options.path.clone();
+        let mut supervisor = Supervisor {
+            program: program.clone(),
+            options,
+            events: events.clone(),
+            incoming,
+            state: sender,
+            number: 0,
+            bound: None,
+        };
+        let thread = thread::Builder::new()
+            .name("engine-supervisor".to_owned())
+            .spawn(move || supervisor.run())
+            .map_err(|source| EngineError::Spawn { program, source })?;
+        let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_)));
+        let outcome = match tokio::time::timeout(START, settled).await {
+            Ok(Ok(state)) => Ok(state.clone()),
+            Ok(Err(_)) => Ok(EngineState::Ended("its supervisor is gone".to_owned())),
+            Err(_) => Err(START),
+        };
+        match outcome {
+            Ok(EngineState::Ready(address)) => Ok(Self { address, events, state, thread: Some(thread) }),
+            Ok(EngineState::Ended(reason)) => Err(EngineError::Refused { path, reason }),
+            Ok(EngineState::Starting(last)) => Err(EngineError::Refused { path, reason: last }),
+            Err(waited) => {
+                let last = match &*state.borrow() {
+                    EngineState::Starting(last) | EngineState::Ended(last) => last.clone(),
+                    EngineState::Ready(_) => String::new(),
+                };
+                let _ = events.send(Event::Stop(Duration::ZERO));
+                Err(EngineError::NotReady { path, waited, last })
+            }
+        }
+    }
+
+    /// The address of its HTTP interface, the same through every restart.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL, such as `http://127.0.0.1:4002`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How it is at present, to look at or to wait on.
+    pub fn state(&self) -> watch::Receiver<EngineState> {
+        self.state.clone()
+    }
+
+    /// Ends the process in order, killing it after ten seconds, and starts it anew; returns when it answers again.
+    pub async fn restart(&self) -> Result<(), EngineError> {
+        let mut state = self.state.clone();
+        state.mark_unchanged();
+        self.events.send(Event::Restart).map_err(|_| EngineError::Stopped)?;
+        // First away from ready, then back to it.
+        let _ = state.wait_for(|state| !matches!(state, EngineState::Ready(_))).await;
+        let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_))).await;
+        match settled.as_deref() {
+            Ok(EngineState::Ready(_)) => Ok(()),
+            _ => Err(EngineError::Stopped),
+        }
+    }
+
+    /// Ends the engine: running statements may finish within `deadline`, then it is killed. Says whether it ended
+    /// in order.
+    pub async fn stop(mut self, deadline: Duration) -> bool {
+        let _ = self.events.send(Event::Stop(deadline));
+        let thread = self.thread.take();
+        let joined = tokio::task::spawn_blocking(move || thread.is_none_or(|thread| thread.join().is_ok())).await;
+        let ended = matches!(&*self.state.borrow(), EngineState::Ended(reason) if reason == IN_ORDER);
+        joined.unwrap_or(false) && ended
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The thread ends the process by itself; waiting here could block a runtime.
+        let _ = self.events.send(Event::Stop(DEADLINE));
+    }
+}
+
+/// The last word on an engine that ended when it was told to.
+const IN_ORDER: &str = "ended in order";
+
+/// The thread's own.
+struct Supervisor {
+    program: PathBuf,
+    options: SupervisorOptions,
+    events: Sender<Event>,
+    incoming: Receiver<Event>,
+    state: watch::Sender<EngineState>,
+    /// Counts processes, so that a late line of an earlier one is not taken for the present one's.
+    number: u64,
+    /// What was bound first.
+    bound: Option<SocketAddr>,
+}
+
+/// How a process came to its end.
+enum End {
+    /// By itself, with its last word.
+    Died(String),
+    /// To be started anew.
+    Restart,
+    /// Told to end; whether it did.
+    Stopped { in_order: bool },
+}
+
+impl Supervisor {
+    fn run(&mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = Instant::now();
+            let end = match self.spawn() {
+                Ok(child) => self.watch(child),
+                Err(error) => End::Died(error.to_string()),
+            };
+            match end {
+                End::Stopped { in_order } => {
+                    let word = if in_order { IN_ORDER } else { "killed at the deadline" };
+                    self.state.send_replace(EngineState::Ended(word.to_owned()));
+                    return;
+                }
+                End::Restart => pause = FIRST_PAUSE,
+                // What can't start the first time would not the second time either.
+                End::Died(reason) if self.bound.is_none() => {
+                    self.state.send_replace(EngineState::Ended(reason));
+                    return;
+                }
+                End::Died(reason) => {
+                    if started.elapsed() > GOOD_RUN {
+                        pause = FIRST_PAUSE;
+                    }
+                    tracing::warn!(reason, "the embedded engine ended; starting it again");
+                    self.state.send_replace(EngineState::Starting(reason));
+                    if self.stopped_within(pause) {
+                        self.state.send_replace(EngineState::Ended(IN_ORDER.to_owned()));
+                        return;
+                    }
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Waits; says whether the engine was stopped meanwhile.
+    fn stopped_within(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        loop {
+            match self.incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::Stop(_)) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    fn spawn(&mut self) -> Result<Child, EngineError> {
+        self.number += 1;
+        let spawn_error = |source| EngineError::Spawn { program: self.program.clone(), source };
+        let listen = self.bound.unwrap_or(self.options.listen);
+        let mut child = Command::new(&self.program)
+            .args(EngineOptions::supervised_arguments(&self.options.path, listen))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Its own group: a Ctrl-C at the terminal is for the parent.
+            .process_group(0)
+            .spawn()
+            .map_err(spawn_error)?;
+        let number = self.number;
+        if let Some(output) = child.stdout.take() {
+            let events = self.events.clone();
+            read_lines(output, move |line| match line {
+                Some(line) => events.send(Event::Line(number, line)).is_ok(),
+                None => events.send(Event::Closed(number)).is_ok(),
+            })
+            .map_err(spawn_error)?;
+        }
+        if let Some(errors) = child.stderr.take() {
+            read_lines(errors, |line| {
+                if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
+                    tracing::warn!(target: "moose::engine", "{line}");
+                }
+                true
+            })
+            .map_err(spawn_error)?;
+        }
+        Ok(child)
+    }
+
+    /// Follows a process to its end.
+    fn watch(&mut self, mut child: Child) -> End {
+        let mut last = "it ended without a word".to_owned();
+        loop {
+            let Ok(event) = self.incoming.recv() else {
+                return End::Stopped { in_order: end(&mut child, DEADLINE) };
+            };
+            match event {
+                Event::Line(number, line) if number == self.number => {
+                    if let Some(address) = line.strip_prefix(READY).and_then(|address| address.parse().ok()) {
+                        self.bound = Some(address);
+                        self.state.send_replace(EngineState::Ready(address));
+                        "it ended without a word".clone_into(&mut last);
+                    } else if let Some(reason) = line.strip_prefix(FAILED) {
+                        reason.clone_into(&mut last);
+                    } else if let Some(reason) = line.strip_prefix(WAITING) {
+                        tracing::info!("the embedded engine waits {reason}");
+                        self.state.send_replace(EngineState::Starting(format!("waiting {reason}")));
+                    } else {
+                        tracing::info!(target: "moose::engine", "{line}");
+                    }
+                }
+                Event::Closed(number) if number == self.number => {
+                    let status = wait(&mut child, DEADLINE);
+                    let status =
+                        status.map_or_else(|| "killed: it did not end".to_owned(), |status| status.to_string());
+                    return End::Died(format!("{last} ({status})"));
+                }
+                Event::Line(..) | Event::Closed(_) => {}
+                Event::Restart => {
+                    self.state.send_replace(EngineState::Starting("restarting".to_owned()));
+                    end(&mut child, DEADLINE);
+                    return End::Restart;
+                }
+                Event::Stop(deadline) => return End::Stopped { in_order: end(&mut child, deadline) },
+            }
+        }
+    }
+}
+
+/// Tells a process to end, by the end of its input; kills it after `deadline`. Says whether it ended by itself.
+fn end(child: &mut Child, deadline: Duration) -> bool {
+    drop(child.stdin.take());
+    wait(child, deadline).is_some_and(|status| status.success())
+}
+
+/// Waits for a process; kills it after `deadline` and returns `None`.
+fn wait(child: &mut Child, deadline: Duration) -> Option<std::process::ExitStatus> {
+    let until = Instant::now() + deadline;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(10)),
+            Ok(None) | Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
+
+/// Reads lines on a thread of their own until the end (`None`) or until nobody wants them.
+fn read_lines(
+    source: impl Read + Send + 'static,
+    mut take: impl FnMut(Option<String>) -> bool + Send + 'static,
+) -> std::io::Result<()> {
+    let read = move || {
+        let mut source = BufReader::new(source);
+        let mut line = Vec::new();
+        // Lossy: what a library prints need not be UTF-8.
+        while matches!(source.read_until(b'\n', &mut line), Ok(length) if length > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            if !take(Some(text)) {
+                return;
+            }
+        }
+        take(None);
+    };
+    thread::Builder::new().name("engine-output".to_owned()).spawn(read).map(|_thread| ())
+}
