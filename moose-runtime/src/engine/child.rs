@@ -86,7 +86,7 @@ impl EngineOptions {
 pub fn run_if_asked() {
     if let Some(options) = EngineOptions::from_supervised_arguments(env::args_os().skip(1)) {
         // On a thread of its own, because the caller may be in an asynchronous runtime already.
-        let code = std::thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
+        let code = thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
         process::exit(i32::from(code != ExitCode::SUCCESS));
     }
 }
