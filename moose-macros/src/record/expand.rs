@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Generics, parse_quote, spanned::Spanned};
 
 use super::{
-    attributes::DefaultValue,
+    entry::DefaultValue,
     model::{Column, Missing, Record, Storage},
 };
 
