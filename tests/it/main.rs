@@ -3,5 +3,12 @@
 //! Every test uses its own temporary directory, its own ports and its own database, and waits by polling with a deadline.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
+mod boot;
+mod delivery;
+mod facts;
+mod input;
 mod proxy;
+mod stage;
 mod tidy;
+mod types;
+mod ui;

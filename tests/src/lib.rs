@@ -1,6 +1,8 @@
 //! The harness of the integration tests: what every test needs and no test is about.
 //!
 //! - [`proxy`]: stands in front of ClickHouse, records what goes through and makes faults.
+//! - [`engine`]: embedded engines, shared by a test binary or a test's own.
+//! - [`pipelines`]: the declarations that the tests run.
 //! - [`http`]: a client that says exactly what was sent and what came back.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
 //! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
@@ -9,7 +11,9 @@
 //! a test's failure readable.
 #![expect(clippy::expect_used, reason = "a harness fails by panicking, which is what fails the test")]
 
+pub mod engine;
 pub mod http;
+pub mod pipelines;
 pub mod process;
 pub mod proxy;
 pub mod wait;

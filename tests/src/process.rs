@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -62,16 +63,14 @@ impl Launch {
         command
     }
 
-    /// Starts it; what it prints goes to `output.log` beside the data directory. An `addresses.json` of an earlier
-    /// process is taken away first, so that [`Process::addresses`] tells of this one.
+    /// Starts it; what it prints goes to a log file beside the data directory.
     ///
     /// # Panics
     /// When it can't be started.
     pub fn start(&self) -> Process {
-        let _ = fs::remove_file(self.data_dir.join("addresses.json"));
-        let log_path = self.data_dir.with_extension("log");
-        let log =
-            File::options().create(true).append(true).open(&log_path).expect("a log file in the test's directory");
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let log_path = self.data_dir.with_extension(format!("{}.log", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let log = File::create(&log_path).expect("a log file in the test's directory");
         let errors = log.try_clone().expect("a second handle of a file");
         let child = match self.command().stdout(log).stderr(errors).spawn() {
             Ok(child) => child,
@@ -122,7 +121,7 @@ impl Process {
     pub async fn addresses(&mut self, deadline: Duration) -> Addresses {
         let end = Instant::now() + deadline;
         loop {
-            if let Some(addresses) = read_addresses(&self.data_dir.join("addresses.json")) {
+            if let Some(addresses) = read_addresses(&self.data_dir.join("addresses.json"), self.id()) {
                 return addresses;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -133,7 +132,7 @@ impl Process {
         }
     }
 
-    /// All that it has printed, and what earlier processes on the directory had.
+    /// All that it has printed.
     pub fn output(&self) -> String {
         fs::read_to_string(&self.log_path).unwrap_or_default()
     }
@@ -155,8 +154,14 @@ impl Process {
     /// # Panics
     /// When the signal can't be sent.
     pub fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "failed to signal process {}", self.id());
+        signal("-INT", self.id());
+    }
+
+    /// Numbers of the processes that it has started and that still run.
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
+        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
     }
 
     /// Waits for its end.
@@ -187,6 +192,15 @@ impl Process {
     }
 }
 
+/// Sends a signal (`-INT`, `-KILL`, …) to a process.
+///
+/// # Panics
+/// When it can't be sent.
+pub fn signal(signal: &str, process: u32) {
+    let status = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "failed to send {signal} to process {process}");
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -194,9 +208,12 @@ impl Drop for Process {
     }
 }
 
-/// The addresses in the file, once it is there and whole.
-fn read_addresses(path: &Path) -> Option<Addresses> {
+/// The addresses in the file, once it is there and the process's own.
+fn read_addresses(path: &Path, process: u32) -> Option<Addresses> {
     let value: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    if value.get("pid")?.as_u64()? != u64::from(process) {
+        return None;
+    }
     let address = |name: &str| value.get(name)?.as_str()?.parse().ok();
     Some(Addresses { http: address("http")?, management: address("management")?, engine: address("engine") })
 }

@@ -8,6 +8,8 @@ mod expand;
 mod mistakes;
 mod model;
 mod stub;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;

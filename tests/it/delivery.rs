@@ -1,0 +1,187 @@
+//! From the front door into the table: when ranges close, what is sent, and what becomes of faults on the way.
+
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use moose_tests::{
+    http,
+    pipelines::{AUDIT_API, AUDIT_STREAM, AUDIT_TABLE, EVENTS, NUMBERS},
+    proxy::{Canned, Fault, Recorded, insert_into},
+    wait::eventually,
+};
+
+use crate::stage::{LATE, SOON, Stage, ingest, post_numbers};
+
+/// The request of the original.
+const ORIGINAL: &str = r#"{"id":"evt_123","userId":"user_456","timestamp":"2024-01-15T10:30:00Z","eventType":"click"}"#;
+
+/// Every number once: rows, different ones, and the sum of the remainders that stand beside them.
+const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
+
+/// The offsets in a token: `<table>/<stream>/<epoch>/<partition>/<first>-<last>`.
+fn offsets(insert: &Recorded) -> &str {
+    insert.token().split('/').nth(4).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_originals_request_is_a_row_within_two_seconds() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&EVENTS]).await;
+    let answer = http::post_json(&ingest(&app, "events"), ORIGINAL).await;
+    let posted = Instant::now();
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, serde_json::json!({"accepted": 1})));
+    stage.shows("SELECT count() FROM events", "1", SOON).await;
+    eprintln!("the original's request was a row after {:?}", posted.elapsed());
+
+    let query = "SELECT * FROM events WHERE userId = 'user_456'";
+    assert_eq!(
+        stage.sql(&format!("{query} FORMAT TabSeparatedWithNames")).await,
+        "id\tuserId\ttimestamp\teventType\nevt_123\tuser_456\t2024-01-15 10:30:00.000\tclick"
+    );
+    let client = clickhouse::Client::default().with_url(app.engine_url()).with_database(&stage.database);
+    let row: (String, String, i64, String) = client.query(query).fetch_one().await.expect("a row");
+    let time = 1_705_314_600_000; // 2024-01-15T10:30:00Z
+    assert_eq!(row, ("evt_123".to_owned(), "user_456".to_owned(), time, "click".to_owned()));
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn the_three_forms_lead_into_the_same_table() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&AUDIT_TABLE, &AUDIT_STREAM, &AUDIT_API]).await;
+    let answer = http::post_json(&ingest(&app, "audit"), ORIGINAL).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    stage.shows("SELECT id FROM audit", "evt_123", SOON).await;
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn a_range_closes_at_exactly_100_000_records_with_one_insert() {
+    let stage = Stage::new().await;
+    let mut config = stage.config();
+    // Only the number of records closes a range here, however slow the machine is.
+    config.sync.max_delay = Duration::from_hours(1);
+    let app = stage.start_with(&[&NUMBERS], config).await;
+    // One record short of the range, then enough for two ranges and one record more.
+    post_numbers(&app, 0..99_999).await;
+    post_numbers(&app, 99_999..200_001).await;
+    stage.shows("SELECT count() FROM numbers", "200000", LATE).await;
+    let inserts = stage.proxy.inserts("numbers");
+    assert_eq!(inserts.iter().map(offsets).collect::<Vec<_>>(), ["0-99999", "100000-199999"]);
+    assert_ne!(inserts[0].body_digest, inserts[1].body_digest);
+
+    app.stop().await.expect("an orderly stop");
+    let inserts = stage.proxy.inserts("numbers");
+    assert_eq!(inserts.iter().map(offsets).collect::<Vec<_>>(), ["0-99999", "100000-199999", "200000-200000"]);
+    assert_eq!(stage.sql(ONCE).await, "200001\t200001\t0");
+}
+
+#[tokio::test]
+async fn a_range_closes_one_second_after_its_first_record() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&NUMBERS]).await;
+    let before = Instant::now();
+    post_numbers(&app, 0..1).await;
+    post_numbers(&app, 1..10).await;
+    let answered = Instant::now();
+    let insert =
+        eventually(SOON, || async { stage.proxy.inserts("numbers").into_iter().next().ok_or("no INSERT yet") }).await;
+    assert_eq!(offsets(&insert), "0-9", "what came within the second goes along");
+    let second = Duration::from_secs(1);
+    assert!(insert.arrived - before >= second, "{:?} after the first record", insert.arrived - before);
+    assert!(insert.arrived - answered < 5 * second, "{:?} after the first record", insert.arrived - answered);
+    eprintln!("the INSERT came {:?} after the request", insert.arrived - before);
+    stage.shows(ONCE, "10\t10\t0", SOON).await;
+    assert_eq!(stage.proxy.inserts("numbers").len(), 1);
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn the_next_range_is_ready_while_an_insert_is_on_its_way() {
+    let stage = Stage::new().await;
+    let mut config = stage.config();
+    config.sync.max_delay = Duration::from_hours(1);
+    config.sync.max_rows = 50_000;
+    let app = stage.start_with(&[&NUMBERS], config).await;
+    let hold = Duration::from_secs(3);
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Delay(hold));
+    post_numbers(&app, 0..100_000).await;
+    stage.shows(ONCE, "100000\t100000\t0", LATE).await;
+    let inserts = stage.proxy.inserts("numbers");
+    let [first, second] = inserts.as_slice() else { panic!("two INSERTs, not {}", inserts.len()) };
+    let duration = first.duration().expect("an answer");
+    assert!(duration >= hold);
+    let gap = second.arrived - (first.complete + duration);
+    eprintln!("the second INSERT followed {gap:?} after the first one's answer");
+    assert!(gap < Duration::from_millis(500), "{gap:?}: encoded only after the answer?");
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn a_retry_sends_the_same_bytes_under_the_same_token() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&NUMBERS]).await;
+    let insert = || insert_into("numbers");
+    stage.proxy.when(insert()).times(1).make(Fault::Refuse);
+    stage.proxy.when(insert()).times(1).make(Fault::CutRequest { after: 20 });
+    let busy = Canned::plain(StatusCode::BAD_GATEWAY, "<html>busy</html>");
+    stage.proxy.when(insert()).times(1).make(Fault::Answer(busy));
+    let memory = Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 241, "Memory limit exceeded");
+    stage.proxy.when(insert()).times(1).make(Fault::Answer(memory));
+    post_numbers(&app, 0..1000).await;
+    stage.shows(ONCE, "1000\t1000\t0", LATE).await;
+    let inserts = stage.proxy.inserts("numbers");
+    assert_eq!(inserts.len(), 5, "{:?}", inserts.iter().map(|it| it.fault).collect::<Vec<_>>());
+    for retry in &inserts[1..] {
+        assert_eq!((retry.token(), retry.body_digest), (inserts[0].token(), inserts[0].body_digest));
+    }
+    app.stop().await.expect("an orderly stop");
+    assert_eq!(stage.sql(ONCE).await, "1000\t1000\t0");
+}
+
+#[tokio::test]
+async fn an_insert_whose_answer_was_lost_is_not_stored_twice() {
+    for fault in [
+        Fault::DropAnswer,
+        Fault::CutAnswer { after: 0 },
+        Fault::Lie(Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 159, "Timeout exceeded")),
+        Fault::Lie(Canned::plain(StatusCode::OK, "Code: 241. DB::Exception: Memory limit exceeded")),
+    ] {
+        let stage = Stage::new().await;
+        let app = stage.start(&[&NUMBERS]).await;
+        stage.proxy.when(insert_into("numbers")).times(1).make(fault);
+        post_numbers(&app, 0..1000).await;
+        stage.shows(ONCE, "1000\t1000\t0", LATE).await;
+        // The next range passes only once the one in doubt is settled.
+        post_numbers(&app, 1000..2000).await;
+        stage.shows(ONCE, "2000\t2000\t0", LATE).await;
+        app.stop().await.expect("an orderly stop");
+        assert_eq!(stage.sql(ONCE).await, "2000\t2000\t0");
+        stage.sql(&format!("DROP DATABASE {}", stage.database)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clickhouse_that_can_not_be_reached_delays_and_loses_nothing() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&NUMBERS]).await;
+    post_numbers(&app, 0..100).await;
+    stage.shows(ONCE, "100\t100\t0", SOON).await;
+    stage.proxy.close_door();
+    post_numbers(&app, 100..200).await;
+    eventually(LATE, || async {
+        let failures = app.health().failures();
+        if failures.is_empty() { Err("no failure shows".to_owned()) } else { Ok(()) }
+    })
+    .await;
+    stage.proxy.open_door();
+    let opened = Instant::now();
+    stage.shows(ONCE, "200\t200\t0", SOON).await;
+    eprintln!("caught up {:?} after ClickHouse came back", opened.elapsed());
+    eventually(SOON, || async {
+        let failures = app.health().failures();
+        if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
+    })
+    .await;
+    app.stop().await.expect("an orderly stop");
+}
