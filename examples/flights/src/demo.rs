@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use moose_runtime::{
     app::{AppBuilder, RunningApp},
     config::Config,
@@ -161,7 +161,12 @@ fn compare(found: &BTreeMap<String, Totals>, expected: &BTreeMap<String, Totals>
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the numbers are for reading, and far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers are for reading, positive, and far below 2^52"
+)]
 fn report(totals: &BTreeMap<String, Totals>, accepted: Duration, queryable: Duration) -> String {
     let mut lines = vec!["carrier  flights  mean arrival delay  without arrival".to_owned()];
     let mut carriers: Vec<_> = totals.iter().collect();
@@ -175,10 +180,10 @@ fn report(totals: &BTreeMap<String, Totals>, accepted: Duration, queryable: Dura
     }
     lines.push(line("all", &all));
     lines.push(format!(
-        "\n{} flights accepted in {:.2} s ({:.0} records/s), all queryable after {:.2} s; every total equals the file's",
-        all.flights,
+        "\n{} flights accepted in {:.2} s ({} records/s), all queryable after {:.2} s; every total equals the file's",
+        HumanCount(all.flights),
         accepted.as_secs_f64(),
-        all.flights as f64 / accepted.as_secs_f64(),
+        HumanCount((all.flights as f64 / accepted.as_secs_f64()) as u64),
         queryable.as_secs_f64()
     ));
     lines.join("\n")
@@ -188,7 +193,8 @@ fn report(totals: &BTreeMap<String, Totals>, accepted: Duration, queryable: Dura
 fn line(name: &str, totals: &Totals) -> String {
     let arrived = totals.flights - totals.without_delay;
     let mean = if arrived == 0 { "-".to_owned() } else { format!("{:.1} min", totals.delay as f64 / arrived as f64) };
-    format!("{name:7}  {:>7}  {mean:>18}  {:>15}", totals.flights, totals.without_delay)
+    let flights = HumanCount(totals.flights).to_string();
+    format!("{name:7}  {flights:>7}  {mean:>18}  {:>15}", totals.without_delay)
 }
 
 #[cfg(test)]
