@@ -29,7 +29,9 @@ pub enum AppError {
         source: io::Error,
     },
     /// An address can't be listened on.
-    #[error("{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0")]
+    #[error(
+        "{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0"
+    )]
     Listen {
         /// Configuration key of the address.
         key: &'static str,
@@ -76,9 +78,12 @@ impl AppError {
     /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 5 unreachable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Declarations(_) | Self::Build(_) | Self::NoClickHouse => 3,
+            Self::Config(_)
+            | Self::Declarations(_)
+            | Self::Build(_)
+            | Self::NoClickHouse
+            | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
             Self::ClickHouse(error) if error.is_unreachable() => 5,
-            Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
             _ => 1,
         }
     }

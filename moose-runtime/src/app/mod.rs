@@ -4,6 +4,8 @@
 //! ends it in the opposite one. The commands of the generated binary, the examples and the tests all use this call.
 
 mod addresses;
+#[cfg(feature = "embedded")]
+mod caretaker;
 mod error;
 mod parts;
 mod start;
@@ -17,7 +19,7 @@ pub use error::AppError;
 use parts::Parts;
 
 use crate::{
-    clickhouse::Client,
+    clickhouse::{Client, Query},
     config::Config,
     declare::{Model, Program, Resource, Stream},
     record::OlapRecord,
@@ -148,7 +150,7 @@ impl RunningApp {
     }
 
     /// A query through the official ClickHouse client; `?` are filled with `.bind(…)`.
-    pub fn query(&self, sql: &str) -> clickhouse::query::Query {
+    pub fn query(&self, sql: &str) -> Query {
         self.client.official().query(sql)
     }
 

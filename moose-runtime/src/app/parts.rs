@@ -37,7 +37,7 @@ pub(super) struct Parts {
     pub(super) housekeeping: JoinHandle<()>,
     pub(super) log: Arc<Log>,
     #[cfg(feature = "embedded")]
-    pub(super) engine: Option<Engine>,
+    pub(super) engine: Option<Arc<Engine>>,
 }
 
 impl Parts {
@@ -70,7 +70,9 @@ impl Parts {
         for mut worker in self.workers {
             if timeout_at(soon, worker.ended()).await.is_err() {
                 worker.abort();
-                tracing::warn!("not everything could be synced in time; the rest stays in the stream for the next start");
+                tracing::warn!(
+                    "not everything could be synced in time; the rest stays in the stream for the next start"
+                );
             }
         }
         self.close_rest.signal();
@@ -79,7 +81,7 @@ impl Parts {
         self.servers.into_inner().shutdown().await;
         let closed = self.log.close().await;
         #[cfg(feature = "embedded")]
-        if let Some(engine) = self.engine {
+        if let Some(engine) = self.engine.and_then(Arc::into_inner) {
             engine.stop(end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))).await;
         }
         Addresses::remove(data_dir);

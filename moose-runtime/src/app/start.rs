@@ -5,6 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
+#[cfg(feature = "embedded")]
+use super::caretaker;
 use super::{Addresses, AppBuilder, AppError, RunningApp, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
@@ -25,18 +27,10 @@ use crate::{
 };
 
 /// How often the size of the streams is measured.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
-    let model = Arc::new(match &builder.resources {
-        Some(resources) => Model::of(resources)?,
-        None => {
-            if let Some(schema) = builder.program.schema {
-                check_against_build(schema)?;
-            }
-            Model::linked()?
-        }
-    });
+    let model = Arc::new(declared(&builder)?);
     let config = match builder.config.clone() {
         Some(config) => config,
         None => Config::load(builder.program.name, None, Vec::new())?,
@@ -107,8 +101,11 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         async move { ("the management port", manage::serve(management, manage::router(manage_state), close).await) }
     });
     let workers = assignments.into_iter().map(|assignment| Worker::spawn(shared.clone(), assignment)).collect();
-    let housekeeping =
-        tokio::spawn(housekeeping(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone()));
+    let measuring = measure(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
+    let watching = database.watch(Arc::clone(&health), close_rest.clone());
+    let housekeeping = tokio::spawn(async move {
+        tokio::join!(measuring, watching);
+    });
     let parts = Parts {
         servers: Mutex::new(servers),
         close_door,
@@ -126,6 +123,16 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
     Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses })
+}
+
+fn declared(builder: &AppBuilder) -> Result<Model, AppError> {
+    if let Some(resources) = &builder.resources {
+        return Ok(Model::of(resources)?);
+    }
+    if let Some(schema) = builder.program.schema {
+        check_against_build(schema)?;
+    }
+    Ok(Model::linked()?)
 }
 
 fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
@@ -153,7 +160,7 @@ struct Database {
     /// For `addresses.json`.
     address: String,
     #[cfg(feature = "embedded")]
-    engine: Option<Engine>,
+    engine: Option<Arc<Engine>>,
 }
 
 impl Database {
@@ -178,8 +185,30 @@ impl Database {
             listen: config.engine.listen,
         };
         let engine = Engine::start(options).await?;
-        let client = Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
-        Ok(Self { client, storage: Storage::Embedded, address: engine.address().to_string(), engine: Some(engine) })
+        let client =
+            Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        Ok(Self {
+            client,
+            storage: Storage::Embedded,
+            address: engine.address().to_string(),
+            engine: Some(Arc::new(engine)),
+        })
+    }
+
+    /// What looks after the embedded engine, where there is one.
+    #[cfg(feature = "embedded")]
+    fn watch(&self, health: Arc<Health>, stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
+        let engine = self.engine.clone();
+        async move {
+            if let Some(engine) = engine {
+                caretaker::watch(engine, health, stop).await;
+            }
+        }
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    fn watch(&self, _health: Arc<Health>, _stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
+        std::future::ready(())
     }
 
     #[cfg(not(feature = "embedded"))]
@@ -255,8 +284,8 @@ fn show_zeros(metrics: &Metrics, model: &Model, assignments: &[Assignment]) {
 }
 
 /// Measures the streams, until the stop.
-async fn housekeeping(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
-    let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
+async fn measure(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
+    let mut ticks = tokio::time::interval(MEASURE_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {
         for stream in &model.streams {
             if let Ok(bytes) = log.size(&stream.name).await {

@@ -1,7 +1,7 @@
 //! The tables at a start: what is missing is made, what differs is said.
 
 use crate::{
-    clickhouse::{Client, ClickHouseError},
+    clickhouse::{ClickHouseError, Client},
     declare::Model,
     schema::{Storage, differences},
 };

@@ -1,3 +1,5 @@
+//! What the build script leaves, and how it refuses.
+
 use super::*;
 use crate::declare::{IngestPipeline, OlapTable, Resource, fixture::Event};
 

@@ -29,7 +29,11 @@ pub(super) struct Invocation {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum Command {
     /// Run the pipeline with everything embedded (the default)
-    Dev,
+    Dev {
+        /// Where to go on for tables that were dropped or replaced since they were synced last
+        #[arg(long, value_name = "WHERE")]
+        from: Option<From>,
+    },
     /// Run only the embedded ClickHouse
     #[cfg(feature = "embedded")]
     Engine {
@@ -60,6 +64,15 @@ pub(super) enum Command {
     },
 }
 
+/// Where a stream goes on into a table that is not the one its cursor knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum From {
+    /// From the oldest record still stored
+    Earliest,
+    /// From the next record that was not synced yet
+    Next,
+}
+
 /// Reads a command line, the program's own name first. The error prints itself, as help does.
 pub(super) fn parse(
     name: &'static str,
@@ -69,7 +82,7 @@ pub(super) fn parse(
     let matches = parser(name, version).try_get_matches_from(arguments)?;
     let command = match matches.subcommand_name() {
         Some(_) => Command::from_arg_matches(&matches)?,
-        None => Command::Dev,
+        None => Command::Dev { from: None },
     };
     Ok(Invocation { command, file: matches.get_one(FILE).cloned(), flags: given(&matches) })
 }
@@ -124,8 +137,15 @@ mod tests {
 
     #[test]
     fn dev_is_the_default() {
-        assert_eq!(parse_line(&[]).unwrap().command, Command::Dev);
-        assert_eq!(parse_line(&["--http-listen", "127.0.0.1:0"]).unwrap().command, Command::Dev);
+        assert_eq!(parse_line(&[]).unwrap().command, Command::Dev { from: None });
+        assert_eq!(parse_line(&["--http-listen", "127.0.0.1:0"]).unwrap().command, Command::Dev { from: None });
+    }
+
+    #[test]
+    fn dev_can_be_told_where_to_go_on() {
+        let command = parse_line(&["dev", "--from", "earliest"]).unwrap().command;
+        assert_eq!(command, Command::Dev { from: Some(From::Earliest) });
+        assert!(parse_line(&["dev", "--from", "yesterday"]).is_err());
     }
 
     #[test]

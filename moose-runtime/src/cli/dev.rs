@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, pin::pin};
 
 use super::{
+    arguments::From,
     error::CliError,
     terminal,
     welcome::{Door, Welcome, tables_of},
@@ -12,12 +13,20 @@ use crate::{
     config::Config,
     declare::Program,
     shutdown,
+    sync::ResumeFrom,
 };
 
 /// Runs until Ctrl-C, SIGTERM, or a part that dies for good.
-pub(super) async fn dev(program: Program, config: Config) -> Result<(), CliError> {
+pub(super) async fn dev(program: Program, config: Config, from: Option<From>) -> Result<(), CliError> {
     let mut requested = pin!(shutdown::requested());
-    let starting = Box::pin(App::new(program).config(config).start());
+    let mut builder = App::new(program).config(config);
+    if let Some(from) = from {
+        builder = builder.resume_from(match from {
+            From::Earliest => ResumeFrom::Earliest,
+            From::Next => ResumeFrom::Next,
+        });
+    }
+    let starting = Box::pin(builder.start());
     let app = tokio::select! {
         biased;
         request = &mut requested => {

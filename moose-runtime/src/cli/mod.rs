@@ -44,9 +44,9 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
     let Invocation { command, file, flags } = invocation;
     let config = Config::load(program.name, file, flags)?;
     let done = match command {
-        Command::Dev => {
+        Command::Dev { from } => {
             terminal::start_logging();
-            wait_for(dev::dev(program, config))
+            wait_for(dev::dev(program, config, from))
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),

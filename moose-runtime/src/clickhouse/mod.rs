@@ -8,6 +8,7 @@ mod error;
 pub mod insert;
 mod inspect;
 
+pub use ::clickhouse::query::Query;
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use inspect::TableState;

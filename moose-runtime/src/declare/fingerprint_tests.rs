@@ -1,3 +1,5 @@
+//! What a binary says when its build script saw other declarations.
+
 use super::*;
 use crate::declare::{IngestApi, IngestPipeline, OlapTable, Resource, Stream, fixture::Event};
 

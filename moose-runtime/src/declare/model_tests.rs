@@ -1,3 +1,5 @@
+//! What only all declarations together can get wrong.
+
 use super::*;
 use crate::{
     declare::{IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},

@@ -4,13 +4,14 @@
 //! of the type's tree, and all its data. A block without rows has neither prefixes nor data.
 
 use super::{Column, ColumnSpec, DataType, Provenance, RecordColumns, spec::ColumnVisitor};
+use crate::schema::provenance;
 
 /// The hidden columns that say where a row comes from, in the order in which a block carries them, after all others.
 /// The type's maximum means "not from a stream" and never stands in a block.
 pub const PROVENANCE_COLUMNS: [(&str, DataType); 3] = [
-    ("_stream_epoch", DataType::UInt64),
-    ("_stream_partition", DataType::UInt16),
-    ("_stream_offset", DataType::UInt64),
+    (provenance::EPOCH, DataType::UInt64),
+    (provenance::PARTITION, DataType::UInt16),
+    (provenance::OFFSET, DataType::UInt64),
 ];
 
 /// Appends an unsigned number in ClickHouse's variable-length form: seven bits a byte, low bits first.

@@ -1,3 +1,5 @@
+//! The DDL of tables, as text.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How a real table may differ, and which differences prevent an INSERT.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An INSERT that has not been answered for this long is given up and settled.
-const INSERT_TIMEOUT: Duration = Duration::from_secs(60);
+const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How much of a range is read from the stream at once.
 const READ_BYTES: usize = 4 << 20;
 /// A failure that goes on is logged again after this long.
@@ -151,14 +151,14 @@ impl Courier {
         let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
         let offset = records.first().map_or(0, |record| record.offset);
         let mut encoder = RangeEncoder::new(&self.assignment);
-        let encoded = tokio::task::spawn_blocking(move || {
+        let work = tokio::task::spawn_blocking(move || {
             let taken = encoder.push(&records, usize::MAX, usize::MAX);
             match taken.refused {
                 Some(errors) => Err((records.get(taken.records).map_or(0, |record| record.offset), errors)),
                 None => Ok(encoder.close()),
             }
         });
-        match encoded.await {
+        match work.await {
             Ok(Ok(prepared)) => Ok(prepared),
             Ok(Err((offset, errors))) => Err(SyncError::Undecodable { topic, partition, offset, errors }),
             Err(_) => Err(SyncError::Panicked { topic, partition, offset }),

@@ -32,14 +32,12 @@ impl CursorKeeper {
         let group = super::group(&shared.app_name, table);
         let backend = Arc::clone(&shared.backend);
         let bounds = backend.bounds(topic, partition).await?;
-        let cursor = match backend.cursor(&group, topic, partition).await? {
-            Some(cursor) => cursor,
-            None => {
-                let cursor =
-                    Cursor { version: VERSION, epoch, table_uuid: None, next: bounds.start, pending: Vec::new() };
-                backend.commit(&group, topic, partition, &cursor).await?;
-                cursor
-            }
+        let cursor = if let Some(cursor) = backend.cursor(&group, topic, partition).await? {
+            cursor
+        } else {
+            let cursor = Cursor { version: VERSION, epoch, table_uuid: None, next: bounds.start, pending: Vec::new() };
+            backend.commit(&group, topic, partition, &cursor).await?;
+            cursor
         };
         if cursor.epoch != epoch {
             return Err(SyncError::ForeignCursor {

@@ -23,7 +23,7 @@ pub enum SyncError {
     /// The table is not the one that the cursor knows.
     #[error(
         "table `{table}` is not the one this stream was synced into (it has uuid {found}, the cursor knows {known}): \
-         start with `--from earliest` to fill it from the oldest record still stored, or `--from next` to go on with new records only"
+         start with `dev --from earliest` to fill it from the oldest record still stored, or `dev --from next` to go on with new records only"
     )]
     TableReplaced {
         /// Its name.

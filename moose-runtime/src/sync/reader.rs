@@ -145,17 +145,13 @@ impl Reader {
             let range = encoder.close();
             (encoder, range)
         });
-        match work.await {
-            Ok((encoder, range)) => {
-                self.encoder = encoder;
-                range
-            }
-            Err(_) => {
-                let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
-                self.stay_failed(&SyncError::Panicked { topic, partition, offset: self.position }).await;
-                None
-            }
-        }
+        let Ok((encoder, range)) = work.await else {
+            let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
+            self.stay_failed(&SyncError::Panicked { topic, partition, offset: self.position }).await;
+            return None;
+        };
+        self.encoder = encoder;
+        range
     }
 
     async fn hold(&mut self, errors: Vec<FieldError>) {

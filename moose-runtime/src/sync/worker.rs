@@ -117,7 +117,9 @@ async fn settle_pending(courier: &Courier) -> bool {
     courier
         .cursor
         .update(|cursor| {
-            cursor.pending.iter_mut().for_each(|pending| pending.attempts = pending.attempts.saturating_add(1))
+            for pending in &mut cursor.pending {
+                pending.attempts = pending.attempts.saturating_add(1);
+            }
         })
         .await;
     let part = courier.assignment.part();
