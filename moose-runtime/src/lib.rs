@@ -49,6 +49,11 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::record::{
+        AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
+        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores, assert_key,
+    };
     pub use inventory;
     pub use serde;
+    pub use serde::de::{Error as DeserializeError, MapAccess};
 }

@@ -1,31 +1,29 @@
 //! A record type as columns: JSON in, one Native block out.
+//!
+//! `#[derive(OlapRecord)]` gives a struct a set of typed columns. A JSON record is read straight into them, with no value
+//! of the struct in between; what could be read can be inserted, since the same columns write the INSERT's block. What
+//! is not a valid row leaves no trace in the columns, and is told with every error found in it.
 
 mod batch;
+pub mod column;
+mod data_type;
+mod decode;
+mod error;
+mod explain;
+pub mod json;
+mod native;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+mod typed;
 
 pub use batch::{ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
-
-/// What generated code uses.
-/// A ClickHouse type as the columns declare it, known at compile time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DataType {
-    /// `String`
-    String,
-}
-
-/// A declared column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ColumnSpec {
-    /// Name of the column.
-    pub name: &'static str,
-    /// The names by which JSON may give the field: its own, then its aliases.
-    pub json: &'static [&'static str],
-    /// Type of the column.
-    pub data_type: DataType,
-    /// Compression codec, such as `Delta, ZSTD`.
-    pub codec: Option<&'static str>,
-    /// Default expression.
-    pub default: Option<&'static str>,
-    /// Comment, from the field's doc comment.
-    pub comment: Option<&'static str>,
-}
+pub use column::{AllowsLowCardinality, AllowsPrecision, Column, ColumnType, NullableInside, Stores};
+pub use data_type::DataType;
+pub use decode::Seed;
+pub use error::{Problem, ValueError};
+pub use explain::{Findings, Node, Place};
+pub use native::{PROVENANCE_COLUMNS, write_string, write_varint};
+pub use spec::{ColumnSpec, ColumnVisitor, ColumnVisitorMut, Field, NoColumns, OlapRecord, RecordColumns, assert_key};
+pub use typed::Batch;

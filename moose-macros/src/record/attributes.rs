@@ -1,0 +1,426 @@
+//! The attributes as they are written: each once, each known, each with a value of the right form. What they mean
+//! together is the model's business. All names of attributes stand in this file.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{
+    Attribute, Expr, Ident, Lit, LitInt, LitStr, Meta, Path, Token, Type,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+    punctuated::Punctuated,
+};
+
+use super::{
+    case::{CASES, Case},
+    mistakes::Mistakes,
+};
+use crate::nearest::nearest;
+
+const FIELD_OLAP: [&str; 6] = ["codec", "column", "default", "low_cardinality", "precision", "rename"];
+const STRUCT_OLAP: [&str; 1] = ["crate"];
+const FIELD_SERDE: [&str; 4] = ["alias", "default", "rename", "skip"];
+const STRUCT_SERDE: [&str; 3] = ["default", "deny_unknown_fields", "rename_all"];
+/// What serde knows and what makes no difference to reading a record.
+const FIELD_SERDE_IGNORED: [&str; 6] =
+    ["borrow", "bound", "getter", "serialize_with", "skip_serializing", "skip_serializing_if"];
+const STRUCT_SERDE_IGNORED: [&str; 5] = ["bound", "crate", "expecting", "into", "rename"];
+/// What serde knows and what a row can't follow, with the way out.
+const FIELD_SERDE_REFUSED: [(&str, &str); 4] = [
+    ("flatten", "`flatten` hides which columns there are: write the fields out in this struct"),
+    (
+        "skip_deserializing",
+        "`skip_deserializing` makes a column that JSON can't fill: use `skip`, which makes no column",
+    ),
+    (
+        "deserialize_with",
+        "`deserialize_with` makes a value, and columns are read without one: name a buffer that reads it with `#[olap(column = path::Column)]`",
+    ),
+    (
+        "with",
+        "`with` makes a value, and columns are read without one: name a buffer that reads it with `#[olap(column = path::Column)]`",
+    ),
+];
+const STRUCT_SERDE_REFUSED: [(&str, &str); 7] = [
+    ("content", "`content` is for enums, and a record is a struct"),
+    ("from", "`from` reads another type than this, and the columns are this one's: derive `OlapRecord` on the other"),
+    ("remote", "`remote` describes another type: derive `OlapRecord` where that type is declared"),
+    ("tag", "`tag` adds a field that is none of the struct's: declare it as a field"),
+    ("transparent", "`transparent` makes the record its only field, and a record is an object"),
+    (
+        "try_from",
+        "`try_from` reads another type than this, and the columns are this one's: derive `OlapRecord` on the other",
+    ),
+    ("untagged", "`untagged` is for enums, and a record is a struct"),
+];
+
+/// What stands on the struct.
+#[derive(Default)]
+pub(super) struct StructAttributes {
+    pub(super) rename_all: Option<Case>,
+    pub(super) default: Option<DefaultValue>,
+    pub(super) deny_unknown_fields: bool,
+}
+
+/// What stands on a field.
+#[derive(Default)]
+pub(super) struct FieldAttributes {
+    pub(super) comment: Option<String>,
+    /// The attribute itself, for a place to show.
+    pub(super) key: Option<Attribute>,
+    pub(super) rename: Option<LitStr>,
+    pub(super) aliases: Vec<LitStr>,
+    pub(super) default: Option<DefaultValue>,
+    pub(super) skip: bool,
+    pub(super) low_cardinality: Option<Ident>,
+    pub(super) precision: Option<LitInt>,
+    pub(super) column: Option<Type>,
+    pub(super) column_name: Option<LitStr>,
+    pub(super) codec: Option<LitStr>,
+    pub(super) default_expression: Option<LitStr>,
+}
+
+/// What a missing field is.
+#[derive(Clone)]
+pub(super) enum DefaultValue {
+    /// The type's own default.
+    OfType,
+    /// What a function returns.
+    Call(Path),
+}
+
+/// The path of the runtime: `#[olap(crate = "…")]`, or its usual name.
+pub(super) fn runtime(attributes: &[Attribute]) -> Path {
+    let mut ignored = Mistakes::default();
+    let entries = attributes.iter().filter(|attribute| attribute.path().is_ident("olap"));
+    entries
+        .flat_map(|attribute| entries_of(attribute, &mut ignored))
+        .filter(|entry| entry.name == "crate")
+        .find_map(|entry| entry.path(&mut Mistakes::default()))
+        .unwrap_or_else(|| syn::parse_quote!(::moose_runtime))
+}
+
+impl StructAttributes {
+    pub(super) fn new(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
+        let mut read = Self::default();
+        let mut once = Once::default();
+        for attribute in attributes {
+            if attribute.path().is_ident("key") {
+                mistakes.at(attribute, "`#[key]` stands on a field");
+            } else if attribute.path().is_ident("olap") {
+                for entry in entries_of(attribute, mistakes) {
+                    if once.is_new("olap", &entry, mistakes) {
+                        struct_olap(&entry, mistakes);
+                    }
+                }
+            } else if attribute.path().is_ident("serde") {
+                for entry in entries_of(attribute, mistakes) {
+                    if once.is_new("serde", &entry, mistakes) {
+                        read.serde(&entry, mistakes);
+                    }
+                }
+            }
+        }
+        read
+    }
+
+    fn serde(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        match entry.name.to_string().as_str() {
+            "rename_all" => self.rename_all = entry.deserialize_text(mistakes).and_then(|text| case(&text, mistakes)),
+            "default" => self.default = entry.default(mistakes),
+            "deny_unknown_fields" => self.deny_unknown_fields = entry.flag(mistakes),
+            name => refused_or_unknown(
+                entry,
+                (&STRUCT_SERDE, &STRUCT_SERDE_IGNORED, &STRUCT_SERDE_REFUSED),
+                (name, &FIELD_SERDE, "a field"),
+                mistakes,
+            ),
+        }
+    }
+}
+
+/// The path of the runtime is read by [`runtime`]; here is only what is wrong.
+fn struct_olap(entry: &Entry, mistakes: &mut Mistakes) {
+    match entry.name.to_string().as_str() {
+        "crate" => drop(entry.path(mistakes)),
+        name if FIELD_OLAP.contains(&name) => {
+            mistakes.at(
+                &entry.name,
+                format_args!("`{name}` stands on a field; options of a table stand on its declaration"),
+            );
+        }
+        _ => entry.unknown("olap", &STRUCT_OLAP, mistakes),
+    }
+}
+
+impl FieldAttributes {
+    pub(super) fn new(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
+        let mut read = Self { comment: comment(attributes), ..Self::default() };
+        let mut once = Once::default();
+        for attribute in attributes {
+            if attribute.path().is_ident("key") {
+                read.key(attribute, mistakes);
+            } else if attribute.path().is_ident("olap") {
+                for entry in entries_of(attribute, mistakes) {
+                    if once.is_new("olap", &entry, mistakes) {
+                        read.olap(&entry, mistakes);
+                    }
+                }
+            } else if attribute.path().is_ident("serde") {
+                for entry in entries_of(attribute, mistakes) {
+                    if entry.name == "alias" || once.is_new("serde", &entry, mistakes) {
+                        read.serde(&entry, mistakes);
+                    }
+                }
+            }
+        }
+        read
+    }
+
+    fn key(&mut self, attribute: &Attribute, mistakes: &mut Mistakes) {
+        if !matches!(attribute.meta, Meta::Path(_)) {
+            mistakes.at(attribute, "`#[key]` takes nothing: fields form the key in the order in which they stand");
+        } else if self.key.is_some() {
+            mistakes.at(attribute, "`#[key]` stands here twice");
+        }
+        self.key = Some(attribute.clone());
+    }
+
+    fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        match entry.name.to_string().as_str() {
+            "low_cardinality" => self.low_cardinality = entry.flag(mistakes).then(|| entry.name.clone()),
+            "precision" => self.precision = entry.integer(mistakes),
+            "codec" => self.codec = entry.text(mistakes),
+            "default" => self.default_expression = entry.text(mistakes),
+            "column" => self.column = entry.type_of_column(mistakes),
+            "rename" => self.column_name = entry.text(mistakes),
+            "crate" => mistakes.at(&entry.name, "`crate` stands on the struct"),
+            "key" => mistakes.at(&entry.name, "write `#[key]`"),
+            _ => entry.unknown("olap", &FIELD_OLAP, mistakes),
+        }
+    }
+
+    fn serde(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        match entry.name.to_string().as_str() {
+            "rename" => self.rename = entry.deserialize_text(mistakes),
+            "alias" => self.aliases.extend(entry.text(mistakes)),
+            "default" => self.default = entry.default(mistakes),
+            "skip" => self.skip = entry.flag(mistakes),
+            name => refused_or_unknown(
+                entry,
+                (&FIELD_SERDE, &FIELD_SERDE_IGNORED, &FIELD_SERDE_REFUSED),
+                (name, &STRUCT_SERDE, "the struct"),
+                mistakes,
+            ),
+        }
+    }
+}
+
+type Known<'a> = (&'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a str)]);
+
+fn refused_or_unknown(
+    entry: &Entry,
+    (applied, ignored, refused): Known<'_>,
+    (name, elsewhere, place): (&str, &[&str], &str),
+    mistakes: &mut Mistakes,
+) {
+    if let Some((_, why)) = refused.iter().find(|(refused, _)| *refused == name) {
+        mistakes.at(&entry.name, why);
+    } else if elsewhere.contains(&name) {
+        mistakes.at(&entry.name, format_args!("`{name}` stands on {place}"));
+    } else if !ignored.contains(&name) {
+        entry.unknown("serde", applied, mistakes);
+    }
+}
+
+fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
+    let case = Case::named(&text.value());
+    if case.is_none() {
+        let names = CASES.map(|case| format!("\"{case}\"")).join(", ");
+        mistakes.at(text, format_args!("unknown case; the cases are {names}"));
+    }
+    case
+}
+
+/// The doc comment, lines joined to paragraphs.
+fn comment(attributes: &[Attribute]) -> Option<String> {
+    let mut comment = String::new();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
+        let Meta::NameValue(doc) = &attribute.meta else { continue };
+        let Expr::Lit(literal) = &doc.value else { continue };
+        let Lit::Str(text) = &literal.lit else { continue };
+        for line in text.value().split('\n').map(str::trim) {
+            let separator = if line.is_empty() { "\n" } else { " " };
+            if !comment.is_empty() && !comment.ends_with('\n') {
+                comment.push_str(separator);
+            }
+            comment.push_str(line);
+        }
+    }
+    let comment = comment.trim();
+    (!comment.is_empty()).then(|| comment.to_owned())
+}
+
+/// Tells what stands twice.
+#[derive(Default)]
+struct Once(Vec<String>);
+
+impl Once {
+    fn is_new(&mut self, list: &str, entry: &Entry, mistakes: &mut Mistakes) -> bool {
+        let name = format!("#[{list}({})]", entry.name);
+        let new = !self.0.contains(&name);
+        if new {
+            self.0.push(name);
+        } else {
+            mistakes.at(&entry.name, format_args!("`{name}` stands here twice"));
+        }
+        new
+    }
+}
+
+/// The entries of `#[olap(…)]` or `#[serde(…)]`.
+fn entries_of(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
+    let list = match &attribute.meta {
+        Meta::List(list) => Punctuated::<Entry, Token![,]>::parse_terminated.parse2(list.tokens.clone()),
+        _ => Err(syn::Error::new_spanned(attribute, format_args!("expected `#[{}(…)]`", path_text(attribute)))),
+    };
+    match list {
+        Ok(entries) => entries.into_iter().collect(),
+        Err(error) => {
+            mistakes.add(error);
+            Vec::new()
+        }
+    }
+}
+
+fn path_text(attribute: &Attribute) -> String {
+    attribute.path().to_token_stream().to_string()
+}
+
+/// `name`, `name = value` or `name(list)`.
+struct Entry {
+    name: Ident,
+    value: Value,
+}
+
+enum Value {
+    None,
+    Literal(Lit),
+    Type(Type),
+    List(TokenStream),
+    Other(Expr),
+}
+
+impl Parse for Entry {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = Ident::parse_any(input)?;
+        let value = if input.peek(syn::token::Paren) {
+            let list;
+            syn::parenthesized!(list in input);
+            Value::List(list.parse()?)
+        } else if input.parse::<Option<Token![=]>>()?.is_none() {
+            Value::None
+        } else if input.peek(Lit) {
+            Value::Literal(input.parse()?)
+        } else if name == "column" {
+            Value::Type(input.parse()?)
+        } else {
+            Value::Other(input.parse()?)
+        };
+        Ok(Self { name, value })
+    }
+}
+
+impl ToTokens for Entry {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.name.to_tokens(tokens);
+        match &self.value {
+            Value::None => {}
+            Value::Literal(literal) => literal.to_tokens(tokens),
+            Value::Type(path) => path.to_tokens(tokens),
+            Value::List(list) => list.to_tokens(tokens),
+            Value::Other(expression) => expression.to_tokens(tokens),
+        }
+    }
+}
+
+impl Entry {
+    fn expected(&self, form: &str, mistakes: &mut Mistakes) {
+        mistakes.at(self, format_args!("expected `{form}`"));
+    }
+
+    fn unknown(&self, list: &str, allowed: &[&str], mistakes: &mut Mistakes) {
+        let name = self.name.to_string();
+        let hint = match nearest(&name, allowed) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => {
+                format!("known are {}", allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        mistakes.at(&self.name, format_args!("unknown attribute `{name}` in `#[{list}(…)]`; {hint}"));
+    }
+
+    fn flag(&self, mistakes: &mut Mistakes) -> bool {
+        let flag = matches!(self.value, Value::None);
+        if !flag {
+            self.expected(&self.name.to_string(), mistakes);
+        }
+        flag
+    }
+
+    fn text(&self, mistakes: &mut Mistakes) -> Option<LitStr> {
+        if let Value::Literal(Lit::Str(text)) = &self.value {
+            if !text.value().is_empty() {
+                return Some(text.clone());
+            }
+            mistakes.at(text, format_args!("`{}` is empty", self.name));
+        } else {
+            self.expected(&format!("{} = \"…\"", self.name), mistakes);
+        }
+        None
+    }
+
+    /// `name = "…"`, or the `deserialize` half of `name(serialize = "…", deserialize = "…")`.
+    fn deserialize_text(&self, mistakes: &mut Mistakes) -> Option<LitStr> {
+        let Value::List(list) = &self.value else { return self.text(mistakes) };
+        match Punctuated::<Self, Token![,]>::parse_terminated.parse2(list.clone()) {
+            Ok(halves) => halves.iter().find(|half| half.name == "deserialize").and_then(|half| half.text(mistakes)),
+            Err(error) => {
+                mistakes.add(error);
+                None
+            }
+        }
+    }
+
+    fn integer(&self, mistakes: &mut Mistakes) -> Option<LitInt> {
+        if let Value::Literal(Lit::Int(integer)) = &self.value {
+            return Some(integer.clone());
+        }
+        self.expected(&format!("{} = 6", self.name), mistakes);
+        None
+    }
+
+    fn path(&self, mistakes: &mut Mistakes) -> Option<Path> {
+        match self.text(mistakes)?.parse() {
+            Ok(path) => Some(path),
+            Err(error) => {
+                mistakes.add(error);
+                None
+            }
+        }
+    }
+
+    fn type_of_column(&self, mistakes: &mut Mistakes) -> Option<Type> {
+        if let Value::Type(path) = &self.value {
+            return Some(path.clone());
+        }
+        self.expected("column = path::Column", mistakes);
+        None
+    }
+
+    fn default(&self, mistakes: &mut Mistakes) -> Option<DefaultValue> {
+        match self.value {
+            Value::None => Some(DefaultValue::OfType),
+            _ => self.path(mistakes).map(DefaultValue::Call),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The code for a checked record: data, and straight lines over its fields. What behaves is the runtime's.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Generics, parse_quote, spanned::Spanned};
+
+use super::{
+    attributes::DefaultValue,
+    model::{Column, Missing, Record, Storage},
+};
+
+/// One block with everything that a record type needs.
+pub(super) fn expand(record: &Record<'_>) -> TokenStream {
+    let runtime = Runtime(record);
+    let columns = column_struct(record);
+    let record_columns = runtime.record_columns();
+    let olap_record = runtime.olap_record();
+    let key_checks = runtime.key_checks();
+    quote! {
+        const _: () = {
+            #columns
+            #record_columns
+            #olap_record
+            #key_checks
+        };
+    }
+}
+
+/// The buffer of a column in the column struct.
+fn buffer(place: usize) -> Ident {
+    format_ident!("__column_{place}")
+}
+
+/// The type parameter of a column in the column struct.
+fn parameter(place: usize) -> Ident {
+    format_ident!("__Column{place}", span = Span::call_site())
+}
+
+fn buffers(record: &Record<'_>) -> Vec<Ident> {
+    (0..record.columns.len()).map(buffer).collect()
+}
+
+fn parameters(record: &Record<'_>) -> Vec<Ident> {
+    (0..record.columns.len()).map(parameter).collect()
+}
+
+/// The struct is generic over its columns and says which they are in `type Columns` only, so that a field without a
+/// column is one mistake and not one in every line below.
+fn column_struct(record: &Record<'_>) -> TokenStream {
+    let (buffers, parameters) = (buffers(record), parameters(record));
+    quote! {
+        pub struct __Columns<#(#parameters),*> {
+            #(#buffers: #parameters),*
+        }
+
+        #[automatically_derived]
+        impl<#(#parameters: ::core::default::Default),*> ::core::default::Default for __Columns<#(#parameters),*> {
+            fn default() -> Self {
+                Self { #(#buffers: ::core::default::Default::default()),* }
+            }
+        }
+    }
+}
+
+/// The record with the path of what generated code calls.
+struct Runtime<'a>(&'a Record<'a>);
+
+impl Runtime<'_> {
+    fn private(&self) -> TokenStream {
+        let path = &self.0.runtime;
+        quote!(#path::__private)
+    }
+
+    /// The record's generics, each parameter with what a field of its type needs.
+    fn generics(&self) -> Generics {
+        let private = self.private();
+        let mut generics = self.0.generics.clone();
+        let names: Vec<Ident> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+        if !names.is_empty() {
+            let clause = generics.make_where_clause();
+            for name in names {
+                clause.predicates.push(parse_quote!(#name: #private::ColumnType + 'static));
+            }
+        }
+        generics
+    }
+
+    fn olap_record(&self) -> TokenStream {
+        let private = self.private();
+        let name = self.0.name;
+        let generics = self.generics();
+        let (implementation, arguments, clause) = generics.split_for_impl();
+        let columns = self.0.columns.iter().map(|column| self.column_type(column));
+        let key = self.0.columns.iter().filter(|column| column.key).map(|column| &column.name);
+        quote! {
+            #[automatically_derived]
+            impl #implementation #private::OlapRecord for #name #arguments #clause {
+                type Columns = __Columns<#(#columns),*>;
+                const KEY: &'static [&'static ::core::primitive::str] = &[#(#key),*];
+            }
+        }
+    }
+
+    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
+    fn column_type(&self, column: &Column<'_>) -> TokenStream {
+        let private = self.private();
+        let value = column.value;
+        let own = quote_spanned!(value.span()=> <#value as #private::ColumnType>::Column);
+        match &column.storage {
+            Storage::OfType => own,
+            Storage::Named(named) => quote!(#named),
+            Storage::LowCardinality => {
+                quote_spanned!(value.span()=> <#own as #private::AllowsLowCardinality>::LowCardinality)
+            }
+            Storage::Precision(digits) => {
+                quote_spanned!(value.span()=> <#own as #private::AllowsPrecision<#digits>>::WithPrecision)
+            }
+        }
+    }
+
+    fn key_checks(&self) -> TokenStream {
+        // Of a generic record only the table knows the columns.
+        if self.0.generics.type_params().next().is_some() || self.0.generics.const_params().next().is_some() {
+            return TokenStream::new();
+        }
+        let private = self.private();
+        let keys = self.0.columns.iter().filter(|column| column.key);
+        keys.map(|column| {
+            let buffer = self.column_type(column);
+            let message = format!(
+                "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
+                column.name
+            );
+            quote_spanned!(column.value.span()=> const _: () = #private::assert_key::<#buffer>(#message);)
+        })
+        .collect()
+    }
+
+    fn record_columns(&self) -> TokenStream {
+        let private = self.private();
+        let name = self.0.name;
+        let (buffers, parameters) = (buffers(self.0), parameters(self.0));
+        let mut generics = self.generics();
+        let (_, arguments, _) = self.0.generics.split_for_impl();
+        for (parameter, column) in parameters.iter().zip(&self.0.columns) {
+            let value = column.value;
+            generics.params.push(parse_quote!(#parameter: #private::Stores<#value>));
+        }
+        let (implementation, _, clause) = generics.split_for_impl();
+        let deny_unknown_fields = self.0.deny_unknown_fields;
+        let (specs, fields) = (self.specs(), self.fields());
+        let (append, field, append_field) = (self.append(), self.field(), self.append_field());
+        let append_missing = self.append_missing();
+        quote! {
+            #[automatically_derived]
+            impl #implementation #private::RecordColumns<#name #arguments> for __Columns<#(#parameters),*> #clause {
+                const COLUMNS: &'static [#private::ColumnSpec] = &[#(#specs),*];
+                const FIELDS: &'static [#private::Field] = &[#(#fields),*];
+                const DENY_UNKNOWN_FIELDS: ::core::primitive::bool = #deny_unknown_fields;
+
+                #[inline]
+                fn visit<__V: #private::ColumnVisitor>(&self, __visitor: &mut __V) {
+                    #(#private::ColumnVisitor::column(__visitor, &self.#buffers);)*
+                }
+
+                #[inline]
+                fn visit_mut<__V: #private::ColumnVisitorMut>(&mut self, __visitor: &mut __V) {
+                    #(#private::ColumnVisitorMut::column(__visitor, &mut self.#buffers);)*
+                }
+
+                #append
+                #field
+                #append_field
+                #append_missing
+            }
+        }
+    }
+
+    fn specs(&self) -> impl Iterator<Item = TokenStream> {
+        let private = self.private();
+        self.0.columns.iter().enumerate().map(move |(place, column)| {
+            let Column { name, json, .. } = column;
+            let parameter = parameter(place);
+            let [codec, default, comment] =
+                [&column.codec, &column.default_expression, &column.comment].map(|text| option(text.as_ref()));
+            quote! {
+                #private::ColumnSpec {
+                    name: #name,
+                    json: &[#(#json),*],
+                    data_type: <#parameter as #private::Column>::DATA_TYPE,
+                    codec: #codec,
+                    default: #default,
+                    comment: #comment,
+                }
+            }
+        })
+    }
+
+    fn fields(&self) -> impl Iterator<Item = TokenStream> {
+        let private = self.private();
+        self.0.columns.iter().enumerate().map(move |(place, column)| {
+            let Column { value, json, .. } = column;
+            let parameter = parameter(place);
+            let new = match column.missing {
+                Missing::AsColumn => quote!(new),
+                Missing::Value(_) | Missing::FieldOf(_) => quote!(with_default),
+            };
+            quote!(#private::Field::#new::<#value, #parameter>(&[#(#json),*]))
+        })
+    }
+
+    fn append(&self) -> TokenStream {
+        let private = self.private();
+        let (_, arguments, _) = self.0.generics.split_for_impl();
+        let name = self.0.name;
+        let lines = self.0.columns.iter().enumerate().map(|(place, column)| {
+            let (buffer, field, json) = (buffer(place), column.field, column.json.first());
+            quote! {
+                ::core::result::Result::map_err(
+                    #private::Stores::append(&mut self.#buffer, &__record.#field),
+                    |__error| __error.in_field(#json),
+                )?;
+            }
+        });
+        quote! {
+            fn append(
+                &mut self,
+                __record: &#name #arguments,
+            ) -> ::core::result::Result<(), #private::FieldError> {
+                #(#lines)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    }
+
+    fn field(&self) -> TokenStream {
+        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
+            let json = &column.json;
+            quote!(#(#json)|* => ::core::option::Option::Some(#place))
+        });
+        quote! {
+            #[inline]
+            fn field(__name: &::core::primitive::str) -> ::core::option::Option<::core::primitive::usize> {
+                match __name {
+                    #(#arms,)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+        }
+    }
+
+    fn append_field(&self) -> TokenStream {
+        let private = self.private();
+        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
+            let (buffer, value) = (buffer(place), column.value);
+            quote! {
+                #place => #private::MapAccess::next_value_seed(
+                    __map,
+                    #private::Seed::<#value, _>::new(&mut self.#buffer),
+                )
+            }
+        });
+        quote! {
+            #[inline]
+            fn append_field<'de, __A: #private::MapAccess<'de>>(
+                &mut self,
+                __field: ::core::primitive::usize,
+                __map: &mut __A,
+            ) -> ::core::result::Result<(), __A::Error> {
+                match __field {
+                    #(#arms,)*
+                    _ => ::core::result::Result::Ok(()),
+                }
+            }
+        }
+    }
+
+    fn append_missing(&self) -> TokenStream {
+        let private = self.private();
+        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
+            let (buffer, value, json) = (buffer(place), column.value, column.json.first());
+            let default = match &column.missing {
+                Missing::AsColumn => {
+                    let call = quote!(<_ as #private::Stores<#value>>::append_missing(&mut self.#buffer, #json));
+                    return quote!(#place => #call);
+                }
+                Missing::Value(default) => self.default_value(default, &quote!(#value)),
+                Missing::FieldOf(default) => {
+                    let (name, field) = (self.0.name, column.field);
+                    let (_, arguments, _) = self.0.generics.split_for_impl();
+                    let record = self.default_value(default, &quote!(#name #arguments));
+                    quote!(#record.#field)
+                }
+            };
+            quote! {
+                #place => ::core::result::Result::map_err(
+                    <_ as #private::Stores<#value>>::append(&mut self.#buffer, &#default),
+                    |__error| __error.into_reader(),
+                )
+            }
+        });
+        quote! {
+            fn append_missing<__E: #private::DeserializeError>(
+                &mut self,
+                __field: ::core::primitive::usize,
+            ) -> ::core::result::Result<(), __E> {
+                match __field {
+                    #(#arms,)*
+                    _ => ::core::result::Result::Ok(()),
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "kept beside its callers")]
+    fn default_value(&self, default: &DefaultValue, value: &TokenStream) -> TokenStream {
+        match default {
+            DefaultValue::OfType => quote!(<#value as ::core::default::Default>::default()),
+            DefaultValue::Call(path) => quote!(#path()),
+        }
+    }
+}
+
+fn option(text: Option<&String>) -> TokenStream {
+    text.map_or_else(|| quote!(::core::option::Option::None), |text| quote!(::core::option::Option::Some(#text)))
+}

@@ -1,0 +1,25 @@
+//! `#[derive(OlapRecord)]`, one way: syntax -> attributes as written (`attributes`) -> checked model (`model`) -> code
+//! (`expand`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
+//! implementations beside them (`stub`), so that nothing else is.
+
+mod attributes;
+mod case;
+mod expand;
+mod mistakes;
+mod model;
+mod stub;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use self::mistakes::Mistakes;
+
+/// The implementations for a struct, or all that is wrong with it.
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let record = model::Record::new(input, &mut mistakes);
+    match (record, mistakes.finish()) {
+        (Some(record), None) => expand::expand(&record),
+        (_, errors) => stub::stub(input, errors),
+    }
+}

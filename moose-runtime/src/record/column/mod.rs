@@ -1,0 +1,128 @@
+//! The columns: one buffer per ClickHouse type, and which Rust types go into which.
+//!
+//! A field's Rust type finds its column through [`ColumnType`]; attributes of the field change the column through
+//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`]). Nothing goes by a type's name, so aliases,
+//! newtypes and generics work. A type of your own gets a column by implementing [`Column`] and [`Stores`] for a buffer,
+//! and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on the field.
+
+mod array;
+mod boolean;
+mod date;
+mod low_cardinality;
+mod nullable;
+mod number;
+mod string;
+mod time;
+mod uuid;
+
+use serde::de::{self, Deserializer};
+
+pub use self::{
+    array::ArrayColumn,
+    boolean::BoolColumn,
+    date::Date32Column,
+    low_cardinality::LowCardinalityColumn,
+    nullable::NullableColumn,
+    number::{Number, NumberColumn},
+    string::StringColumn,
+    time::DateTime64Column,
+    uuid::UuidColumn,
+};
+use super::{DataType, Findings, Node, Place, ValueError};
+
+/// A buffer of values of one ClickHouse type.
+///
+/// `append` and its kin may leave a half-written value behind when they fail; `truncate` to the number of rows before
+/// takes away every trace of it, nested buffers included. The same values always give the same bytes, whatever was
+/// appended and truncated in between.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a column",
+    label = "not a column",
+    note = "`#[olap(column = …)]` takes a buffer type that implements `record::Column` and `record::Stores<FieldType>`"
+)]
+pub trait Column: Default + Send + 'static {
+    /// The ClickHouse type.
+    const DATA_TYPE: DataType;
+    /// Values so far.
+    fn rows(&self) -> usize;
+    /// Bytes that prefix and data take once written.
+    fn byte_size(&self) -> usize;
+    /// Forgets all values after the first `rows`, and what a failed append left.
+    fn truncate(&mut self, rows: usize);
+    /// Appends the type's default value: zero, empty, NULL.
+    fn push_default(&mut self);
+    /// Writes what Native wants before the data of the whole tree.
+    fn write_prefix(&self, _out: &mut Vec<u8>) {}
+    /// Writes the data of all values.
+    fn write_data(&self, out: &mut Vec<u8>);
+}
+
+/// A column that can hold values of the Rust type `T`.
+///
+/// It stands on the column, since one Rust type may be stored in several ways.
+#[diagnostic::on_unimplemented(
+    message = "a `{T}` can't be stored in a `{Self}`",
+    label = "not what this column stores",
+    note = "implement `record::Stores<{T}>` for the column, or give the field another `#[olap(column = …)]`"
+)]
+pub trait Stores<T: ?Sized>: Column {
+    /// Appends a value.
+    fn append(&mut self, value: &T) -> Result<(), ValueError>;
+
+    /// Reads a value and appends it.
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error>;
+
+    /// Appends what a missing field means, or says that `field` is missing.
+    fn append_missing<E: de::Error>(&mut self, field: &'static str) -> Result<(), E> {
+        Err(E::missing_field(field))
+    }
+
+    /// Finds everything that is wrong with a value. By default that is the one error of reading it.
+    fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
+        if let Err(problem) = Self::default().append_json(input) {
+            findings.push(place, problem);
+        }
+    }
+}
+
+/// A Rust type with a column of its own: what a field's type needs.
+#[diagnostic::on_unimplemented(
+    message = "no column type for `{Self}`",
+    label = "ClickHouse has no column for this type here",
+    note = "fields can be `String`, `Box<str>`, `bool`, `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `DateTime<Utc>`, `NaiveDate`, `Uuid`, and `Option` or `Vec` of those",
+    note = "for a type of your own implement `record::ColumnType`, or name its buffer with `#[olap(column = path::Column)]`"
+)]
+pub trait ColumnType: Sized {
+    /// The column in which values are stored unless an attribute says otherwise.
+    type Column: Stores<Self>;
+}
+
+/// A column that ClickHouse allows inside `Nullable`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be inside `Nullable`",
+    label = "ClickHouse has no Nullable of this",
+    note = "use an empty `Vec` instead of `None`, with `#[serde(default)]` where the field may be missing"
+)]
+pub trait NullableInside: Column {}
+
+/// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
+#[diagnostic::on_unimplemented(
+    message = "`low_cardinality` does not apply to `{Self}`",
+    label = "has no LowCardinality form",
+    note = "`#[olap(low_cardinality)]` is for `String`, `Option<String>` and `Vec`s of those"
+)]
+pub trait AllowsLowCardinality: Column {
+    /// The dictionary-encoded column.
+    type LowCardinality: Column;
+}
+
+/// A column whose fractional digits can be chosen: `#[olap(precision = P)]`.
+#[diagnostic::on_unimplemented(
+    message = "`precision = {P}` does not apply to `{Self}`",
+    label = "has no precision",
+    note = "`#[olap(precision = …)]` is for `DateTime<Utc>`, and `Option` or `Vec` of it"
+)]
+pub trait AllowsPrecision<const P: u8>: Column {
+    /// The column with that precision.
+    type WithPrecision: Column;
+}

@@ -1,0 +1,225 @@
+//! Integers and floats of 8 to 64 bits.
+//!
+//! Nothing is stored changed: no fraction goes into an integer, no number out of range, no integer into a float that
+//! can't hold it exactly. (An integer literal of more than 64 bits is a float to the reader, and rounded as one.)
+
+use std::{fmt, marker::PhantomData};
+
+use serde::de::{self, Deserializer, Unexpected, Visitor};
+
+use super::{Column, ColumnType, NullableInside, Stores};
+use crate::record::{DataType, ValueError, native::write_fixed};
+
+/// A number that has a column.
+pub trait Number: Copy + Default + Send + 'static {
+    /// The ClickHouse type.
+    const DATA_TYPE: DataType;
+    /// What the column takes, for messages.
+    const EXPECTED: &'static str;
+
+    /// Why the number can't be stored, if it can't.
+    fn check(self) -> Result<Self, ValueError>;
+    /// Reads one number.
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error>;
+    /// Appends the numbers in ClickHouse's byte order.
+    fn write(values: &[Self], out: &mut Vec<u8>);
+}
+
+/// Numbers of one type.
+#[derive(Debug)]
+pub struct NumberColumn<T> {
+    values: Vec<T>,
+}
+
+impl<T> Default for NumberColumn<T> {
+    fn default() -> Self {
+        Self { values: Vec::new() }
+    }
+}
+
+impl<T: Number> Column for NumberColumn<T> {
+    const DATA_TYPE: DataType = T::DATA_TYPE;
+
+    #[inline]
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline]
+    fn byte_size(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+    }
+
+    fn push_default(&mut self) {
+        self.values.push(T::default());
+    }
+
+    fn write_data(&self, out: &mut Vec<u8>) {
+        T::write(&self.values, out);
+    }
+}
+
+impl<T: Number> Stores<T> for NumberColumn<T> {
+    #[inline]
+    fn append(&mut self, value: &T) -> Result<(), ValueError> {
+        self.values.push(value.check()?);
+        Ok(())
+    }
+
+    #[inline]
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        self.values.push(T::read(input)?);
+        Ok(())
+    }
+}
+
+impl<T: Number> NullableInside for NumberColumn<T> {}
+
+macro_rules! integers {
+    ($($type:ident, $data_type:ident, $deserialize:ident, $expected:literal;)*) => { $(
+        impl Number for $type {
+            const DATA_TYPE: DataType = DataType::$data_type;
+            const EXPECTED: &'static str = $expected;
+
+            #[inline]
+            fn check(self) -> Result<Self, ValueError> {
+                Ok(self)
+            }
+
+            #[inline]
+            fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                input.$deserialize(IntegerVisitor::<Self>(PhantomData))
+            }
+
+            fn write(values: &[Self], out: &mut Vec<u8>) {
+                write_fixed(out, values, Self::to_le_bytes);
+            }
+        }
+
+        impl ColumnType for $type {
+            type Column = NumberColumn<Self>;
+        }
+    )* };
+}
+
+integers! {
+    i8, Int8, deserialize_i8, "an integer from -128 to 127";
+    i16, Int16, deserialize_i16, "an integer from -32768 to 32767";
+    i32, Int32, deserialize_i32, "an integer from -2147483648 to 2147483647";
+    i64, Int64, deserialize_i64, "an integer from -9223372036854775808 to 9223372036854775807";
+    u8, UInt8, deserialize_u8, "an integer from 0 to 255";
+    u16, UInt16, deserialize_u16, "an integer from 0 to 65535";
+    u32, UInt32, deserialize_u32, "an integer from 0 to 4294967295";
+    u64, UInt64, deserialize_u64, "an integer from 0 to 18446744073709551615";
+}
+
+struct IntegerVisitor<T>(PhantomData<T>);
+
+impl<T: Number + TryFrom<u64> + TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(T::EXPECTED)
+    }
+
+    #[inline]
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
+        T::try_from(value).map_err(|_| ValueError::out_of_range(T::EXPECTED).into_reader())
+    }
+
+    #[inline]
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        T::try_from(value).map_err(|_| ValueError::out_of_range(T::EXPECTED).into_reader())
+    }
+
+    #[cold]
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
+        // The reader gives an integer of more than 64 bits as a float.
+        if value.abs() >= 9_223_372_036_854_775_808.0 {
+            return Err(ValueError::out_of_range(T::EXPECTED).into_reader());
+        }
+        Err(E::invalid_type(Unexpected::Float(value), &self))
+    }
+}
+
+/// Whether an integer's digits fit a float's mantissa of so many bits.
+#[inline]
+fn is_exact(magnitude: u64, mantissa: u32) -> bool {
+    magnitude == 0 || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= mantissa
+}
+
+macro_rules! floats {
+    ($($type:ident, $data_type:ident, $deserialize:ident, $expected:literal, $from_double:expr;)*) => { $(
+        impl Number for $type {
+            const DATA_TYPE: DataType = DataType::$data_type;
+            const EXPECTED: &'static str = $expected;
+
+            #[inline]
+            fn check(self) -> Result<Self, ValueError> {
+                if self.is_finite() { Ok(self) } else { Err(ValueError::out_of_range(Self::EXPECTED)) }
+            }
+
+            #[inline]
+            fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                struct FloatVisitor;
+
+                impl Visitor<'_> for FloatVisitor {
+                    type Value = $type;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str("a number")
+                    }
+
+                    #[inline]
+                    fn visit_f64<E: de::Error>(self, value: f64) -> Result<$type, E> {
+                        let narrow: fn(f64) -> $type = $from_double;
+                        narrow(value).check().map_err(ValueError::into_reader)
+                    }
+
+                    #[inline]
+                    #[expect(clippy::cast_precision_loss, reason = "checked to lose nothing")]
+                    fn visit_u64<E: de::Error>(self, value: u64) -> Result<$type, E> {
+                        if is_exact(value, $type::MANTISSA_DIGITS) {
+                            return Ok(value as $type);
+                        }
+                        Err(ValueError::out_of_range($type::EXPECTED).into_reader())
+                    }
+
+                    #[inline]
+                    #[expect(clippy::cast_precision_loss, reason = "checked to lose nothing")]
+                    fn visit_i64<E: de::Error>(self, value: i64) -> Result<$type, E> {
+                        if is_exact(value.unsigned_abs(), $type::MANTISSA_DIGITS) {
+                            return Ok(value as $type);
+                        }
+                        Err(ValueError::out_of_range($type::EXPECTED).into_reader())
+                    }
+                }
+
+                input.$deserialize(FloatVisitor)
+            }
+
+            fn write(values: &[Self], out: &mut Vec<u8>) {
+                write_fixed(out, values, Self::to_le_bytes);
+            }
+        }
+
+        impl ColumnType for $type {
+            type Column = NumberColumn<Self>;
+        }
+    )* };
+}
+
+/// To the nearest, as the reader has rounded already; what is too large becomes infinite and is refused.
+#[expect(clippy::cast_possible_truncation, reason = "rounding a decimal fraction to the nearest is what a float is")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+floats! {
+    f32, Float32, deserialize_f32, "a number that fits a 32-bit float, and no integer that it would round", narrow;
+    f64, Float64, deserialize_f64, "a number that fits a 64-bit float, and no integer that it would round", std::convert::identity;
+}

@@ -1,0 +1,263 @@
+//! A reader's events into the columns of a record: one way, appending, with no value of the struct in between.
+//!
+//! After an error the columns differ in length; whoever called truncates them. A field may stand once, also under an
+//! alias, and that is tested before anything is appended.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{Column, ColumnVisitor, ColumnVisitorMut, RecordColumns, Stores};
+
+/// Reads one value into a column.
+#[derive(Debug)]
+pub struct Seed<'a, T: ?Sized, C> {
+    column: &'a mut C,
+    value: PhantomData<fn(&T)>,
+}
+
+impl<'a, T: ?Sized, C> Seed<'a, T, C> {
+    /// Into this column.
+    #[inline]
+    pub fn new(column: &'a mut C) -> Self {
+        Self { column, value: PhantomData }
+    }
+}
+
+impl<'de, T: ?Sized, C: Stores<T>> DeserializeSeed<'de> for Seed<'_, T, C> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        self.column.append_json(input)
+    }
+}
+
+/// Reads one record into its columns.
+pub(super) struct RecordVisitor<'a, R, C> {
+    columns: &'a mut C,
+    record: PhantomData<fn(&R)>,
+}
+
+impl<'a, R, C> RecordVisitor<'a, R, C> {
+    pub(super) fn new(columns: &'a mut C) -> Self {
+        Self { columns, record: PhantomData }
+    }
+}
+
+impl<'de, R, C: RecordColumns<R>> Visitor<'de> for RecordVisitor<'_, R, C> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key_seed(KeySeed::<R, C>(PhantomData))? {
+            let Some(field) = field else {
+                map.next_value_seed(Skip)?;
+                continue;
+            };
+            if !seen.insert(field) {
+                return Err(de::Error::duplicate_field(name::<R, C>(field)));
+            }
+            self.columns.append_field(field, &mut map)?;
+        }
+        if seen.count != C::FIELDS.len() {
+            for field in (0..C::FIELDS.len()).filter(|field| !seen.contains(*field)) {
+                self.columns.append_missing(field)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name<R, C: RecordColumns<R>>(field: usize) -> &'static str {
+    C::FIELDS.get(field).map_or("", super::Field::name)
+}
+
+/// Which fields a record has given.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The first 64, for which nothing is allocated.
+    first: u64,
+    rest: Vec<bool>,
+    count: usize,
+}
+
+impl Seen {
+    /// Notes the field; whether it is new.
+    #[inline]
+    pub(super) fn insert(&mut self, field: usize) -> bool {
+        let new = !self.contains(field);
+        if field < 64 {
+            self.first |= 1 << field;
+        } else {
+            self.insert_far(field - 64);
+        }
+        self.count += usize::from(new);
+        new
+    }
+
+    #[cold]
+    fn insert_far(&mut self, field: usize) {
+        if self.rest.len() <= field {
+            self.rest.resize(field + 1, false);
+        }
+        if let Some(seen) = self.rest.get_mut(field) {
+            *seen = true;
+        }
+    }
+
+    /// Whether the field was noted.
+    #[inline]
+    pub(super) fn contains(&self, field: usize) -> bool {
+        if field < 64 { self.first & (1 << field) != 0 } else { self.rest.get(field - 64).is_some_and(|seen| *seen) }
+    }
+}
+
+/// Reads a key as the place of a field, or as unknown.
+struct KeySeed<R, C>(PhantomData<fn(&R, &C)>);
+
+impl<'de, R, C: RecordColumns<R>> DeserializeSeed<'de> for KeySeed<R, C> {
+    type Value = Option<usize>;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
+        input.deserialize_identifier(self)
+    }
+}
+
+impl<R, C: RecordColumns<R>> Visitor<'_> for KeySeed<R, C> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name of a field")
+    }
+
+    #[inline]
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        let field = C::field(name);
+        if C::DENY_UNKNOWN_FIELDS && field.is_none() {
+            return Err(E::unknown_field("", &[]));
+        }
+        Ok(field)
+    }
+}
+
+/// Reads a value and forgets it. It goes through `deserialize_any` on every level, so that the reader's limit of depth
+/// holds: `IgnoredAny` may be skipped by readers in ways that don't count.
+pub(super) struct Skip;
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
+        while sequence.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key_seed(Self)?.is_some() {
+            map.next_value_seed(Self)?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows of a record's columns, which are level between records.
+#[inline]
+pub(super) fn rows<R, C: RecordColumns<R>>(columns: &C) -> usize {
+    struct First(Option<usize>);
+    impl ColumnVisitor for First {
+        #[inline]
+        fn column<C: Column>(&mut self, column: &C) {
+            self.0.get_or_insert_with(|| column.rows());
+        }
+    }
+    let mut first = First(None);
+    columns.visit(&mut first);
+    first.0.unwrap_or(0)
+}
+
+/// Whether every column has exactly so many rows.
+#[inline]
+pub(super) fn are_level<R, C: RecordColumns<R>>(columns: &C, rows: usize) -> bool {
+    struct Level {
+        rows: usize,
+        level: bool,
+    }
+    impl ColumnVisitor for Level {
+        #[inline]
+        fn column<C: Column>(&mut self, column: &C) {
+            self.level &= column.rows() == self.rows;
+        }
+    }
+    let mut level = Level { rows, level: true };
+    columns.visit(&mut level);
+    level.level
+}
+
+/// Bytes that the columns take once written.
+#[inline]
+pub(super) fn byte_size<R, C: RecordColumns<R>>(columns: &C) -> usize {
+    struct Sum(usize);
+    impl ColumnVisitor for Sum {
+        #[inline]
+        fn column<C: Column>(&mut self, column: &C) {
+            self.0 += column.byte_size();
+        }
+    }
+    let mut sum = Sum(0);
+    columns.visit(&mut sum);
+    sum.0
+}
+
+/// Takes everything after the first `rows` out of every column.
+pub(super) fn truncate<R, C: RecordColumns<R>>(columns: &mut C, rows: usize) {
+    struct Truncate(usize);
+    impl ColumnVisitorMut for Truncate {
+        fn column<C: Column>(&mut self, column: &mut C) {
+            column.truncate(self.0);
+        }
+    }
+    columns.visit_mut(&mut Truncate(rows));
+}

@@ -1,0 +1,187 @@
+//! The JSON reader of records: the one file that names `serde_json` for them.
+//!
+//! The reader's own error texts stay here. They quote the payload and its offsets in ways that are not our contract.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Deserializer, error::Category, value::RawValue};
+
+use super::{
+    ErrorCode, FieldError, RecordColumns,
+    decode::{RecordVisitor, Skip},
+};
+
+/// What stands in a request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body<'a> {
+    /// One value that is not an array.
+    One(&'a str),
+    /// The elements of an array.
+    Array(Vec<&'a str>),
+    /// Several values one after another: each may be a record, but that is another content type.
+    Several,
+}
+
+/// Takes a body of JSON apart, without looking into the values: each is JSON, and not yet known to be a record.
+pub fn split(body: &str) -> Result<Body<'_>, FieldError> {
+    let mut values = Deserializer::from_str(body).into_iter::<&RawValue>();
+    let first = match values.next() {
+        Some(first) => first.map_err(|error| unreadable(&error))?,
+        None => return Err(invalid_json("there is no JSON value".to_owned())),
+    };
+    match values.next() {
+        Some(Ok(_)) => Ok(Body::Several),
+        Some(Err(error)) => Err(unreadable(&error)),
+        None if first.get().starts_with('[') => {
+            let elements: Vec<&RawValue> = serde_json::from_str(first.get()).map_err(|error| unreadable(&error))?;
+            Ok(Body::Array(elements.into_iter().map(RawValue::get).collect()))
+        }
+        None => Ok(Body::One(first.get())),
+    }
+}
+
+/// The record was not appended; the columns need truncating.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+/// Reads a record that must be exactly one JSON value.
+#[inline]
+pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> Result<(), Refused> {
+    let mut reader = Deserializer::from_str(record);
+    reader.deserialize_map(RecordVisitor::<R, C>::new(columns)).map_err(|_| Refused)?;
+    reader.end().map_err(|_| Refused)
+}
+
+/// Whether a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.
+pub(super) fn check(text: &str) -> Result<(), FieldError> {
+    let mut reader = Deserializer::from_str(text);
+    Skip.deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    reader.end().map_err(|error| match error.classify() {
+        Category::Syntax => invalid_json(format!("more than one JSON value, at {}", position(&error))),
+        _ => unreadable(&error),
+    })
+}
+
+/// Our error for the reader's.
+fn unreadable(error: &serde_json::Error) -> FieldError {
+    // The reader has no kinds for these two; a test holds it to its words.
+    let text = error.to_string();
+    if text.starts_with("recursion limit exceeded") {
+        let message = "nested deeper than 127 levels".to_owned();
+        return FieldError { pointer: String::new(), code: ErrorCode::TooDeep, message };
+    }
+    if text.starts_with("number out of range") {
+        let message = "out of range: there is a number that no 64-bit float holds".to_owned();
+        return FieldError { pointer: String::new(), code: ErrorCode::OutOfRange, message };
+    }
+    invalid_json(match error.classify() {
+        Category::Eof => format!("not JSON: it ends too early, at {}", position(error)),
+        _ => format!("not JSON at {}", position(error)),
+    })
+}
+
+fn position(error: &serde_json::Error) -> String {
+    if error.line() == 1 {
+        format!("column {}", error.column())
+    } else {
+        format!("line {}, column {}", error.line(), error.column())
+    }
+}
+
+fn invalid_json(message: String) -> FieldError {
+    FieldError { pointer: String::new(), code: ErrorCode::InvalidJson, message }
+}
+
+/// Shows name and value of each field of a text that is known to be a JSON object.
+pub(super) fn for_each_field<'de>(text: &'de str, then: impl FnMut(&str, &'de str)) {
+    struct Fields<F>(F);
+    impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Fields<F> {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                (self.0)(&name.0, value.get());
+            }
+            Ok(())
+        }
+    }
+    // What is not an object has no fields.
+    let _ = Deserializer::from_str(text).deserialize_map(Fields(then));
+}
+
+/// Shows each element of a text that is known to be a JSON array.
+pub(super) fn for_each_element<'de>(text: &'de str, then: impl FnMut(usize, &'de str)) {
+    struct Elements<F>(F);
+    impl<'de, F: FnMut(usize, &'de str)> Visitor<'de> for Elements<F> {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<(), A::Error> {
+            let mut index = 0;
+            while let Some(element) = sequence.next_element::<&'de RawValue>()? {
+                (self.0)(index, element.get());
+                index += 1;
+            }
+            Ok(())
+        }
+    }
+    // What is not an array has no elements.
+    let _ = Deserializer::from_str(text).deserialize_seq(Elements(then));
+}
+
+/// The string that a text, known to be a JSON string, stands for.
+pub(super) fn string(text: &str) -> Cow<'_, str> {
+    serde_json::from_str::<Text<'_>>(text).map_or(Cow::Borrowed(""), |text| text.0)
+}
+
+/// A string, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The key of a record whose key fields have these names: one string field as it stands, otherwise the JSON array of the
+/// values. Spaces, escapes and the order of fields make no difference.
+pub(super) fn key(record: &[u8], fields: &[&'static [&'static str]]) -> Vec<u8> {
+    let mut values = vec![serde_json::Value::Null; fields.len()];
+    // A record that is not valid has no key that matters: what could be read of it stands.
+    let _ = Deserializer::from_slice(record).deserialize_map(KeyVisitor { fields, values: &mut values });
+    match values.as_mut_slice() {
+        [serde_json::Value::String(text)] => std::mem::take(text).into_bytes(),
+        values => serde_json::Value::Array(values.iter_mut().map(serde_json::Value::take).collect()).to_string().into(),
+    }
+}
+
+struct KeyVisitor<'a> {
+    fields: &'a [&'static [&'static str]],
+    values: &'a mut [serde_json::Value],
+}
+
+impl<'de> Visitor<'de> for KeyVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            let place = self.fields.iter().position(|names| names.contains(&&*name.0));
+            match place.and_then(|place| self.values.get_mut(place)) {
+                Some(value) => *value = map.next_value()?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}

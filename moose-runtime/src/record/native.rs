@@ -1,0 +1,106 @@
+//! ClickHouse's Native format: one block, column by column.
+//!
+//! A block is the number of columns and of rows as varints; then for each column its name, its type's text, all prefixes
+//! of the type's tree, and all its data. A block without rows has neither prefixes nor data.
+
+use super::{Column, ColumnSpec, DataType, Provenance, RecordColumns, spec::ColumnVisitor};
+
+/// The hidden columns that say where a row comes from, in the order in which a block carries them, after all others.
+/// The type's maximum means "not from a stream" and never stands in a block.
+pub const PROVENANCE_COLUMNS: [(&str, DataType); 3] = [
+    ("_stream_epoch", DataType::UInt64),
+    ("_stream_partition", DataType::UInt16),
+    ("_stream_offset", DataType::UInt64),
+];
+
+/// Appends an unsigned number in ClickHouse's variable-length form: seven bits a byte, low bits first.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low seven bits are what a byte carries")]
+pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a string with its length in front.
+#[inline]
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 10);
+    write_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends fixed-size values one after another, as their bytes.
+pub(super) fn write_fixed<T: Copy, const SIZE: usize>(
+    out: &mut Vec<u8>,
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; SIZE],
+) {
+    let start = out.len();
+    out.resize(start + values.len() * SIZE, 0);
+    let (chunks, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<SIZE>();
+    for (chunk, value) in chunks.iter_mut().zip(values) {
+        *chunk = bytes(*value);
+    }
+}
+
+/// Appends all rows of the columns as one block.
+///
+/// # Panics
+/// When there is not exactly one offset for each row, or the provenance is the maximum of its type: both are mistakes of
+/// the caller that would store rows wrongly.
+pub(super) fn write_block<R, C: RecordColumns<R>>(columns: &C, provenance: Option<Provenance<'_>>, out: &mut Vec<u8>) {
+    let rows = super::decode::rows(columns);
+    let hidden = if provenance.is_some() { PROVENANCE_COLUMNS.len() } else { 0 };
+    out.reserve(super::decode::byte_size(columns) + rows * if hidden > 0 { 18 } else { 0 } + 4096);
+    write_varint(out, (C::COLUMNS.len() + hidden) as u64);
+    write_varint(out, rows as u64);
+    columns.visit(&mut BlockWriter { out, rows, specs: C::COLUMNS.iter() });
+    if let Some(provenance) = provenance {
+        write_provenance(provenance, rows, out);
+    }
+}
+
+struct BlockWriter<'a> {
+    out: &'a mut Vec<u8>,
+    rows: usize,
+    specs: std::slice::Iter<'static, ColumnSpec>,
+}
+
+impl ColumnVisitor for BlockWriter<'_> {
+    fn column<C: Column>(&mut self, column: &C) {
+        let Some(spec) = self.specs.next() else { return };
+        write_header(self.out, spec.name, spec.data_type);
+        if self.rows > 0 {
+            column.write_prefix(self.out);
+            column.write_data(self.out);
+        }
+    }
+}
+
+fn write_header(out: &mut Vec<u8>, name: &str, data_type: DataType) {
+    write_string(out, name);
+    write_string(out, &data_type.to_string());
+}
+
+fn write_provenance(provenance: Provenance<'_>, rows: usize, out: &mut Vec<u8>) {
+    let Provenance { epoch, partition, offsets } = provenance;
+    assert!(offsets.len() == rows, "BUG: {} provenance offsets for {rows} rows", offsets.len());
+    assert!(
+        epoch != u64::MAX && partition != u16::MAX && !offsets.contains(&u64::MAX),
+        "BUG: the maximum of a provenance column means that a row is from no stream"
+    );
+    let [epochs, partitions, places] = PROVENANCE_COLUMNS;
+    write_header(out, epochs.0, epochs.1);
+    for _ in 0..rows {
+        out.extend_from_slice(&epoch.to_le_bytes());
+    }
+    write_header(out, partitions.0, partitions.1);
+    for _ in 0..rows {
+        out.extend_from_slice(&partition.to_le_bytes());
+    }
+    write_header(out, places.0, places.1);
+    write_fixed(out, offsets, u64::to_le_bytes);
+}

@@ -1,0 +1,145 @@
+//! What the derive tells about a record type: its columns, its fields, and the straight-line code over them.
+//!
+//! Generated code implements [`OlapRecord`] and [`RecordColumns`]; everything that has behaviour takes them as a type
+//! parameter and stands elsewhere in `record/`.
+
+use serde::de::{self, MapAccess};
+
+use super::{Column, DataType, FieldError, Findings, Node, Place, Stores, error::Problem};
+
+/// A declared column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// Name of the column.
+    pub name: &'static str,
+    /// The names by which JSON may give the field: its own, then its aliases.
+    pub json: &'static [&'static str],
+    /// Type of the column.
+    pub data_type: DataType,
+    /// Compression codec, such as `Delta, ZSTD`.
+    pub codec: Option<&'static str>,
+    /// Default expression.
+    pub default: Option<&'static str>,
+    /// Comment, from the field's doc comment.
+    pub comment: Option<&'static str>,
+}
+
+/// A struct whose values are rows: what `#[derive(OlapRecord)]` implements.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a record type",
+    label = "not a record type",
+    note = "add `#[derive(OlapRecord)]` to the struct"
+)]
+pub trait OlapRecord: Sized + 'static {
+    /// The columns of the type, in field order.
+    type Columns: RecordColumns<Self>;
+    /// Column names of the `#[key]` fields, in field order.
+    const KEY: &'static [&'static str];
+}
+
+/// The columns of a record type, to be filled together. Implemented by generated code.
+pub trait RecordColumns<R>: Default + Send + 'static {
+    /// The declared columns, in field order.
+    const COLUMNS: &'static [ColumnSpec];
+    /// The fields behind the columns, in the same order.
+    const FIELDS: &'static [Field];
+    /// A field that is not declared is an error (`#[serde(deny_unknown_fields)]`).
+    const DENY_UNKNOWN_FIELDS: bool;
+
+    /// Shows every column, in order.
+    fn visit<V: ColumnVisitor>(&self, visitor: &mut V);
+
+    /// Hands out every column, in order.
+    fn visit_mut<V: ColumnVisitorMut>(&mut self, visitor: &mut V);
+
+    /// Appends one value to every column. After an error the columns differ in length and are to be truncated.
+    fn append(&mut self, record: &R) -> Result<(), FieldError>;
+
+    /// Place in [`FIELDS`](Self::FIELDS) of the field that JSON calls `name`.
+    fn field(name: &str) -> Option<usize>;
+
+    /// Reads the map's next value into the column of a field.
+    fn append_field<'de, A: MapAccess<'de>>(&mut self, field: usize, map: &mut A) -> Result<(), A::Error>;
+
+    /// Appends what a field has when JSON doesn't give it, or says that it is missing.
+    fn append_missing<E: de::Error>(&mut self, field: usize) -> Result<(), E>;
+}
+
+/// Sees the columns of a record type one after another.
+pub trait ColumnVisitor {
+    /// One column.
+    fn column<C: Column>(&mut self, column: &C);
+}
+
+/// Changes the columns of a record type one after another.
+pub trait ColumnVisitorMut {
+    /// One column.
+    fn column<C: Column>(&mut self, column: &mut C);
+}
+
+/// A field as the explanation of a refused record sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The names by which JSON may give the field: its own, then its aliases.
+    pub(super) json: &'static [&'static str],
+    /// Finds everything that is wrong with a value of the field.
+    pub(super) explain: fn(Node<'_>, &Place<'_>, &mut Findings),
+    /// What is wrong when JSON doesn't give the field, if anything.
+    pub(super) missing: fn(&'static str) -> Result<(), Problem>,
+}
+
+impl Field {
+    /// A field of type `T` in a column `C`, which decides whether it may be missing.
+    pub const fn new<T, C: Stores<T>>(json: &'static [&'static str]) -> Self {
+        Self { json, explain: <C as Stores<T>>::explain, missing: |name| C::default().append_missing(name) }
+    }
+
+    /// A field that has a default.
+    pub const fn with_default<T, C: Stores<T>>(json: &'static [&'static str]) -> Self {
+        Self { json, explain: <C as Stores<T>>::explain, missing: |_| Ok(()) }
+    }
+
+    /// The field's own name in JSON.
+    pub(super) fn name(&self) -> &'static str {
+        self.json.first().copied().unwrap_or_default()
+    }
+}
+
+/// Stops compilation, with `message`, where a key's column can be NULL.
+///
+/// # Panics
+/// When the column is nullable; at compile time, since the derive calls it in a constant.
+pub const fn assert_key<C: Column>(message: &'static str) {
+    assert!(!C::DATA_TYPE.is_nullable(), "{}", message);
+}
+
+/// Stands for the columns of a type whose derive failed; the program doesn't compile.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct NoColumns;
+
+impl<R> RecordColumns<R> for NoColumns {
+    const COLUMNS: &'static [ColumnSpec] = &[];
+    const FIELDS: &'static [Field] = &[];
+    const DENY_UNKNOWN_FIELDS: bool = false;
+
+    fn visit<V: ColumnVisitor>(&self, _: &mut V) {}
+
+    fn visit_mut<V: ColumnVisitorMut>(&mut self, _: &mut V) {}
+
+    fn append(&mut self, _: &R) -> Result<(), FieldError> {
+        Ok(())
+    }
+
+    fn field(_: &str) -> Option<usize> {
+        None
+    }
+
+    fn append_field<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
+        Ok(())
+    }
+
+    fn append_missing<E: de::Error>(&mut self, _: usize) -> Result<(), E> {
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! The derive in a hostile place: no prelude, another name for the runtime, names that get in the way, lints denied.
+
+#[deny(
+    missing_docs,
+    nonstandard_style,
+    rust_2018_idioms,
+    unreachable_pub,
+    unsafe_code,
+    unused,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::missing_inline_in_public_items,
+    clippy::single_char_lifetime_names
+)]
+mod hostile {
+    #![no_implicit_prelude]
+
+    /// The runtime under another name.
+    pub(super) use crate as renamed;
+
+    #[expect(dead_code, reason = "they only stand in the way")]
+    mod shadows {
+        pub(super) struct Option;
+        pub(super) struct Result;
+        pub(super) struct Ok;
+        pub(super) struct Some;
+        pub(super) struct Default;
+        pub(super) struct Vec;
+    }
+    #[expect(unused_imports, reason = "they only stand in the way")]
+    use shadows::*;
+
+    #[expect(non_camel_case_types, dead_code, reason = "they only stand in the way")]
+    mod primitives {
+        pub(super) struct str;
+        pub(super) struct usize;
+        pub(super) struct bool;
+    }
+    #[expect(unused_imports, reason = "they only stand in the way")]
+    use primitives::*;
+
+    /// A record.
+    #[derive(renamed::OlapRecord)]
+    #[olap(crate = "renamed")]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Hostile<C0, A: 'static> {
+        /// The type.
+        #[key]
+        pub(super) r#type: ::std::string::String,
+        #[serde(default)]
+        pub(super) __column_0: ::core::primitive::u8,
+        #[olap(low_cardinality)]
+        pub(super) __name: ::std::option::Option<::std::string::String>,
+        pub(super) __map: C0,
+        pub(super) de: ::std::vec::Vec<A>,
+    }
+}
+
+#[test]
+fn the_derive_works_in_a_hostile_place() {
+    let mut batch = super::Batch::<hostile::Hostile<bool, f32>>::new();
+    let record = r#"{"type":"t","__name":null,"__map":true,"de":[1.5]}"#;
+    assert_eq!(super::decode(&mut batch, &[record]), []);
+    let record = hostile::Hostile { r#type: String::new(), __column_0: 1, __name: None, __map: false, de: vec![] };
+    batch.append(&record).unwrap();
+    assert_eq!(super::ErasedBatch::rows(&batch), 2);
+}

@@ -1,0 +1,10 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    #[key]
+    user_id: Option<String>,
+}
+
+fn main() {}

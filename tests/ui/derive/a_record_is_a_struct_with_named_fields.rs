@@ -1,0 +1,17 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+enum Kind {
+    One,
+}
+
+#[derive(OlapRecord)]
+struct Pair(String, String);
+
+#[derive(OlapRecord)]
+struct Borrowed<'a> {
+    #[key]
+    id: &'a str,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+struct Event {
+    id: String,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+struct Event {
+    #[key]
+    id: String,
+    tags: Option<Vec<String>>,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+struct Event {
+    #[key]
+    id: String,
+    #[olap(precision = 6)]
+    number: u32,
+    #[olap(low_cardinality)]
+    day: NaiveDate,
+    #[olap(column = moose_runtime::record::column::StringColumn)]
+    flag: bool,
+}
+
+fn main() {}
