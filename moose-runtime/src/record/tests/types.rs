@@ -209,6 +209,48 @@ fn a_type_of_the_users_goes_into_a_column_of_the_users() {
 }
 
 #[test]
+fn a_column_that_takes_more_than_one_row_is_caught() {
+    #[derive(Debug, Default)]
+    struct Greedy(crate::record::column::BoolColumn);
+    impl crate::record::Column for Greedy {
+        const DATA_TYPE: crate::record::DataType = crate::record::DataType::Bool;
+        fn rows(&self) -> usize {
+            self.0.rows()
+        }
+        fn byte_size(&self) -> usize {
+            self.0.byte_size()
+        }
+        fn truncate(&mut self, rows: usize) {
+            self.0.truncate(rows);
+        }
+        fn push_default(&mut self) {
+            self.0.push_default();
+        }
+        fn write_data(&self, out: &mut Vec<u8>) {
+            self.0.write_data(out);
+        }
+    }
+    impl crate::record::Stores<bool> for Greedy {
+        fn append(&mut self, value: &bool) -> Result<(), crate::record::ValueError> {
+            self.0.append(value)
+        }
+        fn append_json<'de, D: serde::Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+            crate::record::Column::push_default(self);
+            self.0.append_json(input)
+        }
+    }
+    #[derive(crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Caught {
+        #[key]
+        name: String,
+        #[olap(column = Greedy)]
+        flag: bool,
+    }
+    assert_eq!(mistakes::<Caught>(br#"{"name":"a","flag":true}"#), [(String::new(), ErrorCode::InvalidValue)]);
+}
+
+#[test]
 fn strings_with_escapes_are_stored_unescaped() {
     let mut batch = Batch::<Named>::new();
     let text = Cow::from("é \"quoted\" \u{1F600} \u{0} line\n");
