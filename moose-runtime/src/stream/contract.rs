@@ -1,5 +1,7 @@
 //! The contract that every backend keeps, as one suite of tests. A backend's own tests call [`check`].
 
+#![expect(clippy::cast_possible_truncation, reason = "offsets of tests are small")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -29,13 +29,13 @@ use crate::{
 #[derive(Clone, Debug, crate::OlapRecord)]
 #[olap(crate = "crate")]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only its columns are used")]
 struct Event {
     #[key]
     id: String,
     user_id: String,
     timestamp: DateTime<Utc>,
-    event_type: String,
+    #[serde(rename = "eventType")]
+    kind: String,
     count: Option<i8>,
 }
 
@@ -98,11 +98,14 @@ impl Server {
     /// Sends a request and reads the whole answer.
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        );
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
-        head += &format!("content-length: {}\r\n\r\n", body.len());
+        head.push_str("\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         Answer::read(&mut stream).await

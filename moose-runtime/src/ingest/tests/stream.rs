@@ -43,8 +43,8 @@ async fn failing(partitions: u16, fails: fn(u16) -> Option<StreamError>) -> Serv
     Server::start_with(partitions, |_| {}, |inner| Arc::new(Failing { inner, fails })).await
 }
 
-fn broken(_: u16) -> Option<StreamError> {
-    Some(StreamError::Storage { action: "write /secret/path".to_owned(), source: "broken".into() })
+fn broken() -> StreamError {
+    StreamError::Storage { action: "write /secret/path".to_owned(), source: "broken".into() }
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_full_stream_is_503_with_retry_after_and_stores_nothing() {
 
 #[tokio::test]
 async fn a_broken_stream_is_503_and_what_became_of_the_records_is_unknown() {
-    let server = failing(1, broken).await;
+    let server = failing(1, |_| Some(broken())).await;
     let answer = server.post(format!("[{},{}]", event("a"), event("b"))).await;
     assert_eq!((answer.status, &answer.body["unknown"]), (503, &json!(2)));
     assert!(answer.head.contains("retry-after: 1"));
@@ -70,7 +70,7 @@ async fn a_broken_stream_is_503_and_what_became_of_the_records_is_unknown() {
 
 #[tokio::test]
 async fn when_one_partition_fails_the_counts_tell_what_the_others_took() {
-    let server = failing(4, |partition| if partition == 2 { broken(partition) } else { None }).await;
+    let server = failing(4, |partition| (partition == 2).then(broken)).await;
     let records: Vec<String> = (0..100).map(|index| event(&format!("id-{index}"))).collect();
     let of_two = (0..100).filter(|index| partition::of_key(format!("id-{index}").as_bytes(), 4) == 2).count();
     assert!((1..100).contains(&of_two));

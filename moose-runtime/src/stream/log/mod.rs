@@ -172,9 +172,11 @@ impl Shared {
 
     fn topic(&self, topic: &str) -> Result<Arc<OpenTopic>> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics.get(topic).cloned().ok_or_else(|| match self.closed.load(Ordering::Acquire) {
-            true => StreamError::Closed,
-            false => StreamError::UnknownTopic { topic: topic.to_owned() },
+        topics.get(topic).cloned().ok_or_else(|| {
+            if self.closed.load(Ordering::Acquire) {
+                return StreamError::Closed;
+            }
+            StreamError::UnknownTopic { topic: topic.to_owned() }
         })
     }
 

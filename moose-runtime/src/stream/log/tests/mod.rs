@@ -1,5 +1,7 @@
 //! The log against its promises; each file one of them.
 
+#![expect(clippy::cast_possible_truncation, reason = "offsets of tests are small")]
+
 mod crash;
 mod damage;
 mod model;
@@ -90,6 +92,25 @@ fn a_directory_that_cannot_be_written_is_a_storage_error_with_its_name() {
     let error = Log::open(options(&directory)).unwrap_err();
     assert!(matches!(error, StreamError::Storage { .. }), "{error}");
     assert!(error.to_string().contains(&directory.path().display().to_string()), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_directory_is_a_storage_error_with_its_name() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = options(&directory).path;
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::File::create(path.join("probe")).is_ok() {
+        // The superuser writes where nobody may; there is nothing to see then.
+        return;
+    }
+    let error = Log::open(options(&directory)).unwrap_err();
+    assert!(matches!(error, StreamError::Storage { .. }), "{error}");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test]

@@ -53,7 +53,52 @@ async fn appends_and_reads() {
     }
 }
 
+/// What the log takes of memory and disk when a gigabyte goes through it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn memory_and_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = Log::open(options(&directory)).unwrap();
+    let retention = Retention { age: None, bytes: Some(64 << 20) };
+    let epoch = log.open_topic(&TopicSpec { retention, ..topic("t", 1) }).await.unwrap().epoch;
+    let noise: Vec<u8> = (0..1 << 17).flat_map(|_| rand::random::<u64>().to_le_bytes()).collect();
+    let record = Bytes::from(noise);
+    for round in 0..1_024_u64 {
+        let end = log.append("t", 0, vec![record.clone()]).await.unwrap() + 1;
+        log.commit("g", "t", 0, &cursor(epoch, end)).await.unwrap();
+        if round % 128 == 127 {
+            log.enforce_retention().unwrap();
+            let disk = bytes_on_disk(directory.path()) >> 20;
+            println!("{} MiB through: {}, {disk} MiB on disk", round + 1, resident());
+        }
+    }
+    log.close().await.unwrap();
+    let begun = Instant::now();
+    let log = Log::open(options(&directory)).unwrap();
+    log.open_topic(&topic("t", 1)).await.unwrap();
+    println!("reopened in {:?}, {}", begun.elapsed(), resident());
+}
+
+fn bytes_on_disk(directory: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_on_disk(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")).collect::<Vec<_>>().join(" ")
+}
+
 fn report(what: &str, records: usize, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{what}: {records} records in {seconds:.3} s, {:.0} records/s", records as f64 / seconds);
+    println!(
+        "{what}: {records} records in {seconds:.3} s, {} records/s",
+        records as u128 * 1_000 / begun.elapsed().as_millis().max(1)
+    );
 }
