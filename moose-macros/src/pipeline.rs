@@ -125,10 +125,12 @@ impl Parse for Arguments {
 mod tests {
     use super::*;
 
-    /// The generated file, readable.
+    /// What goes in and what comes out, readable.
     fn expanded(arguments: TokenStream, item: TokenStream) -> String {
-        let file = syn::parse2(expand(arguments, item)).expect("what is generated parses");
-        prettyplease::unparse(&file)
+        let written = quote! { #[pipeline(#arguments)] #item };
+        let [before, after] = [written, expand(arguments, item)]
+            .map(|tokens| prettyplease::unparse(&syn::parse2(tokens).expect("it parses")));
+        format!("{before}\n// becomes\n\n{after}")
     }
 
     #[test]

@@ -57,9 +57,10 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::declare::{Place, Registered};
+    pub use crate::record::column::NamedColumn;
     pub use crate::record::{
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
-        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores, assert_key,
+        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores,
     };
     pub use inventory;
     pub use serde;

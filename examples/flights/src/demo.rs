@@ -27,7 +27,7 @@ use crate::source::{self, Totals};
 const RECORDS_PER_REQUEST: usize = 1_000;
 
 /// How long the last record may take to become a row before the demonstration has failed.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How often it is asked whether all are there.
 const POLL: Duration = Duration::from_millis(20);

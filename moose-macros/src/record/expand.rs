@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Generics, parse_quote, spanned::Spanned};
 
 use super::{
-    attributes::DefaultValue,
+    entry::DefaultValue,
     model::{Column, Missing, Record, Storage},
 };
 
@@ -108,7 +108,9 @@ impl Runtime<'_> {
         let own = quote_spanned!(value.span()=> <#value as #private::ColumnType>::Column);
         match &column.storage {
             Storage::OfType => own,
-            Storage::Named(named) => quote!(#named),
+            Storage::Named(named) => {
+                quote_spanned!(named.span()=> <#named as #private::NamedColumn<#value>>::Column)
+            }
             Storage::LowCardinality => {
                 quote_spanned!(value.span()=> <#own as #private::AllowsLowCardinality>::LowCardinality)
             }
@@ -131,7 +133,10 @@ impl Runtime<'_> {
                 "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
                 column.name
             );
-            quote_spanned!(column.value.span()=> const _: () = #private::assert_key::<#buffer>(#message);)
+            let private = at(column.value.span(), private.clone());
+            quote_spanned! {column.value.span()=>
+                const _: () = ::core::assert!(!<#buffer as #private::Column>::DATA_TYPE.is_nullable(), "{}", #message);
+            }
         })
         .collect()
     }
@@ -319,6 +324,15 @@ impl Runtime<'_> {
             DefaultValue::Call(path) => quote!(#path()),
         }
     }
+}
+
+/// The same tokens, for mistakes to be shown at this place.
+fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let placed = tokens.into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    placed.collect()
 }
 
 fn option(text: Option<&String>) -> TokenStream {

@@ -1,13 +1,16 @@
-//! `#[derive(OlapRecord)]`, one way: syntax -> attributes as written (`attributes`) -> checked model (`model`) -> code
-//! (`expand`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
+//! `#[derive(OlapRecord)]`, one way: syntax (`entry`) -> attributes as written (`attributes`) -> checked model (`model`)
+//! -> code (`expand`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
 //! implementations beside them (`stub`), so that nothing else is.
 
 mod attributes;
 mod case;
+mod entry;
 mod expand;
 mod mistakes;
 mod model;
 mod stub;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;

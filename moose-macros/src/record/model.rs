@@ -7,7 +7,8 @@ use syn::{
 };
 
 use super::{
-    attributes::{self, DefaultValue, FieldAttributes, StructAttributes},
+    attributes::{self, FieldAttributes, StructAttributes},
+    entry::DefaultValue,
     mistakes::Mistakes,
 };
 
@@ -154,7 +155,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// ```ignore
+/// ```text
 /// #[olap(low_cardinality, precision = 6)]    // no type has both
 /// #[olap(precision = 10)]                    // nanoseconds have 9 digits
 /// ```
@@ -185,7 +186,7 @@ fn storage(read: &FieldAttributes, mistakes: &mut Mistakes) -> Storage {
     }
 }
 
-/// ```ignore
+/// ```text
 /// #[serde(rename = "id")] a: u8, id: u8,      // one name in JSON for two fields
 /// #[olap(rename = "id")] a: u8, id: u8,       // one column for two fields
 /// ```

@@ -1,6 +1,8 @@
 //! What may stand on the command line, and what stood there.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+#[cfg(feature = "embedded")]
+use std::net::SocketAddr;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
@@ -8,6 +10,9 @@ use crate::config::{Flag, flags};
 
 /// Name of the argument that names the configuration file.
 const FILE: &str = "config";
+
+/// What every generated binary is for.
+const ABOUT: &str = "Accepts events over HTTP, keeps them in durable streams, and syncs them into ClickHouse";
 
 /// A command line that was understood.
 #[derive(Debug)]
@@ -26,6 +31,7 @@ pub(super) enum Command {
     /// Run the pipeline with everything embedded (the default)
     Dev,
     /// Run only the embedded ClickHouse
+    #[cfg(feature = "embedded")]
     Engine {
         /// Directory of its data [default: `engine` in the data directory]
         #[arg(long, value_name = "DIRECTORY")]
@@ -71,7 +77,6 @@ pub(super) fn parse(
 fn parser(name: &'static str, version: &'static str) -> Parser {
     let parser = Parser::new(name)
         .version(version)
-        .about("Accepts events over HTTP, keeps them in durable streams, and syncs them into ClickHouse")
         .disable_help_subcommand(true)
         .arg(
             Arg::new(FILE)
@@ -90,7 +95,8 @@ fn parser(name: &'static str, version: &'static str) -> Parser {
                 .help_heading("Configuration")
                 .help(flag.help)
         }));
-    Command::augment_subcommands(parser)
+    // After the subcommands, which bring their own idea of what the program is about.
+    Command::augment_subcommands(parser).about(ABOUT)
 }
 
 /// The configuration that was given as flags. What it says is checked with the rest of the configuration.
@@ -134,6 +140,7 @@ mod tests {
         assert_eq!(invocation.command, Command::Ls { json: true });
     }
 
+    #[cfg(feature = "embedded")]
     #[test]
     fn a_supervised_engine_gets_its_place_and_its_address() {
         let line = ["engine", "--supervised", "--path", "/d/engine", "--listen", "127.0.0.1:0"];
@@ -156,7 +163,9 @@ mod tests {
             let error = parse_line(line).unwrap_err();
             assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line:?}");
         }
-        assert_eq!(parse_line(&["--help"]).unwrap_err().exit_code(), 0);
+        let help = parse_line(&["--help"]).unwrap_err();
+        assert_eq!(help.exit_code(), 0);
+        assert!(help.to_string().starts_with(ABOUT), "{help}");
         assert_eq!(parse_line(&["--version"]).unwrap_err().exit_code(), 0);
     }
 }

@@ -72,7 +72,7 @@ async fn sizes(config: &Config) -> Result<HashMap<String, Size>, CliError> {
              FROM system.tables WHERE database = currentDatabase()",
         )
         .await;
-    server.close(config).await;
+    server.close().await;
     let number = |text: String| text.parse().unwrap_or(0);
     Ok(rows?.into_iter().map(|(name, rows, bytes)| (name, (number(rows), number(bytes)))).collect())
 }

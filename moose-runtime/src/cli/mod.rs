@@ -23,6 +23,9 @@ use crate::{config::Config, declare::Program};
 
 /// Runs the command line of the process: what `moose_runtime::run!()` calls.
 pub fn main(program: Program) -> ExitCode {
+    // Before the configuration: the engine of a running application gets all it needs as arguments.
+    #[cfg(feature = "embedded")]
+    crate::engine::run_if_asked();
     let invocation = match arguments::parse(program.name, program.version, std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(error) => {

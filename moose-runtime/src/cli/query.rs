@@ -13,6 +13,6 @@ const ROWS: &str = "JSONEachRow";
 pub(super) async fn query(config: &Config, sql: &str, json: bool) -> Result<(), CliError> {
     let server = Server::find(config).await?;
     let result = server.client.query_text(sql, if json { ROWS } else { TABLE }).await;
-    server.close(config).await;
+    server.close().await;
     terminal::print(&result?).map_err(CliError::system("write the result"))
 }

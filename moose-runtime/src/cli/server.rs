@@ -2,7 +2,7 @@
 //! started for the command and stopped after it.
 
 #[cfg(feature = "embedded")]
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{addresses, error::CliError};
 #[cfg(feature = "embedded")]
@@ -16,9 +16,9 @@ use crate::{
 pub(super) struct Server {
     /// Asks it.
     pub(super) client: Client,
-    /// Runs for this command only.
+    /// Runs for this command only, and may take so long to end.
     #[cfg(feature = "embedded")]
-    engine: Option<Engine>,
+    engine: Option<(Engine, Duration)>,
 }
 
 impl Server {
@@ -54,7 +54,7 @@ impl Server {
         };
         let engine = Engine::start(options).await?;
         let client = Client::new(&engine.url(), &embedded())?;
-        Ok(Self { client, engine: Some(engine) })
+        Ok(Self { client, engine: Some((engine, config.shutdown.deadline)) })
     }
 
     #[cfg(not(feature = "embedded"))]
@@ -64,12 +64,17 @@ impl Server {
     }
 
     /// Ends what was started for the command.
-    pub(super) async fn close(self, config: &Config) {
-        #[cfg(feature = "embedded")]
-        if let Some(engine) = self.engine {
-            engine.stop(config.shutdown.deadline).await;
+    #[cfg(feature = "embedded")]
+    pub(super) async fn close(self) {
+        if let Some((engine, deadline)) = self.engine {
+            engine.stop(deadline).await;
         }
     }
+
+    /// Nothing was started for the command.
+    #[cfg(not(feature = "embedded"))]
+    #[expect(clippy::unused_async, reason = "the embedded engine's counterpart waits")]
+    pub(super) async fn close(self) {}
 }
 
 /// How the embedded engine is talked to; user, password and database of the configuration are the server's.

@@ -6,11 +6,12 @@
 //! before anything is bound.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::schema;
 
@@ -178,6 +179,8 @@ pub enum Mismatch {
         kind: Kind,
         /// Its name.
         name: String,
+        /// In what, such as `columns` or `order_by`.
+        fields: Vec<String>,
     },
 }
 
@@ -197,10 +200,11 @@ impl Display for Mismatch {
                  build.rs as main.rs does",
                 module.as_ref().map(|module| format!(" of `{module}`")).unwrap_or_default()
             ),
-            Self::Differs { kind, name } => write!(
+            Self::Differs { kind, name, fields } => write!(
                 formatter,
-                "{kind} `{name}` is another in this binary than the build script saw: only `cfg(feature = …)` may guard \
-                 a declaration, and both must be built from the same source"
+                "{kind} `{name}` has another `{}` in this binary than the build script saw: nothing but \
+                 `cfg(feature = …)` may guard a declaration",
+                fields.join("`, `")
             ),
         }
     }
@@ -260,7 +264,7 @@ fn compare(schema_json: &str, linked: &LinkedSchema) -> Result<(), BuildMismatch
     if mismatches.is_empty() { Ok(()) } else { Err(BuildMismatch::Differs { mismatches }) }
 }
 
-fn mismatches<T: PartialEq>(
+fn mismatches<T: PartialEq + Serialize>(
     kind: Kind,
     built: &[Declared<T>],
     linked: &[Declared<T>],
@@ -273,7 +277,10 @@ fn mismatches<T: PartialEq>(
         let name = (*name).clone();
         match linked_by_name.get(&name) {
             None => found.push(Mismatch::NotLinked { kind, name, module: declared.module.clone() }),
-            Some(other) if other.resource != declared.resource => found.push(Mismatch::Differs { kind, name }),
+            Some(other) if other.resource != declared.resource => {
+                let fields = differing_fields(&declared.resource, &other.resource);
+                found.push(Mismatch::Differs { kind, name, fields });
+            }
             Some(_) => {}
         }
     }
@@ -283,6 +290,17 @@ fn mismatches<T: PartialEq>(
         }
     }
     found
+}
+
+/// Names of the fields in which two resources differ, as the file has them.
+fn differing_fields<T: Serialize>(left: &T, right: &T) -> Vec<String> {
+    let fields = |resource| match serde_json::to_value(resource) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let (left, right) = (fields(left), fields(right));
+    let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    names.into_iter().filter(|name| left.get(*name) != right.get(*name)).cloned().collect()
 }
 
 #[cfg(test)]

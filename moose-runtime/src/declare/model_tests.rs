@@ -145,3 +145,34 @@ fn the_registry_holds_what_is_under_the_attribute_and_nothing_else() {
     }
     assert!(!names.contains(&"UNFINISHED"));
 }
+
+#[test]
+fn the_hidden_columns_of_the_ddl_are_those_of_the_block() {
+    let model = Model::of(&[&EVENTS]).expect("the declaration is right");
+    let table = &model.tables[0].table;
+    let declared = table.columns.iter().map(|column| schema::ActualColumn {
+        name: column.name.clone(),
+        data_type: column.data_type.to_string(),
+        default_kind: schema::DefaultKind::None,
+    });
+    let sent = crate::record::PROVENANCE_COLUMNS.map(|(name, data_type)| schema::ActualColumn {
+        name: name.to_owned(),
+        data_type: data_type.to_string(),
+        default_kind: schema::DefaultKind::Materialized,
+    });
+    let actual: Vec<_> = declared.chain(sent).collect();
+    assert_eq!(schema::differences(table, &actual), []);
+}
+
+#[cfg(feature = "runtime")]
+#[test]
+fn every_declaration_makes_batches_of_its_record() {
+    let resources: [&'static dyn Resource; 4] = [&EVENTS, &AUDIT_TABLE, &AUDIT_STREAM, &AUDIT_API];
+    for resource in resources {
+        let mut batch = resource.new_batch();
+        let mut rejected = Vec::new();
+        let record: &[u8] = br#"{"id":"1","userId":"u","at":"2024-01-15T10:30:00Z","note":null}"#;
+        batch.decode(&[record], usize::MAX, &mut rejected);
+        assert_eq!((batch.rows(), rejected), (1, Vec::new()), "{resource:?}");
+    }
+}

@@ -86,7 +86,7 @@ impl EngineOptions {
 pub fn run_if_asked() {
     if let Some(options) = EngineOptions::from_supervised_arguments(env::args_os().skip(1)) {
         // On a thread of its own, because the caller may be in an asynchronous runtime already.
-        let code = std::thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
+        let code = thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
         process::exit(i32::from(code != ExitCode::SUCCESS));
     }
 }
@@ -130,7 +130,9 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
     let address = listener.local_addr().map_err(process_error)?;
     let lock = lock_directory(options)?;
     let library = library::locate()?;
-    let database = Database::open(&library, &options.path)?;
+    // The library joins a relative path to itself.
+    let path = std::path::absolute(&options.path).map_err(process_error)?;
+    let database = Database::open(&library, &path)?;
     let version = database.library_version().to_owned();
     let server = Arc::new(Server::new(database, address)?);
     report(&format!("{READY}{address}"));

@@ -28,7 +28,8 @@ pub trait ErasedBatch: Send {
     /// Appends all rows to `out` as exactly one Native block. The same rows always give the same bytes.
     ///
     /// # Panics
-    /// When there is not exactly one provenance offset for each row.
+    /// When there is not exactly one provenance offset for each row, or the provenance is the maximum of its type, which
+    /// the hidden columns keep for "not from a stream".
     fn write_native(&self, provenance: Option<Provenance<'_>>, out: &mut Vec<u8>);
 }
 

@@ -29,6 +29,12 @@ pub enum Body<'a> {
 
 /// Takes a body of JSON apart, without looking into the values: each is JSON, and not yet known to be a record.
 pub fn split(body: &str) -> Result<Body<'_>, FieldError> {
+    // The common large body, in one pass; what is wrong with any other is found out below.
+    if body.trim_ascii_start().starts_with('[')
+        && let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(body)
+    {
+        return Ok(Body::Array(elements.into_iter().map(RawValue::get).collect()));
+    }
     let mut values = Deserializer::from_str(body).into_iter::<&RawValue>();
     let first = match values.next() {
         Some(first) => first.map_err(|error| unreadable(&error))?,
@@ -37,10 +43,6 @@ pub fn split(body: &str) -> Result<Body<'_>, FieldError> {
     match values.next() {
         Some(Ok(_)) => Ok(Body::Several),
         Some(Err(error)) => Err(unreadable(&error)),
-        None if first.get().starts_with('[') => {
-            let elements: Vec<&RawValue> = serde_json::from_str(first.get()).map_err(|error| unreadable(&error))?;
-            Ok(Body::Array(elements.into_iter().map(RawValue::get).collect()))
-        }
         None => Ok(Body::One(first.get())),
     }
 }
@@ -175,11 +177,17 @@ impl<'de> Visitor<'de> for KeyVisitor<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<Text<'de>>()? {
+        let mut missing = self.fields.len();
+        // A valid record has each field once, so the rest of it can stay unread.
+        while missing > 0
+            && let Some(name) = map.next_key::<Text<'de>>()?
+        {
             let place = self.fields.iter().position(|names| names.contains(&&*name.0));
-            match place.and_then(|place| self.values.get_mut(place)) {
-                Some(value) => *value = map.next_value()?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+            if let Some(value) = place.and_then(|place| self.values.get_mut(place)) {
+                *value = map.next_value()?;
+                missing -= 1;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())

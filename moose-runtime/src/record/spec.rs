@@ -105,14 +105,6 @@ impl Field {
     }
 }
 
-/// Stops compilation, with `message`, where a key's column can be NULL.
-///
-/// # Panics
-/// When the column is nullable; at compile time, since the derive calls it in a constant.
-pub const fn assert_key<C: Column>(message: &'static str) {
-    assert!(!C::DATA_TYPE.is_nullable(), "{}", message);
-}
-
 /// Stands for the columns of a type whose derive failed; the program doesn't compile.
 #[doc(hidden)]
 #[derive(Debug, Default)]

@@ -254,5 +254,6 @@ async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
         bytes = range.body.len(),
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
         lag,
+        "flushed"
     );
 }

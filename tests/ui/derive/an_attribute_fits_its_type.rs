@@ -8,8 +8,6 @@ struct Event {
     number: u32,
     #[olap(low_cardinality)]
     day: NaiveDate,
-    #[olap(column = moose_runtime::record::column::StringColumn)]
-    flag: bool,
 }
 
 fn main() {}

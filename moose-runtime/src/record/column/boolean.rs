@@ -68,8 +68,10 @@ impl Visitor<'_> for BoolVisitor {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ColumnType for bool {
     type Column = BoolColumn;
 }
 
+#[diagnostic::do_not_recommend]
 impl NullableInside for BoolColumn {}

@@ -66,8 +66,10 @@ impl Stores<NaiveDate> for Date32Column {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ColumnType for NaiveDate {
     type Column = Date32Column;
 }
 
+#[diagnostic::do_not_recommend]
 impl NullableInside for Date32Column {}

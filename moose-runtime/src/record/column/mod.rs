@@ -126,3 +126,14 @@ pub trait AllowsPrecision<const P: u8>: Column {
     /// The column with that precision.
     type WithPrecision: Column;
 }
+
+/// The column that `#[olap(column = …)]` names for a field of type `T`: itself, if it stores that type.
+#[doc(hidden)]
+pub trait NamedColumn<T>: Column {
+    /// The column itself.
+    type Column: Stores<T>;
+}
+
+impl<T, C: Stores<T>> NamedColumn<T> for C {
+    type Column = C;
+}

@@ -127,6 +127,7 @@ where
 }
 
 /// The other way round than it is written: ClickHouse has `LowCardinality(Nullable(String))` only.
+#[diagnostic::do_not_recommend]
 impl AllowsLowCardinality for NullableColumn<StringColumn> {
     type LowCardinality = LowCardinalityColumn<true>;
 }

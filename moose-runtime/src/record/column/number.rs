@@ -77,6 +77,7 @@ impl<T: Number> Stores<T> for NumberColumn<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Number> NullableInside for NumberColumn<T> {}
 
 macro_rules! integers {
@@ -100,6 +101,7 @@ macro_rules! integers {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl ColumnType for $type {
             type Column = NumberColumn<Self>;
         }
@@ -207,6 +209,7 @@ macro_rules! floats {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl ColumnType for $type {
             type Column = NumberColumn<Self>;
         }

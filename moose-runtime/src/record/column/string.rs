@@ -89,6 +89,7 @@ macro_rules! strings {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl ColumnType for $type {
             type Column = StringColumn;
         }
@@ -97,8 +98,10 @@ macro_rules! strings {
 
 strings!(String, Box<str>);
 
+#[diagnostic::do_not_recommend]
 impl NullableInside for StringColumn {}
 
+#[diagnostic::do_not_recommend]
 impl AllowsLowCardinality for StringColumn {
     type LowCardinality = LowCardinalityColumn<false>;
 }

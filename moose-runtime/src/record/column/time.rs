@@ -99,12 +99,15 @@ impl<const P: u8> Stores<DateTime<Utc>> for DateTime64Column<P> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ColumnType for DateTime<Utc> {
     type Column = DateTime64Column<3>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const P: u8> NullableInside for DateTime64Column<P> {}
 
+#[diagnostic::do_not_recommend]
 impl<const P: u8, const Q: u8> AllowsPrecision<Q> for DateTime64Column<P> {
     type WithPrecision = DateTime64Column<Q>;
 }

@@ -57,8 +57,10 @@ impl Stores<Uuid> for UuidColumn {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ColumnType for Uuid {
     type Column = UuidColumn;
 }
 
+#[diagnostic::do_not_recommend]
 impl NullableInside for UuidColumn {}

@@ -1,0 +1,130 @@
+//! What goes in and what comes out, side by side, one small record per feature.
+
+use quote::ToTokens;
+
+/// The input as it stands, and the code for it as rustfmt would have it.
+fn expansion(input: &str) -> String {
+    let record: syn::DeriveInput = syn::parse_str(input).unwrap();
+    let expanded: syn::File = syn::parse2(super::derive(&record)).unwrap();
+    format!("{}\n// --- becomes ---\n\n{}", input.trim(), prettyplease::unparse(&expanded))
+}
+
+macro_rules! snapshot {
+    ($name:ident, $input:expr) => {
+        #[test]
+        fn $name() {
+            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(stringify!($name), expansion($input));
+            });
+        }
+    };
+}
+
+snapshot!(
+    a_record_with_a_key,
+    r#"
+/// One product event.
+#[derive(OlapRecord)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    #[key]
+    id: String,
+    /// Who did it.
+    user_id: Option<String>,
+}
+"#
+);
+
+snapshot!(
+    attributes_of_columns,
+    r#"
+#[derive(OlapRecord)]
+struct Event {
+    #[key]
+    #[olap(low_cardinality, codec = "ZSTD(3)")]
+    kind: String,
+    #[olap(precision = 6, default = "now64(6)", rename = "time")]
+    at: DateTime<Utc>,
+    #[olap(column = colours::ColourColumn)]
+    colour: Colour,
+}
+"#
+);
+
+snapshot!(
+    fields_that_may_be_missing,
+    r#"
+#[derive(OlapRecord)]
+#[olap(crate = "crate::renamed")]
+#[serde(default, deny_unknown_fields)]
+struct Event {
+    #[key]
+    #[serde(alias = "key", rename = "type")]
+    r#type: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default = "five")]
+    count: u8,
+    #[serde(skip)]
+    cache: Cache,
+}
+"#
+);
+
+snapshot!(
+    a_generic_record,
+    r"
+#[derive(OlapRecord)]
+struct Measured<T: Copy, const N: usize>
+where
+    T: Unit,
+{
+    #[key]
+    value: T,
+}
+"
+);
+
+snapshot!(
+    mistakes_with_a_stub,
+    r#"
+#[derive(OlapRecord)]
+struct Event<T> {
+    #[olap(codex = "LZ4")]
+    id: T,
+}
+"#
+);
+
+#[test]
+fn no_input_stops_the_macro() {
+    for input in [
+        "struct S;",
+        "struct S {}",
+        "struct S(u8);",
+        "enum E {}",
+        "union U { a: u8 }",
+        "struct S { #[olap] a: u8 }",
+        "struct S { #[olap = \"x\"] a: u8 }",
+        "struct S { #[olap(codec = )] a: u8 }",
+        "struct S { #[olap(codec(\"x\"))] a: u8 }",
+        "struct S { #[serde(default = 5)] a: u8 }",
+        "struct S { #[serde(rename(deserialize))] a: u8 }",
+        "struct S { #[serde(rename = \"\")] a: u8 }",
+        "struct S { #[olap(column = \"String\")] a: u8 }",
+        "struct S { #[olap(precision = 300)] #[key] a: u8 }",
+        "struct S { #[key(1)] a: u8 }",
+        "struct S { #[key] #[serde(skip)] a: u8 }",
+        "#[key] struct S { a: u8 }",
+        "#[olap(crate = \"1\")] struct S { #[key] a: u8 }",
+        "#[olap(engine = \"x\")] struct S { #[key] a: u8 }",
+        "#[serde(rename_all(serialize = \"camelCase\", deserialize = 5))] struct S { #[key] a: u8 }",
+        "#[serde(transparent)] struct S { #[key] a: u8 }",
+        "#[serde(flatten)] struct S { #[key] a: u8 }",
+        "struct S<'a> { #[key] a: &'a str }",
+    ] {
+        let record: syn::DeriveInput = syn::parse_str(input).unwrap();
+        let expanded = super::derive(&record).to_token_stream().to_string();
+        assert!(expanded.contains("compile_error"), "{input}: {expanded}");
+    }
+}
