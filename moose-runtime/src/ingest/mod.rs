@@ -1,1 +1,157 @@
 //! The front door: HTTP requests in, records in the stream out.
+//!
+//! `POST /ingest/<name>` takes one JSON object, an array, or NDJSON; plain, gzip or zstd. Each record is decoded by the
+//! code that will insert it, so what is accepted can be inserted; the records' bytes go into the stream as they came.
+//! A 2xx is sent once the append is durable, and anything else says what was not taken. Every answer is JSON and none
+//! quotes a record.
+//!
+//! The way of a request: [`body`] reads it, [`records`] takes it apart and decodes it, [`accept`] appends what is valid
+//! and [`answer`]s. [`server`] is the loop that accepts connections.
+
+mod accept;
+mod answer;
+mod body;
+mod partition;
+mod records;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, routing::post};
+
+pub use self::server::serve;
+use crate::{
+    config::HttpConfig,
+    record::ErasedBatch,
+    stream::Backend,
+    telemetry::{ApiLabel, Metrics},
+};
+
+/// Batches for decoding that are kept for the next request, by API.
+const SPARE_BATCHES: usize = 8;
+
+/// How long a client may pause within a body.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// An ingest API: where its records go and what they are.
+#[derive(Clone)]
+pub struct Route {
+    /// The last part of the path, and the API's label in the metrics.
+    pub name: String,
+    /// Topic that the records are appended to; open by the time the first request comes.
+    pub topic: String,
+    /// Partitions of the topic.
+    pub partitions: u16,
+    /// Makes an empty batch of the record type.
+    pub new_batch: Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Route")
+            .field("name", &self.name)
+            .field("topic", &self.topic)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a door is made of.
+pub struct DoorOptions {
+    /// The APIs.
+    pub routes: Vec<Route>,
+    /// Where records are appended.
+    pub backend: Arc<dyn Backend>,
+    /// Where accepted and rejected records are counted.
+    pub metrics: Arc<Metrics>,
+    /// Limits of requests.
+    pub http: HttpConfig,
+}
+
+impl std::fmt::Debug for DoorOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("DoorOptions").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// The front door of all ingest APIs.
+#[derive(Clone, Debug)]
+pub struct Door {
+    state: Arc<State>,
+}
+
+impl Door {
+    /// A door for these APIs. Of several routes with one name the last counts; names are checked where they are
+    /// declared.
+    pub fn new(options: DoorOptions) -> Self {
+        let DoorOptions { routes, backend, metrics, http } = options;
+        let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
+        Self { state: Arc::new(State { apis: apis.collect(), backend, http, body_pause: BODY_PAUSE }) }
+    }
+
+    /// The door's paths, to be served alone or beside others.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/ingest/{name}", post(accept::ingest).fallback(accept::method_not_allowed))
+            .fallback(accept::not_found)
+            .with_state(Arc::clone(&self.state))
+    }
+}
+
+/// What all requests share.
+struct State {
+    apis: BTreeMap<String, Arc<Api>>,
+    backend: Arc<dyn Backend>,
+    http: HttpConfig,
+    body_pause: Duration,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("State").field("apis", &self.apis.keys()).finish_non_exhaustive()
+    }
+}
+
+/// A route at work.
+struct Api {
+    route: Route,
+    metrics: Arc<Metrics>,
+    /// Columns are large and costly to grow: they are used again.
+    spare: Mutex<Vec<Box<dyn ErasedBatch>>>,
+}
+
+impl Api {
+    fn new(route: Route, metrics: &Arc<Metrics>) -> Self {
+        // Counted from 0, so that an API that was never used is in the metrics too.
+        let label = ApiLabel { api: route.name.clone() };
+        metrics.accepted.get_or_create(&label).inc_by(0);
+        metrics.rejected.get_or_create(&label).inc_by(0);
+        Self { route, metrics: Arc::clone(metrics), spare: Mutex::default() }
+    }
+
+    fn take_batch(&self) -> Box<dyn ErasedBatch> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| (self.route.new_batch)())
+    }
+
+    fn give_back(&self, mut batch: Box<dyn ErasedBatch>) {
+        batch.truncate(0);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE_BATCHES {
+            spare.push(batch);
+        }
+    }
+
+    fn count(&self, accepted: usize, rejected: usize) {
+        let label = ApiLabel { api: self.route.name.clone() };
+        self.metrics.accepted.get_or_create(&label).inc_by(accepted as u64);
+        self.metrics.rejected.get_or_create(&label).inc_by(rejected as u64);
+    }
+}

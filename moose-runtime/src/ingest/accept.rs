@@ -1,0 +1,136 @@
+//! The way of one request: read, decode, append, answer.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Path, State as Shared, rejection::PathRejection},
+    http::{HeaderMap, Method, Uri},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+
+use super::{
+    Api, State,
+    answer::{Outcome, Refusal, Unavailable},
+    body::{self, Encoding, Format},
+    records::{self, Decoded},
+};
+use crate::stream::{BoxFuture, StreamError};
+
+/// Bodies above this are decoded off the async threads: about 100 µs of work.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// `POST /ingest/<name>`
+pub(super) async fn ingest(
+    Shared(state): Shared<Arc<State>>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let api = name.ok().and_then(|Path(name)| state.apis.get(&name));
+    let Some(api) = api else { return unknown(&state, &uri).into_response() };
+    match decoded(&state, api, &headers, body).await {
+        Ok(decoded) => store(&state, api, decoded).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Any other method on an API's path.
+pub(super) async fn method_not_allowed(Shared(state): Shared<Arc<State>>, method: Method, uri: Uri) -> Response {
+    let name = uri.path().trim_start_matches("/ingest/");
+    if state.apis.contains_key(name) {
+        Refusal::MethodNotAllowed { method: method.to_string() }.into_response()
+    } else {
+        unknown(&state, &uri).into_response()
+    }
+}
+
+/// Any other path.
+pub(super) async fn not_found(Shared(state): Shared<Arc<State>>, uri: Uri) -> Response {
+    unknown(&state, &uri).into_response()
+}
+
+fn unknown(state: &State, uri: &Uri) -> Refusal {
+    let path = uri.path().chars().take(200).collect();
+    Refusal::NotFound { path, known: state.apis.keys().cloned().collect() }
+}
+
+/// The request's records, decoded.
+async fn decoded(state: &State, api: &Arc<Api>, headers: &HeaderMap, body: Body) -> Result<Decoded, Refusal> {
+    let format = body::format(headers)?;
+    let encoding = body::encoding(headers)?;
+    let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause).await?;
+    let limit = state.http.max_decompressed.as_u64();
+    if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
+        return work(api, format, encoding, body, limit);
+    }
+    let api = Arc::clone(api);
+    let done = tokio::task::spawn_blocking(move || work(&api, format, encoding, body, limit)).await;
+    done.map_err(|error| {
+        tracing::error!(%error, "decoding a request");
+        Refusal::Internal
+    })?
+}
+
+fn work(api: &Api, format: Format, encoding: Encoding, body: Bytes, limit: u64) -> Result<Decoded, Refusal> {
+    Ok(records::decode(api, format, &body::decompress(body, encoding, limit)?))
+}
+
+/// Appends the valid records and answers once they are durable.
+async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
+    let Decoded { valid, rejected, errors, more } = decoded;
+    let topic = api.route.topic.as_str();
+    let counts: Vec<usize> = valid.iter().map(|(_, records)| records.len()).collect();
+    let appends = valid.into_iter().map(|(partition, records)| state.backend.append(topic, partition, records));
+    let results = all(appends.collect()).await;
+    let mut accepted = 0;
+    let mut unknown = 0;
+    let mut failure = None;
+    for (count, result) in counts.into_iter().zip(results) {
+        match result {
+            Ok(_) => accepted += count,
+            Err(error) => {
+                unknown += if surely_not_stored(&error) { 0 } else { count };
+                failure = Some(error);
+            }
+        }
+    }
+    api.count(accepted, rejected);
+    match failure {
+        None => Outcome { accepted, rejected, errors, more }.into_response(),
+        Some(error) => {
+            tracing::warn!(api = api.route.name, %error, "records were not taken");
+            let full = matches!(error, StreamError::Full { .. });
+            // Room comes back with the next pass of retention; anything else may be over at any moment.
+            let retry_after = Duration::from_secs(if full { 10 } else { 1 });
+            let error = if full { error.to_string() } else { "the stream is not available".to_owned() };
+            Unavailable { accepted, rejected, unknown, errors, more, error, retry_after }.into_response()
+        }
+    }
+}
+
+/// Whether a failed append left nothing behind for certain.
+fn surely_not_stored(error: &StreamError) -> bool {
+    matches!(error, StreamError::Full { .. } | StreamError::UnknownTopic { .. } | StreamError::UnknownPartition { .. })
+}
+
+/// Awaits all at once.
+async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut waiting = false;
+        for (future, slot) in futures.iter_mut().zip(&mut done) {
+            if slot.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *slot = Some(value),
+                    std::task::Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}

@@ -1,0 +1,152 @@
+//! A request's body: read within its limits, decompressed within them, and what its headers say it is.
+
+use std::{
+    io::Read,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, header},
+};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use super::answer::Refusal;
+
+/// How long, and by how many times the limit, a body that is too large is read and thrown away: a client that is still
+/// sending would otherwise lose the answer with the connection.
+const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMES: u64 = 8;
+
+/// The largest window that a zstd body may ask for, as the standard for HTTP has it: 8 MiB.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// How records stand in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One value or an array.
+    Json,
+    /// A value a line.
+    Lines,
+}
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+/// What the content type says; none is JSON.
+pub(super) fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Format::Json) };
+    let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+    let refusal = || Refusal::ContentType { found: quoted(&text) };
+    let mut parts = text.split(';').map(str::trim);
+    let format = match parts.next() {
+        Some("application/json" | "") => Format::Json,
+        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => Format::Lines,
+        _ => return Err(refusal()),
+    };
+    let foreign = |part: &str| {
+        let charset = part.strip_prefix("charset=").map(|charset| charset.trim_matches('"'));
+        charset.is_some_and(|charset| !matches!(charset, "utf-8" | "utf8" | "us-ascii"))
+    };
+    if parts.any(foreign) { Err(refusal()) } else { Ok(format) }
+}
+
+/// What the content encoding says; none is plain.
+pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(value) = values.next() else { return Ok(Encoding::Plain) };
+    let text = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+    match (text.as_str(), values.next()) {
+        ("identity" | "", None) => Ok(Encoding::Plain),
+        ("gzip" | "x-gzip", None) => Ok(Encoding::Gzip),
+        ("zstd", None) => Ok(Encoding::Zstd),
+        _ => Err(Refusal::ContentEncoding { found: quoted(&text) }),
+    }
+}
+
+/// A header's text for an answer: cut, and without anything that is not plain.
+fn quoted(text: &str) -> String {
+    let plain: String = text.chars().filter(|letter| !letter.is_control()).take(100).collect();
+    format!("`{plain}`")
+}
+
+/// Reads the body, at most `limit` bytes of it.
+pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: u64, pause: Duration) -> Result<Bytes, Refusal> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let too_large = Refusal::TooLarge { limit, state: "" };
+    if announced.is_some_and(|announced| announced > limit) {
+        // Nobody who asked whether to send has sent anything.
+        if !headers.contains_key(header::EXPECT) {
+            drain(body, limit).await;
+        }
+        return Err(too_large);
+    }
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    loop {
+        let Ok(frame) = timeout(pause, body.frame()).await else { return Err(Refusal::Timeout { pause }) };
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else { continue };
+        if (first.len() + all.len() + data.len()) as u64 > limit {
+            drain(body, limit).await;
+            return Err(too_large);
+        }
+        // Most bodies come in one piece, which need not be copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            let announced = announced.and_then(|announced| usize::try_from(announced).ok()).unwrap_or(0);
+            all.reserve(announced.max(first.len() + data.len()));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Reads on, for a while, and throws away.
+async fn drain(mut body: Body, limit: u64) {
+    let begun = Instant::now();
+    let mut left = limit.saturating_mul(DRAIN_TIMES);
+    while let Ok(Some(Ok(frame))) = timeout(DRAIN.saturating_sub(begun.elapsed()), body.frame()).await {
+        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match left.checked_sub(size) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// The body as it was before compression, at most `limit` bytes of it.
+pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: u64) -> Result<Bytes, Refusal> {
+    match encoding {
+        Encoding::Plain => Ok(body),
+        Encoding::Gzip => read_to_end(flate2::read::MultiGzDecoder::new(body.as_ref()), limit, "gzip"),
+        Encoding::Zstd => {
+            let refusal = |_| Refusal::Compression { encoding: "zstd" };
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(body.as_ref()).map_err(refusal)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(refusal)?;
+            read_to_end(decoder, limit, "zstd")
+        }
+    }
+}
+
+fn read_to_end(decoder: impl Read, limit: u64, encoding: &'static str) -> Result<Bytes, Refusal> {
+    let mut plain = Vec::new();
+    // One more than allowed tells "all of it" from "the limit's worth of it".
+    let read = decoder.take(limit.saturating_add(1)).read_to_end(&mut plain);
+    if plain.len() as u64 > limit {
+        return Err(Refusal::TooLarge { limit, state: " once decompressed" });
+    }
+    read.map_err(|_| Refusal::Compression { encoding })?;
+    Ok(plain.into())
+}

@@ -1,0 +1,62 @@
+//! Which partition a record belongs to: as the Java client of Kafka decides it, so that records of one key stay together
+//! whoever sends them.
+
+/// The partition of a record key among `partitions`.
+pub(super) fn of_key(key: &[u8], partitions: u16) -> u16 {
+    let positive = murmur2(key) & 0x7fff_ffff;
+    // Smaller than a u16 after the remainder.
+    u16::try_from(positive % u32::from(partitions.max(1))).unwrap_or(0)
+}
+
+/// Murmur2 with the seed that Kafka uses.
+fn murmur2(data: &[u8]) -> u32 {
+    const SEED: u32 = 0x9747_b28c;
+    const MULTIPLIER: u32 = 0x5bd1_e995;
+    const SHIFT: u32 = 24;
+    // Keys have far less than 4 GiB; the Java client takes the length as 32 bits too.
+    #[expect(clippy::cast_possible_truncation, reason = "the hash is defined over the low 32 bits of the length")]
+    let mut hash = SEED ^ data.len() as u32;
+    let (words, rest) = data.as_chunks::<4>();
+    for word in words {
+        let mut mixed = u32::from_le_bytes(*word).wrapping_mul(MULTIPLIER);
+        mixed ^= mixed >> SHIFT;
+        hash = hash.wrapping_mul(MULTIPLIER) ^ mixed.wrapping_mul(MULTIPLIER);
+    }
+    if !rest.is_empty() {
+        let last = rest.iter().rev().fold(0_u32, |last, byte| (last << 8) | u32::from(*byte));
+        hash = (hash ^ last).wrapping_mul(MULTIPLIER);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(MULTIPLIER);
+    hash ^ (hash >> 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_the_java_client() {
+        // From the tests of Kafka's own implementation.
+        for (key, hash) in [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            ("abc", 479_470_107),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
+        }
+    }
+
+    #[test]
+    fn every_partition_gets_its_share() {
+        let mut counts = [0; 7];
+        for key in 0..7_000 {
+            counts[usize::from(of_key(format!("user-{key}").as_bytes(), 7))] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+        assert_eq!(of_key(b"anything", 1), 0);
+    }
+}

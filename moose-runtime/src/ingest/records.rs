@@ -1,0 +1,148 @@
+//! A body taken apart into records, and the records decoded: which may be stored, and what is wrong with the others.
+
+use bytes::Bytes;
+
+use super::{Api, answer::RecordError, body::Format, partition};
+use crate::record::{ErasedBatch, ErrorCode, FieldError, json};
+
+/// Errors that an answer lists.
+const LISTED_ERRORS: usize = 1_000;
+/// Records that are decoded at once: bounds the memory of their errors.
+const RECORDS_AT_ONCE: usize = 1_024;
+/// Encoded bytes after which decoded columns are thrown away.
+const COLUMN_BYTES: usize = 4 << 20;
+
+/// A body's records, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    /// The valid records' bytes as they came, by partition; none is empty.
+    pub(super) valid: Vec<(u16, Vec<Bytes>)>,
+    /// How many records are not valid.
+    pub(super) rejected: usize,
+    /// What is wrong with those, the first of it.
+    pub(super) errors: Vec<RecordError>,
+    /// How many errors are not listed.
+    pub(super) more: usize,
+}
+
+/// Takes a body apart and decodes its records.
+pub(super) fn decode(api: &Api, format: Format, body: &Bytes) -> Decoded {
+    let mut decoder = Decoder {
+        batch: api.take_batch(),
+        body,
+        partitions: vec![Vec::new(); usize::from(api.route.partitions.max(1))],
+        seen: 0,
+        out: Decoded::default(),
+    };
+    match format {
+        Format::Lines => {
+            let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            decoder.records(lines.filter(|line| !line.is_empty()));
+        }
+        Format::Json => match take_apart(body) {
+            Ok(json::Body::One(record)) => decoder.records(std::iter::once(record.as_bytes())),
+            Ok(json::Body::Array(elements)) => decoder.records(elements.into_iter().map(str::as_bytes)),
+            Ok(_) => decoder.reject_body(FieldError {
+                pointer: String::new(),
+                code: ErrorCode::InvalidJson,
+                message: "there is more than one JSON value: send an array, or one object a line as \
+                          `Content-Type: application/x-ndjson`"
+                    .to_owned(),
+            }),
+            Err(error) => decoder.reject_body(error),
+        },
+    }
+    let Decoder { batch, partitions, mut out, .. } = decoder;
+    api.give_back(batch);
+    out.valid = (0..).zip(partitions).filter(|(_, records)| !records.is_empty()).collect();
+    out
+}
+
+/// The values of a JSON body.
+fn take_apart(body: &[u8]) -> Result<json::Body<'_>, FieldError> {
+    let text = std::str::from_utf8(body).map_err(|error| FieldError {
+        pointer: String::new(),
+        code: ErrorCode::InvalidUtf8,
+        message: format!("the body is not UTF-8 at byte {}", error.valid_up_to()),
+    })?;
+    json::split(text)
+}
+
+struct Decoder<'a> {
+    batch: Box<dyn ErasedBatch>,
+    body: &'a Bytes,
+    /// Valid records, by partition.
+    partitions: Vec<Vec<Bytes>>,
+    /// Records so far.
+    seen: usize,
+    out: Decoded,
+}
+
+impl<'a> Decoder<'a> {
+    fn records(&mut self, mut records: impl Iterator<Item = &'a [u8]>) {
+        let mut chunk = Vec::with_capacity(RECORDS_AT_ONCE.min(records.size_hint().0 + 1));
+        loop {
+            chunk.clear();
+            chunk.extend(records.by_ref().take(RECORDS_AT_ONCE));
+            if chunk.is_empty() {
+                return;
+            }
+            self.chunk(&chunk);
+        }
+    }
+
+    fn chunk(&mut self, records: &[&'a [u8]]) {
+        let mut rest = records;
+        while !rest.is_empty() {
+            let mut rejected = Vec::new();
+            let looked_at = self.batch.decode(rest, COLUMN_BYTES, &mut rejected);
+            assert!((1..=rest.len()).contains(&looked_at), "BUG: a batch that looks at {looked_at} of {}", rest.len());
+            let (now, later) = rest.split_at(looked_at);
+            rest = later;
+            let mut next_rejected = rejected.iter().map(|rejected| rejected.index).peekable();
+            for (index, record) in now.iter().enumerate() {
+                if next_rejected.next_if_eq(&index).is_none() {
+                    self.keep(record);
+                }
+            }
+            for rejected in rejected {
+                self.out.rejected += 1;
+                for error in rejected.errors {
+                    self.list(self.seen + rejected.index, error);
+                }
+            }
+            self.seen += looked_at;
+            if self.batch.byte_size() >= COLUMN_BYTES {
+                self.batch.truncate(0);
+            }
+        }
+    }
+
+    /// A valid record goes to its partition.
+    fn keep(&mut self, record: &'a [u8]) {
+        let partition = match self.partitions.len() {
+            0 | 1 => 0,
+            partitions => {
+                let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
+                usize::from(partition::of_key(&self.batch.record_key(record), partitions))
+            }
+        };
+        if let Some(records) = self.partitions.get_mut(partition) {
+            records.push(self.body.slice_ref(record));
+        }
+    }
+
+    /// The body as a whole is not what it should be: it counts as one record.
+    fn reject_body(&mut self, error: FieldError) {
+        self.out.rejected = 1;
+        self.list(0, error);
+    }
+
+    fn list(&mut self, index: usize, error: FieldError) {
+        if self.out.errors.len() < LISTED_ERRORS {
+            self.out.errors.push(RecordError { index, error });
+        } else {
+            self.out.more += 1;
+        }
+    }
+}

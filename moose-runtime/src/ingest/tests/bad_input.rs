@@ -1,0 +1,205 @@
+//! Bad input: each a clear answer, and nothing lost or stored by halves.
+
+use super::*;
+
+/// Sends one JSON body of which nothing is to be stored, and gives the answer.
+async fn refused(body: impl AsRef<[u8]>) -> Answer {
+    let server = Server::start().await;
+    let answer = server.post(body.as_ref()).await;
+    assert_eq!(server.stored(0).await, [""; 0]);
+    assert_eq!(answer.body["accepted"], 0, "{answer:?}");
+    assert_eq!(server.counted(), (0, answer.body["rejected"].as_u64().unwrap()));
+    answer
+}
+
+#[tokio::test]
+async fn what_is_not_json() {
+    for body in ["not JSON", "", "{", r#"{"id":"a""#, "[1,]"] {
+        assert_eq!(refused(body).await.errors(), (400, vec![(0, "", "invalid_json")]), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_quotes_a_record() {
+    for body in ["SECRET", r#"{"SECRET"#, r#"{"id":SECRET}"#, r#"{"id":"a","userId":"SECRET","timestamp":"SECRET"}"#] {
+        let answer = refused(body).await;
+        assert_eq!(answer.status, 400);
+        assert!(!answer.body.to_string().contains("SECRET"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_array_with_one_wrong_element_stores_the_others() {
+    let server = Server::start().await;
+    let answer = server.post(format!("[{},7,{},{{}}]", event("a"), event("b"))).await;
+    let (status, errors) = answer.errors();
+    assert_eq!((status, &answer.body["accepted"], &answer.body["rejected"]), (207, &json!(2), &json!(2)));
+    assert_eq!(errors[0], (1, "", "wrong_type"));
+    assert_eq!(errors[1..].iter().map(|(index, ..)| *index).collect::<Vec<_>>(), [3; 4], "every missing field is told");
+    assert_eq!(server.stored(0).await, [event("a"), event("b")]);
+    assert_eq!(server.counted(), (2, 2));
+}
+
+#[tokio::test]
+async fn a_missing_field_a_field_twice_and_wrong_values_are_told_with_their_place() {
+    let valid = event("a");
+    for (body, pointer, code) in [
+        (valid.replace(r#""userId":"u","#, ""), "/userId", "missing_field"),
+        (valid.replace(r#""userId":"u","#, r#""userId":"u","userId":"v","#), "/userId", "duplicate_field"),
+        (valid.replace(r#""u""#, "5"), "/userId", "wrong_type"),
+        (valid.replace(r#""u""#, "null"), "/userId", "wrong_type"),
+        (valid.replace('}', r#","count":128}"#), "/count", "out_of_range"),
+        (valid.replace('}', r#","count":1.5}"#), "/count", "wrong_type"),
+        (valid.replace("01-15", "02-30"), "/timestamp", "invalid_value"),
+        (valid.replace("2024", "9999"), "/timestamp", "out_of_range"),
+    ] {
+        let answer = refused(&body).await;
+        assert_eq!(answer.errors(), (400, vec![(0, pointer, code)]), "{body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn all_errors_of_a_record_are_told_at_once() {
+    let answer = refused(r#"{"id":5,"timestamp":"yesterday","eventType":"click"}"#).await;
+    let (status, mut errors) = answer.errors();
+    errors.sort_unstable();
+    let expected = [(0, "/id", "wrong_type"), (0, "/timestamp", "invalid_value"), (0, "/userId", "missing_field")];
+    assert_eq!((status, &errors[..]), (400, &expected[..]));
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_utf_8_also_in_an_unknown_field() {
+    for place in [r#""id":"a"#, r#""unknown":"x"#] {
+        let mut body = event("a").replace(r#"{"id":"a"#, &format!(r#"{{{place}"#)).into_bytes();
+        let at = body.windows(place.len()).position(|window| window == place.as_bytes()).unwrap() + place.len();
+        body.insert(at, 0xff);
+        if place.contains("unknown") {
+            let close = br#"","id":"a"#;
+            let after = at + 1;
+            body.splice(after..after, close.iter().copied());
+        }
+        assert_eq!(refused(&body).await.errors(), (400, vec![(0, "", "invalid_utf8")]));
+        // Among lines it is that line's error only.
+        let server = Server::start().await;
+        let lines = [event("before").as_bytes(), &body, event("after").as_bytes()].join(&b'\n');
+        let answer = server.post_lines(lines).await;
+        assert_eq!(answer.errors(), (207, vec![(1, "", "invalid_utf8")]));
+        assert_eq!(server.stored(0).await, [event("before"), event("after")]);
+    }
+}
+
+#[tokio::test]
+async fn two_objects_under_application_json_are_refused_with_the_hint() {
+    for between in ["", "\n", " "] {
+        let answer = refused(format!("{}{between}{}", event("a"), event("b"))).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("application/x-ndjson"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_objects_on_one_line_are_that_line_s_error() {
+    let server = Server::start().await;
+    let answer = server.post_lines(format!("{}{}\n{}", event("a"), event("b"), event("c"))).await;
+    assert_eq!(answer.errors(), (207, vec![(0, "", "invalid_json")]));
+    assert_eq!(server.stored(0).await, [event("c")]);
+}
+
+#[tokio::test]
+async fn thirty_kilobytes_of_brackets_in_an_unknown_field() {
+    let deep = format!("{}{}", "[".repeat(15_000), "]".repeat(15_000));
+    let answer = refused(event("a").replace('}', &format!(r#","unknown":{deep}}}"#))).await;
+    assert_eq!(answer.errors(), (400, vec![(0, "", "too_deep")]));
+    let answer = refused(event("a").replace('}', &format!(r#","unknown":{}"#, "[".repeat(30_000)))).await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test]
+async fn bodies_above_the_limits_are_413_and_say_the_limit() {
+    let server = Server::start().await;
+    let large = vec![b' '; 11 << 20];
+    let answer = server.post(&large).await;
+    assert_eq!(answer.status, 413);
+    assert!(answer.body["error"].as_str().unwrap().contains("10485760 bytes"), "{answer:?}");
+
+    let small = gzip(&vec![b' '; 65 << 20]);
+    let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    let answer = server.send("POST", "/ingest/events", &headers, &small).await;
+    assert_eq!(answer.status, 413);
+    assert!(answer.body["error"].as_str().unwrap().contains("decompressed"), "{answer:?}");
+    assert_eq!(server.counted(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_above_the_limit_is_413() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /ingest/events HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = [b"100000\r\n", vec![b' '; 1 << 20].as_slice(), b"\r\n"].concat();
+    for _ in 0..11 {
+        stream.write_all(&chunk).await.unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    assert_eq!(Answer::read(&mut stream).await.status, 413);
+}
+
+#[tokio::test]
+async fn bodies_that_do_not_decompress_are_400() {
+    let server = Server::start().await;
+    let whole = gzip(event("a").as_bytes());
+    for (encoding, body) in [("gzip", &whole[..whole.len() - 5]), ("gzip", b"no"), ("zstd", b"no")] {
+        let headers = [("content-encoding", encoding)];
+        let answer = server.send("POST", "/ingest/events", &headers, body).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.body["error"].as_str().unwrap().contains(encoding), "{answer:?}");
+    }
+    assert_eq!(server.stored(0).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_404_with_the_known_ones() {
+    let server = Server::start().await;
+    for path in ["/ingest/evnts", "/ingest/", "/", "/ingest/events/more", "/ingest/%ff"] {
+        for method in ["POST", "GET"] {
+            let answer = server.send(method, path, &[], b"").await;
+            assert_eq!((answer.status, &answer.body["known"]), (404, &json!(["events", "other"])), "{method} {path}");
+            assert!(answer.body["error"].as_str().unwrap().contains("/ingest/events, /ingest/other"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_405() {
+    let server = Server::start().await;
+    for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
+        let answer = server.send(method, "/ingest/events", &[], b"").await;
+        assert_eq!(answer.status, 405);
+        assert!(answer.head.contains("allow: post"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_content_types_and_encodings_are_415_and_say_what_is_taken() {
+    let server = Server::start().await;
+    for headers in [
+        [("content-type", "application/x-www-form-urlencoded"), ("x-none", "")],
+        [("content-type", "application/json; charset=latin1"), ("x-none", "")],
+        [("content-type", "application/json"), ("content-encoding", "br")],
+        [("content-type", "application/json"), ("content-encoding", "gzip, gzip")],
+    ] {
+        let answer = server.send("POST", "/ingest/events", &headers, event("a").as_bytes()).await;
+        assert_eq!(answer.status, 415);
+        let error = answer.body["error"].as_str().unwrap();
+        assert!(error.contains("application/x-ndjson") || error.contains("zstd"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_errors_is_bounded() {
+    let server = Server::start().await;
+    let answer = server.post_lines("{}\n".repeat(5_000)).await;
+    assert_eq!((answer.status, &answer.body["rejected"]), (400, &json!(5_000)));
+    assert_eq!(answer.body["errors"].as_array().unwrap().len(), 1_000);
+    assert_eq!(answer.body["more"], 5_000 * 4 - 1_000);
+}

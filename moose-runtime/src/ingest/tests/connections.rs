@@ -1,0 +1,68 @@
+//! Connections: slow clients, many clients, and an orderly end.
+
+use tokio::time::{Instant, timeout};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_client_that_sends_no_head_is_disconnected() {
+    let brief = |state: &mut State| state.http.header_timeout = Duration::from_millis(50);
+    let server = Server::start_with(1, brief, |backend| backend).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"POST /ingest/ev").await.unwrap();
+    let mut rest = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("the connection is closed").unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_pauses_within_its_body_gets_408() {
+    let brief = |state: &mut State| state.body_pause = Duration::from_millis(50);
+    let server = Server::start_with(1, brief, |backend| backend).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"POST /ingest/events HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+    let answer = timeout(DEADLINE, Answer::read(&mut stream)).await.expect("an answer and the end of the connection");
+    assert_eq!(answer.status, 408);
+}
+
+#[tokio::test]
+async fn connections_above_the_bound_wait_their_turn() {
+    let one = |state: &mut State| state.http.max_connections = 1;
+    let server = Server::start_with(1, one, |backend| backend).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    first.write_all(b"POST /ingest/events HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\n[").await.unwrap();
+    let body = event("a");
+    let second = server.post(&body);
+    tokio::pin!(second);
+    assert!(timeout(Duration::from_millis(100), &mut second).await.is_err(), "the only place is taken");
+    drop(first);
+    assert_eq!(timeout(DEADLINE, second).await.expect("the place is free").status, 200);
+}
+
+#[tokio::test]
+async fn stopping_answers_what_is_under_way_and_takes_no_more() {
+    let mut server = Server::start().await;
+    let body = event("a");
+    let mut running = TcpStream::connect(server.address).await.unwrap();
+    let head = format!("POST /ingest/events HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+    running.write_all(head.as_bytes()).await.unwrap();
+    running.write_all(&body.as_bytes()[..10]).await.unwrap();
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    // An answered request shows that the server has taken the connections before it.
+    assert_eq!(server.send("GET", "/", &[], b"").await.status, 404);
+
+    server.stop.take().unwrap().send(()).unwrap();
+    let begun = Instant::now();
+    while TcpStream::connect(server.address).await.is_ok() {
+        assert!(begun.elapsed() < DEADLINE, "connections are still taken");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut nothing = Vec::new();
+    timeout(DEADLINE, idle.read_to_end(&mut nothing)).await.expect("idle connections are closed").unwrap();
+    assert!(!server.served.is_finished());
+    running.write_all(&body.as_bytes()[10..]).await.unwrap();
+    assert_eq!(timeout(DEADLINE, Answer::read(&mut running)).await.unwrap().status, 200);
+    timeout(DEADLINE, &mut server.served).await.expect("nothing is left to do").unwrap();
+    assert_eq!(server.stored(0).await, [event("a")]);
+}

@@ -1,0 +1,101 @@
+//! What the stream says becomes the answer; records of one key stay together.
+
+use super::*;
+use crate::stream::{Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec};
+
+/// Fails appends to some partitions.
+struct Failing {
+    inner: Arc<dyn Backend>,
+    fails: fn(u16) -> Option<StreamError>,
+}
+
+impl Backend for Failing {
+    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
+        self.inner.open_topic(spec)
+    }
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+        match (self.fails)(partition) {
+            Some(error) => Box::pin(std::future::ready(Err(error))),
+            None => self.inner.append(topic, partition, records),
+        }
+    }
+    fn read<'a>(&'a self, topic: &'a str, at: u16, from: u64, max: usize) -> BoxFuture<'a, Result<Vec<Record>>> {
+        self.inner.read(topic, at, from, max)
+    }
+    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
+        self.inner.bounds(topic, partition)
+    }
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
+        self.inner.size(topic)
+    }
+    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        self.inner.cursor(group, topic, partition)
+    }
+    fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
+        self.inner.commit(group, topic, at, cursor)
+    }
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.close()
+    }
+}
+
+async fn failing(partitions: u16, fails: fn(u16) -> Option<StreamError>) -> Server {
+    Server::start_with(partitions, |_| {}, |inner| Arc::new(Failing { inner, fails })).await
+}
+
+fn broken(_: u16) -> Option<StreamError> {
+    Some(StreamError::Storage { action: "write /secret/path".to_owned(), source: "broken".into() })
+}
+
+#[tokio::test]
+async fn a_full_stream_is_503_with_retry_after_and_stores_nothing() {
+    let full = |_| Some(StreamError::Full { topic: "t".to_owned(), reason: "its disk budget is used up".to_owned() });
+    let server = failing(1, full).await;
+    let answer = server.post(format!("[{},{{}}]", event("a"))).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("retry-after: 10"), "{answer:?}");
+    assert_eq!([&answer.body["accepted"], &answer.body["rejected"], &answer.body["unknown"]], [0, 1, 0]);
+    assert!(answer.body["error"].as_str().unwrap().contains("disk budget"), "{answer:?}");
+    assert_eq!(server.counted(), (0, 1));
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_503_and_what_became_of_the_records_is_unknown() {
+    let server = failing(1, broken).await;
+    let answer = server.post(format!("[{},{}]", event("a"), event("b"))).await;
+    assert_eq!((answer.status, &answer.body["unknown"]), (503, &json!(2)));
+    assert!(answer.head.contains("retry-after: 1"));
+    assert!(!answer.body.to_string().contains("secret"), "paths of the machine are nobody's business: {answer:?}");
+}
+
+#[tokio::test]
+async fn when_one_partition_fails_the_counts_tell_what_the_others_took() {
+    let server = failing(4, |partition| if partition == 2 { broken(partition) } else { None }).await;
+    let records: Vec<String> = (0..100).map(|index| event(&format!("id-{index}"))).collect();
+    let of_two = (0..100).filter(|index| partition::of_key(format!("id-{index}").as_bytes(), 4) == 2).count();
+    assert!((1..100).contains(&of_two));
+    let answer = server.post_lines(records.join("\n")).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!((&answer.body["accepted"], &answer.body["unknown"]), (&json!(100 - of_two), &json!(of_two)));
+    assert_eq!(server.counted(), (100 - of_two as u64, 0));
+}
+
+#[tokio::test]
+async fn records_go_to_the_partition_of_their_key_in_order() {
+    let server = Server::start_with(3, |_| {}, |backend| backend).await;
+    let records: Vec<String> = (0..60).map(|index| event(&format!("id-{}", index % 20))).collect();
+    assert_eq!(server.post(format!("[{}]", records.join(","))).await.status, 200);
+    for partition in 0..3 {
+        let here = (0..60).filter(|index| partition::of_key(format!("id-{}", index % 20).as_bytes(), 3) == partition);
+        let expected: Vec<&str> = here.map(|index| records[index].as_str()).collect();
+        assert!(!expected.is_empty());
+        assert_eq!(server.stored(partition).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_stream_is_503() {
+    let server = Server::start().await;
+    server.backend.close().await.unwrap();
+    assert_eq!(server.post(event("a")).await.status, 503);
+}
