@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::schema;
+
 /// A ClickHouse type as the columns declare it, known at compile time.
 ///
 /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned counterpart,
-/// which can also be read from such a text, is [`schema::DataType`](crate::schema::DataType).
+/// which can also be read from such a text, is [`schema::DataType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataType {
@@ -89,5 +91,33 @@ impl fmt::Display for DataType {
             Self::LowCardinality(inner) => return write!(formatter, "LowCardinality({inner})"),
         };
         formatter.write_str(name)
+    }
+}
+
+impl From<DataType> for schema::DataType {
+    fn from(declared: DataType) -> Self {
+        let owned = |inner: &DataType| Box::new(Self::from(*inner));
+        match declared {
+            DataType::String => Self::String,
+            DataType::Bool => Self::Bool,
+            DataType::Int8 => Self::Int8,
+            DataType::Int16 => Self::Int16,
+            DataType::Int32 => Self::Int32,
+            DataType::Int64 => Self::Int64,
+            DataType::UInt8 => Self::UInt8,
+            DataType::UInt16 => Self::UInt16,
+            DataType::UInt32 => Self::UInt32,
+            DataType::UInt64 => Self::UInt64,
+            DataType::Float32 => Self::Float32,
+            DataType::Float64 => Self::Float64,
+            DataType::Date32 => Self::Date32,
+            DataType::Uuid => Self::Uuid,
+            DataType::DateTime64 { precision, timezone } => {
+                Self::DateTime64 { precision, timezone: timezone.map(str::to_owned) }
+            }
+            DataType::Nullable(inner) => Self::Nullable(owned(inner)),
+            DataType::Array(inner) => Self::Array(owned(inner)),
+            DataType::LowCardinality(inner) => Self::LowCardinality(owned(inner)),
+        }
     }
 }

@@ -7,8 +7,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record;
-
 /// A ClickHouse type, owned: what stands in a schema or was read from a server.
 ///
 /// `parse(print(t)) = t`, and printing what was parsed gives ClickHouse's own spelling of it.
@@ -104,34 +102,6 @@ impl fmt::Display for DataType {
             plain => {
                 formatter.write_str(PLAIN.iter().find(|(data_type, _)| data_type == plain).map_or("", |(_, text)| text))
             }
-        }
-    }
-}
-
-impl From<record::DataType> for DataType {
-    fn from(declared: record::DataType) -> Self {
-        let owned = |inner: &record::DataType| Box::new(Self::from(*inner));
-        match declared {
-            record::DataType::String => Self::String,
-            record::DataType::Bool => Self::Bool,
-            record::DataType::Int8 => Self::Int8,
-            record::DataType::Int16 => Self::Int16,
-            record::DataType::Int32 => Self::Int32,
-            record::DataType::Int64 => Self::Int64,
-            record::DataType::UInt8 => Self::UInt8,
-            record::DataType::UInt16 => Self::UInt16,
-            record::DataType::UInt32 => Self::UInt32,
-            record::DataType::UInt64 => Self::UInt64,
-            record::DataType::Float32 => Self::Float32,
-            record::DataType::Float64 => Self::Float64,
-            record::DataType::Date32 => Self::Date32,
-            record::DataType::Uuid => Self::Uuid,
-            record::DataType::DateTime64 { precision, timezone } => {
-                Self::DateTime64 { precision, timezone: timezone.map(str::to_owned) }
-            }
-            record::DataType::Nullable(inner) => Self::Nullable(owned(inner)),
-            record::DataType::Array(inner) => Self::Array(owned(inner)),
-            record::DataType::LowCardinality(inner) => Self::LowCardinality(owned(inner)),
         }
     }
 }
@@ -301,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_declared_type_prints_the_same_when_owned() {
-        use record::DataType as Declared;
+        use crate::record::DataType as Declared;
         for declared in [
             Declared::Array(&Declared::LowCardinality(&Declared::Nullable(&Declared::String))),
             Declared::DateTime64 { precision: 3, timezone: Some("UTC") },
