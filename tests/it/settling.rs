@@ -8,7 +8,7 @@ use std::time::Duration;
 use moose_runtime::{
     app::RunningApp,
     stream::{
-        Backend as _, Cursor,
+        Backend as _, Cursor, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
     sync::group,
@@ -131,6 +131,8 @@ async fn a_view_has_every_row_once_after_a_doubt() {
 /// The cursor of a pipeline that has ended.
 async fn cursor_of(stage: &Stage) -> Cursor {
     let log = Log::open(LogOptions::new(stage.data_dir().join("stream"))).expect("the log opens after a kill");
+    let retention = Retention { age: None, bytes: None };
+    log.open_topic(&TopicSpec { name: "numbers".to_owned(), partitions: 1, retention }).await.expect("the topic opens");
     let group = group("moose-tests", "numbers");
     let cursor = log.cursor(&group, "numbers", 0).await.expect("the cursor can be read");
     log.close().await.expect("the log closes");

@@ -1,3 +1,5 @@
+//! Tests of what the build script leaves behind.
+
 use super::*;
 use crate::declare::{IngestPipeline, OlapTable, Resource, fixture::Event};
 

@@ -1,3 +1,5 @@
+//! Tests of the comparison between build script and binary.
+
 use super::*;
 use crate::declare::{IngestApi, IngestPipeline, OlapTable, Resource, Stream, fixture::Event};
 

@@ -1,3 +1,5 @@
+//! Tests of what only all declarations together can tell.
+
 use super::*;
 use crate::{
     declare::{IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},

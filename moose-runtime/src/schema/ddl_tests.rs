@@ -1,3 +1,5 @@
+//! Golden files of the DDL.
+
 use std::collections::BTreeMap;
 
 use super::*;

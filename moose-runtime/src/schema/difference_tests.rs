@@ -1,3 +1,5 @@
+//! Tests of what differs between a declared table and a real one.
+
 use std::collections::BTreeMap;
 
 use super::*;
