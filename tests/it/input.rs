@@ -81,7 +81,8 @@ fn cases() -> Vec<Case> {
         let at = event.find(from).expect("the case replaces nothing");
         [&event.as_bytes()[..at], to, &event.as_bytes()[at + from.len()..]].concat()
     };
-    let deep = format!(r#""deep":{},"id""#, "[".repeat(30 << 10));
+    let brackets = format!(r#""unknown":{},"id""#, "[".repeat(30 << 10));
+    let nested = format!(r#""unknown":{}{},"id""#, "[".repeat(15 << 10), "]".repeat(15 << 10));
     vec![
         Case::json("not JSON", "hello").error(0, "", "invalid_json"),
         Case::json("nothing", "").error(0, "", "invalid_json"),
@@ -135,7 +136,13 @@ fn cases() -> Vec<Case> {
             invalid_utf8("v", "\"id\"", b"\"unknown\":\"\xc3\x28\",\"id\""),
         )
         .error(0, "", "invalid_utf8"),
-        Case::json("30 KB of brackets in an unknown field", event_with("b", "\"id\"", &deep)).error(0, "", "too_deep"),
+        Case::json("30 KB of brackets in an unknown field", event_with("b", "\"id\"", &brackets)).error(
+            0,
+            "",
+            "invalid_json",
+        ),
+        Case::json("30 KB of nested arrays in an unknown field", event_with("b", "\"id\"", &nested))
+            .error(0, "", "too_deep"),
     ]
 }
 

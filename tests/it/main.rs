@@ -4,10 +4,12 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod boot;
+mod commands;
 mod delivery;
 mod facts;
 mod input;
 mod proxy;
+mod settling;
 mod stage;
 mod tidy;
 mod types;

@@ -57,8 +57,8 @@ impl Launch {
         }
         command
             .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("MOOSE_DATA_DIR", &self.data_dir)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

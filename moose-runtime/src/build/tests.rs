@@ -1,4 +1,4 @@
-//! What the build script leaves, and how it refuses.
+//! Tests of what the build script leaves behind.
 
 use super::*;
 use crate::declare::{IngestPipeline, OlapTable, Resource, fixture::Event};

@@ -1,4 +1,4 @@
-//! What a binary says when its build script saw other declarations.
+//! Tests of the comparison between build script and binary.
 
 use super::*;
 use crate::declare::{IngestApi, IngestPipeline, OlapTable, Resource, Stream, fixture::Event};

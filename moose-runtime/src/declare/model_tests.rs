@@ -1,4 +1,4 @@
-//! What only all declarations together can get wrong.
+//! Tests of what only all declarations together can tell.
 
 use super::*;
 use crate::{

@@ -7,7 +7,7 @@ use crate::schema;
 /// A ClickHouse type as the columns declare it, known at compile time.
 ///
 /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned counterpart,
-/// which can also be read from such a text, is [`schema::DataType`](crate::schema::DataType).
+/// which can also be read from such a text, is [`schema::DataType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataType {
@@ -118,26 +118,6 @@ impl From<DataType> for schema::DataType {
             DataType::Nullable(inner) => Self::Nullable(owned(inner)),
             DataType::Array(inner) => Self::Array(owned(inner)),
             DataType::LowCardinality(inner) => Self::LowCardinality(owned(inner)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_declared_type_prints_the_same_when_owned() {
-        for declared in [
-            DataType::Array(&DataType::LowCardinality(&DataType::Nullable(&DataType::String))),
-            DataType::DateTime64 { precision: 3, timezone: Some("UTC") },
-            DataType::DateTime64 { precision: 6, timezone: None },
-            DataType::Nullable(&DataType::Uuid),
-            DataType::Date32,
-        ] {
-            let owned = schema::DataType::from(declared);
-            assert_eq!(owned.to_string(), declared.to_string());
-            assert_eq!(declared.to_string().parse(), Ok(owned));
         }
     }
 }

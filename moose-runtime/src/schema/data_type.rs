@@ -270,6 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_type_prints_the_same_when_owned() {
+        use crate::record::DataType as Declared;
+        for declared in [
+            Declared::Array(&Declared::LowCardinality(&Declared::Nullable(&Declared::String))),
+            Declared::DateTime64 { precision: 3, timezone: Some("UTC") },
+            Declared::DateTime64 { precision: 6, timezone: None },
+            Declared::Nullable(&Declared::Uuid),
+            Declared::Date32,
+        ] {
+            let owned = DataType::from(declared);
+            assert_eq!(owned.to_string(), declared.to_string());
+            assert_eq!(declared.to_string().parse(), Ok(owned));
+        }
+    }
+
+    #[test]
     fn spaces_do_not_matter_and_unknown_types_stay() {
         let parsed: DataType = " Array( Nullable(DateTime64( 3,'Europe/Berlin')) ) ".parse().unwrap();
         assert_eq!(parsed.to_string(), "Array(Nullable(DateTime64(3, 'Europe/Berlin')))");

@@ -1,4 +1,4 @@
-//! The DDL of tables, as text.
+//! Golden files of the DDL.
 
 use std::collections::BTreeMap;
 

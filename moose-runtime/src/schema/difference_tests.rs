@@ -1,4 +1,4 @@
-//! How a real table may differ, and which differences prevent an INSERT.
+//! Tests of what differs between a declared table and a real one.
 
 use std::collections::BTreeMap;
 

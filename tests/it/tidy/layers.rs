@@ -19,6 +19,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sync", &["clickhouse", "declare", "record", "schema", "stream"]),
     ("migrate", &["clickhouse", "declare", "record", "schema", "stream"]),
     ("manage", &["clickhouse", "declare", "record", "schema", "stream"]),
+    // `run!` and `app!`: what they expand to belongs to the program they stand in.
+    ("macros", &["app", "cli", "declare"]),
     (
         "app",
         &[
@@ -59,7 +61,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["ingest", "manage", "engine"]),
     ("hyper::client", &["clickhouse", "engine"]),
     ("hyper_util::client", &["clickhouse", "engine"]),
-    ("clickhouse", &["clickhouse"]),
+    // The application hands the official client's queries out.
+    ("clickhouse", &["clickhouse", "app"]),
     ("rdkafka", &["stream/kafka"]),
     ("fjall", &["stream/log"]),
     ("libloading", &["engine"]),
@@ -212,6 +215,7 @@ mod tests {
             ("sync/mod.rs", "#[cfg(test)] mod tests { use crate::engine::Engine; use axum::Router; }"),
             ("sync/tests.rs", "use crate::engine::Engine;"),
             ("cli/mod.rs", "use crate::{app::App, engine, sync::Worker};"),
+            ("macros.rs", "macro_rules! run { () => { $crate::cli::main() } }"),
             ("lib.rs", "pub use record::OlapRecord; pub mod prelude { pub use crate::cli::x; }"),
             ("cli/mod.rs", "const HELP: &str = \"where libchdb.so lies\";"),
             ("engine/ffi.rs", "const NAME: &str = \"libchdb.so\"; fn f() { chdb_connect(); }"),
