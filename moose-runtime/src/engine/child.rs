@@ -9,7 +9,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File, TryLockError},
-    io::{self, BufRead as _, Read as _, Write as _},
+    io::{self, BufRead as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -124,8 +124,10 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
     if options.supervised {
         ffi::end_with_parent();
     }
+    let input = ffi::take_standard_input().map_err(process_error)?;
     let runtime = Runtime::new().map_err(process_error)?;
-    let ending = runtime.block_on(async { watch_for_end(options.supervised) }).map_err(process_error)?;
+    let parent = options.supervised.then_some(input);
+    let ending = runtime.block_on(async { watch_for_end(parent) }).map_err(process_error)?;
     let listener = runtime.block_on(bind(options))?;
     let address = listener.local_addr().map_err(process_error)?;
     let lock = lock_directory(options)?;
@@ -154,15 +156,15 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
     Ok(ordered)
 }
 
-/// Becomes true when the process is to end.
-fn watch_for_end(supervised: bool) -> io::Result<watch::Receiver<bool>> {
+/// Becomes true when the process is to end: by a signal or, under a parent, by the end of what comes from it.
+fn watch_for_end(parent: Option<File>) -> io::Result<watch::Receiver<bool>> {
     let (sender, receiver) = watch::channel(false);
     let sender = Arc::new(sender);
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
     for kind in kinds {
         let mut signals = signal(kind)?;
         // Ctrl-C and a closed terminal are the parent's to answer.
-        let heeded = !supervised || kind == SignalKind::terminate();
+        let heeded = parent.is_none() || kind == SignalKind::terminate();
         let sender = Arc::clone(&sender);
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
@@ -172,11 +174,10 @@ fn watch_for_end(supervised: bool) -> io::Result<watch::Receiver<bool>> {
             }
         });
     }
-    if supervised {
-        thread::Builder::new().name("engine-stdin".to_owned()).spawn(move || {
-            let mut input = io::stdin().lock();
-            // The parent writes nothing: what ends this loop is its end.
-            let _ = io::copy(&mut input.by_ref().take(u64::MAX), &mut io::sink());
+    if let Some(mut parent) = parent {
+        thread::Builder::new().name("engine-parent".to_owned()).spawn(move || {
+            // The parent writes nothing: what ends this is its end.
+            let _ = io::copy(&mut parent, &mut io::sink());
             sender.send_replace(true);
         })?;
     }

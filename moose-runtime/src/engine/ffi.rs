@@ -1,4 +1,4 @@
-//! The C interface of `libchdb.so`, and the four calls to the operating system that Rust's library has no safe form of.
+//! The C interface of `libchdb.so`, and the calls to the operating system that Rust's library has no safe form of.
 //!
 //! The only file of the crate with `unsafe`. What leaves it is safe: a [`Connection`] runs one statement at a time
 //! because its methods take `&mut self`; an [`InsertStream`] borrows its connection, so nothing else can run on it
@@ -11,8 +11,13 @@
 
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
+    fs::File,
+    io,
     marker::PhantomData,
-    os::unix::ffi::OsStrExt as _,
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::ffi::OsStrExt as _,
+    },
     path::{Path, PathBuf},
     ptr::NonNull,
     slice,
@@ -425,6 +430,17 @@ pub(super) fn end_with_parent() {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
     }
+}
+
+/// Takes standard input away from the library, which would read an INSERT's data from it, and returns it.
+pub(super) fn take_standard_input() -> io::Result<File> {
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    let nothing = File::open("/dev/null")?;
+    // SAFETY: both descriptors are open; what descriptor 0 was is still open under another number.
+    if unsafe { libc::dup2(nothing.as_raw_fd(), libc::STDIN_FILENO) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(File::from(input))
 }
 
 /// Ends the process at once, running no destructors of the library: they would race its threads.

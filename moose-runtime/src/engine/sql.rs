@@ -10,8 +10,11 @@ use std::ops::Range;
 pub(super) enum Statement {
     /// An INSERT whose rows come as data.
     InsertData(InsertData),
-    /// An INSERT that reads the request's data through `input(…)`, or inserts what it selects.
-    InsertSelect,
+    /// An INSERT that inserts what it selects.
+    InsertSelect {
+        /// It selects from the request's data, through `input(…)`.
+        reads_data: bool,
+    },
     /// An INSERT that names neither VALUES nor FORMAT nor a SELECT, so far.
     InsertOpen,
     /// Anything else.
@@ -69,7 +72,9 @@ fn read_insert(text: &[u8], tokens: &[Token]) -> Statement {
             });
         }
         if token.is_word(text, "SELECT") || token.is_word(text, "WITH") || token.is_word(text, "INFILE") {
-            return Statement::InsertSelect;
+            let mut pairs = tokens.iter().zip(tokens.iter().skip(1));
+            let reads_data = pairs.any(|(name, open)| name.is_word(text, "input") && open.kind == Kind::Symbol(b'('));
+            return Statement::InsertSelect { reads_data };
         }
         if token.is_word(text, "FORMAT")
             && let Some(name) = tokens.get(position + 1).filter(|next| next.kind == Kind::Word)
@@ -310,9 +315,12 @@ mod tests {
 
     #[test]
     fn inserts_without_data_are_told_apart() {
-        assert_eq!(read(b"INSERT INTO t SELECT 1 FORMAT CSV"), Statement::InsertSelect);
-        assert_eq!(read(b"INSERT INTO t WITH 1 AS x SELECT x"), Statement::InsertSelect);
-        assert_eq!(read(b"INSERT INTO t FROM INFILE 'x' FORMAT CSV"), Statement::InsertSelect);
+        let select = |reads_data| Statement::InsertSelect { reads_data };
+        assert_eq!(read(b"INSERT INTO t SELECT 1 FORMAT CSV"), select(false));
+        assert_eq!(read(b"INSERT INTO t WITH 1 AS x SELECT x"), select(false));
+        assert_eq!(read(b"INSERT INTO t FROM INFILE 'x' FORMAT CSV"), select(false));
+        assert_eq!(read(b"INSERT INTO t SELECT * FROM input ('a Int8') FORMAT CSV"), select(true));
+        assert_eq!(read(b"INSERT INTO t SELECT input, 'input(' FROM x"), select(false));
         assert_eq!(read(b"INSERT INTO t (a)"), Statement::InsertOpen);
         assert_eq!(read(b"INSERT"), Statement::InsertOpen);
     }

@@ -128,7 +128,8 @@ fn unpack(archive: impl Read, pin: &Pin, target: &Path) -> Result<(), String> {
 
 fn store(entry: &mut impl Read, pin: &Pin, target: &Path) -> Result<(), String> {
     let temporary = target.with_extension(format!("part-{}", std::process::id()));
-    let outcome = write_hashed(entry, &temporary).map_err(|error| error.to_string()).and_then(|found| {
+    let unpacked = write_hashed(entry, &temporary).map_err(|error| format!("it could not be unpacked: {error}"));
+    let outcome = unpacked.and_then(|found| {
         if found != pin.sha256 {
             return Err(format!("it holds another library: SHA-256 {found}, expected {}", pin.sha256));
         }

@@ -202,11 +202,8 @@ async fn route(State(server): State<Arc<Server>>, request: HttpRequest<Body>) ->
             return plain(StatusCode::NOT_FOUND, text);
         }
     }
-    let query_id = header_text(&parts.headers, "x-clickhouse-query-id").unwrap_or_default();
-    match Request::read(&parts) {
-        Err(exception) => answer::exception(answer::headers(&server.identity, &query_id), &exception),
-        Ok(request) => answer_request(&server, &parts, request, body).await,
-    }
+    let request = Request::read(&parts);
+    answer_request(&server, &parts, request, body).await
 }
 
 /// A page in a browser of this machine could reach a loopback port, under its own name or a borrowed one.
@@ -245,7 +242,7 @@ async fn understand(parts: &Parts, request: &mut Request, body: Body) -> Result<
         let pairs = form::multipart_pairs(&text, boundary);
         request.add_pairs(pairs.map_err(|reason| Exception::new(36, "BAD_ARGUMENTS", &reason))?);
     }
-    request.authenticate()?;
+    request.admit()?;
     let work = plan::plan(request, &mut body).await?;
     Ok((work, body))
 }

@@ -36,8 +36,29 @@ pub(super) struct Insert {
     pub(super) head: Bytes,
 }
 
-/// Tells query and data apart.
+/// Tells query and data apart. Refuses a GET that inserts: the engine itself would let it insert into a function.
 pub(super) async fn plan(request: &mut Request, body: &mut BodyReader) -> Result<Work, Exception> {
+    let work = tell_apart(request, body).await?;
+    let inserts = match &work {
+        Work::Greet => false,
+        Work::Insert(_) => true,
+        Work::Run { text } => match sql::read(text) {
+            Statement::InsertSelect { reads_data: true } => {
+                // The library says that it worked, and stores nothing.
+                let reason = "INSERT … SELECT FROM input() is not supported by the embedded engine";
+                return Err(Exception::new(48, "NOT_IMPLEMENTED", reason));
+            }
+            Statement::Other { .. } => false,
+            _ => true,
+        },
+    };
+    if inserts && request.session.reads_only {
+        return Err(Exception::new(164, "READONLY", "default: Cannot execute query in readonly mode"));
+    }
+    Ok(work)
+}
+
+async fn tell_apart(request: &mut Request, body: &mut BodyReader) -> Result<Work, Exception> {
     let Some(query) = request.query.take().filter(|query| !query.trim().is_empty()) else {
         let (pieces, ended) = body.read_up_to(QUERY_HEAD).await?;
         let mut text = pieces.concat();

@@ -49,11 +49,13 @@ pub(super) struct Request {
     pub(super) coding: Option<Coding>,
     user: String,
     password: String,
+    fault: Option<Exception>,
 }
 
 impl Request {
-    /// Reads the head of a request. The parameters of a form come later, by [`Request::add_pairs`].
-    pub(super) fn read(parts: &Parts) -> Result<Self, Exception> {
+    /// Reads the head of a request. The parameters of a form come later, by [`Request::add_pairs`]; what is wrong with
+    /// the head is said by [`Request::admit`], when it is known how to answer.
+    pub(super) fn read(parts: &Parts) -> Self {
         let header = |name: &str| header_text(&parts.headers, name);
         let input_format = header("x-clickhouse-format");
         let session = Session {
@@ -72,13 +74,20 @@ impl Request {
             decompress: false,
             wait_for_end: false,
             accepted: header("accept-encoding").and_then(|accepted| Coding::accepted(&accepted)),
-            coding: Coding::of_content(&header("content-encoding").unwrap_or_default())?,
+            coding: None,
+            fault: None,
             user: USER.to_owned(),
             password: String::new(),
         };
-        request.read_credentials(&parts.headers)?;
+        match Coding::of_content(&header("content-encoding").unwrap_or_default()) {
+            Ok(coding) => request.coding = coding,
+            Err(fault) => request.fault = Some(fault),
+        }
+        if let Err(fault) = request.read_credentials(&parts.headers) {
+            request.fault = Some(fault);
+        }
         request.add_pairs(form::address_pairs(parts.uri.query().unwrap_or_default()));
-        Ok(request)
+        request
     }
 
     /// Adds parameters, whether from the address or from a form.
@@ -155,8 +164,11 @@ impl Request {
         }
     }
 
-    /// Refuses everyone but the one user, in ClickHouse's words.
-    pub(super) fn authenticate(&self) -> Result<(), Exception> {
+    /// Refuses a head that is wrong, and everyone but the one user, in ClickHouse's words.
+    pub(super) fn admit(&self) -> Result<(), Exception> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
         let user = if self.user.is_empty() { USER } else { &self.user };
         if user == USER && self.password.is_empty() {
             return Ok(());
@@ -206,7 +218,7 @@ fn from_base64(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn request(address: &str, headers: &[(&str, &str)]) -> Result<Request, Exception> {
+    fn request(address: &str, headers: &[(&str, &str)]) -> Request {
         let mut builder = axum::http::Request::builder().uri(address);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
@@ -216,7 +228,7 @@ mod tests {
 
     #[test]
     fn parameters_are_told_apart_from_settings() {
-        let request = request("/?query=SELECT+1&database=d&max_threads=2&param_a=x&wait_end_of_query=1", &[]).unwrap();
+        let request = request("/?query=SELECT+1&database=d&max_threads=2&param_a=x&wait_end_of_query=1", &[]);
         assert_eq!(request.query.as_deref(), Some("SELECT 1"));
         assert_eq!(request.session.database, "d");
         assert_eq!(request.session.settings, [("max_threads".to_owned(), "2".to_owned())]);
@@ -227,9 +239,8 @@ mod tests {
 
     #[test]
     fn the_one_user_comes_in_by_every_way_and_no_other_does() {
-        let outcome = |address: &str, headers: &[(&str, &str)]| {
-            request(address, headers).and_then(|request| request.authenticate()).map_err(|error| error.code)
-        };
+        let outcome =
+            |address: &str, headers: &[(&str, &str)]| request(address, headers).admit().map_err(|error| error.code);
         assert_eq!(outcome("/", &[]), Ok(()));
         assert_eq!(outcome("/?user=default&password=", &[]), Ok(()));
         assert_eq!(outcome("/?user=other", &[]), Err(516));
