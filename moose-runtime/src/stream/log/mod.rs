@@ -2,7 +2,7 @@
 //!
 //! What it promises, and where:
 //!
-//! - What [`append`](Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
+//! - What [`append`](crate::stream::Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
 //!   (`commit`). After a failed write nothing more is acknowledged until the log is opened anew.
 //! - Records lie in blocks with a checksum each (`block`), offsets go on without a gap, and whatever is missing or
 //!   changed is [`StreamError::Damaged`] with the numbers: while opening (`partition`, `witness`) or while reading.
@@ -217,7 +217,7 @@ impl Log {
     }
 
     /// Makes a reader known, durably: nothing is deleted that it has not passed, from now on and before its first
-    /// commit. Asking for a group's [`cursor`](Backend::cursor) does the same until the log closes.
+    /// commit. Asking for a group's [`cursor`](crate::stream::Backend::cursor) does the same until the log closes.
     pub async fn register_group(&self, group: &str, topic: &str) -> Result<()> {
         let open = self.shared.topic(topic)?;
         for partition in &open.partitions {
