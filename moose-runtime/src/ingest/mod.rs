@@ -5,8 +5,8 @@
 //! A 2xx is sent once the append is durable, and anything else says what was not taken. Every answer is JSON and none
 //! quotes a record.
 //!
-//! The way of a request: [`body`] reads it, [`records`] takes it apart and decodes it, [`accept`] appends what is valid
-//! and [`answer`]s. [`server`] is the loop that accepts connections.
+//! The way of a request: `body` reads it, `records` takes it apart and decodes it, `accept` appends what is valid, and
+//! `answer` is what goes back. `server` is the loop that accepts connections.
 
 mod accept;
 mod answer;

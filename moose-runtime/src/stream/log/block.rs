@@ -160,7 +160,8 @@ impl Block {
         out.reserve(self.count.saturating_sub(first));
         for index in first..self.count {
             let Some(end) = self.end_of(index) else { return true };
-            let size = end.saturating_sub(start);
+            // An empty record counts too, or a read of nothing else would never end.
+            let size = end.saturating_sub(start).max(1);
             if size > *budget && !out.is_empty() {
                 *budget = 0;
                 return false;

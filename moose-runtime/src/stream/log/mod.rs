@@ -2,7 +2,7 @@
 //!
 //! What it promises, and where:
 //!
-//! - What [`append`](Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
+//! - What [`append`](crate::stream::Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
 //!   (`commit`). After a failed write nothing more is acknowledged until the log is opened anew.
 //! - Records lie in blocks with a checksum each (`block`), offsets go on without a gap, and whatever is missing or
 //!   changed is [`StreamError::Damaged`] with the numbers: while opening (`partition`, `witness`) or while reading.
@@ -21,9 +21,11 @@
 //! long as they are there), about 32 MiB of memtables, 4 MiB of cache. Threads: the committer, retention, and two of
 //! the database.
 
+mod backend;
 mod block;
 mod commit;
 mod lock;
+mod options;
 mod partition;
 mod retention;
 mod store;
@@ -34,74 +36,26 @@ mod witness;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
+pub use self::options::{Clock, LogOptions};
 use self::{
-    block::MAX_RECORD_BYTES,
     commit::{Committer, CursorMove, Disk, Job, Synced},
     partition::Partition,
     store::{Store, TopicMeta, key, storage},
     tail::Tail,
     witness::Witness,
 };
-use super::{Backend, Bounds, BoxFuture, Cursor, Record, Result, Retention, StreamError, Topic, TopicSpec};
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
-
-/// How a log is opened.
-#[derive(Clone)]
-pub struct LogOptions {
-    /// The log's own directory; made where it is missing.
-    pub path: PathBuf,
-    /// Most that the records of one stream may take, counted before compression. Above it appends fail with
-    /// [`StreamError::Full`]; cursors still work.
-    pub disk_budget: u64,
-    /// A partition goes on in a new segment after this many bytes. Space comes back by segments.
-    pub segment_bytes: u64,
-    /// Newest blocks that are kept in memory, over all partitions.
-    pub tail_bytes: usize,
-    /// How often retention is looked at.
-    pub retention_interval: Duration,
-    /// The clock of timestamps and of retention.
-    pub clock: Clock,
-}
-
-impl LogOptions {
-    /// A log in `path`, everything else by default.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            disk_budget: 16 << 30,
-            segment_bytes: 64 << 20,
-            tail_bytes: 16 << 20,
-            retention_interval: Duration::from_secs(30),
-            clock: Arc::new(SystemTime::now),
-        }
-    }
-}
-
-impl std::fmt::Debug for LogOptions {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("LogOptions")
-            .field("path", &self.path)
-            .field("disk_budget", &self.disk_budget)
-            .field("segment_bytes", &self.segment_bytes)
-            .finish_non_exhaustive()
-    }
-}
+use super::{Bounds, Record, Result, Retention, StreamError, Topic, TopicSpec};
 
 /// The embedded log. Dropped or closed, it lets go of its directory.
 #[derive(Debug)]
@@ -263,7 +217,7 @@ impl Log {
     }
 
     /// Makes a reader known, durably: nothing is deleted that it has not passed, from now on and before its first
-    /// commit. Asking for a group's [`cursor`](Backend::cursor) does the same until the log closes.
+    /// commit. Asking for a group's [`cursor`](crate::stream::Backend::cursor) does the same until the log closes.
     pub async fn register_group(&self, group: &str, topic: &str) -> Result<()> {
         let open = self.shared.topic(topic)?;
         for partition in &open.partitions {
@@ -291,7 +245,7 @@ impl Log {
         done.map_err(|source| storage(action.to_owned(), source))?
     }
 
-    async fn open_topic(&self, spec: &TopicSpec) -> Result<Topic> {
+    async fn make_topic(&self, spec: &TopicSpec) -> Result<Topic> {
         let _one_at_a_time = self.shared.opening.lock().await;
         let name = spec.name.clone();
         let action = format!("open topic `{name}`");
@@ -318,7 +272,7 @@ impl Log {
         Ok(Topic { epoch: topic.epoch, partitions: wanted.partitions })
     }
 
-    async fn read(&self, topic: &str, number: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
+    async fn read_records(&self, topic: &str, number: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
         let partition = self.shared.partition(topic, number)?;
         let mut progress = partition.follow();
         loop {
@@ -416,84 +370,5 @@ fn close(shared: &Shared, jobs: &mpsc::Sender<Job>, threads: &Mutex<Option<Threa
 impl Drop for Log {
     fn drop(&mut self) {
         close(&self.shared, &self.jobs, &self.threads);
-    }
-}
-
-impl Backend for Log {
-    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
-        Box::pin(self.open_topic(spec))
-    }
-
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            self.shared.writable()?;
-            let partition = self.shared.partition(topic, partition)?;
-            if records.is_empty() {
-                return Ok(partition.end());
-            }
-            if let Some(record) = records.iter().find(|record| record.len() > MAX_RECORD_BYTES) {
-                let action = format!("append a record of {} bytes to topic `{topic}`", record.len());
-                return Err(storage(action, format!("a record may have at most {MAX_RECORD_BYTES} bytes")));
-            }
-            let (reply, answer) = oneshot::channel();
-            let job = Job::Append { partition, records, reply };
-            self.jobs.send(job).map_err(|_closed| StreamError::Closed)?;
-            answer.await.map_err(|_closed| StreamError::Closed)?
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        topic: &'a str,
-        partition: u16,
-        from: u64,
-        max_bytes: usize,
-    ) -> BoxFuture<'a, Result<Vec<Record>>> {
-        Box::pin(self.read(topic, partition, from, max_bytes))
-    }
-
-    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
-        Box::pin(async move { Ok(self.shared.partition(topic, partition)?.bounds()) })
-    }
-
-    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { Ok(self.shared.topic(topic)?.bytes.load(Ordering::Relaxed)) })
-    }
-
-    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
-        Box::pin(async move {
-            let partition = self.shared.partition(topic, partition)?;
-            partition.know_group(group);
-            let key = key::cursor(partition.key, group);
-            let action = format!("read the cursor of `{group}` on topic `{topic}`");
-            self.blocking(&action, move |store| store.get(&key)).await
-        })
-    }
-
-    fn commit<'a>(
-        &'a self,
-        group: &'a str,
-        topic: &'a str,
-        partition: u16,
-        cursor: &'a Cursor,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let partition = self.shared.partition(topic, partition)?;
-            let action = || format!("write the cursor of `{group}` on topic `{topic}`");
-            let value = serde_json::to_vec(cursor).map_err(|source| storage(action(), source))?;
-            // Known at its old place until the new one is durable: retention may only lag behind.
-            partition.know_group(group);
-            let write = (key::cursor(partition.key, group), Some(value));
-            let moved = CursorMove { partition, group: group.to_owned(), next: cursor.next };
-            self.put(vec![write], Some(moved)).await
-        })
-    }
-
-    fn close(&self) -> BoxFuture<'_, Result<()>> {
-        let (shared, jobs, threads) = (Arc::clone(&self.shared), self.jobs.clone(), Arc::clone(&self.threads));
-        Box::pin(async move {
-            let closed = tokio::task::spawn_blocking(move || close(&shared, &jobs, &threads)).await;
-            closed.map_err(|source| storage("close the stream".to_owned(), source))
-        })
     }
 }

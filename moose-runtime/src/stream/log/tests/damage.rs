@@ -110,7 +110,7 @@ async fn a_journal_cut_in_the_middle_is_noticed() {
     stored[used / 2..].fill(0);
     std::fs::write(&journal, stored).unwrap();
     let log = Log::open(options(&directory)).unwrap();
-    match Log::open_topic(&log, &topic("t", 1)).await {
+    match log.open_topic(&topic("t", 1)).await {
         Err(StreamError::Damaged { offset, detail, .. }) => {
             assert!((1..RECORDS).contains(&offset));
             assert!(detail.contains(&RECORDS.to_string()), "{detail}");
@@ -138,7 +138,7 @@ async fn a_missing_block_is_an_error_with_its_offset_and_never_skipped() {
     drop(segment);
     drop(log);
     let log = Log::open(options(&directory)).unwrap();
-    match Log::open_topic(&log, &topic("t", 1)).await {
+    match log.open_topic(&topic("t", 1)).await {
         Err(StreamError::Damaged { offset: 4, .. }) => {}
         other => panic!("{other:?}"),
     }

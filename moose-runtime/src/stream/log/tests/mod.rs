@@ -10,6 +10,7 @@ mod speed;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use fjall::OwnedWriteBatch;
 use tokio::time::timeout;
 
@@ -17,7 +18,10 @@ use super::{
     commit::{CommitError, Disk},
     *,
 };
-use crate::stream::contract::{self, cursor, read_all, records, topic};
+use crate::stream::{
+    Backend, BoxFuture,
+    contract::{self, cursor, read_all, records, topic},
+};
 
 /// Options for tests: no retention but by hand.
 fn options(directory: &tempfile::TempDir) -> LogOptions {
@@ -61,14 +65,14 @@ async fn a_closed_log_says_so_and_wakes_its_readers() {
     let directory = tempfile::tempdir().unwrap();
     let log = Log::open(options(&directory)).unwrap();
     log.open_topic(&topic("t", 1)).await.unwrap();
-    let (read, closed) = tokio::join!(timeout(Duration::from_secs(30), log.read("t", 0, 0, 1)), Backend::close(&log));
+    let (read, closed) = tokio::join!(timeout(Duration::from_secs(30), log.read("t", 0, 0, 1)), log.close());
     closed.unwrap();
     assert!(matches!(read.expect("closing wakes readers"), Err(StreamError::Closed)));
     assert!(matches!(log.append("t", 0, records(["a"])).await, Err(StreamError::Closed)));
     assert!(matches!(log.bounds("t", 0).await, Err(StreamError::Closed)));
     assert!(matches!(log.cursor("g", "t", 0).await, Err(StreamError::Closed)));
-    assert!(matches!(Log::open_topic(&log, &topic("t", 1)).await, Err(StreamError::Closed)));
-    Backend::close(&log).await.unwrap();
+    assert!(matches!(log.open_topic(&topic("t", 1)).await, Err(StreamError::Closed)));
+    log.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -13,10 +13,16 @@ async fn appends_and_reads() {
         let log = Log::open(options(&directory)).unwrap();
         log.open_topic(&topic("t", 1)).await.unwrap();
         let begun = Instant::now();
+        let mut times = Vec::with_capacity(rounds);
         for _ in 0..rounds {
-            log.append("t", 0, vec![record.clone(); count]).await.unwrap();
+            let records = vec![record.clone(); count];
+            let begun = Instant::now();
+            log.append("t", 0, records).await.unwrap();
+            times.push(begun.elapsed());
         }
         report(&format!("{count} records an append"), count * rounds, begun);
+        times.sort_unstable();
+        println!("  median {:?}, longest {:?}", times[rounds / 2], times[rounds - 1]);
         let begun = Instant::now();
         let (mut next, end) = (0, (count * rounds) as u64);
         while next < end {

@@ -1,0 +1,94 @@
+//! The log as a stream's backend: what each call of the contract comes to.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{
+    Log,
+    block::MAX_RECORD_BYTES,
+    close,
+    commit::{CursorMove, Job},
+    store::{key, storage},
+};
+use crate::stream::{Backend, Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec};
+
+impl Backend for Log {
+    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
+        Box::pin(self.make_topic(spec))
+    }
+
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            self.shared.writable()?;
+            let partition = self.shared.partition(topic, partition)?;
+            if records.is_empty() {
+                return Ok(partition.end());
+            }
+            if let Some(record) = records.iter().find(|record| record.len() > MAX_RECORD_BYTES) {
+                let action = format!("append a record of {} bytes to topic `{topic}`", record.len());
+                return Err(storage(action, format!("a record may have at most {MAX_RECORD_BYTES} bytes")));
+            }
+            let (reply, answer) = oneshot::channel();
+            let job = Job::Append { partition, records, reply };
+            self.jobs.send(job).map_err(|_closed| StreamError::Closed)?;
+            answer.await.map_err(|_closed| StreamError::Closed)?
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        from: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(self.read_records(topic, partition, from, max_bytes))
+    }
+
+    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
+        Box::pin(async move { Ok(self.shared.partition(topic, partition)?.bounds()) })
+    }
+
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { Ok(self.shared.topic(topic)?.bytes.load(Ordering::Relaxed)) })
+    }
+
+    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        Box::pin(async move {
+            let partition = self.shared.partition(topic, partition)?;
+            partition.know_group(group);
+            let key = key::cursor(partition.key, group);
+            let action = format!("read the cursor of `{group}` on topic `{topic}`");
+            self.blocking(&action, move |store| store.get(&key)).await
+        })
+    }
+
+    fn commit<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let partition = self.shared.partition(topic, partition)?;
+            let action = || format!("write the cursor of `{group}` on topic `{topic}`");
+            let value = serde_json::to_vec(cursor).map_err(|source| storage(action(), source))?;
+            // Known at its old place until the new one is durable: retention may only lag behind.
+            partition.know_group(group);
+            let write = (key::cursor(partition.key, group), Some(value));
+            let moved = CursorMove { partition, group: group.to_owned(), next: cursor.next };
+            self.put(vec![write], Some(moved)).await
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        let (shared, jobs, threads) = (Arc::clone(&self.shared), self.jobs.clone(), Arc::clone(&self.threads));
+        Box::pin(async move {
+            let closed = tokio::task::spawn_blocking(move || close(&shared, &jobs, &threads)).await;
+            closed.map_err(|source| storage("close the stream".to_owned(), source))
+        })
+    }
+}
