@@ -53,7 +53,9 @@ pub enum LibraryError {
         found: String,
     },
     /// A file can't be read.
-    #[error("could not read the engine library {path}: {source}", path = path.display())]
+    #[error("could not read the engine library {path}: {source}; name another with MOOSE_ENGINE_LIBRARY, or unset it to have the \
+         library fetched",
+        path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
