@@ -140,6 +140,7 @@ pub fn locate() -> Result<PathBuf, LibraryError> {
         }
         Found::Missing => {}
     }
+    fetch::remove_leftovers(&home);
     fetch::fetch(&pin, &home, &library)?;
     verify::remember(&library, &pin, &cache);
     Ok(library)

@@ -8,6 +8,7 @@ mod blocks;
 mod body;
 mod coding;
 mod form;
+mod frames;
 mod plan;
 mod request;
 mod statement;
