@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod boot;
+mod check;
 mod commands;
 mod delivery;
 mod facts;

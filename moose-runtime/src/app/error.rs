@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 #[cfg(feature = "embedded")]
 use crate::engine;
-use crate::{clickhouse::ClickHouseError, config::ConfigError, declare, stream::StreamError};
+use crate::{clickhouse::ClickHouseError, config::ConfigError, declare, stream::StreamError, sync::check::Report};
 
 /// Why an application could not start, go on or stop.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,14 @@ pub enum AppError {
     /// There is no ClickHouse to run on.
     #[error("clickhouse.url is not set and this program was built without the feature `embedded`")]
     NoClickHouse,
+    /// A table can't have the whole promise, and that was asked for.
+    #[error(
+        "not every table can be written exactly once; start with --allow-unsafe-tables to go on all the same\n{report}"
+    )]
+    UnsafeTables {
+        /// What is promised for each, and why.
+        report: Report,
+    },
     /// A record is not valid.
     #[error("record {index} was not appended, nor were the others: {reason}")]
     Record {
@@ -82,6 +90,7 @@ impl AppError {
             | Self::Declarations(_)
             | Self::Build(_)
             | Self::NoClickHouse
+            | Self::UnsafeTables { .. }
             | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
             Self::ClickHouse(error) if error.is_unreachable() => 5,
             _ => 1,

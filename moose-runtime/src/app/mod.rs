@@ -26,7 +26,7 @@ use crate::{
     declare::{Model, Program, Resource, Stream},
     record::OlapRecord,
     stream::Backend,
-    sync::ResumeFrom,
+    sync::{ResumeFrom, check::Report},
     telemetry::{Health, Metrics},
 };
 
@@ -43,7 +43,7 @@ impl App {
     pub fn new(program: Program) -> AppBuilder {
         #[cfg(feature = "embedded")]
         crate::engine::run_if_asked();
-        AppBuilder { program, config: None, resources: None, engine_program: None, resume: None }
+        AppBuilder { program, config: None, resources: None, engine_program: None, resume: None, refuse_unsafe: false }
     }
 }
 
@@ -55,6 +55,7 @@ pub struct AppBuilder {
     resources: Option<Vec<&'static dyn Resource>>,
     engine_program: Option<PathBuf>,
     resume: Option<ResumeFrom>,
+    refuse_unsafe: bool,
 }
 
 impl AppBuilder {
@@ -87,6 +88,13 @@ impl AppBuilder {
         self
     }
 
+    /// Whether a table that can't be written exactly once ends the start; without it, that is only said.
+    #[must_use]
+    pub fn refuse_unsafe_tables(mut self, refuse: bool) -> Self {
+        self.refuse_unsafe = refuse;
+        self
+    }
+
     /// Boots everything, in order: data directory, ports, engine, tables, streams, workers, front door. When it returns,
     /// events are accepted. A failure leaves nothing running.
     pub async fn start(self) -> Result<RunningApp, AppError> {
@@ -103,6 +111,7 @@ pub struct RunningApp {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     addresses: Addresses,
+    report: Report,
 }
 
 impl std::fmt::Debug for RunningApp {
@@ -145,6 +154,11 @@ impl RunningApp {
     /// What is stuck.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// What was found out at the start about each table that a stream fills, and what is promised for it.
+    pub fn report(&self) -> &Report {
+        &self.report
     }
 
     /// The database, for what is not a query of the application's own.

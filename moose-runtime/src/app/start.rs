@@ -43,6 +43,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
     tables::prepare(&database.client, &model, &database.storage).await?;
+    let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
     let drain = Shutdown::new();
     let shared = Shared {
@@ -122,7 +123,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         parts.stop(config.shutdown.deadline, &config.data_dir).await?;
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
-    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses })
+    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
 }
 
 fn declared(builder: &AppBuilder) -> Result<Model, AppError> {

@@ -1,23 +1,38 @@
-//! The tables at a start: what is missing is made, what differs is said.
+//! The tables at a start: what is missing is made, what is there is looked at.
 
+use super::AppError;
 use crate::{
     clickhouse::{ClickHouseError, Client},
     declare::Model,
-    schema::{Storage, differences},
+    schema::Storage,
+    sync::check::{Report, check},
 };
 
-/// Makes the tables that are not there and warns of those that differ from their declaration.
+/// Makes the tables that are not there. What differs from its declaration is the [check](look)'s to say.
 pub(super) async fn prepare(client: &Client, model: &Model, storage: &Storage) -> Result<(), ClickHouseError> {
     for declared in &model.tables {
         let table = &declared.table;
-        let Some(state) = client.table(&table.name).await? else {
+        if client.table(&table.name).await?.is_none() {
             client.execute(&table.create_statement(client.database(), storage)).await?;
             tracing::info!(table = table.name, "table created");
-            continue;
-        };
-        for difference in differences(table, &state.columns) {
-            tracing::warn!(table = table.name, %difference, "table differs from its declaration");
         }
     }
     Ok(())
+}
+
+/// Finds out what can be promised for the tables that streams fill, and says it. With `refuse`, anything less than
+/// exactly once is an error.
+pub(super) async fn look(client: &Client, model: &Model, storage: Storage, refuse: bool) -> Result<Report, AppError> {
+    let filled = |name: &String| model.streams.iter().any(|stream| stream.destinations.contains(name));
+    let tables = model.tables.iter().map(|declared| &declared.table).filter(|table| filled(&table.name));
+    let report = check(client, storage, tables).await?;
+    if refuse && !report.is_exactly_once() {
+        return Err(AppError::UnsafeTables { report });
+    }
+    if report.is_exactly_once() && report.is_open() {
+        tracing::info!("{report}");
+    } else {
+        tracing::warn!("{report}");
+    }
+    Ok(report)
 }

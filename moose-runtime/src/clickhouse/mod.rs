@@ -5,10 +5,12 @@
 
 mod client;
 mod error;
+mod facts;
 pub mod insert;
 mod inspect;
 
 pub use ::clickhouse::query::Query;
 pub use client::Client;
 pub use error::ClickHouseError;
+pub use facts::{TableFacts, ViewFacts, ViewTarget, calls};
 pub use inspect::TableState;

@@ -24,7 +24,7 @@ pub(crate) fn records<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes
 
 /// A cursor that has done everything below `next`.
 pub(crate) fn cursor(epoch: u64, next: u64) -> Cursor {
-    Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new() }
+    Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new(), counted: None }
 }
 
 /// Reads from `from` until `end`, in as many reads as the backend makes of it.

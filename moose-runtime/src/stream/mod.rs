@@ -81,6 +81,25 @@ pub struct Cursor {
     pub next: u64,
     /// Ranges written down before their INSERT, in order, at most two.
     pub pending: Vec<Pending>,
+    /// What became of the records below `next`; absent in a cursor that was written before there was counting.
+    #[serde(default)]
+    pub counted: Option<Counted>,
+}
+
+/// Counts that are written with the cursor, in the same commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The offset at which counting began.
+    pub from: u64,
+    /// Rows that the table has confirmed since.
+    pub inserted: u64,
+}
+
+impl Counted {
+    /// Counting that begins at an offset.
+    pub fn since(from: u64) -> Self {
+        Self { from, inserted: 0 }
+    }
 }
 
 /// A range that may be on its way into the table.

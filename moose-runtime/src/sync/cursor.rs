@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::{Shared, SyncError, backoff::Backoff, now};
-use crate::stream::{Backend, Cursor, Pending};
+use crate::stream::{Backend, Counted, Cursor, Pending};
 
 /// Version of the cursor's layout.
 const VERSION: u8 = 1;
@@ -32,10 +32,14 @@ impl CursorKeeper {
         let group = super::group(&shared.app_name, table);
         let backend = Arc::clone(&shared.backend);
         let bounds = backend.bounds(topic, partition).await?;
-        let cursor = if let Some(cursor) = backend.cursor(&group, topic, partition).await? {
+        let cursor = if let Some(mut cursor) = backend.cursor(&group, topic, partition).await? {
+            // Written down with the next change; until then there is nothing to count.
+            cursor.counted.get_or_insert(Counted::since(cursor.next));
             cursor
         } else {
-            let cursor = Cursor { version: VERSION, epoch, table_uuid: None, next: bounds.start, pending: Vec::new() };
+            let next = bounds.start;
+            let counted = Some(Counted::since(next));
+            let cursor = Cursor { version: VERSION, epoch, table_uuid: None, next, pending: Vec::new(), counted };
             backend.commit(&group, topic, partition, &cursor).await?;
             cursor
         };

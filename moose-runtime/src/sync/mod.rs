@@ -6,6 +6,7 @@
 //! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again.
 
 mod backoff;
+pub mod check;
 mod courier;
 mod cursor;
 mod encoder;

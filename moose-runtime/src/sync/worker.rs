@@ -19,7 +19,10 @@ use super::{
     now,
     reader::Reader,
 };
-use crate::telemetry::{LagLabel, TableLabel};
+use crate::{
+    stream::{Counted, Cursor},
+    telemetry::{LagLabel, TableLabel},
+};
 
 /// How many ranges may be written down and not confirmed.
 const PENDING: usize = 2;
@@ -100,6 +103,8 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
                         cursor.next = bounds.start;
                         cursor.pending.clear();
                     }
+                    // The new table has nothing of what was counted for the old one.
+                    cursor.counted = Some(Counted::since(cursor.next));
                 })
                 .await;
         }
@@ -139,14 +144,17 @@ async fn settle_pending(courier: &Courier) -> bool {
             }
         };
         let Some(delivered) = courier.deliver(&prepared, true).await else { return false };
-        courier.cursor.update(|cursor| pass(cursor, range.last)).await;
+        courier.cursor.update(|cursor| pass(cursor, range.last, prepared.rows)).await;
         note(courier, &prepared, delivered).await;
     }
     true
 }
 
-/// Moves the cursor behind a range that is in the table.
-fn pass(cursor: &mut crate::stream::Cursor, last: u64) {
+/// Moves the cursor behind a range that is in the table with that many rows.
+fn pass(cursor: &mut Cursor, last: u64, rows: usize) {
+    if let Some(counted) = &mut cursor.counted {
+        counted.inserted = counted.inserted.saturating_add(rows as u64);
+    }
     cursor.next = last.saturating_add(1);
     cursor.pending.retain(|pending| pending.last > last);
 }
@@ -205,7 +213,7 @@ impl Steady {
         self.courier
             .cursor
             .update(|cursor| {
-                pass(cursor, range.last);
+                pass(cursor, range.last, range.rows);
                 cursor.pending.extend(written);
             })
             .await;

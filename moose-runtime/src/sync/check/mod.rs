@@ -1,0 +1,174 @@
+//! What can be promised for each table that a stream fills, found out before the first record is written.
+//!
+//! Everything is read, nothing is tried: a check changes nothing on the server. [`check`] asks, [`Flaw`] is what it may
+//! find, [`Report`] says all of it in one message.
+
+mod flaw;
+mod judge;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    fmt::{self, Display},
+};
+
+pub use flaw::{Effect, Flaw};
+
+use crate::{
+    clickhouse::{ClickHouseError, Client, TableFacts},
+    schema::{self, Storage, provenance, quote_identifier},
+};
+
+/// What is promised for the rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// Every record once, whatever fails.
+    ExactlyOnce,
+    /// Every record; after certain failures some of them twice. The reasons say which.
+    AtLeastOnce(Vec<String>),
+    /// After certain failures of the server rows can be missing. The reasons say which.
+    MayLose(Vec<String>),
+}
+
+/// What was found out about one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableReport {
+    /// Its name.
+    pub table: String,
+    /// All that was found, the heaviest first.
+    pub flaws: Vec<Flaw>,
+}
+
+impl TableReport {
+    /// What is promised for the table.
+    pub fn promise(&self) -> Promise {
+        let reasons = |wanted: &[Effect]| -> Vec<String> {
+            self.flaws.iter().filter(|flaw| wanted.contains(&flaw.effect())).map(ToString::to_string).collect()
+        };
+        if self.flaws.iter().any(|flaw| flaw.effect() == Effect::Loses) {
+            return Promise::MayLose(reasons(&[Effect::Loses, Effect::Repeats]));
+        }
+        let reasons = reasons(&[Effect::Repeats]);
+        if reasons.is_empty() { Promise::ExactlyOnce } else { Promise::AtLeastOnce(reasons) }
+    }
+
+    /// Nothing can be written into the table as it is; records wait in the stream.
+    pub fn is_blocked(&self) -> bool {
+        self.flaws.iter().any(|flaw| flaw.effect() == Effect::Blocks)
+    }
+}
+
+/// What was found out about all tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Each table, in the order in which they were asked about.
+    pub tables: Vec<TableReport>,
+}
+
+impl Report {
+    /// Whether every table has the whole promise.
+    pub fn is_exactly_once(&self) -> bool {
+        self.tables.iter().all(|table| table.promise() == Promise::ExactlyOnce)
+    }
+
+    /// Whether every table can be written into.
+    pub fn is_open(&self) -> bool {
+        !self.tables.iter().any(TableReport::is_blocked)
+    }
+
+    /// What was found out about one table.
+    pub fn table(&self, name: &str) -> Option<&TableReport> {
+        self.tables.iter().find(|report| report.table == name)
+    }
+}
+
+impl Display for Promise {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::ExactlyOnce => "exactly once",
+            Self::AtLeastOnce(_) => "at least once, not exactly once",
+            Self::MayLose(_) => "not kept through every failure of the server",
+        })
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("what is promised for each table:")?;
+        for report in &self.tables {
+            write!(formatter, "\n  {}: {}", report.table, report.promise())?;
+            for flaw in &report.flaws {
+                write!(formatter, "\n    {}: {flaw}", flaw.effect())?;
+                if let Some(remedy) = flaw.remedy(&report.table) {
+                    write!(formatter, "; {remedy}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the tables. Fails only where the server can't be asked.
+pub async fn check<'a>(
+    client: &Client,
+    storage: Storage,
+    tables: impl IntoIterator<Item = &'a schema::Table>,
+) -> Result<Report, ClickHouseError> {
+    let server = client.setting_names().await?;
+    let mut report = Report::default();
+    for table in tables {
+        let seen = Seen {
+            storage,
+            declared: table,
+            server: &server,
+            facts: client.facts(&table.name).await?,
+            grants: Grants::ask(client, table).await?,
+        };
+        let mut flaws = judge::flaws(&seen);
+        flaws.sort_by_key(|flaw| std::cmp::Reverse(flaw.effect()));
+        report.tables.push(TableReport { table: table.name.clone(), flaws });
+    }
+    Ok(report)
+}
+
+/// All that is known about one table, before it is judged.
+struct Seen<'a> {
+    storage: Storage,
+    declared: &'a schema::Table,
+    /// Names of the settings that the server has.
+    server: &'a HashSet<String>,
+    /// The table; `None` where there is none.
+    facts: Option<TableFacts>,
+    grants: Grants,
+}
+
+/// What our user may do; `None` where the server can't be asked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grants {
+    /// Insert every column that we send.
+    insert: Option<bool>,
+    /// Ask which rows are there.
+    probe: Option<bool>,
+    /// Make the tables by which rows are mended.
+    mend: Option<bool>,
+}
+
+impl Grants {
+    async fn ask(client: &Client, table: &schema::Table) -> Result<Self, ClickHouseError> {
+        let place = client.qualified(&table.name);
+        let hidden = [provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(quote_identifier).join(", ");
+        let mut columns: Vec<String> = table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        if table.provenance {
+            columns.push(hidden.clone());
+        }
+        let database = quote_identifier(client.database());
+        let probe =
+            if table.provenance { client.granted(&format!("SELECT({hidden}) ON {place}")).await? } else { None };
+        Ok(Self {
+            insert: client.granted(&format!("INSERT({}) ON {place}", columns.join(", "))).await?,
+            probe,
+            mend: client.granted(&format!("CREATE TABLE, DROP TABLE ON {database}.*")).await?,
+        })
+    }
+}
