@@ -267,9 +267,10 @@ async fn a_body_that_breaks_off_stores_nothing() {
     let rows = (0..50_000).map(|id| format!("{id},text")).collect::<Vec<_>>().join("\n");
     let mut stream = tokio::net::TcpStream::connect(stage.engine.address).await.expect("a connection");
     let head = format!(
-        "POST /?database={}&query={statement}&insert_deduplication_token=a&{OURS} HTTP/1.1\r\nhost: engine\r\n\
+        "POST /?database={}&query={statement}&insert_deduplication_token=a&{OURS} HTTP/1.1\r\nhost: {}\r\n\
          content-length: {}\r\n\r\n",
         stage.database,
+        stage.engine.address,
         rows.len() + 1
     );
     stream.write_all(head.as_bytes()).await.expect("the head is sent");
