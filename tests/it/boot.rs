@@ -52,11 +52,15 @@ async fn a_program_comes_up_takes_an_event_and_goes_when_it_is_told_to() {
         if id == "evt_123" { Ok(()) } else { Err(id) }
     })
     .await;
+    // Counted when the cursor has passed, a moment after the row can be seen.
+    eventually(LATE, || async {
+        let metrics = http::get(&format!("http://{}/metrics", addresses.management)).await.text();
+        let inserted = metrics.contains("moose_records_inserted_total{table=\"events\"} 1");
+        if inserted { Ok(()) } else { Err(metrics) }
+    })
+    .await;
     let metrics = http::get(&format!("http://{}/metrics", addresses.management)).await.text();
-    says(
-        &metrics,
-        &["moose_records_accepted_total{api=\"events\"} 1", "moose_records_inserted_total{table=\"events\"} 1"],
-    );
+    says(&metrics, &["moose_records_accepted_total{api=\"events\"} 1"]);
     process.interrupt();
     assert!(process.wait(LATE).success(), "{}", process.output());
     assert!(!directory.path().join("data/addresses.json").exists(), "a process that is gone has no addresses");
@@ -127,4 +131,25 @@ fn a_missing_library_without_network_is_told_with_the_ways_to_get_it() {
     let started = std::time::Instant::now();
     says(&refused(&launch), &["MOOSE_ENGINE_LIBRARY"]);
     assert!(started.elapsed() < Duration::from_mins(1));
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_fetch_of_the_library_at_once() {
+    let directory = directory();
+    let home = directory.path().join("home").display().to_string();
+    // Takes the request and never answers it.
+    let archive = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", archive.local_addr().expect("its address"));
+    let launch = launch(directory.path())
+        .environment("HOME", &home)
+        .environment("XDG_CACHE_HOME", &home)
+        .environment("MOOSE_TEST_ENGINE_ARCHIVE", &address)
+        .environment("MOOSE_ENGINE_LIBRARY", "");
+    let mut process = launch.start();
+    let asked = tokio::task::spawn_blocking(move || archive.accept());
+    let _asked = tokio::time::timeout(LATE, asked).await.expect("it asks the archive");
+    process.interrupt();
+    let status = process.wait(Duration::from_secs(10));
+    assert!(status.success(), "{status}\n{}", process.output());
+    says(&process.output(), &["stopped before it was ready"]);
 }

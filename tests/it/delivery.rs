@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use moose_tests::{
     http,
-    pipelines::{AUDIT_API, AUDIT_STREAM, AUDIT_TABLE, EVENTS, NUMBERS},
+    pipelines::{AUDIT_API, AUDIT_STREAM, AUDIT_TABLE, EVENTS, NUMBERS, Number, SPREAD},
     proxy::{Canned, Fault, Recorded, insert_into},
     wait::eventually,
 };
@@ -52,6 +52,24 @@ async fn the_three_forms_lead_into_the_same_table() {
     let answer = http::post_json(&ingest(&app, "audit"), ORIGINAL).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     stage.shows("SELECT id FROM audit", "evt_123", SOON).await;
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn a_program_appends_records_itself_and_each_partition_has_ranges_of_its_own() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&SPREAD]).await;
+    let numbers: Vec<Number> = (0..300).map(|id| Number { id, small: u8::try_from(id % 256).unwrap() }).collect();
+    app.stream(&SPREAD.stream).append(&numbers).await.expect("durable");
+    stage.shows("SELECT count(), uniqExact(id), uniqExact(_stream_partition) FROM spread", "300\t300\t3", SOON).await;
+    let mut partitions: Vec<_> = stage
+        .proxy
+        .inserts("spread")
+        .iter()
+        .map(|insert| insert.token().split('/').nth(3).map(str::to_owned))
+        .collect();
+    partitions.sort();
+    assert_eq!(partitions, ["0", "1", "2"].map(|partition| Some(partition.to_owned())));
     app.stop().await.expect("an orderly stop");
 }
 

@@ -2,9 +2,16 @@
 //! failure here after a change of the engine means that the protocol has to be thought through again, not that a number
 //! is to be adjusted.
 
-use moose_tests::http::{self, Answer, percent_encoded};
+use std::path::Path;
 
-use crate::stage::Stage;
+use moose_tests::{
+    engine,
+    http::{self, Answer, percent_encoded},
+    process::{children_of, command_line, signal},
+    wait::eventually,
+};
+
+use crate::stage::{LATE, PIPELINE, Stage};
 
 /// A table with the deduplication window that ours have.
 const WINDOW: &str = "ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 100";
@@ -260,9 +267,10 @@ async fn a_body_that_breaks_off_stores_nothing() {
     let rows = (0..50_000).map(|id| format!("{id},text")).collect::<Vec<_>>().join("\n");
     let mut stream = tokio::net::TcpStream::connect(stage.engine.address).await.expect("a connection");
     let head = format!(
-        "POST /?database={}&query={statement}&insert_deduplication_token=a&{OURS} HTTP/1.1\r\nhost: engine\r\n\
+        "POST /?database={}&query={statement}&insert_deduplication_token=a&{OURS} HTTP/1.1\r\nhost: {}\r\n\
          content-length: {}\r\n\r\n",
         stage.database,
+        stage.engine.address,
         rows.len() + 1
     );
     stream.write_all(head.as_bytes()).await.expect("the head is sent");
@@ -314,6 +322,66 @@ async fn dates_hold_what_the_encoder_lets_through() {
         stage.sql("SELECT date, time FROM t ORDER BY id FORMAT TSV").await,
         "1900-01-01\t1900-01-01 00:00:00.000\n2299-12-31\t2299-12-31 23:59:59.999"
     );
+}
+
+#[tokio::test]
+async fn a_slow_view_keeps_the_insert_waiting() {
+    let stage = Stage::new().await;
+    stage.sql(&format!("CREATE TABLE t (id UInt32) {WINDOW}")).await;
+    stage.sql(&format!("CREATE TABLE target (id UInt8) {WINDOW}")).await;
+    stage.sql("CREATE MATERIALIZED VIEW view TO target AS SELECT sleepEachRow(0.5) AS id FROM t").await;
+    let started = std::time::Instant::now();
+    stage.insert_ok("t", "a", "1\n2\n").await;
+    assert!(started.elapsed() >= std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(stage.count("target").await, "2");
+}
+
+#[tokio::test]
+async fn two_clients_with_one_token_store_once() {
+    let stage = Stage::new().await;
+    stage.sql(&format!("CREATE TABLE t (id UInt32) {WINDOW}")).await;
+    for race in 0..20 {
+        let (token, rows) = (format!("race {race}"), format!("{race}\n"));
+        tokio::join!(stage.insert_ok("t", &token, &rows), stage.insert_ok("t", &token, &rows));
+    }
+    assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM t").await, "20\t20");
+}
+
+/// The settings of a table that survives its engine's death.
+const DURABLE: &str = "ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 100, \
+                       fsync_after_insert = 1, fsync_part_directory = 1";
+
+#[tokio::test]
+async fn rows_and_tokens_outlive_a_restart_and_a_kill_right_after_the_answer() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let data = directory.path().join("engine");
+    let engine = engine::start(Path::new(PIPELINE), &data).await;
+    let url = engine.url();
+    http::sql(&url, &format!("CREATE TABLE t (id UInt32) {DURABLE}")).await;
+    let insert = |token: &str, row: u32| {
+        let statement = percent_encoded("INSERT INTO t FORMAT CSV");
+        let url = format!("{url}/?query={statement}&insert_deduplication_token={token}&{OURS}");
+        async move { http::post(&url, "application/octet-stream", format!("{row}\n")).await }
+    };
+    let count = || async { http::sql(&url, "SELECT count(), uniqExact(id) FROM t").await };
+    for row in 0..5 {
+        let token = format!("killed{row}");
+        assert_eq!(insert(&token, row).await.status, 200);
+        let ours = children_of(std::process::id()).into_iter();
+        let child = ours.filter(|child| command_line(*child).contains(&data.display().to_string())).collect::<Vec<_>>();
+        let [child] = child.as_slice() else { panic!("one engine, not {child:?}") };
+        signal("-KILL", *child);
+        let ping = format!("{url}/ping");
+        eventually(LATE, || http::send(hyper::Method::GET, &ping, &[], "")).await;
+        let rows = row + 1;
+        assert_eq!(count().await, format!("{rows}\t{rows}"), "what was answered is there");
+        assert_eq!(insert(&token, row).await.status, 200);
+        assert_eq!(count().await, format!("{rows}\t{rows}"), "and its token is known");
+    }
+    engine.restart().await.expect("an orderly restart");
+    assert_eq!(insert("killed0", 0).await.status, 200);
+    assert_eq!(count().await, "5\t5");
+    engine.stop(LATE).await;
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub static AUDIT_STREAM: Stream<Event> = Stream::new("audit").destination(&AUDIT
 pub static AUDIT_API: IngestApi<Event> = IngestApi::new("audit").destination(&AUDIT_STREAM);
 
 /// The smallest record with a number that is never the same twice.
-#[derive(OlapRecord)]
+#[derive(Debug, serde::Serialize, OlapRecord)]
 pub struct Number {
     /// Never the same twice.
     #[key]
@@ -46,6 +46,11 @@ pub struct Number {
 /// Numbers, for counting.
 #[pipeline]
 pub static NUMBERS: IngestPipeline<Number> = IngestPipeline::new("numbers").ingest_api(true).stream(true).table(true);
+
+/// Numbers in three partitions, which a program appends itself.
+#[pipeline]
+pub static SPREAD: IngestPipeline<Number> =
+    IngestPipeline::new("spread").stream_with(Stream::new("spread").partitions(3)).table(true);
 
 /// A record with a field of every type.
 #[derive(OlapRecord)]

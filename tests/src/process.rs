@@ -159,9 +159,7 @@ impl Process {
 
     /// Numbers of the processes that it has started and that still run.
     pub fn children(&self) -> Vec<u32> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
-        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
+        children_of(self.id())
     }
 
     /// Waits for its end.
@@ -190,6 +188,18 @@ impl Process {
         })
         .await;
     }
+}
+
+/// Numbers of the processes that a process has started and that still run.
+pub fn children_of(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// The command line of a process, its arguments divided by spaces; empty when it is gone.
+pub fn command_line(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default().replace('\0', " ")
 }
 
 /// Sends a signal (`-INT`, `-KILL`, …) to a process.

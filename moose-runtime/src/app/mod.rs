@@ -9,6 +9,7 @@ mod addresses;
 mod caretaker;
 mod error;
 mod parts;
+mod producer;
 mod start;
 mod tables;
 
@@ -17,6 +18,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
+pub use producer::Producer;
 
 use parts::Parts;
 
@@ -25,6 +27,7 @@ use crate::{
     config::Config,
     declare::{Model, Program, Resource, Stream},
     record::OlapRecord,
+    stream::Backend,
     sync::{ResumeFrom, check::Report},
     telemetry::{Health, Metrics},
 };
@@ -171,8 +174,12 @@ impl RunningApp {
     }
 
     /// A producer for a declared stream, with the same promise as the front door.
-    pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<'_, R> {
-        Producer { app: self, topic: stream.name(), record: std::marker::PhantomData }
+    pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<R> {
+        Producer::new(Arc::clone(&self.parts.log) as Arc<dyn Backend>, self.partitions(stream.name()), stream.name())
+    }
+
+    fn partitions(&self, stream: &str) -> u16 {
+        self.model.streams.iter().find(|declared| declared.name == stream).map_or(1, |declared| declared.partitions)
     }
 
     /// Resolves when a part has died that does not come back by itself.
@@ -186,36 +193,5 @@ impl RunningApp {
     pub async fn stop(self) -> Result<(), AppError> {
         let Self { parts, config, .. } = self;
         Box::pin(parts.stop(config.shutdown.deadline, &config.data_dir)).await
-    }
-}
-
-/// Appends records to a stream.
-#[derive(Debug)]
-pub struct Producer<'a, R> {
-    app: &'a RunningApp,
-    topic: &'static str,
-    record: std::marker::PhantomData<fn(R)>,
-}
-
-impl<R: OlapRecord + serde::Serialize> Producer<'_, R> {
-    /// Appends records, all or none; when it returns, they are durable and will be rows. Each is checked as the front
-    /// door would check it.
-    pub async fn append(&self, records: &[R]) -> Result<(), AppError> {
-        let mut batch = crate::record::Batch::<R>::default();
-        let mut encoded = Vec::with_capacity(records.len());
-        for (index, record) in records.iter().enumerate() {
-            let bytes = serde_json::to_vec(record)
-                .map_err(|error| AppError::Record { index, reason: format!("it can't be written as JSON: {error}") })?;
-            encoded.push(bytes::Bytes::from(bytes));
-        }
-        let texts: Vec<&[u8]> = encoded.iter().map(AsRef::as_ref).collect();
-        let mut rejected = Vec::new();
-        crate::record::ErasedBatch::decode(&mut batch, &texts, usize::MAX, &mut rejected);
-        if let Some(first) = rejected.into_iter().next() {
-            let reasons: Vec<String> =
-                first.errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
-            return Err(AppError::Record { index: first.index, reason: reasons.join("; ") });
-        }
-        self.app.parts.append(self.topic, encoded).await
     }
 }

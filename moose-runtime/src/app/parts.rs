@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::{
     sync::Mutex,
     task::{JoinHandle, JoinSet},
@@ -51,11 +50,6 @@ impl Parts {
             None => ("the application", "nothing runs any more".to_owned()),
         };
         AppError::Ended { part, reason }
-    }
-
-    pub(super) async fn append(&self, topic: &str, records: Vec<Bytes>) -> Result<(), AppError> {
-        self.log.append(topic, 0, records).await?;
-        Ok(())
     }
 
     /// Ends everything in order, within `deadline`.

@@ -83,5 +83,8 @@ fn wait_for<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, 
         .enable_all()
         .build()
         .map_err(CliError::system("start the threads of the process"))?;
-    runtime.block_on(command)
+    let done = runtime.block_on(command);
+    // What was begun in order has ended in order; a fetch of the engine's library would otherwise be waited for.
+    runtime.shutdown_background();
+    done
 }

@@ -148,8 +148,8 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
             let _ = ended.wait_for(|end| *end).await;
             leave_at_last();
         };
-        server.serve(listener, stop).await.map_err(process_error)?;
-        Ok::<_, OpenError>(server.close(PATIENCE).await)
+        server.serve(listener, stop, PATIENCE).await.map_err(process_error)?;
+        Ok::<_, OpenError>(server.close().await)
     })?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(lock);

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     child::{EngineOptions, FAILED, READY, WAITING},
@@ -35,7 +35,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 const GOOD_RUN: Duration = Duration::from_secs(30);
 
 /// How long an engine that is dropped or restarted has before it is killed.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How the engine is started.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ enum Event {
     Line(u64, String),
     /// The process with this number has closed its output: it ends.
     Closed(u64),
-    /// Start it anew.
-    Restart,
+    /// Start it anew, and say when it answers.
+    Restart(oneshot::Sender<()>),
     /// End it, with this much time.
     Stop(Duration),
 }
@@ -94,7 +94,7 @@ impl Engine {
         };
         let (events, incoming) = mpsc::channel();
         let (sender, mut state) = watch::channel(EngineState::Starting("starting".to_owned()));
-        let path = options.path.clone();
+        let (path, listen) = (options.path.clone(), options.listen);
         let mut supervisor = Supervisor {
             program: program.clone(),
             options,
@@ -103,29 +103,34 @@ impl Engine {
             state: sender,
             number: 0,
             bound: None,
+            restarted: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("engine-supervisor".to_owned())
             .spawn(move || supervisor.run())
             .map_err(|source| EngineError::Spawn { program, source })?;
+        // Dropped on every way out that is not the good one, it ends what was started.
+        let mut engine = Self { address: listen, events, state: state.clone(), thread: Some(thread) };
         let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_)));
-        let outcome = match tokio::time::timeout(START, settled).await {
-            Ok(Ok(state)) => Ok(state.clone()),
-            Ok(Err(_)) => Ok(EngineState::Ended("its supervisor is gone".to_owned())),
-            Err(_) => Err(START),
-        };
-        match outcome {
-            Ok(EngineState::Ready(address)) => Ok(Self { address, events, state, thread: Some(thread) }),
-            Ok(EngineState::Ended(reason)) => Err(EngineError::Refused { path, reason }),
-            Ok(EngineState::Starting(last)) => Err(EngineError::Refused { path, reason: last }),
-            Err(waited) => {
-                let last = match &*state.borrow() {
-                    EngineState::Starting(last) | EngineState::Ended(last) => last.clone(),
-                    EngineState::Ready(_) => String::new(),
-                };
-                let _ = events.send(Event::Stop(Duration::ZERO));
-                Err(EngineError::NotReady { path, waited, last })
+        let settled = tokio::time::timeout(START, settled).await.map(|state| state.as_deref().ok().cloned());
+        match settled {
+            Ok(Some(EngineState::Ready(address))) => {
+                engine.address = address;
+                Ok(engine)
             }
+            Ok(Some(EngineState::Ended(reason) | EngineState::Starting(reason))) => {
+                Err(EngineError::Refused { path, reason })
+            }
+            Ok(None) => Err(EngineError::Stopped),
+            Err(_) => Err(EngineError::NotReady { path, waited: START, last: engine.last_word() }),
+        }
+    }
+
+    /// What it said last, while it does not answer.
+    fn last_word(&self) -> String {
+        match &*self.state.borrow() {
+            EngineState::Starting(last) | EngineState::Ended(last) => last.clone(),
+            EngineState::Ready(_) => String::new(),
         }
     }
 
@@ -144,18 +149,11 @@ impl Engine {
         self.state.clone()
     }
 
-    /// Ends the process in order, killing it after ten seconds, and starts it anew; returns when it answers again.
+    /// Ends the process in order, killing it after fifteen seconds, and starts it anew; returns when it answers again.
     pub async fn restart(&self) -> Result<(), EngineError> {
-        let mut state = self.state.clone();
-        state.mark_unchanged();
-        self.events.send(Event::Restart).map_err(|_| EngineError::Stopped)?;
-        // First away from ready, then back to it.
-        let _ = state.wait_for(|state| !matches!(state, EngineState::Ready(_))).await;
-        let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_))).await;
-        match settled.as_deref() {
-            Ok(EngineState::Ready(_)) => Ok(()),
-            _ => Err(EngineError::Stopped),
-        }
+        let (answering, answers) = oneshot::channel();
+        self.events.send(Event::Restart(answering)).map_err(|_| EngineError::Stopped)?;
+        answers.await.map_err(|_| EngineError::Stopped)
     }
 
     /// Ends the engine: running statements may finish within `deadline`, then it is killed. Says whether it ended
@@ -190,6 +188,8 @@ struct Supervisor {
     number: u64,
     /// What was bound first.
     bound: Option<SocketAddr>,
+    /// Who waits for a restart.
+    restarted: Vec<oneshot::Sender<()>>,
 }
 
 /// How a process came to its end.
@@ -240,12 +240,14 @@ impl Supervisor {
     }
 
     /// Waits; says whether the engine was stopped meanwhile.
-    fn stopped_within(&self, pause: Duration) -> bool {
+    fn stopped_within(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
             match self.incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Event::Stop(_)) | Err(RecvTimeoutError::Disconnected) => return true,
-                Ok(_) => {}
+                // That is what happens next anyway.
+                Ok(Event::Restart(answering)) => self.restarted.push(answering),
+                Ok(Event::Line(..) | Event::Closed(_)) => {}
                 Err(RecvTimeoutError::Timeout) => return false,
             }
         }
@@ -297,6 +299,8 @@ impl Supervisor {
                     if let Some(address) = line.strip_prefix(READY).and_then(|address| address.parse().ok()) {
                         self.bound = Some(address);
                         self.state.send_replace(EngineState::Ready(address));
+                        // Whoever asked may have stopped waiting.
+                        self.restarted.drain(..).for_each(|answering| answering.send(()).unwrap_or_default());
                         "it ended without a word".clone_into(&mut last);
                     } else if let Some(reason) = line.strip_prefix(FAILED) {
                         reason.clone_into(&mut last);
@@ -314,7 +318,8 @@ impl Supervisor {
                     return End::Died(format!("{last} ({status})"));
                 }
                 Event::Line(..) | Event::Closed(_) => {}
-                Event::Restart => {
+                Event::Restart(answering) => {
+                    self.restarted.push(answering);
                     self.state.send_replace(EngineState::Starting("restarting".to_owned()));
                     end(&mut child, DEADLINE);
                     return End::Restart;

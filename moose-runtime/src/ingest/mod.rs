@@ -11,7 +11,6 @@
 mod accept;
 mod answer;
 mod body;
-mod partition;
 mod records;
 mod server;
 #[cfg(test)]

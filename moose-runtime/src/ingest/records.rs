@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Api, answer::RecordError, body::Format, partition};
-use crate::record::{ErasedBatch, ErrorCode, FieldError, json};
+use super::{Api, answer::RecordError, body::Format};
+use crate::{
+    record::{ErasedBatch, ErrorCode, FieldError, json},
+    stream::partition_of,
+};
 
 /// Errors that an answer lists.
 const LISTED_ERRORS: usize = 1_000;
@@ -124,7 +127,7 @@ impl<'a> Decoder<'a> {
             0 | 1 => 0,
             partitions => {
                 let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
-                usize::from(partition::of_key(&self.batch.record_key(record), partitions))
+                usize::from(partition_of(&self.batch.record_key(record), partitions))
             }
         };
         if let Some(records) = self.partitions.get_mut(partition) {

@@ -7,11 +7,14 @@ pub mod accounting;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod log;
+mod partitioner;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use partitioner::partition_of;
 
 /// What a backend returns from its asynchronous calls.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,8 +1,8 @@
 //! The delivery protocol: from a stream partition into a table, every record once.
 //!
-//! One [`Worker`] per partition and destination. Its [reader](reader) closes *ranges* of consecutive offsets and encodes
-//! them; its [cursor] writes a range down before the range is sent; its [courier] sends it as one Native block under one
-//! token for ever, and [settles](settle) it after any doubt: the table is asked which rows of the range it has, and only
+//! One [`Worker`] per partition and destination. Its `reader` closes *ranges* of consecutive offsets and encodes
+//! them; its `cursor` writes a range down before the range is sent; its `courier` sends it as one Native block under one
+//! token for ever, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and only
 //! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again.
 
 mod backoff;

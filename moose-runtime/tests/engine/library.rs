@@ -128,3 +128,15 @@ fn a_cache_that_can_not_be_written_is_said() {
     let text = said(&locate(&file, &nowhere(), None));
     assert!(text.contains("could not use the cache directory") && text.contains("XDG_CACHE_HOME"), "{text}");
 }
+
+#[test]
+fn what_a_killed_fetch_left_behind_goes_with_the_next_one() {
+    let cache = tempfile::tempdir().unwrap();
+    let home = cache.path().join("moose/engine/26.7.3");
+    fs::create_dir_all(home.join("npm-4711")).unwrap();
+    fs::write(home.join("npm-4711/half.tgz"), "half").unwrap();
+    fs::write(home.join("libchdb.part-4711"), "half").unwrap();
+    said(&locate(cache.path(), &nowhere(), None));
+    let left: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["lock"]);
+}

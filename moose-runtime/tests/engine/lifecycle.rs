@@ -2,9 +2,13 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
+
+use moose_runtime::engine::{Engine, EngineState, SupervisorOptions};
 
 use crate::client::{Host, ask_at, host_program, is_alive, send, signal, wait_until};
 
@@ -78,6 +82,47 @@ fn an_engine_alone_ends_in_order_on_a_signal_and_holds_its_directory() {
         signal(first.id(), name);
         assert!(first.wait().unwrap().success(), "after SIG{name}");
     }
+}
+
+#[tokio::test]
+async fn a_restart_on_request_keeps_address_and_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SupervisorOptions {
+        program: Some(host_program()),
+        path: directory.path().join("engine"),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+    };
+    let engine = Engine::start(options.clone()).await.unwrap();
+    let address = engine.address();
+    assert_eq!(engine.url(), format!("http://{address}"));
+    let pid = || fs::read_to_string(options.path.join("moose-engine.lock")).unwrap();
+    ask_at(address, "CREATE TABLE kept (a UInt8) ENGINE = MergeTree ORDER BY a");
+    ask_at(address, "INSERT INTO kept VALUES (1)");
+    for _ in 0..3 {
+        let before = pid();
+        engine.restart().await.unwrap();
+        assert_ne!(pid(), before);
+        assert_eq!(*engine.state().borrow(), EngineState::Ready(address));
+        assert_eq!(ask_at(address, "SELECT count() FROM kept"), "1");
+    }
+    let mut state = engine.state();
+    assert!(engine.stop(Duration::from_secs(10)).await);
+    assert!(state.wait_for(|state| matches!(state, EngineState::Ended(_))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_statement_that_would_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let path = directory.path().join("engine");
+    let engine = Engine::start(SupervisorOptions { program: Some(host_program()), path, listen }).await.unwrap();
+    let address = engine.address();
+    let endless = thread::spawn(move || send(address, "POST", "/", &[], b"SELECT count() FROM system.numbers"));
+    let running =
+        "SELECT count() FROM system.processes WHERE query LIKE '%system.numbers%' AND query NOT LIKE '%processes%'";
+    wait_until("the statement runs", || ask_at(address, running) == "1");
+    assert!(engine.stop(Duration::from_secs(15)).await);
+    assert_eq!(endless.join().unwrap().header("x-clickhouse-exception-code"), Some("394"));
 }
 
 #[test]

@@ -53,7 +53,11 @@ pub enum LibraryError {
         found: String,
     },
     /// A file can't be read.
-    #[error("could not read the engine library {path}: {source}", path = path.display())]
+    #[error(
+        "could not read the engine library {path}: {source}; name another with MOOSE_ENGINE_LIBRARY, or unset it to \
+         have the library fetched",
+        path = path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -136,6 +140,7 @@ pub fn locate() -> Result<PathBuf, LibraryError> {
         }
         Found::Missing => {}
     }
+    fetch::remove_leftovers(&home);
     fetch::fetch(&pin, &home, &library)?;
     verify::remember(&library, &pin, &cache);
     Ok(library)

@@ -11,7 +11,12 @@ use zstd::stream::{
     write::Encoder as ZstdEncoder,
 };
 
-use super::blocks::{self, BlockReader};
+use lz4_flex::frame::FrameEncoder;
+
+use super::{
+    blocks::{self, BlockReader},
+    frames::FrameReader,
+};
 use crate::engine::exception::Exception;
 
 /// An HTTP content coding that is understood.
@@ -21,6 +26,8 @@ pub(super) enum Coding {
     Gzip,
     /// `deflate`
     Deflate,
+    /// `lz4`, in frames
+    Lz4,
     /// `zstd`
     Zstd,
 }
@@ -31,6 +38,7 @@ impl Coding {
         match self {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
+            Self::Lz4 => "lz4",
             Self::Zstd => "zstd",
         }
     }
@@ -41,10 +49,11 @@ impl Coding {
             "" | "identity" => Ok(None),
             "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
             "deflate" => Ok(Some(Self::Deflate)),
+            "lz4" => Ok(Some(Self::Lz4)),
             "zstd" => Ok(Some(Self::Zstd)),
             other => {
                 let reason =
-                    format!("Unknown compression method {other}; the embedded engine takes gzip, deflate, zstd");
+                    format!("Unknown compression method {other}; the embedded engine takes gzip, deflate, lz4, zstd");
                 Err(Exception::new(89, "UNKNOWN_COMPRESSION_METHOD", &reason))
             }
         }
@@ -57,7 +66,7 @@ impl Coding {
             if weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()) == Some(0.0) {
                 return None;
             }
-            [Self::Gzip, Self::Zstd, Self::Deflate]
+            [Self::Gzip, Self::Zstd, Self::Lz4, Self::Deflate]
                 .into_iter()
                 .find(|coding| name.trim().eq_ignore_ascii_case(coding.name()))
         })
@@ -73,6 +82,7 @@ pub(super) struct Decoder {
 enum ContentDecoder {
     Gzip(MultiGzDecoder<Vec<u8>>),
     Deflate(ZlibDecoder<Vec<u8>>),
+    Lz4(FrameReader),
     Zstd { operation: ZstdOperation<'static>, between_frames: bool },
 }
 
@@ -83,6 +93,7 @@ impl Decoder {
             None => None,
             Some(Coding::Gzip) => Some(ContentDecoder::Gzip(MultiGzDecoder::new(Vec::new()))),
             Some(Coding::Deflate) => Some(ContentDecoder::Deflate(ZlibDecoder::new(Vec::new()))),
+            Some(Coding::Lz4) => Some(ContentDecoder::Lz4(FrameReader::default())),
             Some(Coding::Zstd) => {
                 let operation = ZstdOperation::new().map_err(|error| broken(&error))?;
                 Some(ContentDecoder::Zstd { operation, between_frames: true })
@@ -136,6 +147,7 @@ impl ContentDecoder {
                 decoder.write_all(data)?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
+            Self::Lz4(reader) => reader.push(data),
             Self::Zstd { operation, between_frames } => unzstd(operation, between_frames, data),
         }
     }
@@ -150,6 +162,7 @@ impl ContentDecoder {
                 decoder.try_finish()?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
+            Self::Lz4(reader) => reader.finish().map(|()| Vec::new()),
             Self::Zstd { between_frames: true, .. } => Ok(Vec::new()),
             Self::Zstd { .. } => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the last frame is cut off")),
         }
@@ -191,6 +204,8 @@ pub(super) enum Encoder {
     Gzip(GzEncoder<Vec<u8>>),
     /// deflate
     Deflate(ZlibEncoder<Vec<u8>>),
+    /// lz4
+    Lz4(FrameEncoder<Vec<u8>>),
     /// zstd
     Zstd(ZstdEncoder<'static, Vec<u8>>),
 }
@@ -205,6 +220,7 @@ impl Encoder {
             None => Self::Plain,
             Some(Coding::Gzip) => Self::Gzip(GzEncoder::new(Vec::new(), level)),
             Some(Coding::Deflate) => Self::Deflate(ZlibEncoder::new(Vec::new(), level)),
+            Some(Coding::Lz4) => Self::Lz4(FrameEncoder::new(Vec::new())),
             Some(Coding::Zstd) => Self::Zstd(ZstdEncoder::new(Vec::new(), 1)?),
         })
     }
@@ -223,6 +239,7 @@ impl Encoder {
             }
             Self::Gzip(encoder) => encoder.write_all(data).map(|()| std::mem::take(encoder.get_mut())),
             Self::Deflate(encoder) => encoder.write_all(data).map(|()| std::mem::take(encoder.get_mut())),
+            Self::Lz4(encoder) => encoder.write_all(data).map(|()| std::mem::take(encoder.get_mut())),
             Self::Zstd(encoder) => encoder.write_all(data).map(|()| std::mem::take(encoder.get_mut())),
         }
     }
@@ -238,6 +255,7 @@ impl Encoder {
             }
             Self::Gzip(encoder) => encoder.finish(),
             Self::Deflate(encoder) => encoder.finish(),
+            Self::Lz4(encoder) => encoder.finish().map_err(io::Error::other),
             Self::Zstd(encoder) => encoder.finish(),
         }
     }
@@ -273,9 +291,8 @@ mod tests {
 
     #[test]
     fn every_coding_comes_back_equal_and_a_cut_is_an_error() {
-        for (coding, blocks) in
-            [(Some(Coding::Gzip), false), (Some(Coding::Deflate), false), (Some(Coding::Zstd), false), (None, true)]
-        {
+        let codings = [Coding::Gzip, Coding::Deflate, Coding::Lz4, Coding::Zstd].map(|coding| (Some(coding), false));
+        for (coding, blocks) in codings.into_iter().chain([(None, true)]) {
             let encoded = encoded(coding, blocks);
             assert!(encoded.len() < data().len() / 2, "{coding:?}");
             assert!(decoded(&encoded, coding, blocks).unwrap() == data(), "{coding:?}");
@@ -287,7 +304,7 @@ mod tests {
 
     #[test]
     fn several_members_follow_each_other() {
-        for coding in [Coding::Gzip, Coding::Zstd] {
+        for coding in [Coding::Gzip, Coding::Lz4, Coding::Zstd] {
             let twice = encoded(Some(coding), false).repeat(2);
             assert_eq!(decoded(&twice, Some(coding), false).unwrap().len(), data().len() * 2, "{coding:?}");
         }
@@ -296,6 +313,7 @@ mod tests {
     #[test]
     fn the_accepted_coding_is_the_first_known_one() {
         assert_eq!(Coding::accepted("br, gzip;q=0, zstd;q=0.5, deflate"), Some(Coding::Zstd));
-        assert_eq!(Coding::accepted("lz4"), None);
+        assert_eq!(Coding::accepted("lz4, br, zstd"), Some(Coding::Lz4));
+        assert_eq!(Coding::accepted("br"), None);
     }
 }

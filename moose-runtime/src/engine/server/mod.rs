@@ -8,6 +8,7 @@ mod blocks;
 mod body;
 mod coding;
 mod form;
+mod frames;
 mod plan;
 mod request;
 mod statement;
@@ -26,6 +27,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, header, request::Parts},
+    serve::ListenerExt as _,
 };
 use tokio::{
     net::{TcpListener, unix::pipe},
@@ -54,6 +56,9 @@ const STATEMENTS: u32 = 100;
 /// An INSERT's body is read up to here before any of it is stored: cut off until then, it stores nothing whatever
 /// its blocks. A longer one streams, and is stored block by block as in ClickHouse.
 const WHOLE_BODY: usize = 64 << 20;
+
+/// How long a client has to take its answer once the engine ends.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often, and how long apart, a statement whose reader is gone is told to stop.
 const CANCEL_TRIES: usize = 20;
@@ -90,18 +95,39 @@ impl Server {
         })
     }
 
-    /// Serves until `stop` ends; then takes no new request.
+    /// Serves until `stop` ends; then takes no new request, lets statements run on for as long as `patience`, and
+    /// cancels those that are left.
     pub(super) async fn serve(
         self: &Arc<Self>,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
+        patience: Duration,
     ) -> std::io::Result<()> {
         let router = Router::new().fallback(route).with_state(Arc::clone(self));
-        axum::serve(listener, router).with_graceful_shutdown(stop).await
+        // The end of a result must not wait for the client's next acknowledgement.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let (told, is_told) = oneshot::channel();
+        let stop = async move {
+            stop.await;
+            let _ = told.send(());
+        };
+        let serving = async { axum::serve(listener, router).with_graceful_shutdown(stop).await };
+        let losing_patience = async {
+            let _ = is_told.await;
+            self.settle(patience).await;
+            // What is left are clients that do not take their answer.
+            tokio::time::sleep(CLIENT_PATIENCE).await;
+        };
+        tokio::select! {
+            served = serving => served,
+            () = losing_patience => Ok(()),
+        }
     }
 
-    /// Waits for running statements, then cancels them, then ends the engine. Says whether it ended in order.
-    pub(super) async fn close(self: Arc<Self>, patience: Duration) -> bool {
+    /// Waits for running statements, then cancels them and waits again.
+    async fn settle(&self, patience: Duration) {
         let all = || Arc::clone(&self.statements).acquire_many_owned(STATEMENTS);
         if timeout(patience, all()).await.is_err() {
             let database = Arc::clone(&self.database);
@@ -110,10 +136,12 @@ impl Server {
                 connection.execute(b"KILL QUERY WHERE 1 ASYNC", "Null", &[]).ok()
             };
             let _ = tokio::task::spawn_blocking(cancel).await;
-            if timeout(patience, all()).await.is_err() {
-                return false;
-            }
+            let _ = timeout(patience, all()).await;
         }
+    }
+
+    /// Ends the engine. Says whether it ended in order: nothing may use it any more.
+    pub(super) async fn close(self: Arc<Self>) -> bool {
         let Some(server) = Arc::into_inner(self) else { return false };
         match Arc::into_inner(server.database) {
             Some(database) => tokio::task::spawn_blocking(|| database.shutdown()).await.unwrap_or(false),

@@ -1,7 +1,7 @@
 //! What the stream says becomes the answer; records of one key stay together.
 
 use super::*;
-use crate::stream::{Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec};
+use crate::stream::{Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec, partition_of};
 
 /// Fails appends to some partitions.
 struct Failing {
@@ -72,7 +72,7 @@ async fn a_broken_stream_is_503_and_what_became_of_the_records_is_unknown() {
 async fn when_one_partition_fails_the_counts_tell_what_the_others_took() {
     let server = failing(4, |partition| (partition == 2).then(broken)).await;
     let records: Vec<String> = (0..100).map(|index| event(&format!("id-{index}"))).collect();
-    let of_two = (0..100).filter(|index| partition::of_key(format!("id-{index}").as_bytes(), 4) == 2).count();
+    let of_two = (0..100).filter(|index| partition_of(format!("id-{index}").as_bytes(), 4) == 2).count();
     assert!((1..100).contains(&of_two));
     let answer = server.post_lines(records.join("\n")).await;
     assert_eq!(answer.status, 503);
@@ -86,7 +86,7 @@ async fn records_go_to_the_partition_of_their_key_in_order() {
     let records: Vec<String> = (0..60).map(|index| event(&format!("id-{}", index % 20))).collect();
     assert_eq!(server.post(format!("[{}]", records.join(","))).await.status, 200);
     for partition in 0..3 {
-        let here = (0..60).filter(|index| partition::of_key(format!("id-{}", index % 20).as_bytes(), 3) == partition);
+        let here = (0..60).filter(|index| partition_of(format!("id-{}", index % 20).as_bytes(), 3) == partition);
         let expected: Vec<&str> = here.map(|index| records[index].as_str()).collect();
         assert!(!expected.is_empty());
         assert_eq!(server.stored(partition).await, expected);

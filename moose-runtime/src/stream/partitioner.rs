@@ -2,7 +2,7 @@
 //! whoever sends them.
 
 /// The partition of a record key among `partitions`.
-pub(super) fn of_key(key: &[u8], partitions: u16) -> u16 {
+pub fn partition_of(key: &[u8], partitions: u16) -> u16 {
     let positive = murmur2(key) & 0x7fff_ffff;
     // Smaller than a u16 after the remainder.
     u16::try_from(positive % u32::from(partitions.max(1))).unwrap_or(0)
@@ -54,9 +54,9 @@ mod tests {
     fn every_partition_gets_its_share() {
         let mut counts = [0; 7];
         for key in 0..7_000 {
-            counts[usize::from(of_key(format!("user-{key}").as_bytes(), 7))] += 1;
+            counts[usize::from(partition_of(format!("user-{key}").as_bytes(), 7))] += 1;
         }
         assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
-        assert_eq!(of_key(b"anything", 1), 0);
+        assert_eq!(partition_of(b"anything", 1), 0);
     }
 }
