@@ -35,6 +35,22 @@ pub(super) struct Courier {
     columns: Vec<String>,
 }
 
+/// What was logged last of a failure that is tried again and again.
+#[derive(Debug, Default)]
+pub(super) struct Said(Option<(String, Instant)>);
+
+impl Said {
+    /// Whether to log this: it is another text than the last, or that was a while ago.
+    pub(super) fn is_news(&mut self, error: &SyncError) -> bool {
+        let text = error.to_string();
+        let news = self.0.as_ref().is_none_or(|(last, at)| *last != text || at.elapsed() >= SAY_AGAIN);
+        if news {
+            self.0 = Some((text, Instant::now()));
+        }
+        news
+    }
+}
+
 /// How a range came into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivered {
@@ -60,7 +76,7 @@ impl Courier {
         let part = self.assignment.part();
         let started = Instant::now();
         let mut backoff = Backoff::default();
-        let mut said: Option<Instant> = None;
+        let mut said = Said::default();
         loop {
             match self.attempt(range, in_doubt).await {
                 Ok(had) => {
@@ -73,8 +89,7 @@ impl Courier {
                     in_doubt = true;
                     self.target.doubt().await;
                     let wait = backoff.next(error.is_unreachable());
-                    if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
-                        said = Some(Instant::now());
+                    if said.is_news(&error) {
                         tracing::warn!(part, first = range.first, last = range.last, %error, "not delivered yet; will be tried again");
                     }
                     self.shared.health.failed(&part, error.code(), error.to_string());

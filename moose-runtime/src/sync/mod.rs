@@ -11,6 +11,7 @@ mod courier;
 mod cursor;
 mod encoder;
 mod error;
+mod lag;
 mod mend;
 mod probe;
 mod reader;

@@ -162,7 +162,8 @@ impl Reader {
 
     /// Shows a failure that only a new build can mend, until the process stops. Nothing of the stream is lost.
     async fn stay_failed(&mut self, error: &SyncError) {
-        let part = self.assignment.part();
+        // A name of its own: the deliveries of what was read before clear theirs.
+        let part = format!("{}, reading", self.assignment.part());
         tracing::error!(part, %error, "held; nothing of the stream is lost");
         self.shared.health.failed(&part, None, error.to_string());
         self.shared.stop.wait().await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Assignment, Prepared, Shared, cursor::CursorKeeper, reader::Reader};
+use super::{Assignment, Prepared, Shared, Worker, cursor::CursorKeeper, reader::Reader};
 use crate::{
     clickhouse::Client,
     config::Config,
@@ -16,7 +16,7 @@ use crate::{
         Backend, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
-    telemetry::{Health, Metrics},
+    telemetry::{Health, LagLabel, Metrics},
 };
 
 #[derive(OlapRecord)]
@@ -134,9 +134,28 @@ async fn a_record_that_does_not_fit_holds_the_partition_and_what_is_before_goes_
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let failures = bench.shared.health.failures();
-    let message = &failures["table `ticks`"].message;
+    let message = &failures["table `ticks`, reading"].message;
     assert!(message.contains("offset 2") && message.contains("/number"), "{message}");
     assert!(ranges.try_recv().is_err());
+    // What was read before is delivered, which is no word on the record that holds.
+    bench.shared.health.recovered(&bench.assignment.part());
+    assert!(!bench.shared.health.failures().is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_that_can_not_begin_shows_its_lag_all_the_same() {
+    let bench = Bench::new(|_| ()).await;
+    bench.append(ticks(3)).await;
+    let label = LagLabel { table: "ticks".to_owned(), partition: 0 };
+    // There is no ClickHouse at the address.
+    let worker = Worker::spawn(bench.shared.clone(), bench.assignment.clone());
+    let metrics = &bench.shared.metrics;
+    while metrics.lag_records.get_or_create(&label).get() != 3
+        || metrics.lag_duration.get_or_create(&label).get() <= 0.0
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.abort();
 }
 
 #[tokio::test]
