@@ -6,10 +6,12 @@
 mod boot;
 mod check;
 mod commands;
+mod counts;
 mod delivery;
 mod facts;
 mod input;
 mod proxy;
+mod run;
 mod settling;
 mod stage;
 mod tidy;

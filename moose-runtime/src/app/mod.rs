@@ -3,6 +3,7 @@
 //! [`App::new`] (or the macro `app!()`) begins, [`AppBuilder::start`] boots everything in order, [`RunningApp::stop`]
 //! ends it in the opposite one. The commands of the generated binary, the examples and the tests all use this call.
 
+mod accounts;
 mod addresses;
 #[cfg(feature = "embedded")]
 mod caretaker;
@@ -14,6 +15,7 @@ mod tables;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
 pub use producer::Producer;

@@ -1,13 +1,13 @@
 //! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
 //! slow begins.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[cfg(feature = "embedded")]
 use super::caretaker;
-use super::{Addresses, AppBuilder, AppError, RunningApp, parts::Parts, tables};
+use super::{Addresses, AppBuilder, AppError, RunningApp, accounts, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     shutdown::Shutdown,
     stream::{
         Backend, Retention, Topic, TopicSpec,
+        accounting::Accounting,
         log::{Log, LogOptions},
     },
     sync::{self, Assignment, BatchFactory, Shared, Worker},
@@ -56,19 +57,25 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         stop: drain.clone(),
         resume: builder.resume,
     };
-    let mut assignments = Vec::new();
+    let (mut assignments, mut places) = (Vec::new(), Vec::new());
     for stream in &model.streams {
         let storage = log.open_topic(&topic_spec(stream, &config)).await?;
         for table in &stream.destinations {
             log.register_group(&sync::group(&config.app.name, table), &stream.name).await?;
         }
+        places.extend(accounts::places(&config, stream, storage));
         assignments.extend(assign(&model, stream, storage));
     }
     show_zeros(&metrics, &model, &assignments);
 
     let lags = assignments.iter().map(lag_label).collect();
     let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
-    let manage_state = ManageState { metrics: Arc::clone(&metrics), health: Arc::clone(&health), lag };
+    let manage_state = ManageState {
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        lag,
+        accounting: Arc::new(Accounting::new(Arc::clone(&shared.backend), places)),
+    };
     let door = Door::new(DoorOptions {
         routes: routes(&model),
         backend: Arc::clone(&shared.backend),
@@ -136,14 +143,17 @@ fn declared(builder: &AppBuilder) -> Result<Model, AppError> {
     Ok(Model::linked()?)
 }
 
-fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
+pub(super) fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
     std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
-    let options = LogOptions {
-        disk_budget: config.stream.disk_budget.as_u64(),
-        ..LogOptions::new(config.data_dir.join("stream"))
-    };
+    let options =
+        LogOptions { disk_budget: config.stream.disk_budget.as_u64(), ..LogOptions::new(log_directory(config)) };
     Ok(Arc::new(Log::open(options)?))
+}
+
+/// Where the embedded log lies.
+pub(super) fn log_directory(config: &Config) -> PathBuf {
+    config.data_dir.join("stream")
 }
 
 async fn listen(key: &'static str, variable: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {
@@ -218,7 +228,7 @@ impl Database {
     }
 }
 
-fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
+pub(super) fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
     TopicSpec {
         name: stream.name.clone(),
         partitions: stream.partitions,

@@ -6,7 +6,10 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
-use crate::config::{Flag, flags};
+use crate::{
+    config::{Flag, flags},
+    sync::ResumeFrom,
+};
 
 /// Name of the argument that names the configuration file.
 const FILE: &str = "config";
@@ -33,6 +36,23 @@ pub(super) enum Command {
         /// Where to go on for tables that were dropped or replaced since they were synced last
         #[arg(long, value_name = "WHERE")]
         from: Option<From>,
+    },
+    /// Run the pipeline in earnest: what is not safe is refused
+    Run {
+        /// Where to go on for tables that were dropped or replaced since they were synced last
+        #[arg(long, value_name = "WHERE")]
+        from: Option<From>,
+        #[command(flatten)]
+        allowed: Allowed,
+    },
+    /// Say what is promised for each table, or count its records
+    Check {
+        /// Count every record in the streams and in the tables; ends with 1 unless both agree
+        #[arg(long)]
+        counts: bool,
+        /// One JSON document instead of text
+        #[arg(long)]
+        json: bool,
     },
     /// Run only the embedded ClickHouse
     #[cfg(feature = "embedded")]
@@ -64,6 +84,17 @@ pub(super) enum Command {
     },
 }
 
+/// What `run` refuses unless it is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+pub(super) struct Allowed {
+    /// Accept events from anyone who reaches the front door
+    #[arg(long = "allow-anonymous")]
+    pub(super) anonymous: bool,
+    /// Write into tables that can't have every record exactly once
+    #[arg(long = "allow-unsafe-tables")]
+    pub(super) unsafe_tables: bool,
+}
+
 /// Where a stream goes on into a table that is not the one its cursor knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum From {
@@ -71,6 +102,15 @@ pub(super) enum From {
     Earliest,
     /// From the next record that was not synced yet
     Next,
+}
+
+impl std::convert::From<From> for ResumeFrom {
+    fn from(from: From) -> Self {
+        match from {
+            From::Earliest => Self::Earliest,
+            From::Next => Self::Next,
+        }
+    }
 }
 
 /// Reads a command line, the program's own name first. The error prints itself, as help does.
@@ -149,6 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn run_allows_nothing_that_is_not_named() {
+        let allowed = |line: &[&str]| match parse_line(line).unwrap().command {
+            Command::Run { allowed, .. } => allowed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(allowed(&["run"]), Allowed::default());
+        assert_eq!(allowed(&["run", "--allow-anonymous"]), Allowed { anonymous: true, unsafe_tables: false });
+        assert_eq!(allowed(&["run", "--allow-unsafe-tables"]), Allowed { anonymous: false, unsafe_tables: true });
+        assert!(parse_line(&["dev", "--allow-anonymous"]).is_err());
+    }
+
+    #[test]
     fn configuration_may_stand_before_and_after_the_command() {
         for line in [["--data-dir", "/d", "query", "SELECT 1"], ["query", "SELECT 1", "--data-dir", "/d"]] {
             let invocation = parse_line(&line).unwrap();
@@ -178,7 +230,6 @@ mod tests {
             (&["qery", "SELECT 1"][..], ErrorKind::InvalidSubcommand),
             (&["query"], ErrorKind::MissingRequiredArgument),
             (&["--htp-listen", "x"], ErrorKind::UnknownArgument),
-            (&["run"], ErrorKind::InvalidSubcommand),
         ] {
             let error = parse_line(line).unwrap_err();
             assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line:?}");

@@ -1,6 +1,6 @@
 //! Why a command failed, and the exit code that says so to a program.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
 use crate::{app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors};
 
@@ -34,6 +34,14 @@ pub(super) enum CliError {
     #[cfg(feature = "embedded")]
     #[error(transparent)]
     Engine(#[from] crate::engine::EngineError),
+    /// `run` would take events from anyone.
+    #[error(
+        "no authentication is configured, so anyone who reaches http.listen = {listen} could send events: start with --allow-anonymous if that is meant, for example behind a proxy that authenticates (this version has no authentication of its own yet)"
+    )]
+    Anonymous {
+        /// Where the front door would listen.
+        listen: SocketAddr,
+    },
     /// The command needs a ClickHouse and none is configured.
     #[cfg(not(feature = "embedded"))]
     #[error("no ClickHouse is configured and none is embedded: set clickhouse.url")]
@@ -53,7 +61,7 @@ impl CliError {
     /// What the process ends with.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Configuration(_) => exit_code::CONFIGURATION,
+            Self::Configuration(_) | Self::Anonymous { .. } => exit_code::CONFIGURATION,
             Self::App(error) => error.exit_code(),
             Self::ClickHouse(error) if error.is_unreachable() => exit_code::UNREACHABLE,
             #[cfg(feature = "embedded")]

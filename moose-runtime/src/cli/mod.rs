@@ -5,11 +5,14 @@
 
 mod addresses;
 mod arguments;
+mod check;
 mod dev;
 mod error;
 mod ls;
 mod query;
+mod run;
 mod sample;
+mod serve;
 mod server;
 mod terminal;
 mod welcome;
@@ -48,6 +51,16 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             terminal::start_logging();
             wait_for(dev::dev(program, config, from))
         }
+        Command::Run { from, allowed } => {
+            terminal::start_logging();
+            wait_for(run::run(program, config, from, allowed))
+        }
+        Command::Check { counts, json } => {
+            let agreed = wait_for(async {
+                if counts { check::counts(&config, json).await } else { check::check(&config, json).await }
+            })?;
+            return Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::FAILURE) });
+        }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
         #[cfg(feature = "embedded")]
@@ -65,7 +78,7 @@ fn engine_path(config: &Config) -> PathBuf {
     config.data_dir.join("engine")
 }
 
-fn wait_for(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+fn wait_for<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,4 +1,5 @@
-//! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive) and `/ready` (nothing is stuck).
+//! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive), `/ready` (nothing is
+//! stuck) and `/accounting` (what became of the records, by the stream's counters).
 //!
 //! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
 
@@ -20,11 +21,12 @@ pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
     shutdown::Shutdown,
+    stream::accounting::Accounting,
     telemetry::{Health, Metrics},
 };
 
 /// The paths that there are.
-const PATHS: [&str; 3] = ["/metrics", "/health", "/ready"];
+const PATHS: [&str; 4] = ["/metrics", "/health", "/ready", "/accounting"];
 
 /// What OpenMetrics text calls itself.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -42,6 +44,8 @@ pub struct ManageState {
     pub health: Arc<Health>,
     /// Which lags count as stuck.
     pub lag: Arc<LagCheck>,
+    /// What became of the records.
+    pub accounting: Arc<Accounting>,
 }
 
 /// The routes of the management port.
@@ -50,6 +54,7 @@ pub fn router(state: ManageState) -> Router {
         .route("/metrics", get(metrics))
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/accounting", get(accounting))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(state)
@@ -82,6 +87,16 @@ async fn ready(State(state): State<ManageState>) -> Response {
         return Json(json!({ "ready": true })).into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reasons": reasons }))).into_response()
+}
+
+async fn accounting(State(state): State<ManageState>) -> Response {
+    match state.accounting.accounts().await {
+        Ok(accounts) => Json(json!({ "accounts": accounts })).into_response(),
+        Err(error) => {
+            let body = json!({ "error": format!("failed to read the accounts: {error}") });
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        }
+    }
 }
 
 async fn unknown_path() -> (StatusCode, Json<serde_json::Value>) {

@@ -9,23 +9,30 @@ use tokio::{
 };
 
 use super::*;
-use crate::telemetry::{ApiLabel, LagLabel};
+use crate::{
+    stream::log::{Log, LogOptions},
+    telemetry::{ApiLabel, LagLabel},
+};
 
 struct Port {
     address: SocketAddr,
     state: ManageState,
     stop: Shutdown,
     server: JoinHandle<io::Result<()>>,
+    _directory: tempfile::TempDir,
 }
 
 async fn start() -> Port {
     let lag = LagCheck::new(Duration::from_mins(1), vec![LagLabel { table: "events".to_owned(), partition: 0 }]);
-    let state = ManageState { metrics: Arc::default(), health: Arc::default(), lag: Arc::new(lag) };
+    let directory = tempfile::tempdir().unwrap();
+    let log = Log::open(LogOptions::new(directory.path().join("stream"))).unwrap();
+    let accounting = Arc::new(Accounting::new(Arc::new(log), Vec::new()));
+    let state = ManageState { metrics: Arc::default(), health: Arc::default(), lag: Arc::new(lag), accounting };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
     let server = tokio::spawn(serve(listener, router(state.clone()), stop.clone()));
-    Port { address, state, stop, server }
+    Port { address, state, stop, server, _directory: directory }
 }
 
 impl Port {
@@ -72,7 +79,7 @@ async fn what_is_not_there_is_answered_in_json_with_the_known_paths() {
     let port = start().await;
     let answer = port.ask("GET /nothing").await;
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    assert!(answer.contains(r#""paths":["/metrics","/health","/ready"]"#), "{answer}");
+    assert!(answer.contains(r#""paths":["/metrics","/health","/ready","/accounting"]"#), "{answer}");
     let answer = port.ask("DELETE /ready").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert!(answer.contains("content-type: application/json"), "{answer}");

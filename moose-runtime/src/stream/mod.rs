@@ -3,6 +3,7 @@
 //! A stream sees bytes and never a record type. Whatever [`Backend::append`] returned offsets for is durable; reads are
 //! in offset order; a cursor commit is atomic and durable. One suite of contract tests runs against every backend.
 
+pub mod accounting;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod log;
@@ -153,6 +154,16 @@ pub trait Backend: Send + Sync + 'static {
         partition: u16,
         cursor: &'a Cursor,
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// How many records of a place are dead letters, of the offsets `from..next`. A backend that keeps none has none.
+    fn dead_lettered<'a>(
+        &'a self,
+        _place: &'a accounting::Place,
+        _from: u64,
+        _next: u64,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
 
     /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<()>>;

@@ -7,6 +7,7 @@
 
 mod backoff;
 pub mod check;
+pub mod counts;
 mod courier;
 mod cursor;
 mod encoder;

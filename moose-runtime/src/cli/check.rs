@@ -1,0 +1,198 @@
+//! `check`: what is promised for each table, and with `--counts` whether stream and tables have the same records.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{addresses, error::CliError, server::Server, terminal};
+use crate::{
+    app::Books,
+    config::Config,
+    declare::Model,
+    schema::{Storage, Table},
+    stream::accounting::Account,
+    sync::{
+        check::{Promise, Report},
+        counts::{TableCounts, table_counts},
+    },
+};
+
+/// Says what is promised for each table. False where it is less than exactly once, or nothing can be written.
+pub(super) async fn check(config: &Config, json: bool) -> Result<bool, CliError> {
+    let model = Model::linked()?;
+    let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
+    let tables = filled_tables(&model);
+    let server = Server::find(config).await?;
+    let report = crate::sync::check::check(&server.client, storage, tables.into_values()).await;
+    server.close().await;
+    let mut report = report?;
+    report.tables.sort_by(|left, right| left.table.cmp(&right.table));
+    let text = if json { format!("{}\n", as_json(&report)) } else { format!("{report}\n") };
+    terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
+    Ok(report.is_exactly_once() && report.is_open())
+}
+
+fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
+    let filled = |name: &String| model.streams.iter().any(|stream| stream.destinations.contains(name));
+    let tables = model.tables.iter().filter(|declared| filled(&declared.table.name));
+    tables.map(|declared| (declared.table.name.as_str(), &declared.table)).collect()
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    let tables = report.tables.iter().map(|table| {
+        let promise = match table.promise() {
+            Promise::ExactlyOnce => "exactly once",
+            Promise::AtLeastOnce(_) => "at least once",
+            Promise::MayLose(_) => "may lose",
+        };
+        let findings = table.flaws.iter().map(|flaw| {
+            json!({ "effect": flaw.effect().to_string(), "message": flaw.to_string(), "remedy": flaw.remedy(&table.table) })
+        });
+        json!({
+            "table": table.table,
+            "promise": promise,
+            "writable": !table.is_blocked(),
+            "findings": findings.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "tables": tables.collect::<Vec<_>>() })
+}
+
+/// Both sides of one account.
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    account: Account,
+    accepted: u64,
+    in_the_stream: u64,
+    /// The table's side; `None` where it can't be asked.
+    counts: Option<TableCounts>,
+    /// Why the two sides do not agree.
+    contradictions: Vec<String>,
+}
+
+impl Line {
+    fn new(account: Account, counts: Option<TableCounts>, end: u64) -> Self {
+        let mut contradictions = Vec::new();
+        if !account.is_balanced() {
+            contradictions.push("accepted is not inserted + dead-lettered + in the stream".to_owned());
+        }
+        match &counts {
+            Some(counts) => contradictions.extend(counts.contradictions(&account, end)),
+            None => contradictions.push(
+                "the table can't be asked which records it has (no hidden columns, or it collapses rows)".to_owned(),
+            ),
+        }
+        Self { accepted: account.accepted(), in_the_stream: account.in_the_stream(), account, counts, contradictions }
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let Self { account, accepted, in_the_stream, counts, contradictions } = self;
+        let Account { stream, partition, table, inserted, dead_lettered, .. } = account;
+        writeln!(text, "stream {stream} partition {partition} -> table {table}")?;
+        writeln!(
+            text,
+            "  stream  {accepted} accepted = {inserted} inserted + {dead_lettered} dead-lettered + {in_the_stream} in the stream"
+        )?;
+        match counts {
+            Some(TableCounts { rows, records, ahead_rows, .. }) => {
+                writeln!(text, "  table   {rows} rows of {records} records, and {ahead_rows} on their way")?;
+            }
+            None => writeln!(text, "  table   can't be asked")?,
+        }
+        for contradiction in contradictions {
+            writeln!(text, "  WRONG   {contradiction}")?;
+        }
+        if contradictions.is_empty() {
+            writeln!(text, "  agreed")?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts on both sides and prints them. False where they do not agree.
+pub(super) async fn counts(config: &Config, json: bool) -> Result<bool, CliError> {
+    let model = Model::linked()?;
+    let lines = match addresses::running_management(&config.data_dir) {
+        Some(management) => {
+            let accounts = addresses::accounts(management).map_err(CliError::system("ask the running instance"))?;
+            let (counts, server) = counted(config, &model, &accounts).await?;
+            server.close().await;
+            // Asked again, because records went on coming meanwhile.
+            let after = addresses::accounts(management).map_err(CliError::system("ask the running instance"))?;
+            both(accounts, counts, &after)
+        }
+        None => match Books::open(&model, config).await? {
+            Some(books) => {
+                let lines = stopped(config, &model, &books).await;
+                books.close().await?;
+                lines?
+            }
+            None => Vec::new(),
+        },
+    };
+    let agreed = lines.iter().all(|line| line.contradictions.is_empty());
+    let text = if json { format!("{}\n", json!({ "agreed": agreed, "accounts": lines })) } else { text(&lines) };
+    terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
+    Ok(agreed)
+}
+
+async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Line>, CliError> {
+    let accounts = books.accounting.accounts().await.map_err(crate::app::AppError::from)?;
+    let (counts, server) = counted(config, model, &accounts).await?;
+    server.close().await;
+    let after = accounts.clone();
+    Ok(both(accounts, counts, &after))
+}
+
+/// The tables' side.
+async fn counted(
+    config: &Config,
+    model: &Model,
+    accounts: &[Account],
+) -> Result<(Vec<Option<TableCounts>>, Server), CliError> {
+    let tables = filled_tables(model);
+    let server = Server::find(config).await?;
+    let mut counts = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let counted = match tables.get(account.table.as_str()) {
+            Some(table) => table_counts(&server.client, table, account).await,
+            None => Ok(None),
+        };
+        match counted {
+            Ok(counted) => counts.push(counted),
+            Err(error) => {
+                server.close().await;
+                return Err(error.into());
+            }
+        }
+    }
+    Ok((counts, server))
+}
+
+fn both(accounts: Vec<Account>, counts: Vec<Option<TableCounts>>, after: &[Account]) -> Vec<Line> {
+    let same = |account: &Account, later: &Account| {
+        (&account.stream, account.partition, &account.table) == (&later.stream, later.partition, &later.table)
+    };
+    accounts
+        .into_iter()
+        .zip(counts)
+        .map(|(account, counts)| {
+            let end = after.iter().find(|later| same(&account, later)).map_or(account.end, |later| later.end);
+            Line::new(account, counts, end)
+        })
+        .collect()
+}
+
+fn text(lines: &[Line]) -> String {
+    if lines.is_empty() {
+        return "there are no streams here yet\n".to_owned();
+    }
+    let mut text = String::new();
+    for line in lines {
+        // Writing to a string can't fail.
+        let _ = line.write(&mut text);
+    }
+    text
+}

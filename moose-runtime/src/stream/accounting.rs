@@ -1,0 +1,166 @@
+//! What became of the records of a stream, by the stream's own durable counters.
+//!
+//! `accepted = inserted + dead-lettered + in the stream` holds at every moment, because the cursor and its counters are
+//! written in one commit. Whether the table has the same is for somebody else to ask: the two sides never come from one
+//! counter.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Backend, Counted, Result};
+
+/// One partition of a stream and one of its destinations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the stream's topic.
+    pub topic: String,
+    /// Epoch of the topic.
+    pub epoch: u64,
+    /// The partition.
+    pub partition: u16,
+    /// The table.
+    pub table: String,
+    /// Whose cursor.
+    pub group: String,
+}
+
+/// The stream's side of the accounting of one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Name of the stream.
+    pub stream: String,
+    /// The partition.
+    pub partition: u16,
+    /// The table.
+    pub table: String,
+    /// Epoch of the topic, in hex.
+    pub epoch: String,
+    /// First offset that is counted: 0, unless the table was replaced or counting began later.
+    pub from: u64,
+    /// Every offset below is done.
+    pub next: u64,
+    /// Offset that the next record will get.
+    pub end: u64,
+    /// Rows that the table has confirmed.
+    pub inserted: u64,
+    /// Records that are dead letters.
+    pub dead_lettered: u64,
+}
+
+impl Account {
+    /// Records that were taken since counting began.
+    pub fn accepted(&self) -> u64 {
+        self.end.saturating_sub(self.from)
+    }
+
+    /// Records that are not done yet.
+    pub fn in_the_stream(&self) -> u64 {
+        self.end.saturating_sub(self.next)
+    }
+
+    /// Whether every record that was taken is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        let known = self.inserted.checked_add(self.dead_lettered).and_then(|sum| sum.checked_add(self.in_the_stream()));
+        known == Some(self.accepted())
+    }
+}
+
+/// Keeps the accounts of an application.
+#[derive(Clone)]
+pub struct Accounting {
+    backend: Arc<dyn Backend>,
+    places: Vec<Place>,
+}
+
+impl fmt::Debug for Accounting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Accounting").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+impl Accounting {
+    /// The accounts of these places.
+    pub fn new(backend: Arc<dyn Backend>, places: Vec<Place>) -> Self {
+        Self { backend, places }
+    }
+
+    /// Every account as it is now.
+    pub async fn accounts(&self) -> Result<Vec<Account>> {
+        let mut accounts = Vec::with_capacity(self.places.len());
+        for place in &self.places {
+            accounts.push(self.account(place).await?);
+        }
+        Ok(accounts)
+    }
+
+    async fn account(&self, place: &Place) -> Result<Account> {
+        let Place { topic, partition, group, .. } = place;
+        // In this order: the cursor can't be past an end that is asked for later.
+        let cursor = self.backend.cursor(group, topic, *partition).await?;
+        let bounds = self.backend.bounds(topic, *partition).await?;
+        let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
+        let counted = cursor.and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
+        Ok(Account {
+            stream: topic.clone(),
+            partition: *partition,
+            table: place.table.clone(),
+            epoch: format!("{:016x}", place.epoch),
+            from: counted.from,
+            next,
+            end: bounds.end,
+            inserted: counted.inserted,
+            dead_lettered: self.backend.dead_lettered(place, counted.from, next).await?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::stream::{
+        Cursor, Retention, TopicSpec,
+        log::{Log, LogOptions},
+    };
+
+    #[tokio::test]
+    async fn accounts_are_the_cursors_and_the_ends_and_survive_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let spec = TopicSpec { name: "t".to_owned(), partitions: 1, retention: Retention { age: None, bytes: None } };
+        let open = async || {
+            let log = Arc::new(Log::open(LogOptions::new(directory.path().join("stream"))).unwrap());
+            let epoch = log.open_topic(&spec).await.unwrap().epoch;
+            let place =
+                Place { topic: "t".to_owned(), epoch, partition: 0, table: "t".to_owned(), group: "g".to_owned() };
+            (Accounting::new(Arc::clone(&log) as Arc<dyn Backend>, vec![place]), log, epoch)
+        };
+        let (accounting, log, epoch) = open().await;
+        log.append("t", 0, vec![Bytes::from_static(b"r"); 10]).await.unwrap();
+        let account = accounting.accounts().await.unwrap().remove(0);
+        assert_eq!((account.accepted(), account.inserted, account.in_the_stream()), (10, 0, 10));
+        assert!(account.is_balanced());
+
+        let counted = |inserted| Some(Counted { from: 0, inserted });
+        let cursor = |inserted| Cursor {
+            version: 1,
+            epoch,
+            table_uuid: None,
+            next: 6,
+            pending: vec![],
+            counted: counted(inserted),
+        };
+        log.commit("g", "t", 0, &cursor(6)).await.unwrap();
+        log.close().await.unwrap();
+        drop((accounting, log));
+        let (accounting, log, _) = open().await;
+        let account = accounting.accounts().await.unwrap().remove(0);
+        assert_eq!((account.accepted(), account.inserted, account.in_the_stream()), (10, 6, 4));
+        assert!(account.is_balanced());
+
+        log.commit("g", "t", 0, &cursor(5)).await.unwrap();
+        assert!(!accounting.accounts().await.unwrap().remove(0).is_balanced(), "a record that nobody accounts for");
+        log.close().await.unwrap();
+    }
+}

@@ -1,0 +1,135 @@
+//! The table's side of the accounting: what it has itself, by its hidden columns.
+
+use serde::Serialize;
+
+use super::settings::Settings;
+use crate::{
+    clickhouse::{ClickHouseError, Client},
+    schema::{Table, provenance, quote_identifier},
+    stream::accounting::Account,
+};
+
+/// What a table has of one partition of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableCounts {
+    /// Rows of records that are done.
+    pub rows: u64,
+    /// Different records among them.
+    pub records: u64,
+    /// Rows of records that are not done yet: on their way, or done since the stream was asked.
+    pub ahead_rows: u64,
+    /// Different records among those.
+    pub ahead_records: u64,
+    /// One more than the last offset that the table has; 0 without any.
+    pub end: u64,
+}
+
+impl TableCounts {
+    /// How the table contradicts the stream; nothing where both agree. `end` is the end of the stream's partition,
+    /// asked for after the table was.
+    pub fn contradictions(&self, account: &Account, end: u64) -> Vec<String> {
+        let mut found = Vec::new();
+        let doubled =
+            (self.rows - self.records.min(self.rows)) + (self.ahead_rows - self.ahead_records.min(self.ahead_rows));
+        if doubled > 0 {
+            found.push(format!("{doubled} rows are there more than once"));
+        }
+        if self.records < account.inserted {
+            found.push(format!("{} rows were confirmed and are not there", account.inserted - self.records));
+        }
+        if self.records > account.inserted {
+            found.push(format!("{} records are there that were not counted", self.records - account.inserted));
+        }
+        if self.end > end {
+            found.push(format!("offset {} is there and the stream ends before {end}", self.end - 1));
+        }
+        found
+    }
+}
+
+/// Counts what the table has of an account's partition; `None` where the table can't be asked, because it has no hidden
+/// columns or an engine that collapses rows.
+pub async fn table_counts(
+    client: &Client,
+    table: &Table,
+    account: &Account,
+) -> Result<Option<TableCounts>, ClickHouseError> {
+    let Some(state) = client.table(&table.name).await? else { return Ok(Some(TableCounts::default())) };
+    if !table.provenance || !state.keeps_every_row() {
+        return Ok(None);
+    }
+    let settings = Settings::known_to(&client.setting_names().await?);
+    let epoch = u64::from_str_radix(&account.epoch, 16).map_err(|_| ClickHouseError::Unexpected {
+        url: client.url().to_owned(),
+        reason: format!("`{}` is no epoch in hex", account.epoch),
+    })?;
+    let (offset, next) = (provenance::OFFSET, account.next);
+    let sql = format!(
+        // As text, because settings decide whether ClickHouse writes large numbers in quotes.
+        "SELECT toString(countIf({offset} < {next})), toString(uniqExactIf({offset}, {offset} < {next})), \
+         toString(countIf({offset} >= {next})), toString(uniqExactIf({offset}, {offset} >= {next})), \
+         toString(if(count() = 0, 0, max({offset}) + 1)) FROM {} \
+         WHERE {} = {} AND {} = {} AND {offset} >= {}{}",
+        quote_identifier(&table.name),
+        provenance::EPOCH,
+        epoch,
+        provenance::PARTITION,
+        account.partition,
+        account.from,
+        settings.probe,
+    );
+    let unexpected = || ClickHouseError::Unexpected {
+        url: client.url().to_owned(),
+        reason: "the answer to a count is not five numbers".to_owned(),
+    };
+    let row: [String; 5] = client.query_rows(&sql).await?.into_iter().next().ok_or_else(unexpected)?;
+    let [rows, records, ahead_rows, ahead_records, end] = row.map(|text| text.parse::<u64>().map_err(|_| unexpected()));
+    Ok(Some(TableCounts {
+        rows: rows?,
+        records: records?,
+        ahead_rows: ahead_rows?,
+        ahead_records: ahead_records?,
+        end: end?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            stream: "s".to_owned(),
+            partition: 0,
+            table: "t".to_owned(),
+            epoch: "0".repeat(16),
+            from: 0,
+            next: 10,
+            end: 12,
+            inserted: 10,
+            dead_lettered: 0,
+        }
+    }
+
+    #[test]
+    fn a_table_with_every_record_once_agrees() {
+        let counts = TableCounts { rows: 10, records: 10, ahead_rows: 2, ahead_records: 2, end: 12 };
+        assert_eq!(counts.contradictions(&account(), 12), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_missing_doubled_or_from_nowhere_is_told() {
+        let counts = TableCounts { rows: 10, records: 9, ahead_rows: 3, ahead_records: 2, end: 13 };
+        let found = counts.contradictions(&account(), 12);
+        assert_eq!(
+            found,
+            [
+                "2 rows are there more than once",
+                "1 rows were confirmed and are not there",
+                "offset 12 is there and the stream ends before 12",
+            ]
+        );
+        let counts = TableCounts { rows: 11, records: 11, end: 10, ..TableCounts::default() };
+        assert_eq!(counts.contradictions(&account(), 12), ["1 records are there that were not counted"]);
+    }
+}
