@@ -9,8 +9,14 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Assignment, Prepared, Shared, SyncError, backoff::Backoff, cursor::CursorKeeper, encoder::RangeEncoder, now,
-    settings::Settings, target::Target,
+    Assignment, Prepared, Shared, SyncError,
+    backoff::Backoff,
+    cursor::CursorKeeper,
+    encoder::RangeEncoder,
+    failure::{Verdict, blames_the_encoder, verdict},
+    now,
+    settings::Settings,
+    target::Target,
 };
 use crate::{
     clickhouse::insert::Insert,
@@ -75,7 +81,7 @@ impl Courier {
                     let wait = backoff.next(error.is_unreachable());
                     if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
                         said = Some(Instant::now());
-                        tracing::warn!(part, first = range.first, last = range.last, %error, "not delivered yet; will be tried again");
+                        tell(&part, range, &error);
                     }
                     self.shared.health.failed(&part, error.code(), error.to_string());
                     let label =
@@ -119,7 +125,7 @@ impl Courier {
             timeout: INSERT_TIMEOUT,
         };
         let started = Instant::now();
-        self.shared.client.insert().send(&insert).await?;
+        self.shared.client.insert().send(&insert).await.map_err(SyncError::Insert)?;
         let label = TableLabel { table: self.assignment.table.name.clone() };
         self.shared.metrics.insert_duration.get_or_create(&label).observe(started.elapsed().as_secs_f64());
         Ok(())
@@ -171,5 +177,17 @@ impl Courier {
         let nothing = Prepared { first, last, rows: 0, body: Bytes::new(), oldest: now() };
         let prepared = self.encode(records, None).await?.unwrap_or(nothing);
         Ok(Prepared { first, last, ..prepared })
+    }
+}
+
+/// Says that a try has failed.
+fn tell(part: &str, range: &Prepared, error: &SyncError) {
+    let (first, last) = (range.first, range.last);
+    if blames_the_encoder(error) {
+        tracing::error!(part, first, last, %error, "ClickHouse can't read what was sent: a mistake of this program, please report it; the range is held");
+    } else if verdict(error) == Verdict::Retry {
+        tracing::warn!(part, first, last, %error, "not delivered yet; will be tried again");
+    } else {
+        tracing::warn!(part, first, last, %error, "refused; held until it is taken");
     }
 }

@@ -6,9 +6,12 @@ use crate::{clickhouse::ClickHouseError, record::FieldError, stream::StreamError
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SyncError {
-    /// ClickHouse failed or refused.
+    /// ClickHouse failed to answer a question.
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
+    /// An INSERT failed or was refused.
+    #[error(transparent)]
+    Insert(ClickHouseError),
     /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -130,14 +133,14 @@ impl SyncError {
     /// ClickHouse's error code, where it was ClickHouse that answered.
     pub fn code(&self) -> Option<u32> {
         match self {
-            Self::ClickHouse(error) => error.code(),
+            Self::ClickHouse(error) | Self::Insert(error) => error.code(),
             _ => None,
         }
     }
 
     /// Whether the server was not heard at all.
     pub(super) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::ClickHouse(error) if error.is_unreachable())
+        matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_unreachable())
     }
 }
 

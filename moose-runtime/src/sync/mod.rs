@@ -10,6 +10,7 @@ mod courier;
 mod cursor;
 mod encoder;
 mod error;
+mod failure;
 mod mend;
 mod probe;
 mod reader;
