@@ -5,12 +5,15 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod dead_letter;
 pub mod log;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
 
 /// What a backend returns from its asynchronous calls.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -131,6 +134,24 @@ pub trait Backend: Send + Sync + 'static {
         partition: u16,
         cursor: &'a Cursor,
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// Keeps dead letters; durable when it returns. Retention never takes one, nor does a full stream refuse one. Of
+    /// letters with one key the first stays as it is. The answer is how many were new.
+    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>>;
+
+    /// Dead letters that have not ended, in the order of their keys.
+    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>>;
+
+    /// The dead letter with this key, unless it has ended.
+    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>>;
+
+    /// The offsets from `first` to `last` of one partition and destination that have a dead letter, ended or not: they
+    /// are no rows of their range.
+    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>>;
+
+    /// Ends dead letters: their payloads go, their keys stay; durable when it returns. The answer is how many had not
+    /// ended before.
+    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>>;
 
     /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<()>>;

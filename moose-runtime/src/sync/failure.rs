@@ -104,7 +104,7 @@ mod tests {
         for error in [
             ClickHouseError::NotClickHouse { url: url(), status: 429, text: "Code: 469".to_owned() },
             ClickHouseError::Unreachable { url: url(), reason: "refused".to_owned() },
-            ClickHouseError::Silent { url: url(), waited: std::time::Duration::from_secs(60) },
+            ClickHouseError::Silent { url: url(), waited: std::time::Duration::from_mins(1) },
         ] {
             assert_eq!(verdict(&SyncError::Insert(error)), Verdict::Retry);
         }
