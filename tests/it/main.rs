@@ -8,6 +8,7 @@ mod commands;
 mod delivery;
 mod facts;
 mod input;
+mod poison;
 mod proxy;
 mod settling;
 mod stage;

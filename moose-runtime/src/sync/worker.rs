@@ -55,6 +55,9 @@ async fn run(shared: Shared, assignment: Assignment) {
     if !settle_pending(&courier).await {
         return;
     }
+    if let Err(error) = courier.drop_trial_tables().await {
+        tracing::warn!(table = assignment.table.name, %error, "failed to drop trial tables; the next start tries again");
+    }
     if let Err(error) = courier.drop_mending_tables().await {
         tracing::warn!(table = assignment.table.name, %error, "failed to drop mending tables; the next start tries again");
     }
@@ -138,9 +141,10 @@ async fn settle_pending(courier: &Courier) -> bool {
                 }
             }
         };
-        let Some(delivered) = courier.deliver(&prepared, true).await else { return false };
+        let prepared = Arc::new(prepared);
+        let Some(delivered) = courier.deliver(Arc::clone(&prepared), true).await else { return false };
         courier.cursor.update(|cursor| pass(cursor, range.last)).await;
-        note(courier, &prepared, delivered).await;
+        note(courier, delivered).await;
     }
     true
 }
@@ -193,7 +197,7 @@ impl Steady {
                 && let Some(range) = self.queue.front().cloned()
             {
                 let courier = Arc::clone(&self.courier);
-                on_its_way.spawn(async move { courier.deliver(&range, in_doubt).await });
+                on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
             }
         }
     }
@@ -210,7 +214,7 @@ impl Steady {
             })
             .await;
         self.queue.extend(next.map(Arc::new));
-        note(&self.courier, &range, delivered).await;
+        note(&self.courier, delivered).await;
         self.measure_lag().await;
     }
 
@@ -237,23 +241,23 @@ async fn lag(courier: &Courier) -> u64 {
 }
 
 /// Counts a delivered range and says so.
-async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
+async fn note(courier: &Courier, delivered: Delivered) {
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };
     let metrics = &courier.shared.metrics;
-    metrics.inserted.get_or_create(&label).inc_by((range.rows - delivered.had.min(range.rows)) as u64);
+    metrics.inserted.get_or_create(&label).inc_by((delivered.rows - delivered.had.min(delivered.rows)) as u64);
     metrics.deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
     #[expect(clippy::cast_precision_loss, reason = "histograms hold floats; a batch is far below 2^52")]
     {
-        metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
-        metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
+        metrics.batch_rows.get_or_create(&label).observe(delivered.rows as f64);
+        metrics.batch_bytes.get_or_create(&label).observe(delivered.bytes as f64);
     }
     let lag = lag(courier).await;
     tracing::info!(
         target: "moose::flush",
         table,
-        rows = range.rows,
-        bytes = range.body.len(),
+        rows = delivered.rows,
+        bytes = delivered.bytes,
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
         lag,
         "flushed"
