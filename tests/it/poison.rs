@@ -61,10 +61,14 @@ impl Stage {
         eventually(LATE, || async {
             let text = http::get(&metrics).await.text();
             let passed = text.contains("moose_lag_records{table=\"numbers\",partition=\"0\"} 0\n");
-            if passed && text.contains(&told) { Ok(()) } else { Err(text) }
+            let failures = app.health().failures();
+            if passed && text.contains(&told) && failures.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{failures:?} {text}"))
+            }
         })
         .await;
-        assert!(app.health().failures().is_empty(), "{:?}", app.health().failures());
         app.stop().await.expect("an orderly stop");
         assert_eq!(self.sql(ONCE).await, once(rows - expected.len() as u64));
 
@@ -83,9 +87,9 @@ impl Stage {
     }
 }
 
-/// Statements about the table of a trial.
+/// Statements of a trial, without the look at a start for what an earlier one has left.
 fn of_a_trial(request: &Recorded) -> bool {
-    request.statement.contains("__trial_")
+    request.statement.contains("__trial_") && !request.statement.contains("startsWith")
 }
 
 /// Posts numbers in bodies that the front door takes.
@@ -122,8 +126,8 @@ async fn ten_refused_rows_are_found_one_by_one() {
 
 #[tokio::test]
 async fn a_thousand_refused_rows_are_found_in_a_bounded_number_of_statements() {
-    let statements = constraint(5_000, "id % 5 != 2", |id| id % 5 == 2).await;
-    assert!(statements <= 1_000 * 8 + 1 + 16 + 5, "{statements}");
+    let statements = constraint(4_000, "id % 4 != 2", |id| id % 4 == 2).await;
+    assert!(statements <= 1_000 * 6 + 1 + 16 + 5, "{statements}");
 }
 
 #[tokio::test]
