@@ -14,18 +14,19 @@ use super::{
     cursor::CursorKeeper,
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
+    liveness::{Patience, unless_dead},
     now,
     settings::Settings,
     target::Target,
 };
 use crate::{
-    clickhouse::insert::Insert,
+    clickhouse::{ClickHouseError, insert::Insert},
     schema::provenance,
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
 
-/// An INSERT that has not been answered for this long is given up and settled.
+/// An INSERT that has not been answered for this long is given up and settled, whatever pings say.
 const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How much of a range is read from the stream at once.
 const READ_BYTES: usize = 4 << 20;
@@ -43,6 +44,7 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    patience: Patience,
 }
 
 /// How a range came into the table.
@@ -65,7 +67,7 @@ impl Courier {
             columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
         }
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns }
+        Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -165,8 +167,18 @@ impl Courier {
             timeout: INSERT_TIMEOUT,
         };
         let started = Instant::now();
-        self.shared.client.insert().send(&insert).await.map_err(SyncError::Insert)?;
-        Ok(started.elapsed())
+        let client = self.shared.client.insert();
+        let silence = self.patience.silence();
+        let answer = unless_dead(client.send(&insert), silence, || client.ping()).await;
+        let took = started.elapsed();
+        let Some(answer) = answer else {
+            self.patience.given_up();
+            let (url, waited) = (client.url().to_owned(), took);
+            return Err(SyncError::Insert(ClickHouseError::Silent { url, waited }));
+        };
+        answer.map_err(SyncError::Insert)?;
+        self.patience.answered(took);
+        Ok(took)
     }
 
     /// Reads the offsets `first..=last` again, exactly as they were.

@@ -15,6 +15,7 @@ mod encoder;
 mod error;
 mod failure;
 mod letters;
+mod liveness;
 mod mend;
 mod probe;
 mod reader;
