@@ -17,11 +17,10 @@ use super::{
     liveness::{Patience, unless_dead},
     now,
     settings::Settings,
-    target::Target,
+    target::{Target, columns},
 };
 use crate::{
     clickhouse::{ClickHouseError, insert::Insert},
-    schema::provenance,
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
@@ -62,10 +61,7 @@ pub(super) struct Delivered {
 
 impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
-        let mut columns: Vec<String> = assignment.table.columns.iter().map(|column| column.name.clone()).collect();
-        if assignment.table.provenance {
-            columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
-        }
+        let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
     }

@@ -19,6 +19,7 @@ mod liveness;
 mod mend;
 mod probe;
 mod reader;
+pub mod replay;
 mod settings;
 mod settle;
 mod target;
