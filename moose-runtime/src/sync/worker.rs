@@ -90,6 +90,9 @@ async fn run(shared: Shared, assignment: Assignment) {
         () = lag::keep_measuring(&shared, &assignment) => None,
     };
     let Some(courier) = begun else { return };
+    if let Err(error) = courier.drop_trial_tables().await {
+        tracing::warn!(table = assignment.table.name, %error, "failed to drop trial tables; the next start tries again");
+    }
     if let Err(error) = courier.drop_mending_tables().await {
         tracing::warn!(table = assignment.table.name, %error, "failed to drop mending tables; the next start tries again");
     }
@@ -181,9 +184,9 @@ async fn settle_pending(courier: &Courier) -> bool {
                 }
             }
         };
-        let Some(delivered) = courier.deliver(&prepared, true).await else { return false };
-        courier.cursor.update(|cursor| pass(cursor, range.last, prepared.rows)).await;
-        note(courier, &prepared, delivered, None).await;
+        let Some(delivered) = courier.deliver(Arc::new(prepared), true).await else { return false };
+        courier.cursor.update(|cursor| pass(cursor, range.last, delivered.rows)).await;
+        note(courier, delivered, None).await;
     }
     true
 }
@@ -239,7 +242,7 @@ impl Steady {
                 && let Some(range) = self.queue.front().cloned()
             {
                 let courier = Arc::clone(&self.courier);
-                on_its_way.spawn(async move { courier.deliver(&range, in_doubt).await });
+                on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
             }
         }
     }
@@ -251,13 +254,13 @@ impl Steady {
         self.courier
             .cursor
             .update(|cursor| {
-                pass(cursor, range.last, range.rows);
+                pass(cursor, range.last, delivered.rows);
                 cursor.pending.extend(written);
             })
             .await;
         self.queue.extend(next.map(Arc::new));
         let oldest = self.queue.front().map(|range| range.oldest);
-        note(&self.courier, &range, delivered, oldest).await;
+        note(&self.courier, delivered, oldest).await;
     }
 
     async fn measure_lag(&self) {
@@ -272,23 +275,23 @@ async fn measure_lag(courier: &Courier, oldest: Option<i64>) -> u64 {
 }
 
 /// Counts a delivered range and says so; `oldest` is when the next one's first record was accepted, where it is known.
-async fn note(courier: &Courier, range: &Prepared, delivered: Delivered, oldest: Option<i64>) {
+async fn note(courier: &Courier, delivered: Delivered, oldest: Option<i64>) {
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };
     let metrics = &courier.shared.metrics;
-    metrics.inserted.get_or_create(&label).inc_by((range.rows - delivered.had.min(range.rows)) as u64);
+    metrics.inserted.get_or_create(&label).inc_by((delivered.rows - delivered.had.min(delivered.rows)) as u64);
     metrics.deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
     #[expect(clippy::cast_precision_loss, reason = "histograms hold floats; a batch is far below 2^52")]
     {
-        metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
-        metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
+        metrics.batch_rows.get_or_create(&label).observe(delivered.rows as f64);
+        metrics.batch_bytes.get_or_create(&label).observe(delivered.bytes as f64);
     }
     let lag = measure_lag(courier, oldest).await;
     tracing::info!(
         target: "moose::flush",
         table,
-        rows = range.rows,
-        bytes = range.body.len(),
+        rows = delivered.rows,
+        bytes = delivered.bytes,
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
         lag,
         "flushed"
