@@ -65,6 +65,8 @@ pub struct Metrics {
     pub inserted: Family<TableLabel, Counter>,
     /// Records of a resent range that the table had already.
     pub deduplicated: Family<TableLabel, Counter>,
+    /// Records that can't be stored in their table and are kept with the reason.
+    pub dead_lettered: Family<TableLabel, Counter>,
     /// Failed INSERTs that are sent again.
     pub retries: Family<RetryLabel, Counter>,
     /// Rows per INSERT.
@@ -101,6 +103,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             inserted: Family::default(),
             deduplicated: Family::default(),
+            dead_lettered: Family::default(),
             retries: Family::default(),
             batch_rows: Family::new_with_constructor(rows_histogram as fn() -> Histogram),
             batch_bytes: Family::new_with_constructor(bytes_histogram as fn() -> Histogram),
@@ -117,6 +120,11 @@ impl Default for Metrics {
             "records_deduplicated",
             "Records of a resent range that the table already had",
             metrics.deduplicated.clone(),
+        );
+        registry.register(
+            "records_dead_lettered",
+            "Records that can't be stored and are kept as dead letters",
+            metrics.dead_lettered.clone(),
         );
         registry.register("insert_retries", "Failed INSERTs that are sent again, by code", metrics.retries.clone());
         registry.register("batch_rows", "Rows per INSERT", metrics.batch_rows.clone());

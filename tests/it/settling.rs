@@ -129,6 +129,20 @@ async fn a_view_has_every_row_once_after_a_doubt() {
     assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM target").await, "200\t200");
 }
 
+#[tokio::test]
+async fn an_insert_that_stays_silent_while_the_server_answers_pings_is_given_up_and_settled() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&NUMBERS]).await;
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Stall);
+    let begun = std::time::Instant::now();
+    post_numbers(&app, 0..10).await;
+    // Far below the minute after which an INSERT is given up in any case.
+    stage.shows(ONCE, "10\t10\t0", Duration::from_secs(40)).await;
+    assert!(begun.elapsed() > Duration::from_secs(10), "it had its time: {:?}", begun.elapsed());
+    assert!(!stage.proxy.matching(|request| request.path == "/ping").is_empty());
+    app.stop().await.expect("an orderly stop");
+}
+
 /// The cursor of a pipeline that has ended.
 async fn cursor_of(stage: &Stage) -> Cursor {
     let log = Log::open(LogOptions::new(stage.data_dir().join("stream"))).expect("the log opens after a kill");

@@ -286,6 +286,7 @@ fn show_zeros(metrics: &Metrics, model: &Model, assignments: &[Assignment]) {
         let label = TableLabel { table: assignment.table.name.clone() };
         drop(metrics.inserted.get_or_create(&label));
         drop(metrics.deduplicated.get_or_create(&label));
+        drop(metrics.dead_lettered.get_or_create(&label));
         drop(metrics.batch_rows.get_or_create(&label));
         drop(metrics.batch_bytes.get_or_create(&label));
         drop(metrics.insert_duration.get_or_create(&label));

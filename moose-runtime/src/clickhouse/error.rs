@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Why ClickHouse did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClickHouseError {
     /// The address is not one.

@@ -48,6 +48,8 @@ pub struct Insert<'a> {
 #[derive(Clone)]
 pub struct InsertClient {
     http: HttpClient<HttpConnector, Full<Bytes>>,
+    /// Connections of their own: a ping behind a dead INSERT would say nothing.
+    pings: HttpClient<HttpConnector, Full<Bytes>>,
     url: String,
     database: String,
     user: String,
@@ -72,9 +74,11 @@ impl InsertClient {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
-        let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
+        let mut builder = HttpClient::builder(TokioExecutor::new());
+        builder.pool_idle_timeout(IDLE_TIMEOUT);
         Ok(Self {
-            http,
+            http: builder.build(connector.clone()),
+            pings: builder.build(connector),
             url: url.to_owned(),
             database: config.database.clone(),
             user: config.user.clone(),
@@ -88,6 +92,17 @@ impl InsertClient {
             Ok(result) => result,
             Err(_) => Err(ClickHouseError::Silent { url: self.url.clone(), waited: insert.timeout }),
         }
+    }
+
+    /// Whether the server answers on a connection that carries no INSERT. Takes as long as the connection does.
+    pub async fn ping(&self) -> bool {
+        let Ok(request) = Request::get(format!("{}/ping", self.url)).body(Full::default()) else { return false };
+        self.pings.request(request).await.is_ok_and(|response| response.status() == StatusCode::OK)
+    }
+
+    /// Address of the server.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Counted, Result};
+use super::{Backend, Counted, DeadLetterKey, Result};
 
 /// One partition of a stream and one of its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,8 +110,21 @@ impl Accounting {
             next,
             end: bounds.end,
             inserted: counted.inserted,
-            dead_lettered: self.backend.dead_lettered(place, counted.from, next).await?,
+            dead_lettered: self.dead_lettered(place, counted.from, next).await?,
         })
+    }
+
+    /// Dead letters of the offsets `from..next`, those that have ended included.
+    async fn dead_lettered(&self, place: &Place, from: u64, next: u64) -> Result<u64> {
+        let Some(last) = next.checked_sub(1).filter(|last| *last >= from) else { return Ok(0) };
+        let first = DeadLetterKey {
+            destination: place.table.clone(),
+            topic: place.topic.clone(),
+            epoch: place.epoch,
+            partition: place.partition,
+            offset: from,
+        };
+        Ok(self.backend.dead_letter_offsets(&first, last).await?.len() as u64)
     }
 }
 

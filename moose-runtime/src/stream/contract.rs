@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::{Backend, Bounds, Cursor, Pending, Record, Retention, StreamError, TopicSpec};
+use super::{
+    Backend, Bounds, Cursor, DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Pending, Record,
+    Retention, StreamError, TopicSpec, WrongField,
+};
 
 /// Long enough for the slowest machine; only a broken backend waits for it.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,6 +54,8 @@ pub(crate) async fn check(backend: &dyn Backend, prefix: &str) {
     cursors_are_replaced_whole_and_kept_by_group_and_partition(backend, &format!("{prefix}-cursors")).await;
     concurrent_appends_keep_each_caller_s_records_together(backend, &format!("{prefix}-concurrent")).await;
     what_was_not_opened_is_an_error(backend, &format!("{prefix}-unknown")).await;
+    dead_letters_are_kept_once_and_listed_in_order(backend, &format!("{prefix}-letters")).await;
+    an_ended_dead_letter_is_gone_but_its_offset_stays(backend, &format!("{prefix}-ended")).await;
 }
 
 async fn records_come_back_in_order_with_consecutive_offsets(backend: &dyn Backend, name: &str) {
@@ -173,4 +178,62 @@ async fn what_was_not_opened_is_an_error(backend: &dyn Backend, name: &str) {
     backend.open_topic(&topic(name, 1)).await.unwrap();
     let error = backend.read(name, 1, 0, 1).await.unwrap_err();
     assert!(matches!(error, StreamError::UnknownPartition { partition: 1, .. }), "{error}");
+}
+
+/// A dead letter of a record for a table.
+pub(crate) fn letter(table: &str, partition: u16, offset: u64, text: &str) -> DeadLetter {
+    let (destination, topic) = (table.to_owned(), "t".to_owned());
+    DeadLetter {
+        key: DeadLetterKey { destination, topic, epoch: 7, partition, offset },
+        payload: Bytes::copy_from_slice(text.as_bytes()),
+        details: DeadLetterDetails {
+            timestamp: 1,
+            since: 2,
+            code: Some(469),
+            reason: format!("because of {text}"),
+            errors: vec![WrongField { pointer: "/a".to_owned(), message: "no".to_owned() }],
+            maybe_stored: true,
+        },
+    }
+}
+
+async fn letters_of(backend: &dyn Backend, table: &str, after: Option<DeadLetterKey>, limit: usize) -> Vec<DeadLetter> {
+    let query = DeadLetterQuery { destination: Some(table.to_owned()), after, limit };
+    backend.dead_letters(&query).await.unwrap()
+}
+
+async fn dead_letters_are_kept_once_and_listed_in_order(backend: &dyn Backend, table: &str) {
+    let letters: Vec<_> = [(0, 9), (0, 10), (0, 100), (2, 1), (10, 0)]
+        .map(|(partition, offset)| letter(table, partition, offset, &format!("\u{0}{partition}-{offset}")))
+        .into();
+    let other = letter(&format!("{table}2"), 0, 9, "another table's");
+    backend.put_dead_letters(std::slice::from_ref(&other)).await.unwrap();
+    let shuffled: Vec<_> = letters.iter().rev().cloned().collect();
+    assert_eq!(backend.put_dead_letters(&shuffled).await.unwrap(), 5);
+    let again = letter(table, 0, 10, "the same record again");
+    assert_eq!(backend.put_dead_letters(&[again.clone(), again]).await.unwrap(), 0, "the first one stays");
+    assert_eq!(backend.put_dead_letters(&[]).await.unwrap(), 0);
+
+    assert_eq!(letters_of(backend, table, None, 100).await, letters);
+    assert_eq!(letters_of(backend, table, None, 2).await, letters[..2]);
+    assert_eq!(letters_of(backend, table, None, 0).await, []);
+    assert_eq!(letters_of(backend, table, Some(letters[1].key.clone()), 2).await, letters[2..4]);
+    assert_eq!(backend.dead_letter(&other.key).await.unwrap(), Some(other));
+    let first = DeadLetterKey { offset: 10, ..letters[0].key.clone() };
+    assert_eq!(backend.dead_letter_offsets(&first, 99).await.unwrap(), [10].into());
+    assert_eq!(backend.dead_letter_offsets(&first, 100).await.unwrap(), [10, 100].into());
+    assert_eq!(backend.dead_letter_offsets(&first, u64::MAX).await.unwrap(), [10, 100].into());
+}
+
+async fn an_ended_dead_letter_is_gone_but_its_offset_stays(backend: &dyn Backend, table: &str) {
+    let letters = [letter(table, 0, 1, "a"), letter(table, 0, 2, "b"), letter(table, 0, 3, "c")];
+    backend.put_dead_letters(&letters).await.unwrap();
+    let keys: Vec<_> = letters.iter().map(|letter| letter.key.clone()).collect();
+    assert_eq!(backend.end_dead_letters(&keys[..1], Ending::Replayed).await.unwrap(), 1);
+    assert_eq!(backend.end_dead_letters(&keys[..2], Ending::Dropped).await.unwrap(), 1, "the first has ended");
+    assert_eq!(letters_of(backend, table, None, 100).await, letters[2..]);
+    assert_eq!(backend.dead_letter(&keys[0]).await.unwrap(), None);
+    assert_eq!(backend.dead_letter_offsets(&keys[0], 3).await.unwrap(), [1, 2, 3].into());
+    assert_eq!(backend.put_dead_letters(&letters).await.unwrap(), 0, "a repeat is recognised");
+    assert_eq!(letters_of(backend, table, None, 100).await, letters[2..]);
 }

@@ -6,14 +6,16 @@
 pub mod accounting;
 #[cfg(test)]
 pub(crate) mod contract;
+mod dead_letter;
 pub mod log;
 mod partitioner;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
 pub use partitioner::partition_of;
 
 /// What a backend returns from its asynchronous calls.
@@ -155,15 +157,23 @@ pub trait Backend: Send + Sync + 'static {
         cursor: &'a Cursor,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// How many records of a place are dead letters, of the offsets `from..next`. A backend that keeps none has none.
-    fn dead_lettered<'a>(
-        &'a self,
-        _place: &'a accounting::Place,
-        _from: u64,
-        _next: u64,
-    ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(std::future::ready(Ok(0)))
-    }
+    /// Keeps dead letters; durable when it returns. Retention never takes one, nor does a full stream refuse one. Of
+    /// letters with one key the first stays as it is. The answer is how many were new.
+    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>>;
+
+    /// Dead letters that have not ended, in the order of their keys.
+    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>>;
+
+    /// The dead letter with this key, unless it has ended.
+    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>>;
+
+    /// The offsets from `first` to `last` of one partition and destination that have a dead letter, ended or not: they
+    /// are no rows of their range.
+    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>>;
+
+    /// Ends dead letters: their payloads go, their keys stay; durable when it returns. The answer is how many had not
+    /// ended before.
+    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>>;
 
     /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<()>>;

@@ -9,20 +9,30 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Assignment, Prepared, Shared, SyncError, backoff::Backoff, cursor::CursorKeeper, encoder::RangeEncoder, now,
-    settings::Settings, target::Target,
+    Assignment, Prepared, Shared, SyncError,
+    backoff::Backoff,
+    cursor::CursorKeeper,
+    encoder::{Closed, RangeEncoder},
+    failure::{Verdict, blames_the_encoder, verdict},
+    liveness::{Patience, unless_dead},
+    now,
+    settings::Settings,
+    target::{Target, columns},
 };
 use crate::{
-    clickhouse::insert::Insert,
-    schema::provenance,
+    clickhouse::{ClickHouseError, insert::Insert},
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
 
-/// An INSERT that has not been answered for this long is given up and settled.
+/// An INSERT that has not been answered for this long is given up and settled, whatever pings say.
 const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How much of a range is read from the stream at once.
 const READ_BYTES: usize = 4 << 20;
+/// A definite answer counts once it was given so often in a row.
+const GIVEN: u32 = 2;
+/// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
+const TRIAL_AGAIN: Duration = Duration::from_mins(1);
 /// A failure that goes on is logged again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -33,59 +43,91 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    patience: Patience,
+}
+
+/// What was logged last of a failure that is tried again and again.
+#[derive(Debug, Default)]
+pub(super) struct Said(Option<(String, Instant)>);
+
+impl Said {
+    /// Whether to log this: it is another text than the last, or that was a while ago.
+    pub(super) fn is_news(&mut self, error: &SyncError) -> bool {
+        let text = error.to_string();
+        let news = self.0.as_ref().is_none_or(|(last, at)| *last != text || at.elapsed() >= SAY_AGAIN);
+        if news {
+            self.0 = Some((text, Instant::now()));
+        }
+        news
+    }
 }
 
 /// How a range came into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivered {
+    /// Rows of the range, without those that became dead letters on the way.
+    pub(super) rows: usize,
     /// Rows that the table had already when it was asked.
     pub(super) had: usize,
+    /// Bytes of the block.
+    pub(super) bytes: usize,
     /// From the first try to the confirmation.
     pub(super) took: Duration,
 }
 
 impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
-        let mut columns: Vec<String> = assignment.table.columns.iter().map(|column| column.name.clone()).collect();
-        if assignment.table.provenance {
-            columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
-        }
+        let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns }
+        Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
     }
 
-    /// Returns when every row of the range is in the table; `None` when it failed once more while the process stops,
-    /// which leaves the range pending. `in_doubt`: an earlier INSERT of it may have been sent.
-    pub(super) async fn deliver(&self, range: &Prepared, mut in_doubt: bool) -> Option<Delivered> {
+    /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
+    /// process stops, which leaves the range pending. `in_doubt`: an earlier INSERT of it may have been sent.
+    pub(super) async fn deliver(&self, mut range: Arc<Prepared>, mut in_doubt: bool) -> Option<Delivered> {
         let part = self.assignment.part();
         let started = Instant::now();
         let mut backoff = Backoff::default();
-        let mut said: Option<Instant> = None;
+        let mut refusals = Refusals::default();
+        let mut said = Said::default();
         loop {
-            match self.attempt(range, in_doubt).await {
+            let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
                     if let Some(after) = self.shared.health.recovered(&part) {
                         tracing::info!(part, ?after, "works again");
                     }
-                    return Some(Delivered { had, took: started.elapsed() });
+                    return Some(Delivered {
+                        rows: range.rows(),
+                        had,
+                        bytes: range.body.len(),
+                        took: started.elapsed(),
+                    });
                 }
-                Err(error) => {
-                    in_doubt = true;
-                    self.target.doubt().await;
-                    let wait = backoff.next(error.is_unreachable());
-                    if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
-                        said = Some(Instant::now());
-                        tracing::warn!(part, first = range.first, last = range.last, %error, "not delivered yet; will be tried again");
+                Err(error) => error,
+            };
+            in_doubt = true;
+            self.target.doubt().await;
+            let error = if refusals.call_for_a_trial(&error) {
+                match self.trial(&range).await {
+                    Ok(rest) => {
+                        range = Arc::new(rest);
+                        continue;
                     }
-                    self.shared.health.failed(&part, error.code(), error.to_string());
-                    let label =
-                        RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
-                    self.shared.metrics.retries.get_or_create(&label).inc();
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = self.shared.stop.wait() => return None,
-                    }
+                    Err(error) => refusals.rest(error),
                 }
+            } else {
+                error
+            };
+            let wait = backoff.next(error.is_unreachable());
+            if said.is_news(&error) {
+                tell(&part, &range, &error);
+            }
+            self.shared.health.failed(&part, error.code(), error.to_string());
+            let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
+            self.shared.metrics.retries.get_or_create(&label).inc();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.shared.stop.wait() => return None,
             }
         }
     }
@@ -96,6 +138,9 @@ impl Courier {
         let settings = self.target.settings().await?;
         if in_doubt {
             return self.settle(range, &state, &settings).await;
+        }
+        if range.rows() == 0 {
+            return Ok(0);
         }
         let token = self.assignment.token(range.first, range.last);
         self.insert(&self.assignment.table.name, &token, range.body.clone(), &settings).await?;
@@ -110,19 +155,41 @@ impl Courier {
         body: Bytes,
         settings: &Settings,
     ) -> Result<(), SyncError> {
+        let took = self.send(table, Some(token), body, settings).await?;
+        let label = TableLabel { table: self.assignment.table.name.clone() };
+        self.shared.metrics.insert_duration.get_or_create(&label).observe(took.as_secs_f64());
+        Ok(())
+    }
+
+    /// One INSERT. The answer is how long it took.
+    pub(super) async fn send(
+        &self,
+        table: &str,
+        token: Option<&str>,
+        body: Bytes,
+        settings: &Settings,
+    ) -> Result<Duration, SyncError> {
         let insert = Insert {
             table,
             columns: &self.columns,
             settings: &settings.insert,
-            token: settings.tokens.then_some(token),
+            token: token.filter(|_| settings.tokens),
             body,
             timeout: INSERT_TIMEOUT,
         };
         let started = Instant::now();
-        self.shared.client.insert().send(&insert).await?;
-        let label = TableLabel { table: self.assignment.table.name.clone() };
-        self.shared.metrics.insert_duration.get_or_create(&label).observe(started.elapsed().as_secs_f64());
-        Ok(())
+        let client = self.shared.client.insert();
+        let silence = self.patience.silence();
+        let answer = unless_dead(client.send(&insert), silence, || client.ping()).await;
+        let took = started.elapsed();
+        let Some(answer) = answer else {
+            self.patience.given_up();
+            let (url, waited) = (client.url().to_owned(), took);
+            return Err(SyncError::Insert(ClickHouseError::Silent { url, waited }));
+        };
+        answer.map_err(SyncError::Insert)?;
+        self.patience.answered(took);
+        Ok(took)
     }
 
     /// Reads the offsets `first..=last` again, exactly as they were.
@@ -139,37 +206,79 @@ impl Courier {
         Ok(records)
     }
 
-    /// Encodes records; with `only`, those offsets of them.
+    /// Encodes records, without some of them.
     pub(super) async fn encode(
         &self,
-        mut records: Vec<Record>,
-        only: Option<BTreeSet<u64>>,
-    ) -> Result<Option<Prepared>, SyncError> {
-        if let Some(only) = only {
-            records.retain(|record| only.contains(&record.offset));
-        }
-        let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
+        records: Vec<Record>,
+        without: BTreeSet<u64>,
+    ) -> Result<Option<Closed>, SyncError> {
         let offset = records.first().map_or(0, |record| record.offset);
         let mut encoder = RangeEncoder::new(&self.assignment);
         let work = tokio::task::spawn_blocking(move || {
-            let taken = encoder.push(&records, usize::MAX, usize::MAX);
-            match taken.refused {
-                Some(errors) => Err((records.get(taken.records).map_or(0, |record| record.offset), errors)),
-                None => Ok(encoder.close()),
-            }
+            encoder.push(&records, &without, usize::MAX, usize::MAX);
+            encoder.close()
         });
-        match work.await {
-            Ok(Ok(prepared)) => Ok(prepared),
-            Ok(Err((offset, errors))) => Err(SyncError::Undecodable { topic, partition, offset, errors }),
-            Err(_) => Err(SyncError::Panicked { topic, partition, offset }),
-        }
+        let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
+        work.await.map_err(|_panic| SyncError::Panicked { topic, partition, offset })
     }
 
-    /// A range that was written down earlier, as it was.
+    /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
+    /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
         let records = self.read_again(first, last).await?;
-        let nothing = Prepared { first, last, rows: 0, body: Bytes::new(), oldest: now() };
-        let prepared = self.encode(records, None).await?.unwrap_or(nothing);
-        Ok(Prepared { first, last, ..prepared })
+        let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
+        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now() };
+        let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
+        let range = Prepared { first, last, ..range };
+        if !refused.is_empty() {
+            let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
+            let state = self.target.checked(&self.cursor).await?;
+            let settings = self.target.settings().await?;
+            let lacks = if self.can_probe(&state) { self.missing(&settings, &range, &offsets).await? } else { offsets };
+            let letters: Vec<_> = refused
+                .into_iter()
+                .filter(|refused| lacks.contains(&refused.record.offset))
+                .map(|refused| self.assignment.misfit(refused, true))
+                .collect();
+            self.shared.bury(&letters).await?;
+        }
+        Ok(range)
+    }
+}
+
+/// How often a definite answer was given in a row, and when rows were tried last.
+#[derive(Debug, Default)]
+struct Refusals {
+    code: Option<u32>,
+    count: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Refusals {
+    /// Whether this failure, after those before, asks for a trial of the rows.
+    fn call_for_a_trial(&mut self, error: &SyncError) -> bool {
+        let code = if verdict(error) == Verdict::Trial { error.code() } else { None };
+        self.count = if code.is_some() && code == self.code { self.count.saturating_add(1) } else { 1 };
+        self.code = code;
+        code.is_some() && self.count >= GIVEN && self.rests_until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// A trial has ended with this error: the next one is not to follow at once.
+    fn rest(&mut self, error: SyncError) -> SyncError {
+        let rest = if matches!(error, SyncError::Trial { .. }) { TRIAL_AGAIN } else { SAY_AGAIN };
+        self.rests_until = Some(Instant::now() + rest);
+        error
+    }
+}
+
+/// Says that a try has failed.
+fn tell(part: &str, range: &Prepared, error: &SyncError) {
+    let (first, last) = (range.first, range.last);
+    if blames_the_encoder(error) {
+        tracing::error!(part, first, last, %error, "ClickHouse can't read what was sent: a mistake of this program, please report it; the range is held");
+    } else if verdict(error) == Verdict::Retry {
+        tracing::warn!(part, first, last, %error, "not delivered yet; will be tried again");
+    } else {
+        tracing::warn!(part, first, last, %error, "refused; held until it is taken");
     }
 }

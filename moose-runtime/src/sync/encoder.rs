@@ -1,5 +1,7 @@
 //! Records become the one Native block of a range.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use bytes::Bytes;
 
 use super::{Assignment, Prepared};
@@ -11,27 +13,41 @@ use crate::{
 /// The range that is being filled.
 pub(super) struct RangeEncoder {
     batch: Box<dyn ErasedBatch>,
+    /// First and last record, rows or not.
+    span: Option<(u64, u64)>,
+    records: usize,
+    /// Offsets of the rows.
     offsets: Vec<u64>,
+    refused: Vec<Refused>,
     oldest: i64,
     epoch: u64,
     partition: u16,
     provenance: bool,
 }
 
-/// What came of offering records to a range.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Taken {
-    /// How many of them are in the range now.
-    pub(super) records: usize,
-    /// What is wrong with the next one, where that is why no more were taken.
-    pub(super) refused: Option<Vec<FieldError>>,
+/// A record that does not fit the record type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) record: Record,
+    /// Everything that is wrong with it.
+    pub(super) errors: Vec<FieldError>,
+}
+
+/// A closed range with those of its records that are no rows.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) range: Prepared,
+    pub(super) refused: Vec<Refused>,
 }
 
 impl RangeEncoder {
     pub(super) fn new(assignment: &Assignment) -> Self {
         Self {
             batch: (assignment.new_batch)(),
+            span: None,
+            records: 0,
             offsets: Vec::new(),
+            refused: Vec::new(),
             oldest: 0,
             epoch: assignment.storage.epoch,
             partition: assignment.partition,
@@ -39,8 +55,9 @@ impl RangeEncoder {
         }
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.offsets.len()
+    /// Records that the range spans, whether they are rows or not.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// Bytes of the block, but for its header.
@@ -48,33 +65,58 @@ impl RangeEncoder {
         self.batch.byte_size()
     }
 
-    /// Takes records from the front of `records`, as long as the range stays within `max_rows` and has not reached
-    /// `max_bytes`.
-    pub(super) fn push(&mut self, records: &[Record], max_rows: usize, max_bytes: usize) -> Taken {
-        let room = max_rows.saturating_sub(self.offsets.len());
+    /// Takes records from the front of `records`, as long as the range stays within `max_records` and has not reached
+    /// `max_bytes`. Those of `without` are spanned and are no rows, as are those that don't fit the type. The answer is
+    /// how many were taken.
+    pub(super) fn push(
+        &mut self,
+        records: &[Record],
+        without: &BTreeSet<u64>,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> usize {
+        let room = max_records.saturating_sub(self.records);
         let offered = records.get(..room.min(records.len())).unwrap_or(records);
-        let payloads: Vec<&[u8]> = offered.iter().map(|record| record.payload.as_ref()).collect();
-        let rows_before = self.batch.rows();
+        let wanted: Vec<&Record> = offered.iter().filter(|record| !without.contains(&record.offset)).collect();
+        let payloads: Vec<&[u8]> = wanted.iter().map(|record| record.payload.as_ref()).collect();
         let mut rejected = Vec::new();
         let looked_at = self.batch.decode(&payloads, max_bytes, &mut rejected);
-        let (taken, refused) = match rejected.into_iter().next() {
-            // The rows behind a refused record wait for what becomes of it: a range has no hole in its middle.
-            Some(first) => {
-                self.batch.truncate(rows_before + first.index);
-                (first.index, Some(first.errors))
-            }
-            None => (looked_at, None),
+        let taken = match wanted.get(looked_at) {
+            Some(next) => offered.iter().take_while(|record| record.offset < next.offset).count(),
+            None => offered.len(),
         };
-        if self.offsets.is_empty() {
-            self.oldest = records.first().map_or(0, |record| record.timestamp);
+        let mut rejected = rejected.into_iter().peekable();
+        for (index, record) in wanted.into_iter().take(looked_at).enumerate() {
+            match rejected.next_if(|rejected| rejected.index == index) {
+                Some(rejected) => self.refused.push(Refused { record: record.clone(), errors: rejected.errors }),
+                None => self.offsets.push(record.offset),
+            }
         }
-        self.offsets.extend(records.iter().take(taken).map(|record| record.offset));
-        Taken { records: taken, refused }
+        self.note_span(offered.get(..taken).unwrap_or(offered));
+        taken
     }
 
-    /// Closes the range and begins an empty one. `None` when there is nothing in it.
-    pub(super) fn close(&mut self) -> Option<Prepared> {
-        let (first, last) = (*self.offsets.first()?, *self.offsets.last()?);
+    fn note_span(&mut self, taken: &[Record]) {
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return };
+        if self.span.is_none() {
+            self.oldest = first.timestamp;
+        }
+        self.span = Some((self.span.map_or(first.offset, |(first, _)| first), last.offset));
+        self.records += taken.len();
+    }
+
+    /// Closes the range and begins an empty one. `None` when it spans nothing.
+    pub(super) fn close(&mut self) -> Option<Closed> {
+        let (first, last) = self.span.take()?;
+        let body = if self.offsets.is_empty() { Bytes::new() } else { self.block() };
+        self.batch.truncate(0);
+        self.records = 0;
+        let offsets: Arc<[u64]> = std::mem::take(&mut self.offsets).into();
+        let range = Prepared { first, last, offsets, body, oldest: self.oldest };
+        Some(Closed { range, refused: std::mem::take(&mut self.refused) })
+    }
+
+    fn block(&self) -> Bytes {
         let provenance_bytes = if self.provenance { self.offsets.len() * 18 } else { 0 };
         let mut body = Vec::with_capacity(self.batch.byte_size() + provenance_bytes + 4096);
         let provenance = self.provenance.then_some(Provenance {
@@ -83,9 +125,6 @@ impl RangeEncoder {
             offsets: &self.offsets,
         });
         self.batch.write_native(provenance, &mut body);
-        let rows = self.offsets.len();
-        self.batch.truncate(0);
-        self.offsets.clear();
-        Some(Prepared { first, last, rows, body: Bytes::from(body), oldest: self.oldest })
+        Bytes::from(body)
     }
 }

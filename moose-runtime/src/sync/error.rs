@@ -1,14 +1,18 @@
 //! Why a range is not in its table yet. Every one of these keeps the range and is tried again.
 
-use crate::{clickhouse::ClickHouseError, record::FieldError, stream::StreamError};
+pub use super::trial::TrialFinding;
+use crate::{clickhouse::ClickHouseError, stream::StreamError};
 
 /// Why a range could not be delivered at this try.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SyncError {
-    /// ClickHouse failed or refused.
+    /// ClickHouse failed to answer a question.
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
+    /// An INSERT failed or was refused.
+    #[error(transparent)]
+    Insert(ClickHouseError),
     /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -102,18 +106,28 @@ pub enum SyncError {
         /// Next offset to be given.
         end: u64,
     },
-    /// A stored record does not fit the record type.
-    #[error("topic `{topic}` partition {partition} offset {offset} does not fit the record type: {}", describe(.errors))]
-    Undecodable {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-        /// Which record.
-        offset: u64,
-        /// What does not fit.
-        errors: Vec<FieldError>,
+    /// Rows that ClickHouse refuses were looked for, and it is not single rows that are at fault.
+    #[error(
+        "table `{table}` refuses offsets {first}..={last}, and a table made like it {finding}{answer}; \
+         mend the table or the declaration: nothing is lost meanwhile"
+    )]
+    Trial {
+        /// The table.
+        table: String,
+        /// First offset of the range.
+        first: u64,
+        /// Last offset of the range.
+        last: u64,
+        /// What came out.
+        finding: TrialFinding,
+        /// ClickHouse's error code.
+        code: Option<u32>,
+        /// ClickHouse's own text, after a colon.
+        answer: String,
     },
+    /// The process stops, and this can wait for the next start.
+    #[error("the process stops; the next start goes on")]
+    Stopping,
     /// The code that decodes records panicked.
     #[error("topic `{topic}` partition {partition}: decoding the records from offset {offset} on panicked")]
     Panicked {
@@ -130,18 +144,14 @@ impl SyncError {
     /// ClickHouse's error code, where it was ClickHouse that answered.
     pub fn code(&self) -> Option<u32> {
         match self {
-            Self::ClickHouse(error) => error.code(),
+            Self::ClickHouse(error) | Self::Insert(error) => error.code(),
+            Self::Trial { code, .. } => *code,
             _ => None,
         }
     }
 
     /// Whether the server was not heard at all.
     pub(super) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::ClickHouse(error) if error.is_unreachable())
+        matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_unreachable())
     }
-}
-
-fn describe(errors: &[FieldError]) -> String {
-    let texts: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
-    texts.join("; ")
 }

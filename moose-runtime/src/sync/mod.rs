@@ -3,28 +3,37 @@
 //! One [`Worker`] per partition and destination. Its `reader` closes *ranges* of consecutive offsets and encodes
 //! them; its `cursor` writes a range down before the range is sent; its `courier` sends it as one Native block under one
 //! token for ever, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and only
-//! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again.
+//! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again. Single
+//! records that can't be stored, because they don't fit their type any more or because ClickHouse refuses their rows in
+//! a `trial`, become dead letters before the range passes.
 
 mod backoff;
+mod bisection;
 pub mod check;
 pub mod counts;
 mod courier;
 mod cursor;
 mod encoder;
 mod error;
+mod failure;
+mod lag;
+mod letters;
+mod liveness;
 mod mend;
 mod probe;
 mod reader;
+pub mod replay;
 mod settings;
 mod settle;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod worker;
 
 use std::sync::Arc;
 
-pub use error::SyncError;
+pub use error::{SyncError, TrialFinding};
 pub use worker::Worker;
 
 use crate::{
@@ -106,10 +115,18 @@ pub enum ResumeFrom {
 struct Prepared {
     first: u64,
     last: u64,
-    rows: usize,
+    /// The offsets of its rows: those of its records that are no dead letters.
+    offsets: Arc<[u64]>,
+    /// The block; empty where there are no rows.
     body: bytes::Bytes,
     /// When the stream took its first record, in milliseconds since the Unix epoch.
     oldest: i64,
+}
+
+impl Prepared {
+    fn rows(&self) -> usize {
+        self.offsets.len()
+    }
 }
 
 /// The name under which the cursors of an application's table are kept.

@@ -2,10 +2,16 @@
 //! the first record. Reading and decoding go on while earlier ranges are on their way; decoding runs on blocking
 //! threads.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Assignment, Prepared, Shared, SyncError, backoff::Backoff, encoder::RangeEncoder};
-use crate::{record::FieldError, stream::Record};
+use super::{
+    Assignment, Prepared, Shared, SyncError,
+    backoff::Backoff,
+    encoder::{Closed, RangeEncoder},
+};
+use crate::stream::{Record, StreamError};
 
 /// How much is read from the stream at once.
 const READ_BYTES: usize = 1 << 20;
@@ -19,6 +25,9 @@ pub(super) struct Reader {
     /// Read, but in no range yet.
     buffer: Vec<Record>,
     encoder: RangeEncoder,
+    /// Offsets from the position on that have dead letters already: an earlier process has passed them, or the stream is
+    /// read once more into a new table.
+    without: Arc<BTreeSet<u64>>,
     /// Once the process stops: where to end.
     drain_to: Option<u64>,
 }
@@ -32,12 +41,15 @@ enum Filled {
 impl Reader {
     pub(super) fn new(shared: Shared, assignment: Assignment, position: u64) -> Self {
         let encoder = RangeEncoder::new(&assignment);
-        Self { shared, assignment, position, buffer: Vec::new(), encoder, drain_to: None }
+        Self { shared, assignment, position, buffer: Vec::new(), encoder, without: Arc::default(), drain_to: None }
     }
 
     /// Sends closed ranges until the process stops and the partition is read to its end, or nobody takes them. A place
     /// in the channel is reserved before a range begins, so the channel's capacity bounds the memory.
     pub(super) async fn run(mut self, ranges: mpsc::Sender<Prepared>) {
+        if self.look_for_letters().await.is_none() {
+            return;
+        }
         while let Ok(place) = ranges.reserve().await {
             match self.next_range().await {
                 Some(range) => place.send(range),
@@ -58,22 +70,11 @@ impl Reader {
                 }
             }
             let due = *due.get_or_insert_with(|| Instant::now() + config.max_delay);
-            match self.encode(config.max_rows, max_bytes).await {
-                Ok(None) => {}
-                Ok(Some(errors)) => {
-                    // What is before the record goes its way; the record itself holds the partition.
-                    if self.encoder.rows() > 0 {
-                        return self.close().await;
-                    }
-                    self.hold(errors).await;
-                    return None;
-                }
-                Err(error) => {
-                    self.stay_failed(&error).await;
-                    return None;
-                }
+            if let Err(error) = self.encode(config.max_rows, max_bytes).await {
+                self.stay_failed(&error).await;
+                return None;
             }
-            let full = self.encoder.rows() >= config.max_rows || self.encoder.byte_size() >= max_bytes;
+            let full = self.encoder.records() >= config.max_rows || self.encoder.byte_size() >= max_bytes;
             if full || Instant::now() >= due {
                 return self.close().await;
             }
@@ -83,7 +84,7 @@ impl Reader {
     /// Waits for records, until the range is due or the process stops and everything is read.
     async fn fill(&mut self, due: Option<Instant>) -> Filled {
         let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
-        let part = format!("stream `{topic}` partition {partition}");
+        let part = self.stream_part();
         let mut backoff = Backoff::default();
         loop {
             if self.drain_to.is_some_and(|end| self.position >= end) {
@@ -120,23 +121,24 @@ impl Reader {
         }
     }
 
-    /// Moves records from the buffer into the range. The answer is what is wrong with the record that stopped it.
-    async fn encode(&mut self, max_rows: usize, max_bytes: usize) -> Result<Option<Vec<FieldError>>, SyncError> {
+    /// Moves records from the buffer into the range.
+    async fn encode(&mut self, max_rows: usize, max_bytes: usize) -> Result<(), SyncError> {
         let records = std::mem::take(&mut self.buffer);
         let offset = records.first().map_or(self.position, |record| record.offset);
         let mut encoder = std::mem::replace(&mut self.encoder, RangeEncoder::new(&self.assignment));
+        let without = Arc::clone(&self.without);
         let work = tokio::task::spawn_blocking(move || {
-            let taken = encoder.push(&records, max_rows, max_bytes);
+            let taken = encoder.push(&records, &without, max_rows, max_bytes);
             (encoder, records, taken)
         });
         let Ok((encoder, mut records, taken)) = work.await else {
             let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
             return Err(SyncError::Panicked { topic, partition, offset });
         };
-        records.drain(..taken.records.min(records.len()));
+        records.drain(..taken.min(records.len()));
         self.encoder = encoder;
         self.buffer = records;
-        Ok(taken.refused)
+        Ok(())
     }
 
     async fn close(&mut self) -> Option<Prepared> {
@@ -145,24 +147,53 @@ impl Reader {
             let range = encoder.close();
             (encoder, range)
         });
-        let Ok((encoder, range)) = work.await else {
+        let Ok((encoder, closed)) = work.await else {
             let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
             self.stay_failed(&SyncError::Panicked { topic, partition, offset: self.position }).await;
             return None;
         };
         self.encoder = encoder;
-        range
+        let Closed { range, refused } = closed?;
+        if !refused.is_empty() {
+            let letters: Vec<_> = refused.into_iter().map(|refused| self.assignment.misfit(refused, false)).collect();
+            // Durable before the range is written down: from then on nobody looks at these records again.
+            let mut tries = self.tries("keep dead letters");
+            while let Err(error) = self.shared.bury(&letters).await {
+                tries.failed(error).await?;
+            }
+            tries.done();
+        }
+        Some(range)
     }
 
-    async fn hold(&mut self, errors: Vec<FieldError>) {
-        let offset = self.buffer.first().map_or(self.position, |record| record.offset);
-        let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
-        self.stay_failed(&SyncError::Undecodable { topic, partition, offset, errors }).await;
+    /// Asks which of the records ahead have dead letters. `None` when the process stops before there is an answer.
+    async fn look_for_letters(&mut self) -> Option<()> {
+        let first = self.assignment.letter_key(self.position);
+        let mut tries = self.tries("look for dead letters");
+        let found = loop {
+            match self.shared.backend.dead_letter_offsets(&first, u64::MAX).await {
+                Ok(found) => break found,
+                Err(error) => tries.failed(error).await?,
+            }
+        };
+        tries.done();
+        self.without = Arc::new(found);
+        Some(())
+    }
+
+    /// The stream's side of the way, as health and log name it.
+    fn stream_part(&self) -> String {
+        format!("stream `{}` partition {}", self.assignment.topic, self.assignment.partition)
+    }
+
+    fn tries(&self, action: &'static str) -> Tries<'_> {
+        Tries { shared: &self.shared, part: self.stream_part(), action, backoff: Backoff::default() }
     }
 
     /// Shows a failure that only a new build can mend, until the process stops. Nothing of the stream is lost.
     async fn stay_failed(&mut self, error: &SyncError) {
-        let part = self.assignment.part();
+        // A name of its own: the deliveries of what was read before clear theirs.
+        let part = format!("{}, reading", self.assignment.part());
         tracing::error!(part, %error, "held; nothing of the stream is lost");
         self.shared.health.failed(&part, None, error.to_string());
         self.shared.stop.wait().await;
@@ -173,5 +204,30 @@ async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
+    }
+}
+
+/// The tries of something that the stream must do before anything goes on.
+struct Tries<'a> {
+    shared: &'a Shared,
+    part: String,
+    action: &'static str,
+    backoff: Backoff,
+}
+
+impl Tries<'_> {
+    /// Shows a failure and waits for the next try. `None` when the process stops before.
+    async fn failed(&mut self, error: StreamError) -> Option<()> {
+        let Self { shared, part, action, backoff } = self;
+        tracing::error!(part, action, %error, "failed; will be tried again");
+        shared.health.failed(part, None, error.to_string());
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next(false)) => Some(()),
+            () = shared.stop.wait() => None,
+        }
+    }
+
+    fn done(self) {
+        self.shared.health.recovered(&self.part);
     }
 }

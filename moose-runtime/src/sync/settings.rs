@@ -72,6 +72,20 @@ impl Settings {
             tokens: server.contains("insert_deduplication_token"),
         }
     }
+
+    /// The same without anything being recognised as stored already.
+    pub(super) fn without_tokens(&self) -> Self {
+        let mut settings = self.clone();
+        settings.tokens = false;
+        for (name, value) in &mut settings.insert {
+            match name.as_str() {
+                "insert_deduplicate" => "0".clone_into(value),
+                "deduplicate_insert" => "disable".clone_into(value),
+                _ => {}
+            }
+        }
+        settings
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +99,15 @@ mod tests {
         let names: Vec<&str> = settings.insert.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["insert_deduplicate", "wait_end_of_query"]);
         assert_eq!(settings.probe, " SETTINGS max_rows_to_read = 0");
+        assert!(!settings.tokens);
+    }
+
+    #[test]
+    fn without_tokens_nothing_is_recognised() {
+        let server = ["insert_deduplicate", "deduplicate_insert", "insert_deduplication_token"].map(str::to_owned);
+        let settings = Settings::known_to(&server.into()).without_tokens();
+        let pairs: Vec<_> = settings.insert.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert!(pairs.contains(&("insert_deduplicate", "0")) && pairs.contains(&("deduplicate_insert", "disable")));
         assert!(!settings.tokens);
     }
 }

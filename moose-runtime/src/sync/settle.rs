@@ -18,17 +18,17 @@ impl Courier {
         state: &TableState,
         settings: &Settings,
     ) -> Result<usize, SyncError> {
-        if range.rows == 0 {
+        if range.rows() == 0 {
             return Ok(0);
         }
         let table = self.assignment.table.name.as_str();
         let token = self.assignment.token(range.first, range.last);
-        if !self.assignment.table.provenance || !state.keeps_every_row() {
+        if !self.can_probe(state) {
             // Nobody can be asked: the token stands alone.
             self.insert(table, &token, range.body.clone(), settings).await?;
             return Ok(0);
         }
-        let offsets = self.offsets(range).await?;
+        let offsets: BTreeSet<u64> = range.offsets.iter().copied().collect();
         let mut missing = self.missing(settings, range, &offsets).await?;
         let had = offsets.len() - missing.len();
         if !self.is_burnt(range).await {
@@ -81,7 +81,13 @@ impl Courier {
         Ok(())
     }
 
-    async fn missing(
+    /// Whether the table can be asked which rows it has.
+    pub(super) fn can_probe(&self, state: &TableState) -> bool {
+        self.assignment.table.provenance && state.keeps_every_row()
+    }
+
+    /// The rows of these offsets that the table lacks.
+    pub(super) async fn missing(
         &self,
         settings: &Settings,
         range: &Prepared,
@@ -90,18 +96,14 @@ impl Courier {
         probe::missing(&self.shared.client, settings, &self.assignment, range, offsets).await
     }
 
-    async fn offsets(&self, range: &Prepared) -> Result<BTreeSet<u64>, SyncError> {
-        let records = self.read_again(range.first, range.last).await?;
-        Ok(records.iter().map(|record| record.offset).collect())
-    }
-
     async fn rows(&self, range: &Prepared, offsets: &BTreeSet<u64>) -> Result<Bytes, SyncError> {
-        let records = self.read_again(range.first, range.last).await?;
-        if records.len() == offsets.len() {
+        if range.rows() == offsets.len() {
             return Ok(range.body.clone());
         }
-        let prepared = self.encode(records, Some(offsets.clone())).await?;
-        Ok(prepared.map_or_else(Bytes::new, |prepared| prepared.body))
+        let mut records = self.read_again(range.first, range.last).await?;
+        records.retain(|record| offsets.contains(&record.offset));
+        let closed = self.encode(records, BTreeSet::new()).await?;
+        Ok(closed.map_or_else(Bytes::new, |closed| closed.range.body))
     }
 
     async fn is_burnt(&self, range: &Prepared) -> bool {

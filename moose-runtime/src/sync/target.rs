@@ -7,11 +7,20 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{SyncError, cursor::CursorKeeper, settings::Settings};
 use crate::{
     clickhouse::{Client, TableState},
-    schema::{self, differences},
+    schema::{self, differences, provenance},
 };
 
 /// How long a look at the table is good for.
 const GOOD_FOR: Duration = Duration::from_secs(10);
+
+/// Names of the columns of a block for the table, in its order.
+pub(super) fn columns(table: &schema::Table) -> Vec<String> {
+    let mut columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    if table.provenance {
+        columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
+    }
+    columns
+}
 
 /// Watches one table.
 pub(super) struct Target {

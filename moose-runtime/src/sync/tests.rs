@@ -5,18 +5,18 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Assignment, Prepared, Shared, cursor::CursorKeeper, reader::Reader};
+use super::{Assignment, Prepared, Shared, Worker, courier::Courier, cursor::CursorKeeper, reader::Reader};
 use crate::{
-    clickhouse::Client,
+    clickhouse::{ClickHouseError, Client},
     config::Config,
     declare::{Model, OlapTable},
     prelude::OlapRecord,
     shutdown::Shutdown,
     stream::{
-        Backend, Retention, TopicSpec,
+        Backend, DeadLetter, DeadLetterQuery, Ending, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
-    telemetry::{Health, Metrics},
+    telemetry::{Health, LagLabel, Metrics},
 };
 
 #[derive(OlapRecord)]
@@ -72,6 +72,17 @@ impl Bench {
         self.shared.backend.append(TOPIC, 0, records).await.unwrap();
     }
 
+    async fn letters(&self) -> Vec<DeadLetter> {
+        let query = DeadLetterQuery { limit: 100, ..DeadLetterQuery::default() };
+        self.shared.backend.dead_letters(&query).await.unwrap()
+    }
+
+    async fn courier(&self) -> Courier {
+        let epoch = self.assignment.storage.epoch;
+        let cursor = CursorKeeper::open(&self.shared, "ticks", TOPIC, 0, epoch).await.unwrap();
+        Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor))
+    }
+
     fn read(&self) -> mpsc::Receiver<Prepared> {
         let (sender, ranges) = mpsc::channel(1);
         tokio::spawn(Reader::new(self.shared.clone(), self.assignment.clone(), 0).run(sender));
@@ -90,12 +101,12 @@ async fn a_full_range_closes_at_exactly_its_count_and_the_rest_a_second_after_it
     let started = Instant::now();
     let mut ranges = bench.read();
     let range = ranges.recv().await.unwrap();
-    assert_eq!((range.first, range.last, range.rows), (0, 99_999, 100_000));
+    assert_eq!((range.first, range.last, range.rows()), (0, 99_999, 100_000));
     let range = ranges.recv().await.unwrap();
-    assert_eq!((range.first, range.last, range.rows), (100_000, 199_999, 100_000));
+    assert_eq!((range.first, range.last, range.rows()), (100_000, 199_999, 100_000));
     assert_eq!(started.elapsed(), Duration::ZERO, "a full range waits for nothing");
     let range = ranges.recv().await.unwrap();
-    assert_eq!((range.first, range.last, range.rows), (200_000, 200_000, 1));
+    assert_eq!((range.first, range.last, range.rows()), (200_000, 200_000, 1));
     // Tokio's timers have a millisecond's grain.
     assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < Duration::from_millis(1_005));
 }
@@ -122,21 +133,73 @@ async fn a_stop_closes_the_open_range_at_once_and_ends_the_reader() {
     assert!(ranges.recv().await.is_none());
 }
 
-#[tokio::test]
-async fn a_record_that_does_not_fit_holds_the_partition_and_what_is_before_goes_its_way() {
-    let bench = Bench::new(|config| config.sync.max_delay = Duration::from_millis(1)).await;
+/// Offsets 0 to 3, of which 2 does not fit.
+async fn with_a_misfit(bench: &Bench) {
     let payloads = ticks(2).chain(std::iter::once(r#"{"number":"three"}"#.to_owned())).chain(ticks(1));
     bench.append(payloads).await;
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_fit_is_a_dead_letter_before_its_range_is_handed_on() {
+    let bench = Bench::new(|config| config.sync.max_delay = Duration::from_millis(1)).await;
+    with_a_misfit(&bench).await;
     let mut ranges = bench.read();
     let range = ranges.recv().await.unwrap();
-    assert_eq!((range.first, range.last, range.rows), (0, 1, 2));
-    while bench.shared.health.failures().is_empty() {
+    assert_eq!((range.first, range.last, &*range.offsets), (0, 3, [0, 1, 3].as_slice()), "it is spanned and no row");
+    let letters = bench.letters().await;
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!(letter.key, bench.assignment.letter_key(2));
+    assert_eq!((&letter.payload[..], letter.details.code), (&br#"{"number":"three"}"#[..], None));
+    assert_eq!(letter.details.errors[0].pointer, "/number");
+    assert!(!letter.details.maybe_stored && letter.details.timestamp > 0);
+    let label = crate::telemetry::TableLabel { table: "ticks".to_owned() };
+    assert_eq!(bench.shared.metrics.dead_lettered.get_or_create(&label).get(), 1);
+}
+
+#[tokio::test]
+async fn a_range_of_dead_letters_only_has_no_rows_and_no_body() {
+    let bench = Bench::new(|config| config.sync.max_rows = 2).await;
+    bench.append(["{}", "{}"].map(str::to_owned).into_iter()).await;
+    let range = bench.read().recv().await.unwrap();
+    assert_eq!((range.first, range.last, range.rows(), range.body.len()), (0, 1, 0, 0));
+    assert_eq!(bench.letters().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_range_that_is_read_again_has_the_same_bytes_without_its_dead_letters() {
+    let bench = Bench::new(|config| config.sync.max_delay = Duration::from_millis(1)).await;
+    with_a_misfit(&bench).await;
+    let range = bench.read().recv().await.unwrap();
+    let courier = bench.courier().await;
+    let again = courier.prepare_again(range.first, range.last).await.unwrap();
+    assert_eq!((again.offsets, again.body), (range.offsets, range.body));
+
+    // A row that ClickHouse refused: no longer one of the range, whether it is in free batching or read again.
+    let record = courier.read_again(1, 1).await.unwrap().remove(0);
+    let answer = ClickHouseError::Exception { code: 469, text: "Code: 469. No".to_owned() };
+    let letter = bench.assignment.refused_row(&record, &answer, false);
+    bench.shared.bury(std::slice::from_ref(&letter)).await.unwrap();
+    bench.shared.backend.end_dead_letters(&[letter.key], Ending::Dropped).await.unwrap();
+    let again = courier.prepare_again(range.first, range.last).await.unwrap();
+    assert_eq!(&*again.offsets, [0, 3], "also when the letter has ended");
+    let read = bench.read().recv().await.unwrap();
+    assert_eq!((read.offsets, read.body), (again.offsets, again.body));
+}
+
+#[tokio::test]
+async fn a_worker_that_can_not_begin_shows_its_lag_all_the_same() {
+    let bench = Bench::new(|_| ()).await;
+    bench.append(ticks(3)).await;
+    let label = LagLabel { table: "ticks".to_owned(), partition: 0 };
+    // There is no ClickHouse at the address.
+    let worker = Worker::spawn(bench.shared.clone(), bench.assignment.clone());
+    let metrics = &bench.shared.metrics;
+    while metrics.lag_records.get_or_create(&label).get() != 3
+        || metrics.lag_duration.get_or_create(&label).get() <= 0.0
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let failures = bench.shared.health.failures();
-    let message = &failures["table `ticks`"].message;
-    assert!(message.contains("offset 2") && message.contains("/number"), "{message}");
-    assert!(ranges.try_recv().is_err());
+    worker.abort();
 }
 
 #[tokio::test]

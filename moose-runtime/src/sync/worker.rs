@@ -14,20 +14,20 @@ use tokio::{
 use super::{
     Assignment, Prepared, ResumeFrom, Shared, SyncError,
     backoff::Backoff,
-    courier::{Courier, Delivered},
+    courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
-    now,
+    lag,
     reader::Reader,
 };
 use crate::{
     stream::{Counted, Cursor},
-    telemetry::{LagLabel, TableLabel},
+    telemetry::TableLabel,
 };
 
 /// How many ranges may be written down and not confirmed.
 const PENDING: usize = 2;
-/// How often the lag is measured when nothing else happens.
-const LAG_EVERY: Duration = Duration::from_secs(1);
+/// A worker that has run this long had started well.
+const GOOD_RUN: Duration = Duration::from_secs(30);
 
 /// A running worker.
 #[derive(Debug)]
@@ -38,12 +38,12 @@ pub struct Worker {
 impl Worker {
     /// Starts the worker. It ends by itself some time after the process was told to stop, with its cursor written.
     pub fn spawn(shared: Shared, assignment: Assignment) -> Self {
-        Self { task: tokio::spawn(run(shared, assignment)) }
+        Self { task: tokio::spawn(keep_running(shared, assignment)) }
     }
 
     /// Waits for the worker's end. What is pending then is settled at the next start.
     pub async fn ended(&mut self) {
-        // A panic of the task has been printed; there is nothing to add here.
+        // A task that was cut off has no result.
         let _ = (&mut self.task).await;
     }
 
@@ -53,10 +53,45 @@ impl Worker {
     }
 }
 
+/// Runs the worker to its end. One that panics is started anew, as after a crash of the process: a bug in one of them
+/// must not end a table's supply without a word.
+async fn keep_running(shared: Shared, assignment: Assignment) {
+    let part = format!("worker of {}", assignment.part());
+    let mut backoff = Backoff::default();
+    loop {
+        // A set, so that the run ends with whoever awaits it.
+        let mut running = JoinSet::new();
+        running.spawn(run(shared.clone(), assignment.clone()));
+        let ended = tokio::select! {
+            ended = running.join_next() => ended,
+            () = tokio::time::sleep(GOOD_RUN) => {
+                shared.health.recovered(&part);
+                backoff = Backoff::default();
+                running.join_next().await
+            }
+        };
+        let Some(Err(error)) = ended else { return };
+        tracing::error!(part, %error, "this is a bug; the worker is started anew");
+        shared.health.failed(&part, None, format!("this is a bug; the worker is started anew: {error}"));
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next(false)) => {}
+            () = shared.stop.wait() => return,
+        }
+    }
+}
+
 async fn run(shared: Shared, assignment: Assignment) {
-    let Some(courier) = ready(&shared, &assignment).await else { return };
-    if !settle_pending(&courier).await {
-        return;
+    let begin = async {
+        let courier = ready(&shared, &assignment).await?;
+        settle_pending(&courier).await.then_some(courier)
+    };
+    let begun = tokio::select! {
+        begun = begin => begun,
+        () = lag::keep_measuring(&shared, &assignment) => None,
+    };
+    let Some(courier) = begun else { return };
+    if let Err(error) = courier.drop_trial_tables().await {
+        tracing::warn!(table = assignment.table.name, %error, "failed to drop trial tables; the next start tries again");
     }
     if let Err(error) = courier.drop_mending_tables().await {
         tracing::warn!(table = assignment.table.name, %error, "failed to drop mending tables; the next start tries again");
@@ -71,6 +106,7 @@ async fn run(shared: Shared, assignment: Assignment) {
 async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>> {
     let part = assignment.part();
     let mut backoff = Backoff::default();
+    let mut said = Said::default();
     loop {
         let error = match open(shared, assignment).await {
             Ok(courier) => {
@@ -79,7 +115,9 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
             }
             Err(error) => error,
         };
-        tracing::warn!(part, %error, "can't begin; will be tried again");
+        if said.is_news(&error) {
+            tracing::warn!(part, %error, "can't begin; will be tried again");
+        }
         shared.health.failed(&part, error.code(), error.to_string());
         tokio::select! {
             () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
@@ -130,11 +168,14 @@ async fn settle_pending(courier: &Courier) -> bool {
     let part = courier.assignment.part();
     for range in found {
         let mut backoff = Backoff::default();
+        let mut said = Said::default();
         let prepared = loop {
             match courier.prepare_again(range.first, range.last).await {
                 Ok(prepared) => break prepared,
                 Err(error) => {
-                    tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
+                    if said.is_news(&error) {
+                        tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
+                    }
                     courier.shared.health.failed(&part, error.code(), error.to_string());
                     tokio::select! {
                         () = tokio::time::sleep(backoff.next(false)) => {}
@@ -143,9 +184,9 @@ async fn settle_pending(courier: &Courier) -> bool {
                 }
             }
         };
-        let Some(delivered) = courier.deliver(&prepared, true).await else { return false };
-        courier.cursor.update(|cursor| pass(cursor, range.last, prepared.rows)).await;
-        note(courier, &prepared, delivered).await;
+        let Some(delivered) = courier.deliver(Arc::new(prepared), true).await else { return false };
+        courier.cursor.update(|cursor| pass(cursor, range.last, delivered.rows)).await;
+        note(courier, delivered, None).await;
     }
     true
 }
@@ -172,7 +213,7 @@ impl Steady {
         let mut on_its_way: JoinSet<Option<Delivered>> = JoinSet::new();
         let mut more = true;
         let mut in_doubt = false;
-        let mut ticks = tokio::time::interval(LAG_EVERY);
+        let mut ticks = tokio::time::interval(lag::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while more || !on_its_way.is_empty() {
             tokio::select! {
@@ -201,7 +242,7 @@ impl Steady {
                 && let Some(range) = self.queue.front().cloned()
             {
                 let courier = Arc::clone(&self.courier);
-                on_its_way.spawn(async move { courier.deliver(&range, in_doubt).await });
+                on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
             }
         }
     }
@@ -213,55 +254,44 @@ impl Steady {
         self.courier
             .cursor
             .update(|cursor| {
-                pass(cursor, range.last, range.rows);
+                pass(cursor, range.last, delivered.rows);
                 cursor.pending.extend(written);
             })
             .await;
         self.queue.extend(next.map(Arc::new));
-        note(&self.courier, &range, delivered).await;
-        self.measure_lag().await;
+        let oldest = self.queue.front().map(|range| range.oldest);
+        note(&self.courier, delivered, oldest).await;
     }
 
     async fn measure_lag(&self) {
-        let lag = lag(&self.courier).await;
-        let oldest = self.queue.front().map_or(0, |range| now().saturating_sub(range.oldest).max(0));
-        let label = LagLabel {
-            table: self.courier.assignment.table.name.clone(),
-            partition: self.courier.assignment.partition,
-        };
-        let metrics = &self.courier.shared.metrics;
-        metrics.lag_records.get_or_create(&label).set(i64::try_from(lag).unwrap_or(i64::MAX));
-        let seconds = Duration::from_millis(u64::try_from(oldest).unwrap_or(0)).as_secs_f64();
-        metrics.lag_duration.get_or_create(&label).set(if lag == 0 { 0.0 } else { seconds });
+        let oldest = self.queue.front().map(|range| range.oldest);
+        measure_lag(&self.courier, oldest).await;
     }
 }
 
-/// Records in the stream that are not in the table yet.
-async fn lag(courier: &Courier) -> u64 {
-    let assignment = &courier.assignment;
+async fn measure_lag(courier: &Courier, oldest: Option<i64>) -> u64 {
     let next = courier.cursor.get().await.next;
-    let bounds = courier.shared.backend.bounds(&assignment.topic, assignment.partition).await;
-    bounds.map_or(0, |bounds| bounds.end.saturating_sub(next))
+    lag::measure(&courier.shared, &courier.assignment, next, oldest).await
 }
 
-/// Counts a delivered range and says so.
-async fn note(courier: &Courier, range: &Prepared, delivered: Delivered) {
+/// Counts a delivered range and says so; `oldest` is when the next one's first record was accepted, where it is known.
+async fn note(courier: &Courier, delivered: Delivered, oldest: Option<i64>) {
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };
     let metrics = &courier.shared.metrics;
-    metrics.inserted.get_or_create(&label).inc_by((range.rows - delivered.had.min(range.rows)) as u64);
+    metrics.inserted.get_or_create(&label).inc_by((delivered.rows - delivered.had.min(delivered.rows)) as u64);
     metrics.deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
     #[expect(clippy::cast_precision_loss, reason = "histograms hold floats; a batch is far below 2^52")]
     {
-        metrics.batch_rows.get_or_create(&label).observe(range.rows as f64);
-        metrics.batch_bytes.get_or_create(&label).observe(range.body.len() as f64);
+        metrics.batch_rows.get_or_create(&label).observe(delivered.rows as f64);
+        metrics.batch_bytes.get_or_create(&label).observe(delivered.bytes as f64);
     }
-    let lag = lag(courier).await;
+    let lag = measure_lag(courier, oldest).await;
     tracing::info!(
         target: "moose::flush",
         table,
-        rows = range.rows,
-        bytes = range.body.len(),
+        rows = delivered.rows,
+        bytes = delivered.bytes,
         milliseconds = u64::try_from(delivered.took.as_millis()).unwrap_or(u64::MAX),
         lag,
         "flushed"

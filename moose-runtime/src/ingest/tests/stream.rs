@@ -1,7 +1,12 @@
 //! What the stream says becomes the answer; records of one key stay together.
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::stream::{Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec, partition_of};
+use crate::stream::{
+    Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result, StreamError, Topic,
+    TopicSpec, partition_of,
+};
 
 /// Fails appends to some partitions.
 struct Failing {
@@ -33,6 +38,21 @@ impl Backend for Failing {
     }
     fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
         self.inner.commit(group, topic, at, cursor)
+    }
+    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>> {
+        self.inner.put_dead_letters(letters)
+    }
+    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>> {
+        self.inner.dead_letters(query)
+    }
+    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>> {
+        self.inner.dead_letter(key)
+    }
+    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>> {
+        self.inner.dead_letter_offsets(first, last)
+    }
+    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {
+        self.inner.end_dead_letters(keys, ending)
     }
     fn close(&self) -> BoxFuture<'_, Result<()>> {
         self.inner.close()

@@ -1,6 +1,9 @@
 //! The log as a stream's backend: what each call of the contract comes to.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -12,7 +15,10 @@ use super::{
     commit::{CursorMove, Job},
     store::{key, storage},
 };
-use crate::stream::{Backend, Bounds, BoxFuture, Cursor, Record, Result, StreamError, Topic, TopicSpec};
+use crate::stream::{
+    Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result,
+    StreamError, Topic, TopicSpec,
+};
 
 impl Backend for Log {
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
@@ -82,6 +88,26 @@ impl Backend for Log {
             let moved = CursorMove { partition, group: group.to_owned(), next: cursor.next };
             self.put(vec![write], Some(moved)).await
         })
+    }
+
+    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.store_letters(letters))
+    }
+
+    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>> {
+        Box::pin(self.find_letters(query.clone()))
+    }
+
+    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>> {
+        Box::pin(self.find_letter(key.clone()))
+    }
+
+    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>> {
+        Box::pin(self.letter_offsets(first, last))
+    }
+
+    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.end_letters(keys, ending))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<()>> {

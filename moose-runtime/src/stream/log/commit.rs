@@ -57,7 +57,7 @@ pub(super) type PutReply = Box<dyn FnOnce(Result<()>) + Send>;
 pub(super) enum Job {
     /// Records of one partition.
     Append { partition: Arc<Partition>, records: Vec<Bytes>, reply: oneshot::Sender<Result<u64>> },
-    /// Values of `meta`, replaced or taken out; all of them or none.
+    /// Values of `meta` or dead letters, replaced or taken out; all of them or none.
     Put { writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>, reply: PutReply },
     /// Ends the thread once everything before it is written.
     Close,
@@ -219,8 +219,8 @@ impl Committer {
         }
         for (key, value) in &group.writes {
             match value {
-                Some(value) => batch.insert(store.meta(), key.as_str(), value.as_slice()),
-                None => batch.remove(store.meta(), key.as_str()),
+                Some(value) => batch.insert(store.place_of(key), key.as_str(), value.as_slice()),
+                None => batch.remove(store.place_of(key), key.as_str()),
             }
         }
         self.disk.commit(batch)?;

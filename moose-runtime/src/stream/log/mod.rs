@@ -9,6 +9,7 @@
 //! - Readers wait without polling, and those who keep up are served from memory (`tail`).
 //! - Only what every known reader has passed is ever deleted (`retention`), whole segments at a time (`store`): up to
 //!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
+//! - Dead letters are kept beside the records and outlive them (`letters`).
 //! - One process per directory (`lock`).
 //!
 //! ```text
@@ -24,6 +25,7 @@
 mod backend;
 mod block;
 mod commit;
+mod letters;
 mod lock;
 mod options;
 mod partition;
@@ -226,7 +228,7 @@ impl Log {
         self.put(vec![(key::group(open.epoch, group), Some(b"null".to_vec()))], None).await
     }
 
-    /// Writes values of `meta` and waits until they are durable.
+    /// Writes values of `meta`, or dead letters, and waits until they are durable.
     async fn put(&self, writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         let reply = Box::new(move |result| drop(reply.send(result)));

@@ -15,7 +15,8 @@ pub struct LogOptions {
     /// The log's own directory; made where it is missing.
     pub path: PathBuf,
     /// Most that the records of one stream may take, counted before compression. Above it appends fail with
-    /// [`StreamError::Full`](crate::stream::StreamError::Full); cursors still work.
+    /// [`StreamError::Full`](crate::stream::StreamError::Full); cursors still work,
+    /// and dead letters, which are not counted, are kept.
     pub disk_budget: u64,
     /// A partition goes on in a new segment after this many bytes. Space comes back by segments.
     pub segment_bytes: u64,

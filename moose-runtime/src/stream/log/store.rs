@@ -5,6 +5,7 @@
 //!   partition keys only grow, so the database never merges, only moves.
 //! - The keyspace `meta` holds topics, cursors, registered groups, where partitions start, and what sealed segments
 //!   hold. Keys are text, values JSON with a version.
+//! - The keyspace `dead-letters` is described in `letters`.
 
 use std::path::Path;
 
@@ -32,6 +33,7 @@ const DATA_BLOCK_BYTES: u32 = 32 << 10;
 pub(super) struct Store {
     pub(super) database: Database,
     meta: Keyspace,
+    letters: Keyspace,
     _lock: DirectoryLock,
 }
 
@@ -133,12 +135,18 @@ impl Store {
             let meta = database.keyspace("meta", || {
                 KeyspaceCreateOptions::default().max_memtable_size(1 << 20).manual_journal_persist(true)
             })?;
-            Ok::<_, fjall::Error>((database, meta))
+            let letters = database.keyspace("dead-letters", || {
+                KeyspaceCreateOptions::default()
+                    .max_memtable_size(1 << 20)
+                    .manual_journal_persist(true)
+                    .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+            })?;
+            Ok::<_, fjall::Error>((database, meta, letters))
         });
         let failed =
             || format!("open the stream in {place}: if its files are damaged, move the directory away to start anew");
         match opened {
-            Ok(Ok((database, meta))) => Ok(Self { database, meta, _lock: lock }),
+            Ok(Ok((database, meta, letters))) => Ok(Self { database, meta, letters, _lock: lock }),
             Ok(Err(source)) => Err(storage(failed(), source)),
             Err(panic) => Err(storage(failed(), panic_text(panic.as_ref()))),
         }
@@ -147,6 +155,16 @@ impl Store {
     /// The keyspace `meta`, for writes.
     pub(super) fn meta(&self) -> &Keyspace {
         &self.meta
+    }
+
+    /// The keyspace of the dead letters.
+    pub(super) fn letters(&self) -> &Keyspace {
+        &self.letters
+    }
+
+    /// Where a key of a `Put` belongs.
+    pub(super) fn place_of(&self, key: &str) -> &Keyspace {
+        if key.starts_with(super::letters::PREFIX) { &self.letters } else { &self.meta }
     }
 
     /// A value of `meta`.

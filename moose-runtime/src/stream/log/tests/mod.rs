@@ -4,6 +4,7 @@
 
 mod crash;
 mod damage;
+mod letters;
 mod model;
 mod retention;
 mod speed;

@@ -1,0 +1,178 @@
+//! Dead letters in the log: the keyspace `dead-letters`, apart from the records and from their retention.
+//!
+//! Nothing here is counted against a stream's disk budget: a refused row that finds no room would hold its table. A key
+//! is `letter/<table>/<topic>/<epoch>/<partition>/<offset>` with numbers of equal length, so that keys are in the order
+//! of offsets. A value is the length of a JSON header (u32, big-endian), the header, and the payload.
+
+use std::{collections::BTreeSet, ops::Bound};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Log,
+    store::{Store, storage},
+};
+use crate::stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, StreamError};
+
+/// Before every key: tells the committer where a write belongs.
+pub(super) const PREFIX: &str = "letter/";
+
+/// What is stored beside the payload.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u8,
+    /// How it has ended; the payload is gone then.
+    ended: Option<Ending>,
+    details: DeadLetterDetails,
+}
+
+fn stored_key(key: &DeadLetterKey) -> String {
+    let DeadLetterKey { destination, topic, epoch, partition, offset } = key;
+    format!("{PREFIX}{destination}/{topic}/{epoch:016x}/{partition:05}/{offset:020}")
+}
+
+fn read_key(stored: &[u8]) -> Option<DeadLetterKey> {
+    std::str::from_utf8(stored).ok()?.strip_prefix(PREFIX)?.parse().ok()
+}
+
+fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
+    let json = serde_json::to_vec(header).map_err(|source| storage("write a dead letter".to_owned(), source))?;
+    let length = u32::try_from(json.len()).map_err(|source| storage("write a dead letter".to_owned(), source))?;
+    Ok([length.to_be_bytes().as_slice(), &json, payload].concat())
+}
+
+fn decode(key: &DeadLetterKey, value: &[u8]) -> Result<(Header, Bytes)> {
+    let damaged = |detail: &str| StreamError::Damaged {
+        topic: key.topic.clone(),
+        partition: key.partition,
+        offset: key.offset,
+        detail: format!("its dead letter for table `{}` {detail}", key.destination),
+    };
+    let (length, rest) = value.split_first_chunk::<4>().ok_or_else(|| damaged("is too short"))?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| damaged("is too long"))?;
+    let (json, payload) = rest.split_at_checked(length).ok_or_else(|| damaged("is cut off"))?;
+    let header = serde_json::from_slice(json).map_err(|error| damaged(&format!("can't be read: {error}")))?;
+    Ok((header, Bytes::copy_from_slice(payload)))
+}
+
+impl Log {
+    /// Stores those that are new and answers how many that were.
+    pub(super) async fn store_letters(&self, letters: &[DeadLetter]) -> Result<u64> {
+        let keys: Vec<String> = letters.iter().map(|letter| stored_key(&letter.key)).collect();
+        let known = self.blocking("look for dead letters", move |store| {
+            keys.iter().map(|key| Ok(store.letter(key)?.is_some())).collect::<Result<Vec<bool>>>()
+        });
+        let known = known.await?;
+        let mut seen = BTreeSet::new();
+        let mut writes = Vec::new();
+        for (letter, known) in letters.iter().zip(known) {
+            if known || !seen.insert(&letter.key) {
+                continue;
+            }
+            let header = Header { version: 1, ended: None, details: letter.details.clone() };
+            writes.push((stored_key(&letter.key), Some(encode(&header, &letter.payload)?)));
+        }
+        let new = writes.len() as u64;
+        if new > 0 {
+            self.put(writes, None).await?;
+        }
+        Ok(new)
+    }
+
+    /// A page of those that have not ended.
+    pub(super) async fn find_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>> {
+        self.blocking("list dead letters", move |store| {
+            let prefix = query.destination.map_or_else(|| PREFIX.to_owned(), |table| format!("{PREFIX}{table}/"));
+            let from = match &query.after {
+                Some(after) => Bound::Excluded(stored_key(after).max(prefix.clone())),
+                None => Bound::Included(prefix.clone()),
+            };
+            let mut found = Vec::new();
+            if query.limit == 0 {
+                return Ok(found);
+            }
+            store.each_letter(from, |stored, value| {
+                let Some(key) = read_key(stored).filter(|_| stored.starts_with(prefix.as_bytes())) else {
+                    return Ok(false);
+                };
+                let (header, payload) = decode(&key, value)?;
+                if header.ended.is_none() {
+                    found.push(DeadLetter { key, payload, details: header.details });
+                }
+                Ok(found.len() < query.limit)
+            })?;
+            Ok(found)
+        })
+        .await
+    }
+
+    /// One that has not ended.
+    pub(super) async fn find_letter(&self, key: DeadLetterKey) -> Result<Option<DeadLetter>> {
+        self.blocking("read a dead letter", move |store| {
+            let Some(value) = store.letter(&stored_key(&key))? else { return Ok(None) };
+            let (header, payload) = decode(&key, &value)?;
+            Ok(header.ended.is_none().then_some(DeadLetter { key, payload, details: header.details }))
+        })
+        .await
+    }
+
+    /// Offsets that have a letter, ended or not.
+    pub(super) async fn letter_offsets(&self, first: &DeadLetterKey, last: u64) -> Result<BTreeSet<u64>> {
+        let from = stored_key(first);
+        let to = stored_key(&DeadLetterKey { offset: last, ..first.clone() });
+        self.blocking("look for dead letters", move |store| {
+            let mut found = BTreeSet::new();
+            store.each_letter(Bound::Included(from), |stored, _value| {
+                if stored > to.as_bytes() {
+                    return Ok(false);
+                }
+                found.extend(read_key(stored).map(|key| key.offset));
+                Ok(true)
+            })?;
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Takes the payloads away and leaves the keys. Answers how many had not ended before.
+    pub(super) async fn end_letters(&self, keys: &[DeadLetterKey], ending: Ending) -> Result<u64> {
+        let keys: BTreeSet<DeadLetterKey> = keys.iter().cloned().collect();
+        let writes = self.blocking("end dead letters", move |store| {
+            let mut writes = Vec::new();
+            for key in keys {
+                let Some(value) = store.letter(&stored_key(&key))? else { continue };
+                let (header, _payload) = decode(&key, &value)?;
+                if header.ended.is_none() {
+                    let header = Header { ended: Some(ending), ..header };
+                    writes.push((stored_key(&key), Some(encode(&header, b"")?)));
+                }
+            }
+            Ok(writes)
+        });
+        let writes = writes.await?;
+        let ended = writes.len() as u64;
+        if ended > 0 {
+            self.put(writes, None).await?;
+        }
+        Ok(ended)
+    }
+}
+
+impl Store {
+    fn letter(&self, key: &str) -> Result<Option<fjall::UserValue>> {
+        self.letters().get(key).map_err(|source| storage(format!("read `{key}` of the stream"), source))
+    }
+
+    /// Hands on keys and values from `from` on, until told to stop.
+    fn each_letter(&self, from: Bound<String>, mut take: impl FnMut(&[u8], &[u8]) -> Result<bool>) -> Result<()> {
+        let action = || "read the dead letters of the stream".to_owned();
+        for entry in self.letters().range::<String, _>((from, Bound::Unbounded)) {
+            let (key, value) = entry.into_inner().map_err(|source| storage(action(), source))?;
+            if !take(&key, &value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Replaying dead letters: each record once more, to the destination that refused it and to no other.
+//!
+//! A replay is idempotent. The table is asked first whether it has the record; the INSERT goes under a token that is
+//! the letter's alone; and the letter ends only after the table has the row. Whatever breaks off in between is done
+//! again by the next replay, and stores nothing twice.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{
+    Assignment, BatchFactory, Prepared, SyncError,
+    encoder::{Closed, RangeEncoder},
+    probe,
+    settings::Settings,
+    target::{Target, columns},
+};
+use crate::{
+    clickhouse::{ClickHouseError, Client, insert::Insert},
+    declare::Model,
+    schema,
+    stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
+};
+
+/// How long the answer to one row may take.
+const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
+/// How many tokens a row is tried under: the first may be burnt.
+const TOKENS: u32 = 2;
+
+/// A table that dead letters may go to.
+#[derive(Clone)]
+pub struct Destination {
+    /// The table.
+    pub table: Arc<schema::Table>,
+    /// Batches of its record type.
+    pub new_batch: BatchFactory,
+}
+
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Destination").field("table", &self.table.name).finish_non_exhaustive()
+    }
+}
+
+/// All tables that are declared.
+pub fn destinations(model: &Model) -> Vec<Destination> {
+    let destination = |declared: &crate::declare::TableModel| {
+        let record = declared.record;
+        Destination { table: Arc::new(declared.table.clone()), new_batch: Arc::new(move || record.new_batch()) }
+    };
+    model.tables.iter().map(destination).collect()
+}
+
+/// What a replay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// The row was inserted.
+    Inserted,
+    /// The table had the row already.
+    WasThere,
+}
+
+/// Why a dead letter could not be replayed. It stays as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The program has no such table any more.
+    #[error("table `{table}` is not declared any more")]
+    NotDeclared {
+        /// The table.
+        table: String,
+    },
+    /// The record does not fit the record type.
+    #[error("it does not fit the record type: {errors}")]
+    Misfit {
+        /// Everything that is wrong.
+        errors: String,
+    },
+    /// An earlier build may have stored it, and nobody can be asked.
+    #[error(
+        "it may be stored already, and table `{table}` can't be asked: look for the row, then drop the dead letter"
+    )]
+    MaybeStored {
+        /// The table.
+        table: String,
+    },
+    /// ClickHouse confirmed the row and does not have it.
+    #[error("table `{table}` confirmed the row and does not have it")]
+    Lost {
+        /// The table.
+        table: String,
+    },
+    /// The table or the server is not as it must be.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The stream failed.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+impl From<ClickHouseError> for ReplayError {
+    fn from(error: ClickHouseError) -> Self {
+        Self::Sync(error.into())
+    }
+}
+
+/// Sends a dead letter to its destination once more, and ends it when the row is there.
+pub async fn replay(
+    backend: &dyn Backend,
+    client: &Client,
+    destinations: &[Destination],
+    letter: DeadLetter,
+) -> Result<Replayed, ReplayError> {
+    let key = letter.key.clone();
+    let table = key.destination.as_str();
+    let Some(destination) = destinations.iter().find(|destination| destination.table.name == *table) else {
+        return Err(ReplayError::NotDeclared { table: table.to_owned() });
+    };
+    let assignment = Assignment {
+        topic: key.topic.clone(),
+        storage: Topic { epoch: key.epoch, partitions: key.partition.saturating_add(1) },
+        partition: key.partition,
+        table: Arc::clone(&destination.table),
+        new_batch: Arc::clone(&destination.new_batch),
+    };
+    let maybe_stored = letter.details.maybe_stored;
+    let row = encode(&assignment, letter)?;
+    let state = Target::new(client.clone(), Arc::clone(&destination.table)).look().await?;
+    let settings = Settings::known_to(&client.setting_names().await?);
+    let row = Row { client, settings, assignment, row };
+    let done = if row.assignment.table.provenance && state.keeps_every_row() {
+        row.bring().await?
+    } else if maybe_stored {
+        return Err(ReplayError::MaybeStored { table: table.to_owned() });
+    } else {
+        row.insert(&format!("dead-letter/{key}")).await?;
+        Replayed::Inserted
+    };
+    backend.end_dead_letters(&[key], Ending::Replayed).await?;
+    Ok(done)
+}
+
+fn encode(assignment: &Assignment, letter: DeadLetter) -> Result<Prepared, ReplayError> {
+    let DeadLetter { key, payload, details } = letter;
+    let record = Record { offset: key.offset, timestamp: details.timestamp, payload };
+    let mut encoder = RangeEncoder::new(assignment);
+    encoder.push(&[record], &BTreeSet::new(), 1, usize::MAX);
+    match encoder.close() {
+        Some(Closed { range, refused }) if refused.is_empty() => Ok(range),
+        closed => {
+            let refused = closed.into_iter().flat_map(|closed| closed.refused).flat_map(|refused| refused.errors);
+            let errors: Vec<String> = refused.map(|error| format!("{}: {}", error.pointer, error.message)).collect();
+            Err(ReplayError::Misfit { errors: errors.join("; ") })
+        }
+    }
+}
+
+/// One row on its way.
+struct Row<'a> {
+    client: &'a Client,
+    settings: Settings,
+    assignment: Assignment,
+    row: Prepared,
+}
+
+impl Row<'_> {
+    /// Brings the row into a table that can be asked.
+    async fn bring(&self) -> Result<Replayed, ReplayError> {
+        if self.is_there().await? {
+            return Ok(Replayed::WasThere);
+        }
+        let token = format!("dead-letter/{}", self.assignment.letter_key(self.row.first));
+        for number in 0..TOKENS {
+            let token = if number == 0 { token.clone() } else { format!("{token}/again/{number}") };
+            self.insert(&token).await?;
+            if self.is_there().await? {
+                return Ok(Replayed::Inserted);
+            }
+        }
+        Err(ReplayError::Lost { table: self.assignment.table.name.clone() })
+    }
+
+    async fn is_there(&self) -> Result<bool, SyncError> {
+        let offset = BTreeSet::from([self.row.first]);
+        let missing = probe::missing(self.client, &self.settings, &self.assignment, &self.row, &offset).await?;
+        Ok(missing.is_empty())
+    }
+
+    async fn insert(&self, token: &str) -> Result<(), SyncError> {
+        let insert = Insert {
+            table: &self.assignment.table.name,
+            columns: &columns(&self.assignment.table),
+            settings: &self.settings.insert,
+            token: self.settings.tokens.then_some(token),
+            body: self.row.body.clone(),
+            timeout: INSERT_TIMEOUT,
+        };
+        self.client.insert().send(&insert).await.map_err(SyncError::Insert)
+    }
+}

@@ -1,0 +1,224 @@
+//! The trial: which rows of a range ClickHouse refuses, found without touching the table.
+//!
+//! A refused INSERT may have stored rows in other table partitions, so the table itself is never asked again with half
+//! of a range. The rows that it lacks are bisected into a table of their own, made like it, without views and without
+//! tokens. What is refused there alone is a dead letter, durable before anything else happens; the range without them
+//! is then settled under its token as ever. A trial that takes every row, or refuses every row of the range, has found
+//! nothing out about rows: the range is held.
+//!
+//! With `k` refused rows among `n` a trial takes at most `k * (2 * ceil(log2(n / k)) + 2) + 1` INSERTs (35 for one row
+//! of 100,000, 16,001 for a thousand), [`SAMPLES`] more before them, and five statements for its table. It is broken
+//! off at [`MOST_INSERTS`].
+
+use std::collections::BTreeSet;
+
+use super::{
+    Prepared, SyncError,
+    bisection::Bisection,
+    courier::Courier,
+    failure::{Verdict, verdict},
+    settings::Settings,
+};
+use crate::{
+    clickhouse::{ClickHouseError, TableState},
+    schema::{quote_identifier, quote_string},
+    stream::{DeadLetter, Record},
+};
+
+/// A trial that needs more INSERTs than this is about the table rather than about rows.
+const MOST_INSERTS: usize = 32_768;
+/// So many single rows from all over the range are tried first: when all of them are refused, there is no use in going
+/// through the rest.
+const SAMPLES: usize = 16;
+/// Settings of the table of a trial: nothing of it needs to last, and it may get many small parts.
+const TABLE_SETTINGS: &str = "fsync_after_insert = 0, fsync_part_directory = 0, parts_to_delay_insert = 1000000, \
+                              parts_to_throw_insert = 1000000, max_parts_in_total = 1000000";
+
+/// What a trial can't go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrialFinding {
+    /// No row by itself is at fault.
+    #[error("takes every row")]
+    TookAll,
+    /// The fault is not in single rows.
+    #[error("refuses every row")]
+    RefusedAll,
+    /// The fault is in very many rows.
+    #[error("refuses too many rows")]
+    TooMany,
+}
+
+#[derive(serde::Deserialize)]
+struct Keys(String, String, String);
+
+#[derive(serde::Deserialize)]
+struct Name(String);
+
+impl Courier {
+    /// Finds the rows that ClickHouse refuses, makes dead letters of them, and answers the range without them.
+    pub(super) async fn trial(&self, range: &Prepared) -> Result<Prepared, SyncError> {
+        let state = self.target.checked(&self.cursor).await?;
+        let settings = self.target.settings().await?;
+        let asked = self.can_probe(&state);
+        let all: BTreeSet<u64> = range.offsets.iter().copied().collect();
+        let tried = if asked { self.missing(&settings, range, &all).await? } else { all.clone() };
+        let mut records = self.read_again(range.first, range.last).await?;
+        records.retain(|record| tried.contains(&record.offset));
+
+        let table = format!("{}{}", self.trial_prefix(), range.first);
+        self.make_trial_table(&table, &state).await?;
+        let found = Trial { courier: self, range, table: &table, settings: settings.without_tokens() };
+        let letters = found.letters(&records, !asked, all.len()).await;
+        // Left behind it is dropped at the next start.
+        let dropped = self.drop_table(&table).await;
+        let letters = letters?;
+        dropped?;
+        tracing::warn!(table, tried = records.len(), refused = letters.len(), "rows of a refused range were tried");
+        self.shared.bury(&letters).await?;
+        self.prepare_again(range.first, range.last).await
+    }
+
+    /// Drops the tables of trials that an earlier process has left behind.
+    pub(super) async fn drop_trial_tables(&self) -> Result<(), SyncError> {
+        let client = &self.shared.client;
+        let names: Vec<Name> = client
+            .query_rows(&format!(
+                "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, {})",
+                quote_string(client.database()),
+                quote_string(&self.trial_prefix())
+            ))
+            .await?;
+        for Name(name) in names {
+            self.drop_table(&name).await?;
+        }
+        Ok(())
+    }
+
+    fn trial_prefix(&self) -> String {
+        let assignment = &self.assignment;
+        format!("{}__trial_{:016x}_{}_", assignment.table.name, assignment.storage.epoch, assignment.partition)
+    }
+
+    async fn drop_table(&self, table: &str) -> Result<(), SyncError> {
+        Ok(self.shared.client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(table))).await?)
+    }
+
+    /// A plain `MergeTree` with the columns, the constraints and the keys of the table.
+    async fn make_trial_table(&self, name: &str, state: &TableState) -> Result<(), SyncError> {
+        self.drop_table(name).await?;
+        let client = &self.shared.client;
+        let table = &self.assignment.table.name;
+        let engine = if state.engine == "MergeTree" { String::new() } else { self.plain_engine(table).await? };
+        let (trial, table) = (quote_identifier(name), quote_identifier(table));
+        client.execute(&format!("CREATE TABLE {trial} AS {table}{engine}")).await?;
+        client.execute(&format!("ALTER TABLE {trial} MODIFY SETTING {TABLE_SETTINGS}")).await?;
+        Ok(())
+    }
+
+    async fn plain_engine(&self, table: &str) -> Result<String, SyncError> {
+        let client = &self.shared.client;
+        let keys: Vec<Keys> = client
+            .query_rows(&format!(
+                "SELECT partition_key, primary_key, sorting_key FROM system.tables WHERE database = {} AND name = {}",
+                quote_string(client.database()),
+                quote_string(table)
+            ))
+            .await?;
+        let Some(Keys(partition, primary, sorting)) = keys.into_iter().next() else {
+            let (table, database) = (table.to_owned(), client.database().to_owned());
+            return Err(SyncError::NoTable { table, database });
+        };
+        let clause = |words: &str, key: &str| if key.is_empty() { String::new() } else { format!(" {words} ({key})") };
+        let sorting = if sorting.is_empty() { " ORDER BY tuple()".to_owned() } else { clause("ORDER BY", &sorting) };
+        let (partition, primary) = (clause("PARTITION BY", &partition), clause("PRIMARY KEY", &primary));
+        Ok(format!(" ENGINE = MergeTree{partition}{primary}{sorting}"))
+    }
+}
+
+/// One trial that runs.
+struct Trial<'a> {
+    courier: &'a Courier,
+    range: &'a Prepared,
+    table: &'a str,
+    settings: Settings,
+}
+
+impl Trial<'_> {
+    /// The dead letters of the refused rows, at least one and not all of the range.
+    async fn letters(
+        &self,
+        records: &[Record],
+        maybe_stored: bool,
+        rows_of_range: usize,
+    ) -> Result<Vec<DeadLetter>, SyncError> {
+        if records.len() == rows_of_range && records.len() > 4 * SAMPLES {
+            self.sample(records).await?;
+        }
+        let assignment = &self.courier.assignment;
+        let mut bisection = Bisection::new(records.len());
+        let mut letters = Vec::new();
+        let mut inserts = 0;
+        let mut answer = None;
+        while let Some(places) = bisection.question() {
+            inserts += 1;
+            let rows = records.get(places.clone()).unwrap_or_default();
+            let refusal = self.refusal(rows).await?;
+            if bisection.answer(refusal.is_none())
+                && let (Some(record), Some(answer)) = (rows.first(), &refusal)
+            {
+                letters.push(assignment.refused_row(record, answer, maybe_stored));
+            }
+            answer = refusal.or(answer);
+            if inserts >= MOST_INSERTS {
+                return Err(self.held(TrialFinding::TooMany, answer));
+            }
+        }
+        if letters.is_empty() {
+            return Err(self.held(TrialFinding::TookAll, None));
+        }
+        if letters.len() == rows_of_range {
+            return Err(self.held(TrialFinding::RefusedAll, answer));
+        }
+        Ok(letters)
+    }
+
+    /// Fails when every one of a few rows is refused.
+    async fn sample(&self, records: &[Record]) -> Result<(), SyncError> {
+        let mut answer = None;
+        for record in records.iter().step_by(records.len().div_ceil(SAMPLES)) {
+            match self.refusal(std::slice::from_ref(record)).await? {
+                Some(refusal) => answer = Some(refusal),
+                None => return Ok(()),
+            }
+        }
+        Err(self.held(TrialFinding::RefusedAll, answer))
+    }
+
+    /// How ClickHouse refuses these rows, if it does. Whatever is not a definite answer breaks the trial off.
+    async fn refusal(&self, records: &[Record]) -> Result<Option<ClickHouseError>, SyncError> {
+        if self.courier.shared.stop.is_signalled() {
+            return Err(SyncError::Stopping);
+        }
+        let Some(closed) = self.courier.encode(records.to_vec(), BTreeSet::new()).await? else { return Ok(None) };
+        match self.courier.send(self.table, None, closed.range.body, &self.settings).await {
+            Ok(_took) => Ok(None),
+            Err(SyncError::Insert(answer)) => {
+                let error = SyncError::Insert(answer.clone());
+                if verdict(&error) == Verdict::Trial { Ok(Some(answer)) } else { Err(error) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn held(&self, finding: TrialFinding, answer: Option<ClickHouseError>) -> SyncError {
+        SyncError::Trial {
+            table: self.courier.assignment.table.name.clone(),
+            first: self.range.first,
+            last: self.range.last,
+            finding,
+            code: answer.as_ref().and_then(ClickHouseError::code),
+            answer: answer.map(|answer| format!(": {answer}")).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Rows that ClickHouse refuses: exactly those become dead letters, all others land once, and what is no row's fault is
+//! a hold.
+
+use std::collections::BTreeSet;
+
+use moose_runtime::{
+    app::RunningApp,
+    stream::{
+        Backend as _, DeadLetter, DeadLetterQuery,
+        log::{Log, LogOptions},
+    },
+};
+use moose_tests::{
+    http,
+    pipelines::NUMBERS,
+    proxy::{Fault, Recorded, insert_into},
+    wait::eventually,
+};
+
+use crate::stage::{LATE, SOON, Stage, post_numbers};
+
+/// Rows, different ones, and those that are not as they came.
+const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
+
+/// What `ONCE` gives for so many rows.
+fn once(rows: u64) -> String {
+    format!("{rows}\t{rows}\t0")
+}
+
+impl Stage {
+    /// Starts with ranges of exactly `rows` records, however slow the machine is.
+    async fn start_in_ranges(&self, rows: usize) -> RunningApp {
+        let mut config = self.config();
+        config.sync.max_rows = rows;
+        config.sync.max_delay = std::time::Duration::from_mins(1);
+        self.start_with(&[&NUMBERS], config).await
+    }
+
+    /// The dead letters of an application that has ended.
+    async fn dead_letters(&self) -> Vec<DeadLetter> {
+        let log = Log::open(LogOptions::new(self.data_dir().join("stream"))).expect("the log opens");
+        let query = DeadLetterQuery { limit: usize::MAX, ..DeadLetterQuery::default() };
+        let letters = log.dead_letters(&query).await.expect("dead letters can be read");
+        log.close().await.expect("the log closes");
+        letters
+    }
+
+    /// Nothing of a trial is left in the database.
+    async fn is_clean(&self) {
+        let left =
+            "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE '%\\_\\_trial\\_%'";
+        self.shows(left, "0", SOON).await;
+    }
+
+    /// All of `rows` numbers but those that `bad` says are in the table once, and exactly those are dead letters.
+    async fn shows_all_but(&self, app: RunningApp, rows: u64, bad: impl Fn(u64) -> bool, code: u32) {
+        let expected: BTreeSet<u64> = (0..rows).filter(|id| bad(*id)).collect();
+        self.shows(ONCE, &once(rows - expected.len() as u64), LATE).await;
+        let metrics = format!("http://{}/metrics", app.management_address());
+        let told = format!("moose_records_dead_lettered_total{{table=\"numbers\"}} {}\n", expected.len());
+        eventually(LATE, || async {
+            let text = http::get(&metrics).await.text();
+            let passed = text.contains("moose_lag_records{table=\"numbers\",partition=\"0\"} 0\n");
+            let failures = app.health().failures();
+            if passed && text.contains(&told) && failures.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{failures:?} {text}"))
+            }
+        })
+        .await;
+        app.stop().await.expect("an orderly stop");
+        assert_eq!(self.sql(ONCE).await, once(rows - expected.len() as u64));
+
+        let letters = self.dead_letters().await;
+        let mut found = BTreeSet::new();
+        for letter in &letters {
+            let record: serde_json::Value = serde_json::from_slice(&letter.payload).expect("the record as it came");
+            let id = record["id"].as_u64().expect("an id");
+            assert!(found.insert(id), "{id} is there twice");
+            assert_eq!(letter.key.offset, id);
+            assert_eq!((letter.details.code, letter.details.maybe_stored), (Some(code), false), "{letter:?}");
+            assert!(letter.details.reason.contains("DB::Exception"), "{letter:?}");
+        }
+        assert_eq!(found, expected);
+        self.is_clean().await;
+    }
+}
+
+/// Statements of a trial, without the look at a start for what an earlier one has left.
+fn of_a_trial(request: &Recorded) -> bool {
+    request.statement.contains("__trial_") && !request.statement.contains("startsWith")
+}
+
+/// Posts numbers in bodies that the front door takes.
+async fn post_all(app: &RunningApp, rows: u64) {
+    for first in (0..rows).step_by(50_000) {
+        post_numbers(app, first..(first + 50_000).min(rows)).await;
+    }
+}
+
+/// One batch with a constraint that refuses some ids.
+async fn constraint(rows: usize, condition: &str, bad: impl Fn(u64) -> bool) -> usize {
+    let stage = Stage::new().await;
+    let app = stage.start_in_ranges(rows).await;
+    stage.sql(&format!("ALTER TABLE numbers ADD CONSTRAINT good CHECK {condition}")).await;
+    let begun = std::time::Instant::now();
+    post_all(&app, rows as u64).await;
+    stage.shows_all_but(app, rows as u64, bad, 469).await;
+    let trials = stage.proxy.matching(of_a_trial).len();
+    eprintln!("{rows} rows with `{condition}`: {trials} statements of the trial, {:?}", begun.elapsed());
+    trials
+}
+
+#[tokio::test]
+async fn one_refused_row_of_100_000_is_a_dead_letter_and_all_others_land_once() {
+    let statements = constraint(100_000, "id != 54321", |id| id == 54_321).await;
+    assert!(statements <= 35 + 16 + 5, "{statements}");
+}
+
+#[tokio::test]
+async fn ten_refused_rows_are_found_one_by_one() {
+    let statements = constraint(10_000, "id % 1000 != 7", |id| id % 1000 == 7).await;
+    assert!(statements <= 10 * 22 + 1 + 16 + 5, "{statements}");
+}
+
+#[tokio::test]
+async fn a_thousand_refused_rows_are_found_in_a_bounded_number_of_statements() {
+    let statements = constraint(4_000, "id % 4 != 2", |id| id % 4 == 2).await;
+    assert!(statements <= 1_000 * 6 + 1 + 16 + 5, "{statements}");
+}
+
+#[tokio::test]
+async fn a_sorting_key_that_throws_over_several_table_partitions() {
+    let stage = Stage::new().await;
+    // The rest of the range may be stored in other partitions by the INSERT that is refused.
+    stage
+        .sql(
+            "CREATE TABLE numbers (id UInt64, small UInt8, \
+             _stream_epoch UInt64 MATERIALIZED 18446744073709551615, _stream_partition UInt16 MATERIALIZED 65535, \
+             _stream_offset UInt64 MATERIALIZED 18446744073709551615) ENGINE = MergeTree \
+             PARTITION BY id % 8 ORDER BY (id, throwIf(id % 100 = 35)) \
+             SETTINGS non_replicated_deduplication_window = 1000",
+        )
+        .await;
+    let app = stage.start_in_ranges(1_000).await;
+    post_all(&app, 1_000).await;
+    stage.shows_all_but(app, 1_000, |id| id % 100 == 35, 395).await;
+}
+
+#[tokio::test]
+async fn a_failing_view_is_a_hold_and_everything_is_there_once_when_it_is_mended() {
+    let stage = Stage::new().await;
+    let app = stage.start_in_ranges(100).await;
+    let target = "CREATE TABLE target (id UInt64) ENGINE = MergeTree ORDER BY id \
+                  SETTINGS non_replicated_deduplication_window = 1000";
+    stage.sql(target).await;
+    let view = "MATERIALIZED VIEW view TO target AS SELECT id FROM numbers";
+    stage.sql(&format!("CREATE {view} WHERE throwIf(id = 42) = 0")).await;
+    post_all(&app, 100).await;
+    let failure = eventually(SOON, || async {
+        app.health().failures().into_values().find(|failure| failure.attempts > 3).ok_or("no hold yet")
+    })
+    .await;
+    assert_eq!(failure.code, Some(395), "{failure:?}");
+    assert!(stage.proxy.matching(of_a_trial).is_empty(), "what a view refuses is no row's fault");
+    stage.sql("ALTER TABLE view MODIFY QUERY SELECT id FROM numbers").await;
+    stage.shows("SELECT count(), uniqExact(id) FROM target", "100\t100", LATE).await;
+    stage.shows_all_but(app, 100, |_| false, 0).await;
+    assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM target").await, "100\t100");
+}
+
+#[tokio::test]
+async fn a_table_that_refuses_every_row_is_a_hold_and_no_dead_letter() {
+    let stage = Stage::new().await;
+    let app = stage.start_in_ranges(100).await;
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT none CHECK id > 1000").await;
+    post_all(&app, 100).await;
+    let failure = eventually(LATE, || async {
+        let held = app.health().failures().into_values().next().ok_or("no failure yet")?;
+        if held.message.contains("refuses every row") { Ok(held) } else { Err("another failure") }
+    })
+    .await;
+    assert_eq!(failure.code, Some(469), "{failure:?}");
+    stage.sql("ALTER TABLE numbers DROP CONSTRAINT none").await;
+    stage.shows_all_but(app, 100, |_| false, 0).await;
+}
+
+#[tokio::test]
+async fn rows_that_are_stored_are_never_tried() {
+    let stage = Stage::new().await;
+    let app = stage.start_in_ranges(100).await;
+    // The answer is lost; when the range is settled, a constraint refuses rows that the table has, and none that it lacks.
+    let rule = stage.proxy.when(insert_into("numbers")).times(1).make(Fault::HoldAnswer);
+    post_all(&app, 100).await;
+    stage.shows(ONCE, &once(100), LATE).await;
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT later CHECK id > 50").await;
+    stage.proxy.close_door();
+    rule.remove();
+    stage.proxy.open_door();
+    stage.shows_all_but(app, 100, |_| false, 0).await;
+}
