@@ -31,6 +31,8 @@ pub struct TableLabel {
 /// Label of a partition's way into its table.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct LagLabel {
+    /// Name of the stream.
+    pub stream: String,
     /// Name of the table.
     pub table: String,
     /// Partition of the stream.

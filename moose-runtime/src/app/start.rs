@@ -272,7 +272,7 @@ fn routes(model: &Model) -> Vec<Route> {
 }
 
 fn lag_label(assignment: &Assignment) -> LagLabel {
-    LagLabel { table: assignment.table.name.clone(), partition: assignment.partition }
+    LagLabel { stream: assignment.topic.clone(), table: assignment.table.name.clone(), partition: assignment.partition }
 }
 
 /// Makes every series that there will be, so that a counter exists before its first event.

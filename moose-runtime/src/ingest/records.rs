@@ -8,6 +8,8 @@ use crate::{
     stream::partition_of,
 };
 
+/// Records that a request may bring: bounds what a small compressed body can make of itself.
+const MAX_RECORDS: usize = 1_000_000;
 /// Errors that an answer lists.
 const LISTED_ERRORS: usize = 1_000;
 /// Records that are decoded at once: bounds the memory of their errors.
@@ -40,11 +42,17 @@ pub(super) fn decode(api: &Api, format: Format, body: &Bytes) -> Decoded {
     match format {
         Format::Lines => {
             let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            decoder.records(lines.filter(|line| !line.is_empty()));
+            let records = lines.filter(|line| !line.is_empty());
+            if records.clone().nth(MAX_RECORDS).is_some() {
+                decoder.reject_body(too_many_records());
+            } else {
+                decoder.records(records);
+            }
         }
         Format::Json => match take_apart(body) {
             Ok(json::Body::One(record)) => decoder.records(std::iter::once(record.as_bytes())),
             Ok(json::Body::Array(elements)) => decoder.records(elements.into_iter().map(str::as_bytes)),
+            Ok(json::Body::TooMany) => decoder.reject_body(too_many_records()),
             Ok(_) => decoder.reject_body(FieldError {
                 pointer: String::new(),
                 code: ErrorCode::InvalidJson,
@@ -68,7 +76,15 @@ fn take_apart(body: &[u8]) -> Result<json::Body<'_>, FieldError> {
         code: ErrorCode::InvalidUtf8,
         message: format!("the body is not UTF-8 at byte {}", error.valid_up_to()),
     })?;
-    json::split(text)
+    json::split(text, MAX_RECORDS)
+}
+
+fn too_many_records() -> FieldError {
+    FieldError {
+        pointer: String::new(),
+        code: ErrorCode::TooManyRecords,
+        message: format!("there are more than {MAX_RECORDS} records: send several requests"),
+    }
 }
 
 struct Decoder<'a> {

@@ -102,13 +102,13 @@ impl LagCheck {
     }
 
     fn stall(&self, label: &LagLabel, lag: Duration) -> Reason {
-        let LagLabel { table, partition } = label;
+        let LagLabel { stream, table, partition } = label;
         Reason {
             part: format!("table `{table}`"),
             since: rfc3339(SystemTime::now().checked_sub(lag).unwrap_or(SystemTime::UNIX_EPOCH)),
             code: None,
             message: format!(
-                "partition {partition}: the oldest record waits for {}s, above the bound of {}s, and the table takes none",
+                "stream `{stream}` partition {partition}: the oldest record waits for {}s, above the bound of {}s, and the table takes none",
                 lag.as_secs(),
                 self.bound.as_secs()
             ),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_lag_counts_only_while_the_table_takes_nothing() {
         let metrics = Metrics::default();
-        let label = LagLabel { table: "events".to_owned(), partition: 0 };
+        let label = LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 0 };
         let table = TableLabel { table: "events".to_owned() };
         let check = LagCheck::new(Duration::from_mins(1), vec![label.clone()]);
         let start = Instant::now();

@@ -23,7 +23,10 @@ struct Port {
 }
 
 async fn start() -> Port {
-    let lag = LagCheck::new(Duration::from_mins(1), vec![LagLabel { table: "events".to_owned(), partition: 0 }]);
+    let lag = LagCheck::new(
+        Duration::from_mins(1),
+        vec![LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 0 }],
+    );
     let directory = tempfile::tempdir().unwrap();
     let log = Log::open(LogOptions::new(directory.path().join("stream"))).unwrap();
     let accounting = Arc::new(Accounting::new(Arc::new(log), Vec::new()));

@@ -73,6 +73,8 @@ pub enum ErrorCode {
     InvalidJson,
     /// Not UTF-8.
     InvalidUtf8,
+    /// More records than a request may bring.
+    TooManyRecords,
     /// Nested deeper than the reader goes.
     TooDeep,
     /// A field that is needed is not there.

@@ -88,11 +88,15 @@ pub struct Assignment {
 impl Assignment {
     /// The part of the process that this is, as health and log name it.
     fn part(&self) -> String {
-        if self.storage.partitions > 1 {
-            format!("table `{}` partition {}", self.table.name, self.partition)
-        } else {
-            format!("table `{}`", self.table.name)
+        let mut part = format!("table `{}`", self.table.name);
+        // A stream of another name may not be the table's only one.
+        if self.topic != self.table.name {
+            part.push_str(&format!(" from stream `{}`", self.topic));
         }
+        if self.storage.partitions > 1 {
+            part.push_str(&format!(" partition {}", self.partition));
+        }
+        part
     }
 
     /// The deduplication token of a range: the same for ever, and no other range's.

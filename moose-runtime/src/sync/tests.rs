@@ -190,7 +190,7 @@ async fn a_range_that_is_read_again_has_the_same_bytes_without_its_dead_letters(
 async fn a_worker_that_can_not_begin_shows_its_lag_all_the_same() {
     let bench = Bench::new(|_| ()).await;
     bench.append(ticks(3)).await;
-    let label = LagLabel { table: "ticks".to_owned(), partition: 0 };
+    let label = LagLabel { stream: "ticks".to_owned(), table: "ticks".to_owned(), partition: 0 };
     // There is no ClickHouse at the address.
     let worker = Worker::spawn(bench.shared.clone(), bench.assignment.clone());
     let metrics = &bench.shared.metrics;

@@ -81,12 +81,12 @@ async fn keep_running(shared: Shared, assignment: Assignment) {
 }
 
 async fn run(shared: Shared, assignment: Assignment) {
-    let begin = async {
+    let beginning = async {
         let courier = ready(&shared, &assignment).await?;
         settle_pending(&courier).await.then_some(courier)
     };
     let begun = tokio::select! {
-        begun = begin => begun,
+        begun = beginning => begun,
         () = lag::keep_measuring(&shared, &assignment) => None,
     };
     let Some(courier) = begun else { return };

@@ -196,3 +196,16 @@ async fn the_list_of_errors_is_bounded() {
     assert_eq!(answer.body["errors"].as_array().unwrap().len(), 1_000);
     assert_eq!(answer.body["more"], 5_000 * 4 - 1_000);
 }
+
+#[tokio::test]
+async fn a_small_body_that_unpacks_into_millions_of_records_is_refused_whole() {
+    let server = Server::start().await;
+    let array = [b"[1".as_slice(), &b",1".repeat(1_000_000), b"]"].concat();
+    let lines = b"1\n".repeat(1_000_001);
+    for (body, content_type) in [(array, "application/json"), (lines, "application/x-ndjson")] {
+        let headers = [("content-type", content_type), ("content-encoding", "gzip")];
+        let answer = server.send("POST", "/ingest/events", &headers, &gzip(&body)).await;
+        assert_eq!(answer.errors(), (400, vec![(0, "", "too_many_records")]), "{content_type}");
+    }
+    assert_eq!(server.stored(0).await, [""; 0]);
+}

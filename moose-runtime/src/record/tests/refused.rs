@@ -243,13 +243,15 @@ fn a_value_that_no_column_holds_is_refused_from_code_too() {
 #[test]
 fn a_body_is_taken_apart() {
     use crate::record::json::{Body, split};
-    assert_eq!(split(" {\"a\": [1]} "), Ok(Body::One("{\"a\": [1]}")));
-    assert_eq!(split(" [ {\"a\":1} , 5,[]]\n"), Ok(Body::Array(vec!["{\"a\":1}", "5", "[]"])));
-    assert_eq!(split("[]"), Ok(Body::Array(vec![])));
-    assert_eq!(split("{}{}"), Ok(Body::Several));
-    assert_eq!(split("{}\n[]\n"), Ok(Body::Several));
+    assert_eq!(split(" {\"a\": [1]} ", 3), Ok(Body::One("{\"a\": [1]}")));
+    assert_eq!(split(" [ {\"a\":1} , 5,[]]\n", 3), Ok(Body::Array(vec!["{\"a\":1}", "5", "[]"])));
+    assert_eq!(split("[]", 3), Ok(Body::Array(vec![])));
+    assert_eq!(split("[1,2,3,4]", 3), Ok(Body::TooMany));
+    assert_eq!(split("[1,2,3,4", 3), Ok(Body::TooMany), "it is not read to its end");
+    assert_eq!(split("{}{}", 3), Ok(Body::Several));
+    assert_eq!(split("{}\n[]\n", 3), Ok(Body::Several));
     for body in ["", "  ", "{", "[{},]", "[{}", "{} x", "{\"a\":1},", "nope", &"[".repeat(30_000)] {
-        let error = split(body).unwrap_err();
+        let error = split(body, 3).unwrap_err();
         assert_eq!((&*error.pointer, error.code), ("", InvalidJson), "{body}");
     }
 }
