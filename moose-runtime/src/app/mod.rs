@@ -7,6 +7,7 @@ mod addresses;
 #[cfg(feature = "embedded")]
 mod caretaker;
 mod error;
+mod letters;
 mod parts;
 mod start;
 mod tables;
@@ -15,6 +16,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
+pub use letters::{LetterCommand, LetterDesk, Selection};
 
 use parts::Parts;
 

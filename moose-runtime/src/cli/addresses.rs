@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     time::Duration,
 };
@@ -15,11 +15,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Address of the engine that a running instance has on `data_dir`. A file whose process is gone, or whose engine does
 /// not listen (a number can be another process' by now), is as good as none.
 pub(super) fn running_engine(data_dir: &Path) -> Option<SocketAddr> {
+    // That of a configured server is a URL; there is no engine of ours then.
+    listening(data_dir, |addresses| addresses.engine.parse().ok())
+}
+
+/// Address of the management port of the instance that runs on `data_dir`.
+pub(super) fn running_management(data_dir: &Path) -> Option<SocketAddr> {
+    listening(data_dir, |addresses| {
+        let mut address = addresses.management;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Some(address)
+    })
+}
+
+fn listening(data_dir: &Path, which: impl FnOnce(&Addresses) -> Option<SocketAddr>) -> Option<SocketAddr> {
     let text = fs::read(data_dir.join(ADDRESSES_FILE)).ok()?;
     let addresses: Addresses = serde_json::from_slice(&text).ok()?;
-    // That of a configured server is a URL; there is no engine of ours then.
-    let engine: SocketAddr = addresses.engine.parse().ok()?;
-    (may_run(addresses.pid) && TcpStream::connect_timeout(&engine, CONNECT_TIMEOUT).is_ok()).then_some(engine)
+    let address = which(&addresses)?;
+    (may_run(addresses.pid) && TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok()).then_some(address)
 }
 
 /// Whether there may be such a process. Where the system has no `/proc`, only connecting tells.

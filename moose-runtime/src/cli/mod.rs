@@ -5,9 +5,11 @@
 
 mod addresses;
 mod arguments;
+mod dead_letters;
 mod dev;
 mod error;
 mod ls;
+mod management;
 mod query;
 mod sample;
 mod server;
@@ -49,6 +51,9 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             wait_for(dev::dev(program, config, from))
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
+        Command::DeadLetters { letters, json } => {
+            return wait_for(dead_letters::dead_letters(&config, letters, json));
+        }
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
         #[cfg(feature = "embedded")]
         Command::Engine { path, listen, supervised } => {
@@ -65,7 +70,7 @@ fn engine_path(config: &Config) -> PathBuf {
     config.data_dir.join("engine")
 }
 
-fn wait_for(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+fn wait_for<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,10 +1,13 @@
 //! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive) and `/ready` (nothing is stuck).
 //!
+//! `/dead-letters` is for the command of that name on the same machine.
+//!
 //! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
 
+mod dead_letters;
 mod ready;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -16,6 +19,7 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
+pub use dead_letters::{AnswerLetters, DEAD_LETTERS_PATH, dead_letters};
 pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
@@ -58,6 +62,7 @@ pub fn router(state: ManageState) -> Router {
 /// Answers requests until the stop, and then those under way.
 pub async fn serve(listener: TcpListener, router: Router, stop: Shutdown) -> io::Result<()> {
     let asked = stop.clone();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { asked.wait().await });
     stop.at_most_after(CLOSE_GRACE, server.into_future()).await.unwrap_or(Ok(()))
 }
