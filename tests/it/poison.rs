@@ -13,11 +13,12 @@ use moose_runtime::{
 use moose_tests::{
     http,
     pipelines::NUMBERS,
+    process::Launch,
     proxy::{Fault, Recorded, insert_into},
     wait::eventually,
 };
 
-use crate::stage::{LATE, SOON, Stage, post_numbers};
+use crate::stage::{LATE, PIPELINE, SOON, Stage, numbers, post_numbers};
 
 /// Rows, different ones, and those that are not as they came.
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
@@ -199,4 +200,67 @@ async fn rows_that_are_stored_are_never_tried() {
     rule.remove();
     stage.proxy.open_door();
     stage.shows_all_but(app, 100, |_| false, 0).await;
+}
+
+/// What `dead-letters` answers in JSON, and whether it ended well.
+fn dead_letters(launch: &Launch, arguments: &[&str]) -> (bool, serde_json::Value) {
+    let launch = launch.clone().argument("dead-letters").argument("--json");
+    let launch = arguments.iter().fold(launch, |launch, argument| launch.argument(argument));
+    let run = launch.command().output().expect("the command runs");
+    let text = String::from_utf8_lossy(&run.stdout);
+    let answer = serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}{}", String::from_utf8_lossy(&run.stderr)));
+    (run.status.success(), answer)
+}
+
+// The command is waited for with a blocking call, while the proxy must go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_lists_replays_and_drops_with_and_without_a_running_instance() {
+    let stage = Stage::new().await;
+    let launch = Launch::new(PIPELINE, stage.data_dir())
+        .environment("MOOSE_CLICKHOUSE__URL", &stage.proxy.url())
+        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
+    let mut process = launch.start();
+    let addresses = process.addresses(LATE).await;
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT good CHECK id NOT IN (3, 5, 7)").await;
+    let url = format!("http://{}/ingest/numbers", addresses.http);
+    let answer = http::post(&url, "application/x-ndjson", numbers(0..10)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let listed = eventually(LATE, || async {
+        let (_, answer) = dead_letters(&launch, &["list", "--table", "numbers"]);
+        let count = answer["dead_letters"].as_array().map_or(0, Vec::len);
+        if count == 3 { Ok(answer) } else { Err(answer) }
+    })
+    .await;
+    stage.shows(ONCE, &once(7), LATE).await;
+    let keys: Vec<&str> = (0..3).filter_map(|place| listed["dead_letters"][place]["key"].as_str()).collect();
+    let (_, shown) = dead_letters(&launch, &["show", keys[0]]);
+    assert_eq!(shown["payload"], "{\"id\":3,\"small\":3}");
+    assert_eq!(shown["code"], 469);
+
+    let (well, answer) = dead_letters(&launch, &["replay", "--all"]);
+    assert!(!well && answer["failed"].as_array().map_or(0, Vec::len) == 3, "still refused: {answer}");
+    stage.sql("ALTER TABLE numbers DROP CONSTRAINT good").await;
+    // The answer is lost, so that nobody knows: the next replay finds the row there.
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::DropAnswer);
+    let (well, answer) = dead_letters(&launch, &["replay", keys[0]]);
+    assert!(!well, "{answer}");
+    let (well, answer) = dead_letters(&launch, &["replay", keys[0], keys[1]]);
+    assert!(well, "{answer}");
+    assert_eq!((&answer["replayed"], &answer["already_stored"]), (&1.into(), &1.into()));
+    assert_eq!(stage.sql(ONCE).await, once(9));
+    let tokens: Vec<_> = stage.proxy.inserts("numbers").iter().map(|insert| insert.token().to_owned()).collect();
+    assert!(tokens.contains(&format!("dead-letter/{}", keys[1])), "{tokens:?}");
+    let (well, answer) = dead_letters(&launch, &["replay", keys[0]]);
+    assert!(!well && answer["unknown"][0] == keys[0], "it has ended: {answer}");
+
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+    let (_, answer) = dead_letters(&launch, &["list"]);
+    assert_eq!(answer["dead_letters"].as_array().map(Vec::len), Some(1), "{answer}");
+    let (well, answer) = dead_letters(&launch, &["drop", keys[2]]);
+    assert!(well && answer["dropped"] == 1, "{answer}");
+    let (_, answer) = dead_letters(&launch, &["list"]);
+    assert_eq!(answer["dead_letters"].as_array().map(Vec::len), Some(0), "{answer}");
+    assert_eq!(stage.sql(ONCE).await, once(9));
 }

@@ -8,6 +8,7 @@ mod addresses;
 #[cfg(feature = "embedded")]
 mod caretaker;
 mod error;
+mod letters;
 mod parts;
 mod producer;
 mod start;
@@ -18,6 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
+pub use letters::{LetterCommand, LetterDesk, Selection};
 pub use producer::Producer;
 
 use parts::Parts;

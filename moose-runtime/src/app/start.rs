@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[cfg(feature = "embedded")]
 use super::caretaker;
-use super::{Addresses, AppBuilder, AppError, RunningApp, accounts, parts::Parts, tables};
+use super::{Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     declare::{Model, StreamModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
-    manage::{self, LagCheck, ManageState},
+    manage::{self, AnswerLetters, LagCheck, ManageState},
     schema::Storage,
     shutdown::Shutdown,
     stream::{
@@ -106,7 +106,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     });
     servers.spawn({
         let close = close_rest.clone();
-        async move { ("the management port", manage::serve(management, manage::router(manage_state), close).await) }
+        let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model)));
+        async move { ("the management port", manage::serve(management, router, close).await) }
     });
     let workers = assignments.into_iter().map(|assignment| Worker::spawn(shared.clone(), assignment)).collect();
     let measuring = measure(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
@@ -131,6 +132,19 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
     Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
+}
+
+/// What `/dead-letters` of the management port asks.
+fn desk_at(shared: &Shared, model: &Model) -> AnswerLetters {
+    let client = Some(shared.client.clone());
+    let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model));
+    Arc::new(move |question| {
+        let desk = desk.clone();
+        Box::pin(async move {
+            let command = serde_json::from_value(question).map_err(|error| error.to_string())?;
+            desk.answer(command).await
+        })
+    })
 }
 
 fn declared(builder: &AppBuilder) -> Result<Model, AppError> {

@@ -2,57 +2,39 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     time::Duration,
 };
 
-use serde::Deserialize;
-
-use crate::{
-    app::{ADDRESSES_FILE, Addresses},
-    stream::accounting::Account,
-};
+use crate::app::{ADDRESSES_FILE, Addresses};
 
 /// A listener on the same machine answers within this, or isn't there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest wait for an answer of the running instance.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Address of the engine that a running instance has on `data_dir`. A file whose process is gone, or whose engine does
 /// not listen (a number can be another process' by now), is as good as none.
 pub(super) fn running_engine(data_dir: &Path) -> Option<SocketAddr> {
+    // That of a configured server is a URL; there is no engine of ours then.
+    listening(data_dir, |addresses| addresses.engine.parse().ok())
+}
+
+/// Address of the management port of the instance that runs on `data_dir`.
+pub(super) fn running_management(data_dir: &Path) -> Option<SocketAddr> {
+    listening(data_dir, |addresses| {
+        let mut address = addresses.management;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Some(address)
+    })
+}
+
+fn listening(data_dir: &Path, which: impl FnOnce(&Addresses) -> Option<SocketAddr>) -> Option<SocketAddr> {
     let text = fs::read(data_dir.join(ADDRESSES_FILE)).ok()?;
     let addresses: Addresses = serde_json::from_slice(&text).ok()?;
-    // That of a configured server is a URL; there is no engine of ours then.
-    let engine: SocketAddr = addresses.engine.parse().ok()?;
-    (may_run(addresses.pid) && TcpStream::connect_timeout(&engine, CONNECT_TIMEOUT).is_ok()).then_some(engine)
-}
-
-/// The management port of the instance that runs on `data_dir`.
-pub(super) fn running_management(data_dir: &Path) -> Option<SocketAddr> {
-    let text = fs::read(data_dir.join(ADDRESSES_FILE)).ok()?;
-    let Addresses { management, pid, .. } = serde_json::from_slice(&text).ok()?;
-    (may_run(pid) && TcpStream::connect_timeout(&management, CONNECT_TIMEOUT).is_ok()).then_some(management)
-}
-
-/// What the management port of a running instance answers on `/accounting`.
-pub(super) fn accounts(management: SocketAddr) -> io::Result<Vec<Account>> {
-    #[derive(Deserialize)]
-    struct Answer {
-        accounts: Vec<Account>,
-    }
-    let mut connection = TcpStream::connect_timeout(&management, CONNECT_TIMEOUT)?;
-    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    write!(connection, "GET /accounting HTTP/1.1\r\nHost: {management}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if !head.starts_with("HTTP/1.1 200") {
-        return Err(io::Error::other(format!("http://{management}/accounting answered: {answer}")));
-    }
-    serde_json::from_str(body).map(|Answer { accounts }| accounts).map_err(io::Error::other)
+    let address = which(&addresses)?;
+    (may_run(addresses.pid) && TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok()).then_some(address)
 }
 
 /// Whether there may be such a process. Where the system has no `/proc`, only connecting tells.

@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
+use super::dead_letters::Letters;
 use crate::{
     config::{Flag, flags},
     sync::ResumeFrom,
@@ -71,6 +72,16 @@ pub(super) enum Command {
     Ls {
         /// One JSON document instead of text
         #[arg(long)]
+        json: bool,
+    },
+    /// Look at records that could not be stored, replay them, or give them up
+    #[command(alias = "dlq")]
+    DeadLetters {
+        /// What to do
+        #[command(subcommand)]
+        letters: Letters,
+        /// One JSON document instead of text
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Run a query and print its result
@@ -210,6 +221,16 @@ mod tests {
         let invocation = parse_line(&["ls", "--json", "--config", "other.toml"]).unwrap();
         assert_eq!(invocation.file, Some(PathBuf::from("other.toml")));
         assert_eq!(invocation.command, Command::Ls { json: true });
+    }
+
+    #[test]
+    fn dead_letters_are_chosen_in_exactly_one_way() {
+        for line in [&["dead-letters", "replay", "--all"][..], &["dlq", "drop", "a/b/1/0/0", "--json"]] {
+            assert!(matches!(parse_line(line).unwrap().command, Command::DeadLetters { .. }), "{line:?}");
+        }
+        for line in [&["dlq"][..], &["dlq", "drop"], &["dlq", "drop", "--all", "--table", "t"]] {
+            assert_eq!(parse_line(line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
     }
 
     #[cfg(feature = "embedded")]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{addresses, error::CliError, server::Server, terminal};
+use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
     app::Books,
     config::Config,
@@ -115,12 +115,12 @@ impl Line {
 pub(super) async fn counts(config: &Config, json: bool) -> Result<bool, CliError> {
     let model = Model::linked()?;
     let lines = match addresses::running_management(&config.data_dir) {
-        Some(management) => {
-            let accounts = addresses::accounts(management).map_err(CliError::system("ask the running instance"))?;
+        Some(address) => {
+            let accounts = management::accounts(address).await?;
             let (counts, server) = counted(config, &model, &accounts).await?;
             server.close().await;
             // Asked again, because records went on coming meanwhile.
-            let after = addresses::accounts(management).map_err(CliError::system("ask the running instance"))?;
+            let after = management::accounts(address).await?;
             both(accounts, counts, &after)
         }
         None => match Books::open(&model, config).await? {

@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::{app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors};
+use crate::{
+    app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors, stream::StreamError,
+};
 
 /// Exit codes, the same for every command; 2 (usage) is the argument parser's.
 pub(super) mod exit_code {
@@ -46,6 +48,15 @@ pub(super) enum CliError {
     #[cfg(not(feature = "embedded"))]
     #[error("no ClickHouse is configured and none is embedded: set clickhouse.url")]
     NoClickHouse,
+    /// The stream can't be opened.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The dead letters could not be had, or not be worked on.
+    #[error("{reason}")]
+    DeadLetters {
+        /// Why.
+        reason: String,
+    },
     /// The system refused something that every command needs.
     #[error("failed to {action}")]
     System {
@@ -68,7 +79,11 @@ impl CliError {
             Self::Engine(_) => exit_code::UNREACHABLE,
             #[cfg(not(feature = "embedded"))]
             Self::NoClickHouse => exit_code::CONFIGURATION,
-            Self::Declarations(_) | Self::ClickHouse(_) | Self::System { .. } => exit_code::FAILURE,
+            Self::Declarations(_)
+            | Self::ClickHouse(_)
+            | Self::Stream(_)
+            | Self::DeadLetters { .. }
+            | Self::System { .. } => exit_code::FAILURE,
         }
     }
 

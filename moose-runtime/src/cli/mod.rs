@@ -6,9 +6,11 @@
 mod addresses;
 mod arguments;
 mod check;
+mod dead_letters;
 mod dev;
 mod error;
 mod ls;
+mod management;
 mod query;
 mod run;
 mod sample;
@@ -62,6 +64,9 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             return Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::FAILURE) });
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
+        Command::DeadLetters { letters, json } => {
+            return wait_for(dead_letters::dead_letters(&config, letters, json));
+        }
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
         #[cfg(feature = "embedded")]
         Command::Engine { path, listen, supervised } => {

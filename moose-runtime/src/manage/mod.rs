@@ -1,11 +1,14 @@
 //! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive), `/ready` (nothing is
 //! stuck) and `/accounting` (what became of the records, by the stream's counters).
 //!
+//! `/dead-letters` is for the command of that name on the same machine.
+//!
 //! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
 
+mod dead_letters;
 mod ready;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -17,6 +20,7 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
+pub use dead_letters::{AnswerLetters, DEAD_LETTERS_PATH, dead_letters};
 pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
@@ -26,7 +30,10 @@ use crate::{
 };
 
 /// The paths that there are.
-const PATHS: [&str; 4] = ["/metrics", "/health", "/ready", "/accounting"];
+const PATHS: [&str; 5] = ["/metrics", "/health", "/ready", ACCOUNTING_PATH, DEAD_LETTERS_PATH];
+
+/// Where the stream's side of the accounting is asked for.
+pub const ACCOUNTING_PATH: &str = "/accounting";
 
 /// What OpenMetrics text calls itself.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,7 +61,7 @@ pub fn router(state: ManageState) -> Router {
         .route("/metrics", get(metrics))
         .route("/health", get(health))
         .route("/ready", get(ready))
-        .route("/accounting", get(accounting))
+        .route(ACCOUNTING_PATH, get(accounting))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(state)
@@ -63,6 +70,7 @@ pub fn router(state: ManageState) -> Router {
 /// Answers requests until the stop, and then those under way.
 pub async fn serve(listener: TcpListener, router: Router, stop: Shutdown) -> io::Result<()> {
     let asked = stop.clone();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { asked.wait().await });
     stop.at_most_after(CLOSE_GRACE, server.into_future()).await.unwrap_or(Ok(()))
 }

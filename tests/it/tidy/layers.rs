@@ -59,7 +59,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Libraries by the beginning of their paths, each with the places under `src/` that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["ingest", "manage", "engine"]),
-    ("hyper::client", &["clickhouse", "engine"]),
+    // A command asks the running instance.
+    ("hyper::client", &["clickhouse", "engine", "cli"]),
     ("hyper_util::client", &["clickhouse", "engine"]),
     // The application hands the official client's queries out.
     ("clickhouse", &["clickhouse", "app"]),
