@@ -7,7 +7,6 @@ mod damage;
 mod letters;
 mod model;
 mod retention;
-mod speed;
 
 use std::{sync::Arc, time::Duration};
 
