@@ -61,7 +61,7 @@ impl Stage {
         let told = format!("moose_records_dead_lettered_total{{table=\"numbers\"}} {}\n", expected.len());
         eventually(LATE, || async {
             let text = http::get(&metrics).await.text();
-            let passed = text.contains("moose_lag_records{table=\"numbers\",partition=\"0\"} 0\n");
+            let passed = text.contains("moose_lag_records{stream=\"numbers\",table=\"numbers\",partition=\"0\"} 0\n");
             let failures = app.health().failures();
             if passed && text.contains(&told) && failures.is_empty() {
                 Ok(())
