@@ -146,7 +146,8 @@ async fn a_killed_engine_is_started_again_and_costs_no_row() {
     let mut random = Random::seeded();
     let directory = TempDir::new().expect("a temporary directory");
     let ledger = Arc::new(Ledger::default());
-    let mut process = launch_busy(directory.path()).start();
+    // An address that nothing else listens on: while the engine is down, its port must stay free for it.
+    let mut process = launch_busy(directory.path()).environment("MOOSE_ENGINE__LISTEN", "127.0.0.3:0").start();
     let mut addresses = process.addresses(LATE).await;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| tokio::spawn(Arc::clone(&ledger).send(addresses, Random(random.below(u64::MAX)))))

@@ -54,7 +54,8 @@ pub fn shared(program: &str, directory: &str) -> SharedEngine {
 /// # Panics
 /// When it does not start; the message says why.
 pub async fn start(program: &Path, data: &Path) -> Engine {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    // Not where the proxies listen: while an engine is down, its port must stay free for it.
+    let listen = SocketAddr::from(([127, 0, 0, 2], 0));
     let options = SupervisorOptions { program: Some(program.to_owned()), path: data.to_owned(), listen };
     match Engine::start(options).await {
         Ok(engine) => engine,
