@@ -4,10 +4,11 @@
  *
  * Only renames out of a directory tmp_insert_... count: what an INSERT does, and neither a merge nor the pipeline itself.
  *
- *   FAULT_POINT=engine.rename:<n>      at the n-th such rename of a process, before it is done: the file `reached` is made
- *   FAULT_POINT_DIR=<directory>        in that directory, with the process's number in it, and the thread waits for `go`.
- *   FAULT_RENAME_FAILS=<n>[:<count>]   the n-th such rename, and count - 1 after it, fail as on a full disk. Counted in
- *                                      the file `renames` of that directory, so through all restarts of the engine.
+ *   FAULT_POINT_DIR=<directory>        Nothing is counted before it is there.
+ *   FAULT_POINT=engine.rename:<n>      At the n-th such rename of a process, before it is done, the file `reached` is made
+ *                                      in the directory, with the process's number in it, and the thread waits for `go`.
+ *   FAULT_RENAME_FAILS=<n>[:<count>]   The n-th such rename, and count - 1 after it, fail as on a full disk. Counted in
+ *                                      the directory's file `renames`, so through all restarts of the engine.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,6 +33,8 @@ static void point(void) {
     static atomic_long passes;
     const char *asked = getenv("FAULT_POINT");
     if (!asked || strncmp(asked, POINT, strlen(POINT)) != 0) return;
+    /* A directory that is made later arms the point later. */
+    if (access(getenv("FAULT_POINT_DIR") ? getenv("FAULT_POINT_DIR") : "", F_OK) != 0) return;
     if (atomic_fetch_add(&passes, 1) + 1 != atol(asked + strlen(POINT))) return;
     char reached[PATH_MAX], whole[PATH_MAX], go[PATH_MAX];
     if (!file("reached", reached) || !file("reached.new", whole) || !file("go", go)) return;

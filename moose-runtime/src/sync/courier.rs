@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,7 @@ use super::{
     failure::{Verdict, blames_the_encoder, verdict},
     liveness::{Patience, unless_dead},
     now,
+    reopen::calls_for_reopening,
     settings::Settings,
     target::{Target, columns},
 };
@@ -45,6 +46,8 @@ pub(super) struct Courier {
     pub(super) target: Target,
     columns: Vec<String>,
     patience: Patience,
+    /// When an INSERT was sent last: one opening of the database since then is enough.
+    sent: Mutex<tokio::time::Instant>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -80,7 +83,9 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
+        let patience = Patience::new(INSERT_TIMEOUT);
+        let sent = Mutex::new(tokio::time::Instant::now());
+        Self { shared, assignment, cursor, target, columns, patience, sent }
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -127,10 +132,19 @@ impl Courier {
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = self.pause(wait, &error) => {}
                 () = self.shared.stop.wait() => return None,
             }
         }
+    }
+
+    /// Between a failed try and the next.
+    async fn pause(&self, wait: Duration, error: &SyncError) {
+        if let Some(database) = self.shared.reopen.as_deref().filter(|_| calls_for_reopening(error)) {
+            let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            database.reopen(sent).await;
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// One try. The answer is how many rows the table had already.
@@ -180,6 +194,7 @@ impl Courier {
             body,
             timeout: INSERT_TIMEOUT,
         };
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         let started = Instant::now();
         let client = self.shared.client.insert();
         let silence = self.patience.silence();
