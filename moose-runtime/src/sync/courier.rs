@@ -33,6 +33,8 @@ const READ_BYTES: usize = 4 << 20;
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
 const TRIAL_AGAIN: Duration = Duration::from_mins(1);
+/// How long a range that is read again waits for memory.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// A failure that goes on is logged again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -225,11 +227,15 @@ impl Courier {
     /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
     /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
+        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
+        let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
+        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
-        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now() };
+        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
         let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
         let range = Prepared { first, last, ..range };
+        drop(room);
         if !refused.is_empty() {
             let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
             let state = self.target.checked(&self.cursor).await?;

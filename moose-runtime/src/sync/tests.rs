@@ -10,6 +10,7 @@ use crate::{
     clickhouse::{ClickHouseError, Client},
     config::Config,
     declare::{Model, OlapTable},
+    memory::Share,
     prelude::OlapRecord,
     shutdown::Shutdown,
     stream::{
@@ -48,6 +49,7 @@ impl Bench {
             backend: Arc::new(log),
             client: Client::new("http://127.0.0.1:1", &config.clickhouse).unwrap(),
             config: config.sync,
+            memory: Share::new(256 << 20),
             app_name: "test".to_owned(),
             metrics: Arc::new(Metrics::default()),
             health: Arc::new(Health::default()),
@@ -131,6 +133,43 @@ async fn a_stop_closes_the_open_range_at_once_and_ends_the_reader() {
     let range = ranges.recv().await.unwrap();
     assert_eq!((range.first, range.last), (0, 2));
     assert!(ranges.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_ranges_are_smaller_and_go_on() {
+    const RECORDS: u64 = 100_000;
+    let bench = Bench::new(|_| ()).await;
+    bench.append((0..RECORDS).map(|number| format!(r#"{{"number":{number:<21}}}"#))).await;
+    let shared = Shared { memory: Share::new(64 << 20), ..bench.shared.clone() };
+    let others = shared.memory.try_reserve(64 << 20).unwrap();
+    let (sender, mut ranges) = mpsc::channel(1);
+    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0).run(sender));
+
+    // What every reader may have besides, and no more.
+    let mut undelivered = Vec::new();
+    let mut bytes = 0;
+    let waits = Duration::from_mins(5);
+    while let Ok(range) = tokio::time::timeout(waits, ranges.recv()).await {
+        let range = range.unwrap();
+        bytes += range.body.len();
+        undelivered.push(range);
+    }
+    assert!((1..=3 << 20).contains(&bytes), "{bytes} in {} ranges", undelivered.len());
+    let mut next = undelivered.last().unwrap().last + 1;
+    assert!(next < RECORDS);
+    undelivered.clear();
+    let range = tokio::time::timeout(waits, ranges.recv()).await.expect("what was delivered makes room").unwrap();
+    assert_eq!(range.first, next);
+    next = range.last + 1;
+
+    drop(others);
+    while next < RECORDS {
+        let range = ranges.recv().await.unwrap();
+        assert_eq!(range.first, next);
+        next = range.last + 1;
+    }
+    drop(range);
+    assert_eq!(shared.memory.reserved(), 0, "all of it is given back");
 }
 
 /// Offsets 0 to 3, of which 2 does not fit.
