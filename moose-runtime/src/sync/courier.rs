@@ -17,6 +17,7 @@ use super::{
     liveness::{Patience, unless_dead},
     now,
     settings::Settings,
+    size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
 use crate::{
@@ -45,6 +46,7 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    size: Arc<RangeSize>,
     patience: Patience,
 }
 
@@ -81,7 +83,13 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
+        let (size, patience) = (Arc::default(), Patience::new(INSERT_TIMEOUT));
+        Self { shared, assignment, cursor, target, columns, size, patience }
+    }
+
+    /// How large the ranges may be that are not written down yet.
+    pub(super) fn size(&self) -> Arc<RangeSize> {
+        Arc::clone(&self.size)
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -92,6 +100,7 @@ impl Courier {
         let mut backoff = Backoff::default();
         let mut refusals = Refusals::default();
         let mut said = Said::default();
+        let mut out_of_memory = OutOfMemory::default();
         loop {
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
@@ -120,6 +129,10 @@ impl Courier {
             } else {
                 error
             };
+            if out_of_memory.lasts(&error) {
+                self.size.halve();
+                tracing::warn!(part, "ClickHouse lacks the memory for this range; later ones will be half as large");
+            }
             let wait = backoff.next(error.is_unreachable());
             if said.is_news(&error) {
                 tell(&part, &range, &error);

@@ -22,9 +22,11 @@ mod liveness;
 mod mend;
 mod probe;
 mod reader;
+mod recovery;
 pub mod replay;
 mod settings;
 mod settle;
+mod size;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::{
     Assignment, Prepared, Shared, SyncError,
     backoff::Backoff,
     encoder::{Closed, RangeEncoder},
+    size::RangeSize,
 };
 use crate::{
     memory::{Reserved, Share},
@@ -33,6 +34,7 @@ pub(super) struct Reader {
     /// Read, but in no range yet.
     buffer: Vec<Record>,
     encoder: RangeEncoder,
+    size: Arc<RangeSize>,
     /// The memory of the open range.
     room: Room,
     /// Offsets from the position on that have dead letters already: an earlier process has passed them, or the stream is
@@ -70,7 +72,7 @@ enum Filled {
 }
 
 impl Reader {
-    pub(super) fn new(shared: Shared, assignment: Assignment, position: u64) -> Self {
+    pub(super) fn new(shared: Shared, assignment: Assignment, position: u64, size: Arc<RangeSize>) -> Self {
         let encoder = RangeEncoder::new(&assignment);
         Self {
             shared,
@@ -78,6 +80,7 @@ impl Reader {
             position,
             buffer: Vec::new(),
             encoder,
+            size,
             room: Room::default(),
             without: Arc::default(),
             drain_to: None,
@@ -99,8 +102,7 @@ impl Reader {
     }
 
     async fn next_range(&mut self) -> Option<Prepared> {
-        let config = self.shared.config;
-        let max_bytes = usize::try_from(config.max_bytes.as_u64()).unwrap_or(usize::MAX);
+        let (max_rows, max_bytes) = self.size.limits(self.shared.config);
         let mut due: Option<Instant> = None;
         loop {
             if self.buffer.is_empty() {
@@ -109,15 +111,15 @@ impl Reader {
                     Filled::Due | Filled::End => return self.close().await,
                 }
             }
-            let due = *due.get_or_insert_with(|| Instant::now() + config.max_delay);
+            let due = *due.get_or_insert_with(|| Instant::now() + self.shared.config.max_delay);
             if !self.make_room(due).await {
                 return self.close().await;
             }
-            if let Err(error) = self.encode(config.max_rows, max_bytes).await {
+            if let Err(error) = self.encode(max_rows, max_bytes).await {
                 self.stay_failed(&error).await;
                 return None;
             }
-            let full = self.encoder.records() >= config.max_rows || self.encoder.byte_size() >= max_bytes;
+            let full = self.encoder.records() >= max_rows || self.encoder.byte_size() >= max_bytes;
             if full || Instant::now() >= due {
                 return self.close().await;
             }
