@@ -25,6 +25,9 @@ pub mod config;
 #[cfg(feature = "embedded")]
 pub mod engine;
 #[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub mod fault;
+#[cfg(feature = "runtime")]
 pub mod ingest;
 #[cfg(feature = "runtime")]
 mod macros;

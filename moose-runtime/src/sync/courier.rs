@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clickhouse::{ClickHouseError, insert::Insert},
+    fault::{self, Point},
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
@@ -170,7 +171,9 @@ impl Courier {
         body: Bytes,
         settings: &Settings,
     ) -> Result<(), SyncError> {
+        fault::point(Point::InsertBefore);
         let took = self.send(table, Some(token), body, settings).await?;
+        fault::point(Point::InsertAnswered);
         let label = TableLabel { table: self.assignment.table.name.clone() };
         self.shared.metrics.insert_duration.get_or_create(&label).observe(took.as_secs_f64());
         Ok(())

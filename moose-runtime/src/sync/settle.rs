@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::{Prepared, SyncError, courier::Courier, probe, settings::Settings};
-use crate::clickhouse::TableState;
+use crate::{
+    clickhouse::TableState,
+    fault::{self, Point},
+};
 
 impl Courier {
     /// One try to bring the range to its end. The answer is how many rows the table had at first.
@@ -30,6 +33,7 @@ impl Courier {
         }
         let offsets: BTreeSet<u64> = range.offsets.iter().copied().collect();
         let mut missing = self.missing(settings, range, &offsets).await?;
+        fault::point(Point::SettleProbed);
         let had = offsets.len() - missing.len();
         if !self.is_burnt(range).await {
             if state.has_views {
@@ -50,6 +54,7 @@ impl Courier {
             }
             tracing::warn!(table, token, missing = missing.len(), "token taken without its rows; mending");
             self.write_down_burnt(range).await;
+            fault::point(Point::SettleBurnt);
         }
         self.insert_again(range, state, settings, &offsets, missing).await?;
         Ok(had)
@@ -73,7 +78,9 @@ impl Courier {
                 self.mend(range, number, &token, body, settings).await?;
             } else {
                 let again = format!("{token}/again/{number}");
+                fault::point(Point::AgainBefore);
                 self.insert(&self.assignment.table.name, &again, body, settings).await?;
+                fault::point(Point::AgainAfter);
             }
             number = number.saturating_add(1);
             missing = self.missing(settings, range, offsets).await?;

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clickhouse::{ClickHouseError, TableState},
+    fault::{self, Point},
     schema::{quote_identifier, quote_string},
     stream::{DeadLetter, Record},
 };
@@ -68,9 +69,12 @@ impl Courier {
         records.retain(|record| tried.contains(&record.offset));
 
         let table = format!("{}{}", self.trial_prefix(), range.first);
+        fault::point(Point::TrialBefore);
         self.make_trial_table(&table, &state).await?;
+        fault::point(Point::TrialMade);
         let found = Trial { courier: self, range, table: &table, settings: settings.without_tokens() };
         let letters = found.letters(&records, !asked, all.len()).await;
+        fault::point(Point::TrialDrop);
         // Left behind it is dropped at the next start.
         let dropped = self.drop_table(&table).await;
         let letters = letters?;
@@ -165,6 +169,7 @@ impl Trial<'_> {
             inserts += 1;
             let rows = records.get(places.clone()).unwrap_or_default();
             let refusal = self.refusal(rows).await?;
+            fault::point(Point::TrialTried);
             if bisection.answer(refusal.is_none())
                 && let (Some(record), Some(answer)) = (rows.first(), &refusal)
             {
