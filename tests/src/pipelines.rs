@@ -112,8 +112,3 @@ pub struct Everything {
 #[pipeline]
 pub static EVERYTHING: IngestPipeline<Everything> =
     IngestPipeline::new("everything").ingest_api(true).stream(true).table(true);
-
-/// Numbers in a table without hidden columns: the token is the only net.
-#[pipeline]
-pub static BARE: IngestPipeline<Number> =
-    IngestPipeline::new("bare").ingest_api(true).stream(true).table_with(OlapTable::new("bare").provenance(false));

@@ -16,6 +16,7 @@ use crate::{
     declare::{Model, StreamModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
+    memory,
     schema::Storage,
     shutdown::Shutdown,
     stream::{
@@ -46,11 +47,13 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     tables::prepare(&database.client, &model, &database.storage).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
+    let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());
     let drain = Shutdown::new();
     let shared = Shared {
         backend: Arc::clone(&log) as Arc<dyn Backend>,
         client: database.client.clone(),
         config: config.sync,
+        memory: memory_of_sync,
         app_name: config.app.name.clone(),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -82,6 +85,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
         http: config.http.clone(),
+        memory: memory_of_door,
     });
     let addresses = Addresses {
         http: address_of(&http)?,

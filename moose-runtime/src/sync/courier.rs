@@ -18,6 +18,7 @@ use super::{
     now,
     reopen::calls_for_reopening,
     settings::Settings,
+    size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
 use crate::{
@@ -35,6 +36,8 @@ const READ_BYTES: usize = 4 << 20;
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
 const TRIAL_AGAIN: Duration = Duration::from_mins(1);
+/// How long a range that is read again waits for memory.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// A failure that goes on is logged again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -45,6 +48,7 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    size: Arc<RangeSize>,
     patience: Patience,
     /// When an INSERT was sent last: one opening of the database since then is enough.
     sent: Mutex<tokio::time::Instant>,
@@ -83,9 +87,14 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        let patience = Patience::new(INSERT_TIMEOUT);
+        let (size, patience) = (Arc::default(), Patience::new(INSERT_TIMEOUT));
         let sent = Mutex::new(tokio::time::Instant::now());
-        Self { shared, assignment, cursor, target, columns, patience, sent }
+        Self { shared, assignment, cursor, target, columns, size, patience, sent }
+    }
+
+    /// How large the ranges may be that are not written down yet.
+    pub(super) fn size(&self) -> Arc<RangeSize> {
+        Arc::clone(&self.size)
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -96,6 +105,7 @@ impl Courier {
         let mut backoff = Backoff::default();
         let mut refusals = Refusals::default();
         let mut said = Said::default();
+        let mut out_of_memory = OutOfMemory::default();
         loop {
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
@@ -124,6 +134,10 @@ impl Courier {
             } else {
                 error
             };
+            if out_of_memory.lasts(&error) {
+                self.size.halve();
+                tracing::warn!(part, "ClickHouse lacks the memory for this range; later ones will be half as large");
+            }
             let wait = backoff.next(error.is_unreachable());
             if said.is_news(&error) {
                 tell(&part, &range, &error);
@@ -243,11 +257,15 @@ impl Courier {
     /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
     /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
+        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
+        let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
+        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
-        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now() };
+        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
         let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
         let range = Prepared { first, last, ..range };
+        drop(room);
         if !refused.is_empty() {
             let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
             let state = self.target.checked(&self.cursor).await?;

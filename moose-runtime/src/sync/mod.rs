@@ -22,10 +22,12 @@ mod liveness;
 mod mend;
 mod probe;
 mod reader;
+mod recovery;
 mod reopen;
 pub mod replay;
 mod settings;
 mod settle;
+mod size;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ pub use worker::Worker;
 use crate::{
     clickhouse::Client,
     config::SyncConfig,
+    memory::{Reserved, Share},
     record::ErasedBatch,
     schema,
     shutdown::Shutdown,
@@ -60,6 +63,8 @@ pub struct Shared {
     pub client: Client,
     /// When ranges close.
     pub config: SyncConfig,
+    /// What all ranges may hold in memory, together.
+    pub memory: Share,
     /// Names the cursors, together with the table.
     pub app_name: String,
     /// What is counted.
@@ -129,6 +134,8 @@ struct Prepared {
     body: bytes::Bytes,
     /// When the stream took its first record, in milliseconds since the Unix epoch.
     oldest: i64,
+    /// The memory that it holds, given back with the last copy of it.
+    room: Option<Arc<Reserved>>,
 }
 
 impl Prepared {
