@@ -249,7 +249,9 @@ impl Courier {
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
         let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
-        let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
+        let Some(Closed { range, refused }) = self.encode(records, letters.into_keys().collect()).await? else {
+            return Ok(nothing);
+        };
         let range = Prepared { first, last, ..range };
         drop(room);
         if !refused.is_empty() {
