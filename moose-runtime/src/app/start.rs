@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[cfg(feature = "embedded")]
-use super::caretaker;
+use super::caretaker::Caretaker;
 use super::{Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
@@ -24,7 +24,7 @@ use crate::{
         accounting::Accounting,
         log::{Log, LogOptions},
     },
-    sync::{self, Assignment, BatchFactory, Shared, Worker},
+    sync::{self, Assignment, BatchFactory, Reopen, Shared, Worker},
     telemetry::{ApiLabel, Health, LagLabel, Metrics, StreamLabel, TableLabel},
 };
 
@@ -59,6 +59,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         health: Arc::clone(&health),
         stop: drain.clone(),
         resume: builder.resume,
+        reopen: database.reopen(),
     };
     let (mut assignments, mut places) = (Vec::new(), Vec::new());
     for stream in &model.streams {
@@ -190,6 +191,8 @@ struct Database {
     address: String,
     #[cfg(feature = "embedded")]
     engine: Option<Arc<Engine>>,
+    #[cfg(feature = "embedded")]
+    caretaker: Option<Arc<Caretaker>>,
 }
 
 impl Database {
@@ -201,6 +204,8 @@ impl Database {
                 address: url.clone(),
                 #[cfg(feature = "embedded")]
                 engine: None,
+                #[cfg(feature = "embedded")]
+                caretaker: None,
             });
         }
         Self::embedded(builder, config).await
@@ -213,26 +218,38 @@ impl Database {
             path: config.data_dir.join("engine"),
             listen: config.engine.listen,
         };
-        let engine = Engine::start(options).await?;
+        let engine = Arc::new(Engine::start(options).await?);
         let client =
             Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
         Ok(Self {
             client,
             storage: Storage::Embedded,
             address: engine.address().to_string(),
-            engine: Some(Arc::new(engine)),
+            caretaker: Some(Arc::new(Caretaker::new(Arc::clone(&engine)))),
+            engine: Some(engine),
         })
     }
 
     /// What looks after the embedded engine, where there is one.
     #[cfg(feature = "embedded")]
     fn watch(&self, health: Arc<Health>, stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
-        let engine = self.engine.clone();
+        let caretaker = self.caretaker.clone();
         async move {
-            if let Some(engine) = engine {
-                caretaker::watch(engine, health, stop).await;
+            if let Some(caretaker) = caretaker {
+                caretaker.watch(health, stop).await;
             }
         }
+    }
+
+    /// Opens the embedded engine anew for whoever asks, where there is one.
+    #[cfg(feature = "embedded")]
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        Some(Arc::clone(self.caretaker.as_ref()?) as Arc<dyn Reopen>)
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        None
     }
 
     #[cfg(not(feature = "embedded"))]

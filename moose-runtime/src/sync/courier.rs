@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,7 @@ use super::{
     failure::{Verdict, blames_the_encoder, verdict},
     liveness::{Patience, unless_dead},
     now,
+    reopen::calls_for_reopening,
     settings::Settings,
     size::{OutOfMemory, RangeSize},
     target::{Target, columns},
@@ -49,6 +50,8 @@ pub(super) struct Courier {
     columns: Vec<String>,
     size: Arc<RangeSize>,
     patience: Patience,
+    /// When an INSERT was sent last: one opening of the database since then is enough.
+    sent: Mutex<tokio::time::Instant>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -85,7 +88,8 @@ impl Courier {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         let (size, patience) = (Arc::default(), Patience::new(INSERT_TIMEOUT));
-        Self { shared, assignment, cursor, target, columns, size, patience }
+        let sent = Mutex::new(tokio::time::Instant::now());
+        Self { shared, assignment, cursor, target, columns, size, patience, sent }
     }
 
     /// How large the ranges may be that are not written down yet.
@@ -142,10 +146,19 @@ impl Courier {
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = self.pause(wait, &error) => {}
                 () = self.shared.stop.wait() => return None,
             }
         }
+    }
+
+    /// Between a failed try and the next.
+    async fn pause(&self, wait: Duration, error: &SyncError) {
+        if let Some(database) = self.shared.reopen.as_deref().filter(|_| calls_for_reopening(error)) {
+            let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            database.reopen(sent).await;
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// One try. The answer is how many rows the table had already.
@@ -195,6 +208,7 @@ impl Courier {
             body,
             timeout: INSERT_TIMEOUT,
         };
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         let started = Instant::now();
         let client = self.shared.client.insert();
         let silence = self.patience.silence();

@@ -23,6 +23,7 @@ mod mend;
 mod probe;
 mod reader;
 mod recovery;
+mod reopen;
 pub mod replay;
 mod settings;
 mod settle;
@@ -36,6 +37,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use error::{SyncError, TrialFinding};
+pub use reopen::Reopen;
 pub use worker::Worker;
 
 use crate::{
@@ -73,6 +75,8 @@ pub struct Shared {
     pub stop: Shutdown,
     /// What to do about a table that was dropped or replaced since the cursor was written.
     pub resume: Option<ResumeFrom>,
+    /// Opens the database anew, where it is ours to open.
+    pub reopen: Option<Arc<dyn Reopen>>,
 }
 
 /// One partition of a stream and the table that it goes to.

@@ -62,6 +62,7 @@ impl Bench {
             health: Arc::new(Health::default()),
             stop: Shutdown::new(),
             resume: None,
+            reopen: None,
         };
         let model = Model::of(&[&TICKS]).unwrap();
         let table = &model.tables[0];
