@@ -15,13 +15,15 @@ use hyper_util::{
 };
 
 use super::{
-    ClickHouseError,
+    ClickHouseError, Patience,
     error::{beginning, chain, code_in},
+    liveness::Watch,
 };
 use crate::{config::ClickHouseConfig, schema::quote_identifier};
 
-/// A server that takes no connection for this long is not reachable.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that takes no connection for this long is not reachable. The first packet is sent once more after a second
+/// and may be lost once; and a host that drops packets, when it comes back, is heard within this time or at the next try.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// ClickHouse closes idle connections after three seconds by default; ours are gone before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most that is read of an answer: exceptions with stack traces are far shorter.
@@ -40,16 +42,13 @@ pub struct Insert<'a> {
     pub token: Option<&'a str>,
     /// Exactly one Native block.
     pub body: Bytes,
-    /// How long the answer may take.
-    pub timeout: Duration,
 }
 
 /// Sends INSERTs. Cheap to clone; connections are kept and shared.
 #[derive(Clone)]
 pub struct InsertClient {
     http: HttpClient<HttpConnector, Full<Bytes>>,
-    /// Connections of their own: a ping behind a dead INSERT would say nothing.
-    pings: HttpClient<HttpConnector, Full<Bytes>>,
+    watch: Watch,
     url: String,
     database: String,
     user: String,
@@ -71,14 +70,9 @@ impl InsertClient {
                 return Err(address(format!("{what} holds characters that an HTTP header can't carry")));
             }
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        let mut builder = HttpClient::builder(TokioExecutor::new());
-        builder.pool_idle_timeout(IDLE_TIMEOUT);
         Ok(Self {
-            http: builder.build(connector.clone()),
-            pings: builder.build(connector),
+            http: http_client(),
+            watch: Watch::new(http_client(), url),
             url: url.to_owned(),
             database: config.database.clone(),
             user: config.user.clone(),
@@ -86,23 +80,15 @@ impl InsertClient {
         })
     }
 
-    /// Sends one INSERT and waits for its answer. `Ok` means that ClickHouse has confirmed it.
-    pub async fn send(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
-        match tokio::time::timeout(insert.timeout, self.exchange(insert)).await {
-            Ok(result) => result,
-            Err(_) => Err(ClickHouseError::Silent { url: self.url.clone(), waited: insert.timeout }),
-        }
+    /// Sends one INSERT and waits for its answer, as long as `patience` has it. `Ok` means that ClickHouse has confirmed
+    /// it.
+    pub async fn send(&self, insert: &Insert<'_>, patience: &Patience) -> Result<(), ClickHouseError> {
+        self.watch.over(patience, self.exchange(insert)).await
     }
 
-    /// Whether the server answers on a connection that carries no INSERT. Takes as long as the connection does.
-    pub async fn ping(&self) -> bool {
-        let Ok(request) = Request::get(format!("{}/ping", self.url)).body(Full::default()) else { return false };
-        self.pings.request(request).await.is_ok_and(|response| response.status() == StatusCode::OK)
-    }
-
-    /// Address of the server.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// What watches over all statements to this server.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
@@ -153,6 +139,18 @@ impl InsertClient {
     }
 }
 
+/// Connections to a server, kept while they are used.
+pub(super) fn http_client<B>() -> HttpClient<HttpConnector, B>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +188,6 @@ mod tests {
             settings: &[("async_insert".to_owned(), "0".to_owned())],
             token: Some("t/s/1/0/0-9"),
             body: Bytes::new(),
-            timeout: Duration::from_secs(1),
         };
         let uri = client("http://localhost:1").unwrap().uri(&insert);
         assert_eq!(

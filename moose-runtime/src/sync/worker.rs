@@ -118,7 +118,10 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
         if said.is_news(&error) {
             tracing::warn!(part, %error, "can't begin; will be tried again");
         }
-        shared.health.failed(&part, error.code(), error.to_string());
+        shared.failed(&part, &error);
+        if error.is_return() {
+            backoff = Backoff::default();
+        }
         tokio::select! {
             () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
             () = shared.stop.wait() => return None,
@@ -176,9 +179,12 @@ async fn settle_pending(courier: &Courier) -> bool {
                     if said.is_news(&error) {
                         tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
                     }
-                    courier.shared.health.failed(&part, error.code(), error.to_string());
+                    courier.shared.failed(&part, &error);
+                    if error.is_return() {
+                        backoff = Backoff::default();
+                    }
                     tokio::select! {
-                        () = tokio::time::sleep(backoff.next(false)) => {}
+                        () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
                         () = courier.shared.stop.wait() => return false,
                     }
                 }
