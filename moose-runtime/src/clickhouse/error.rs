@@ -95,13 +95,18 @@ impl ClickHouseError {
         }
     }
 
+    /// What an answer says that is not the one that was asked for.
+    pub(super) fn in_an_answer(url: &str, text: &str) -> Self {
+        match code_in(text) {
+            Some(code) => Self::Exception { code, text: text.trim().to_owned() },
+            None => Self::Unexpected { url: url.to_owned(), reason: beginning(text) },
+        }
+    }
+
     pub(super) fn from_official(url: &str, error: &clickhouse::error::Error) -> Self {
         use clickhouse::error::Error;
         match error {
-            Error::BadResponse(text) => match code_in(text) {
-                Some(code) => Self::Exception { code, text: text.trim().to_owned() },
-                None => Self::Unexpected { url: url.to_owned(), reason: beginning(text) },
-            },
+            Error::BadResponse(text) => Self::in_an_answer(url, text),
             Error::Network(source) => Self::Unreachable { url: url.to_owned(), reason: chain(source.as_ref()) },
             other => Self::Unexpected { url: url.to_owned(), reason: chain(other) },
         }

@@ -1,14 +1,15 @@
 //! The thin client that INSERTs go through: one body with its length, and everything the answer says.
 //!
-//! An INSERT counts as done only with HTTP 200, no exception header and an empty body: ClickHouse can answer 200 and
-//! then write an exception into the body. Everything else is an error, and after an error nobody knows whether the rows
+//! An INSERT counts as done only with HTTP 200, one of ClickHouse's own headers, none that tells of an exception, and an
+//! empty body: ClickHouse can answer 200 and then write an exception into the body, and whatever stands between can
+//! answer 200 without having asked ClickHouse. Everything else is an error, and after an error nobody knows whether the rows
 //! are stored: the delivery protocol settles that.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, StatusCode, Uri, header};
+use hyper::{HeaderMap, Request, StatusCode, Uri, header};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
@@ -28,6 +29,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most that is read of an answer: exceptions with stack traces are far shorter.
 const MAX_ANSWER: usize = 1 << 20;
+
+/// How the headers begin that every answer of ClickHouse has one of.
+const OWN_HEADERS: &str = "x-clickhouse-";
+/// The one that tells of an exception.
+const EXCEPTION_CODE: &str = "x-clickhouse-exception-code";
 
 /// One INSERT: where to, how, and the encoded rows.
 #[derive(Clone, Debug)]
@@ -103,22 +109,22 @@ impl InsertClient {
             .body(Full::new(insert.body.clone()))
             .map_err(|error| ClickHouseError::Address { url: self.url.clone(), reason: error.to_string() })?;
         let response = self.http.request(request).await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
-        let header_code =
-            response.headers().get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await
             .map_err(|error| unreachable(error.as_ref()))?
             .to_bytes();
-        self.judge(status, header_code, &String::from_utf8_lossy(&body))
+        self.judge(status, &headers, &String::from_utf8_lossy(&body))
     }
 
-    fn judge(&self, status: StatusCode, header_code: Option<u32>, body: &str) -> Result<(), ClickHouseError> {
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> Result<(), ClickHouseError> {
+        let header_code = headers.get(EXCEPTION_CODE).and_then(|code| code.to_str().ok()?.parse().ok());
         if let Some(code) = header_code.or_else(|| code_in(body)) {
             return Err(ClickHouseError::Exception { code, text: beginning(body) });
         }
-        if status == StatusCode::OK && body.is_empty() {
+        let from_clickhouse = headers.keys().any(|name| name.as_str().starts_with(OWN_HEADERS));
+        if status == StatusCode::OK && body.is_empty() && from_clickhouse && !headers.contains_key(EXCEPTION_CODE) {
             return Ok(());
         }
         Err(ClickHouseError::NotClickHouse { url: self.url.clone(), status: status.as_u16(), text: beginning(body) })
@@ -162,15 +168,26 @@ mod tests {
     #[test]
     fn only_an_empty_200_is_a_confirmation() {
         let client = client("http://localhost:1").unwrap();
-        assert!(client.judge(StatusCode::OK, None, "").is_ok());
-        let exception = client.judge(StatusCode::OK, None, "Code: 241. DB::Exception: Memory limit").unwrap_err();
+        let with = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-clickhouse-query-id", header::HeaderValue::from_static("1"));
+            headers.insert(name, header::HeaderValue::from_static(value));
+            headers
+        };
+        let own = with("x-clickhouse-timezone", "UTC");
+        assert!(client.judge(StatusCode::OK, &own, "").is_ok());
+        let exception = client.judge(StatusCode::OK, &own, "Code: 241. DB::Exception: Memory limit").unwrap_err();
         assert_eq!(exception.code(), Some(241));
-        assert_eq!(client.judge(StatusCode::OK, Some(159), "").unwrap_err().code(), Some(159));
-        assert!(matches!(client.judge(StatusCode::OK, None, "hello"), Err(ClickHouseError::NotClickHouse { .. })));
-        assert!(matches!(
-            client.judge(StatusCode::BAD_GATEWAY, None, ""),
-            Err(ClickHouseError::NotClickHouse { status: 502, .. })
-        ));
+        assert_eq!(client.judge(StatusCode::OK, &with(EXCEPTION_CODE, "159"), "").unwrap_err().code(), Some(159));
+        for (status, headers, body) in [
+            (StatusCode::OK, own.clone(), "hello"),
+            (StatusCode::OK, HeaderMap::new(), ""),
+            (StatusCode::OK, with(EXCEPTION_CODE, "what"), ""),
+            (StatusCode::BAD_GATEWAY, own, ""),
+        ] {
+            let judged = client.judge(status, &headers, body);
+            assert!(matches!(judged, Err(ClickHouseError::NotClickHouse { .. })), "{status} {headers:?} {body}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Server {
         let work = async {
             sleep(Duration::from_millis(milliseconds)).await;
             if !heard {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         unless_silent(work, patience, &AtomicBool::new(known_away), || self.ping()).await
