@@ -11,6 +11,7 @@ mod counts;
 mod delivery;
 mod facts;
 mod input;
+mod outages;
 mod poison;
 mod proxy;
 mod run;

@@ -285,6 +285,13 @@ async fn the_command_lists_replays_and_drops_with_and_without_a_running_instance
     assert!(tokens.contains(&format!("dead-letter/{}", keys[1])), "{tokens:?}");
     let (well, answer) = dead_letters(&launch, &["replay", keys[0]]);
     assert!(!well && answer["unknown"][0] == keys[0], "it has ended: {answer}");
+    let agrees = || {
+        let run = launch.clone().argument("check").argument("--counts").command().output().expect("the command runs");
+        String::from_utf8_lossy(&run.stdout).into_owned()
+    };
+    let told = "10 accepted = 7 inserted + 3 dead-lettered + 0 in the stream\n          \
+                2 of the dead letters were replayed and are in the table\n  table   9 rows of 9 records";
+    assert!(agrees().contains(told), "{}", agrees());
 
     process.interrupt();
     assert!(process.wait(LATE).success(), "{}", process.output());
