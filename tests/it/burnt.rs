@@ -10,7 +10,7 @@ use std::{
 
 use moose_tests::{
     http,
-    process::{Addresses, Launch, Process},
+    process::{Addresses, Launch, Process, signal},
     shim,
     wait::{eventually, same},
 };
@@ -160,5 +160,37 @@ async fn several_workers_that_fail_at_once_open_the_engine_anew_once() {
     failing.shows("SELECT count() FROM events", "1").await;
     assert_eq!(failing.said("not delivered yet"), 2, "{}", failing.process.output());
     assert_eq!(failing.opened_anew(), 1, "{}", failing.process.output());
+    failing.stop();
+}
+
+#[tokio::test]
+async fn a_burnt_token_drops_what_is_sent_again_and_a_merge_over_its_block_hides_that_from_the_mending() {
+    let failing = Failing::start("127.0.0.8:0", "2").await;
+    failing
+        .sql("CREATE TABLE t (id UInt32) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 100")
+        .await;
+    failing.arm();
+    // By hand, past the pipeline: nobody opens the engine anew after the failure.
+    let engine = format!("http://{}/", failing.addresses.engine.expect("an embedded engine"));
+    let insert = |id: u32| {
+        let statement = http::percent_encoded("INSERT INTO t FORMAT CSV");
+        let url = format!("{engine}?query={statement}&async_insert=0&insert_deduplication_token=token{id}");
+        async move { http::post(&url, "application/octet-stream", format!("{id}\n")).await }
+    };
+    assert_eq!(insert(1).await.status, 200);
+    let failed = insert(2).await;
+    assert!(failed.status != 200 && failed.text().contains("Code: 1001"), "{}", failed.text());
+    assert_eq!(insert(2).await.status, 200, "it is answered ok");
+    assert_eq!(failing.sql("SELECT groupArray(id) FROM t").await, "[1]", "and dropped");
+    assert_eq!(insert(3).await.status, 200);
+    failing.sql("OPTIMIZE TABLE t FINAL").await;
+
+    let children = failing.process.children();
+    let [killed] = children.as_slice() else { panic!("one engine, not {children:?}") };
+    signal("-KILL", *killed);
+    failing.shows("SELECT arraySort(groupArray(id)) FROM t", "[1,3]").await;
+    assert_ne!(failing.process.children(), [*killed], "it is another one");
+    assert_eq!(insert(2).await.status, 200);
+    assert_eq!(failing.sql("SELECT arraySort(groupArray(id)) FROM t").await, "[1,3]", "the merge hides what was lost");
     failing.stop();
 }
