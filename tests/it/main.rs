@@ -10,6 +10,7 @@ mod counts;
 mod delivery;
 mod facts;
 mod input;
+mod lies;
 mod outages;
 mod poison;
 mod proxy;

@@ -6,6 +6,7 @@
 //! - [`http`]: a client that says exactly what was sent and what came back.
 //! - [`load`]: clients that send all the time, and the count of what they were told is kept.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
+//! - [`random`]: numbers that can be had again by their seed.
 //! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
 //!
 //! A harness fails by panicking, with the place of the caller and all that is known about the cause: that is what makes
@@ -18,4 +19,5 @@ pub mod load;
 pub mod pipelines;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod wait;
