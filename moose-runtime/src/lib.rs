@@ -25,11 +25,16 @@ pub mod config;
 #[cfg(feature = "embedded")]
 pub mod engine;
 #[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub mod fault;
+#[cfg(feature = "runtime")]
 pub mod ingest;
 #[cfg(feature = "runtime")]
 mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;
+#[cfg(feature = "runtime")]
+pub mod memory;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
 #[cfg(feature = "runtime")]

@@ -7,6 +7,7 @@
 //! - [`load`]: clients that send all the time, and the count of what they were told is kept.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
 //! - [`random`]: numbers that can be had again by their seed.
+//! - [`shim`]: stands between an engine and the renames of its parts.
 //! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
 //!
 //! A harness fails by panicking, with the place of the caller and all that is known about the cause: that is what makes
@@ -20,4 +21,5 @@ pub mod pipelines;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod shim;
 pub mod wait;

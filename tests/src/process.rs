@@ -22,7 +22,7 @@ pub struct Launch {
 
 impl Launch {
     /// `program` on `data_dir`, with every port left to the system. What the caller's environment says to pipelines
-    /// (`MOOSE_…`) is kept away from it, but for the place of the engine library.
+    /// (`MOOSE_…`, `FAULT_…`) is kept away from it, but for the place of the engine library.
     pub fn new(program: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
         let launch = Self { program: program.into(), arguments: Vec::new(), environment: Vec::new(), data_dir };
@@ -51,7 +51,8 @@ impl Launch {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             let theirs = name.to_string_lossy();
-            if theirs.starts_with("MOOSE_") && theirs != "MOOSE_ENGINE_LIBRARY" {
+            let for_pipelines = theirs.starts_with("MOOSE_") || theirs.starts_with("FAULT_");
+            if for_pipelines && theirs != "MOOSE_ENGINE_LIBRARY" {
                 command.env_remove(&name);
             }
         }
@@ -218,8 +219,17 @@ pub fn command_line(process: u32) -> String {
 /// # Panics
 /// When it can't be sent.
 pub fn signal(signal: &str, process: u32) {
-    let status = Command::new("kill").args([signal, &process.to_string()]).status();
-    assert!(status.is_ok_and(|status| status.success()), "failed to send {signal} to process {process}");
+    signal_all(signal, &[process]);
+}
+
+/// Sends a signal to several processes at once.
+///
+/// # Panics
+/// When it can't be sent to one of them.
+pub fn signal_all(signal: &str, processes: &[u32]) {
+    let numbers = processes.iter().map(u32::to_string);
+    let status = Command::new("kill").arg(signal).args(numbers).status();
+    assert!(status.is_ok_and(|status| status.success()), "failed to send {signal} to processes {processes:?}");
 }
 
 impl Drop for Process {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -15,11 +15,14 @@ use super::{
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
     now,
+    reopen::calls_for_reopening,
     settings::Settings,
+    size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
 use crate::{
     clickhouse::{Patience, insert::Insert},
+    fault::{self, Point},
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
@@ -30,6 +33,8 @@ const READ_BYTES: usize = 4 << 20;
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
 const TRIAL_AGAIN: Duration = Duration::from_mins(1);
+/// How long a range that is read again waits for memory.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// A failure that goes on is logged again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -40,7 +45,10 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    size: Arc<RangeSize>,
     patience: Patience,
+    /// When an INSERT was sent last: one opening of the database since then is enough.
+    sent: Mutex<tokio::time::Instant>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -76,7 +84,14 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns, patience: Patience::default() }
+        let (size, patience) = (Arc::default(), Patience::default());
+        let sent = Mutex::new(tokio::time::Instant::now());
+        Self { shared, assignment, cursor, target, columns, size, patience, sent }
+    }
+
+    /// How large the ranges may be that are not written down yet.
+    pub(super) fn size(&self) -> Arc<RangeSize> {
+        Arc::clone(&self.size)
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -87,6 +102,7 @@ impl Courier {
         let mut backoff = Backoff::default();
         let mut refusals = Refusals::default();
         let mut said = Said::default();
+        let mut out_of_memory = OutOfMemory::default();
         loop {
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
@@ -115,6 +131,10 @@ impl Courier {
             } else {
                 error
             };
+            if out_of_memory.lasts(&error) {
+                self.size.halve();
+                tracing::warn!(part, "ClickHouse lacks the memory for this range; later ones will be half as large");
+            }
             if error.is_return() {
                 backoff = Backoff::default();
             }
@@ -126,10 +146,19 @@ impl Courier {
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = self.pause(wait, &error) => {}
                 () = self.shared.stop.wait() => return None,
             }
         }
+    }
+
+    /// Between a failed try and the next.
+    async fn pause(&self, wait: Duration, error: &SyncError) {
+        if let Some(database) = self.shared.reopen.as_deref().filter(|_| calls_for_reopening(error)) {
+            let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            database.reopen(sent).await;
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// One try. The answer is how many rows the table had already.
@@ -155,7 +184,9 @@ impl Courier {
         body: Bytes,
         settings: &Settings,
     ) -> Result<(), SyncError> {
+        fault::point(Point::InsertBefore);
         let took = self.send(table, Some(token), body, settings).await?;
+        fault::point(Point::InsertAnswered);
         let label = TableLabel { table: self.assignment.table.name.clone() };
         self.shared.metrics.insert_duration.get_or_create(&label).observe(took.as_secs_f64());
         Ok(())
@@ -176,6 +207,7 @@ impl Courier {
             token: token.filter(|_| settings.tokens),
             body,
         };
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         let started = Instant::now();
         self.shared.client.insert().send(&insert, &self.patience).await.map_err(SyncError::Insert)?;
         Ok(started.elapsed())
@@ -214,11 +246,17 @@ impl Courier {
     /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
     /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
+        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
+        let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
+        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
-        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now() };
-        let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
+        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
+        let Some(Closed { range, refused }) = self.encode(records, letters.into_keys().collect()).await? else {
+            return Ok(nothing);
+        };
         let range = Prepared { first, last, ..range };
+        drop(room);
         if !refused.is_empty() {
             let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
             let state = self.target.checked(&self.cursor).await?;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::{Shared, SyncError, backoff::Backoff, now};
-use crate::stream::{Backend, Counted, Cursor, Pending};
+use crate::{
+    fault::{self, Point},
+    stream::{Backend, Counted, Cursor, Pending},
+};
 
 /// Version of the cursor's layout.
 const VERSION: u8 = 1;
@@ -74,13 +77,25 @@ impl CursorKeeper {
         change(&mut changed);
         let part = format!("cursor of `{}` partition {}", self.group, self.partition);
         let mut backoff = Backoff::default();
+        pass(&cursor, &changed, Point::PendingBefore, Point::CursorBefore);
         while let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &changed).await {
             tracing::error!(part, %error, "failed to write the cursor; will be tried again");
             self.shared.health.failed(&part, None, error.to_string());
             tokio::time::sleep(backoff.next(false)).await;
         }
+        pass(&cursor, &changed, Point::PendingAfter, Point::CursorAfter);
         self.shared.health.recovered(&part);
         *cursor = changed;
+    }
+}
+
+/// Passes the points of a change: one if it adds a range, one if it goes past one.
+fn pass(cursor: &Cursor, changed: &Cursor, adds: Point, passes: Point) {
+    if changed.pending.iter().any(|range| cursor.pending.iter().all(|known| known.first != range.first)) {
+        fault::point(adds);
+    }
+    if changed.next > cursor.next {
+        fault::point(passes);
     }
 }
 

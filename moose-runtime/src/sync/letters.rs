@@ -3,6 +3,7 @@
 use super::{Assignment, Shared, encoder::Refused, now};
 use crate::{
     clickhouse::ClickHouseError,
+    fault::{self, Point},
     stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, Record, StreamError, WrongField},
     telemetry::TableLabel,
 };
@@ -58,7 +59,9 @@ impl Shared {
     /// Makes dead letters durable, before anything passes their records.
     pub(super) async fn bury(&self, letters: &[DeadLetter]) -> Result<(), StreamError> {
         let Some(first) = letters.first() else { return Ok(()) };
+        fault::point(Point::LettersBefore);
         let new = self.backend.put_dead_letters(letters).await?;
+        fault::point(Point::LettersAfter);
         let table = first.key.destination.as_str();
         self.metrics.dead_lettered.get_or_create(&TableLabel { table: table.to_owned() }).inc_by(new);
         if new > 0 {

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Assignment, Prepared, SyncError, courier::Courier, settings::Settings};
-use crate::schema::{quote_identifier, quote_string};
+use crate::{
+    fault::{self, Point},
+    schema::{quote_identifier, quote_string},
+};
 
 /// Begin of the names of all mending tables of a partition.
 fn prefix(assignment: &Assignment) -> String {
@@ -29,7 +32,9 @@ impl Courier {
         let mending = format!("{}{}_{number}", prefix(&self.assignment), range.first);
         let (source, table) = (quote_identifier(&mending), quote_identifier(&self.assignment.table.name));
         client.execute(&format!("CREATE TABLE IF NOT EXISTS {source} AS {table}")).await?;
+        fault::point(Point::MendMade);
         self.insert(&mending, token, body, settings).await?;
+        fault::point(Point::MendFilled);
         let partitions: Vec<Text> = client
             .query_rows(&format!(
                 "SELECT DISTINCT partition_id FROM system.parts WHERE database = {} AND table = {} AND active",
@@ -40,6 +45,7 @@ impl Courier {
         for Text(partition) in partitions {
             let partition = quote_string(&partition);
             client.execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}")).await?;
+            fault::point(Point::MendMoved);
         }
         Ok(())
     }

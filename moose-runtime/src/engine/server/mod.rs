@@ -49,6 +49,7 @@ use super::{
     ffi::{Answer, Database},
     sql::{self, Statement},
 };
+use crate::fault::{self, Point};
 
 /// How many statements may run at once; ClickHouse's own default. One more is refused with code 202.
 const STATEMENTS: u32 = 100;
@@ -329,7 +330,10 @@ async fn run_insert(
     let (sender, rest) = mpsc::channel(4);
     let session = request.session.clone();
     let mut running = server.run(permit, move |database, mark| {
-        statement::insert(database, &session, mark, &insert.statement, &insert.format, &head, rest)
+        fault::point(Point::EngineInsertReceived);
+        let answer = statement::insert(database, &session, mark, &insert.statement, &insert.format, &head, rest);
+        fault::point(Point::EngineInsertExecuted);
+        answer
     });
     // A closed channel means that the INSERT has failed already; its outcome says why.
     let mut open = true;

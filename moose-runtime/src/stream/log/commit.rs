@@ -25,7 +25,10 @@ use super::{
     tail::PartitionKey,
     witness::Subject,
 };
-use crate::stream::{Result, StreamError};
+use crate::{
+    fault::{self, Point},
+    stream::{Result, StreamError},
+};
 
 /// Bytes after which a group is written even if more is waiting.
 const GROUP_BYTES: u64 = 16 << 20;
@@ -223,7 +226,13 @@ impl Committer {
                 None => batch.remove(store.place_of(key), key.as_str()),
             }
         }
+        if !written.is_empty() {
+            fault::point(Point::AppendBefore);
+        }
         self.disk.commit(batch)?;
+        if !written.is_empty() {
+            fault::point(Point::AppendAfter);
+        }
         Ok(written)
     }
 

@@ -58,6 +58,7 @@ use self::{
     witness::Witness,
 };
 use super::{Bounds, Record, Result, Retention, StreamError, Topic, TopicSpec};
+use crate::fault::{self, Point};
 
 /// The embedded log. Dropped or closed, it lets go of its directory.
 #[derive(Debug)]
@@ -340,6 +341,7 @@ fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
                 continue;
             };
             let writes = retention::writes(partition, plan)?;
+            fault::point(Point::RetentionBefore);
             let (reply, answer) = mpsc::channel();
             let reply = Box::new(move |result| drop(reply.send(result)));
             jobs.send(Job::Put { writes, cursor: None, reply }).map_err(|_closed| StreamError::Closed)?;

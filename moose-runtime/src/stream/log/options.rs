@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::fault;
+
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -36,7 +38,7 @@ impl LogOptions {
             disk_budget: 16 << 30,
             segment_bytes: 64 << 20,
             tail_bytes: 16 << 20,
-            retention_interval: Duration::from_secs(30),
+            retention_interval: fault::retention_interval(Duration::from_secs(30)),
             clock: Arc::new(SystemTime::now),
         }
     }

@@ -6,7 +6,10 @@ use super::{
     partition::{Partition, PartitionPlace},
     store::{Start, Store, key, storage},
 };
-use crate::stream::{Result, Retention};
+use crate::{
+    fault::{self, Point},
+    stream::{Result, Retention},
+};
 
 /// A start that retention moves to.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +95,11 @@ pub(super) fn writes(partition: &Partition, plan: Plan) -> Result<Vec<(String, O
 pub(super) fn apply(store: &Store, partition: &Arc<Partition>, plan: Plan) -> Result<()> {
     for segment in partition.trim(plan.start, plan.bytes) {
         let base = segment.base;
+        fault::point(Point::RetentionNoted);
         store
             .drop_segment(segment.keyspace)
             .map_err(|source| storage(format!("drop a segment of topic `{}` at {base}", partition.topic), source))?;
+        fault::point(Point::RetentionAfter);
     }
     Ok(())
 }

@@ -1,0 +1,188 @@
+//! Named places of the protocol at which a test may halt the process and kill it, and mechanisms that it may take out.
+//!
+//! Only with the feature `fault-points`, which the tests alone turn on; without it every function here is empty and
+//! gone after compiling. What is to happen comes from the environment, so that the embedded engine's own process, which
+//! inherits it, obeys too:
+//!
+//! - `FAULT_POINT=<name>:<n>` and `FAULT_POINT_DIR=<directory>`: whoever passes the point for the n-th time since the
+//!   directory exists writes the number of its process into `<directory>/reached` and waits until `<directory>/go` is
+//!   there. A directory that is made later arms the point later.
+//! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
+//! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
+//!
+//! A halted thread blocks, in asynchronous code too: what it halts is about to be killed.
+
+use std::time::Duration;
+
+/// Lists the points once, for the type, its names and [`Point::ALL`].
+macro_rules! points {
+    ($($(#[$meaning:meta])* $point:ident = $name:literal,)*) => {
+        /// A named place of the protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Point {
+            $($(#[$meaning])* $point,)*
+        }
+
+        impl Point {
+            /// All of them, in the order in which a record meets them.
+            pub const ALL: &[Self] = &[$(Self::$point,)*];
+
+            /// Its name, as `FAULT_POINT` has it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$point => $name,)*
+                }
+            }
+        }
+    };
+}
+
+points! {
+    /// A commit of the log with records in it is about to be written.
+    AppendBefore = "append.before",
+    /// Such a commit is durable; nobody was told.
+    AppendAfter = "append.after",
+    /// The cursor is about to be written with a new range in it.
+    PendingBefore = "pending.before",
+    /// The range is written down; nothing of it was sent.
+    PendingAfter = "pending.after",
+    /// The INSERT of a range is about to be sent.
+    InsertBefore = "insert.before",
+    /// In the engine's process: the body is read, nothing of it executed.
+    EngineInsertReceived = "engine.insert.received",
+    /// In the engine's process: it is executed, not answered.
+    EngineInsertExecuted = "engine.insert.executed",
+    /// The answer is read, nothing was done with it.
+    InsertAnswered = "insert.answered",
+    /// The cursor is about to be written behind a range.
+    CursorBefore = "cursor.before",
+    /// It is written.
+    CursorAfter = "cursor.after",
+    /// A range in doubt: the table was asked what it has.
+    SettleProbed = "settle.probed",
+    /// It is written down that the range's token was taken without its rows.
+    SettleBurnt = "settle.burnt",
+    /// The missing rows are about to be sent under a token of their own.
+    AgainBefore = "again.before",
+    /// They were answered.
+    AgainAfter = "again.after",
+    /// The table is made by way of which missing rows come into a table with views.
+    MendMade = "mend.made",
+    /// The rows are in it.
+    MendFilled = "mend.filled",
+    /// A table partition of it was moved over.
+    MendMoved = "mend.moved",
+    /// The table of a trial is about to be made.
+    TrialBefore = "trial.before",
+    /// It is made.
+    TrialMade = "trial.made",
+    /// Rows were tried in it, once.
+    TrialTried = "trial.tried",
+    /// All is found out; the table is about to be dropped.
+    TrialDrop = "trial.drop",
+    /// Dead letters are about to be written.
+    LettersBefore = "letters.before",
+    /// They are durable; nothing has passed their records.
+    LettersAfter = "letters.after",
+    /// A start of a partition is about to be moved by retention.
+    RetentionBefore = "retention.before",
+    /// The new start is noted durably; a segment before it is about to be dropped.
+    RetentionNoted = "retention.noted",
+    /// The segment is dropped.
+    RetentionAfter = "retention.after",
+}
+
+/// Passes a point.
+#[inline]
+pub fn point(point: Point) {
+    #[cfg(feature = "fault-points")]
+    armed::pass(point);
+    #[cfg(not(feature = "fault-points"))]
+    let _ = point;
+}
+
+/// Whether a mechanism is taken out.
+#[inline]
+pub fn without(mechanism: &str) -> bool {
+    #[cfg(feature = "fault-points")]
+    return armed::without(mechanism);
+    #[cfg(not(feature = "fault-points"))]
+    {
+        let _ = mechanism;
+        false
+    }
+}
+
+/// How often retention is looked at, where it is usually looked at so often.
+#[inline]
+pub fn retention_interval(usual: Duration) -> Duration {
+    #[cfg(feature = "fault-points")]
+    return armed::retention_interval().unwrap_or(usual);
+    #[cfg(not(feature = "fault-points"))]
+    usual
+}
+
+#[cfg(feature = "fault-points")]
+mod armed {
+    //! What the environment of this process asks for.
+
+    use std::{
+        env, fs,
+        path::PathBuf,
+        process,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU64, Ordering},
+        },
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::Point;
+
+    /// How often a halted thread looks whether it may go on.
+    const LOOK_EVERY: Duration = Duration::from_millis(2);
+    /// Longer than any test waits: a process whose test is gone is not to stay for ever.
+    const LONGEST: Duration = Duration::from_mins(2);
+
+    struct Plan {
+        name: String,
+        pass: u64,
+        directory: PathBuf,
+        passed: AtomicU64,
+    }
+
+    static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
+        let wanted = env::var("FAULT_POINT").ok()?;
+        let (name, pass) = wanted.rsplit_once(':')?;
+        let (name, pass) = (name.to_owned(), pass.parse().ok()?);
+        let directory = env::var_os("FAULT_POINT_DIR")?.into();
+        Some(Plan { name, pass, directory, passed: AtomicU64::new(0) })
+    });
+
+    pub(super) fn pass(point: Point) {
+        let Some(plan) = PLAN.as_ref().filter(|plan| plan.name == point.name() && plan.directory.is_dir()) else {
+            return;
+        };
+        if plan.passed.fetch_add(1, Ordering::AcqRel) + 1 != plan.pass {
+            return;
+        }
+        // A test that does not see the file fails, and says so.
+        let _ = fs::write(plan.directory.join("reached"), process::id().to_string());
+        let (go, since) = (plan.directory.join("go"), Instant::now());
+        while !go.exists() && since.elapsed() < LONGEST {
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    pub(super) fn without(mechanism: &str) -> bool {
+        static OUT: LazyLock<String> = LazyLock::new(|| env::var("FAULT_WITHOUT").unwrap_or_default());
+        OUT.split(',').any(|out| out == mechanism)
+    }
+
+    pub(super) fn retention_interval() -> Option<Duration> {
+        let milliseconds = env::var("FAULT_RETENTION_INTERVAL").ok()?.parse().ok()?;
+        Some(Duration::from_millis(milliseconds))
+    }
+}

@@ -1,0 +1,293 @@
+//! The matrix of kills: `kill -9` at each named point, of the pipeline, of the engine and of both, with both nets and
+//! with each alone. Every record is accounted for by its id.
+//!
+//! Cells of one circumstance follow each other on one data directory: the start after one kill is the start with the
+//! next point. `MOOSE_TEST_FULL=1` runs the cells of all nets and prints the matrix; without it, those with both nets.
+
+use std::{io::Write as _, path::Path, sync::Arc};
+
+use moose_runtime::fault::Point;
+use moose_tests::{engine, http};
+use tokio::sync::Semaphore;
+
+use crate::{
+    BARE, PIPELINE,
+    cells::{Cell, Circumstance, Nets},
+    is_full,
+    ledger::{Numbered, REFUSED, Wrong},
+    scene::{Halt, Scene, Victim, host},
+};
+
+/// Chains that run beside each other.
+const AT_ONCE: usize = 2;
+
+/// A table for the newest version of each number, with the hidden columns that our own tables have.
+const REPLACING: &str = "CREATE TABLE numbers (id UInt64, small UInt8, \
+     _stream_epoch UInt64 MATERIALIZED 18446744073709551615, _stream_partition UInt16 MATERIALIZED 65535, \
+     _stream_offset UInt64 MATERIALIZED 18446744073709551615) ENGINE = ReplacingMergeTree(small) ORDER BY id \
+     SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// The view behind the table, and what fills it.
+const VIEW: [&str; 2] = [
+    "CREATE TABLE target (id UInt64) ENGINE = MergeTree ORDER BY id \
+     SETTINGS non_replicated_deduplication_window = 100000",
+    "CREATE MATERIALIZED VIEW view TO target AS SELECT id FROM numbers",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_every_point_nothing_is_lost_and_nothing_is_there_twice() {
+    let nets: &[Nets] = if is_full() { &Nets::ALL } else { &[Nets::Both] };
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let mut chains = Vec::new();
+    for (nets, circumstance) in nets.iter().flat_map(|nets| Circumstance::ALL.map(|found| (*nets, found))) {
+        let cells = Cell::chain(circumstance, nets);
+        if cells.is_empty() || is_left_out(circumstance, nets) {
+            continue;
+        }
+        let slots = Arc::clone(&slots);
+        chains.push(tokio::spawn(async move {
+            let _slot = slots.acquire().await.expect("an open semaphore");
+            let begun = std::time::Instant::now();
+            let results = Chain::begin(circumstance, nets).await.run(&cells).await;
+            eprintln!("{circumstance:?}, {}: {} cells, {:?}", nets.name(), cells.len(), begun.elapsed());
+            results
+        }));
+    }
+    let mut results = Vec::new();
+    for chain in chains {
+        results.extend(chain.await.expect("a chain that came to its end"));
+    }
+    let broken: Vec<String> = results.iter().filter_map(|(cell, wrong)| complaint(*cell, wrong)).collect();
+    if is_full() {
+        // Past the capture of the test's output: this is what the run is for.
+        let _ = writeln!(std::io::stdout(), "\n{}", table(&results));
+    }
+    assert!(broken.is_empty(), "{}\n{}", broken.join("\n"), table(&results));
+}
+
+/// `MOOSE_TEST_ONLY=<circumstance>` runs one of them.
+fn is_left_out(circumstance: Circumstance, nets: Nets) -> bool {
+    let name = format!("{circumstance:?}/{nets:?}");
+    std::env::var("MOOSE_TEST_ONLY").is_ok_and(|only| !name.starts_with(&only))
+}
+
+/// What a cell has broken of its promise.
+fn complaint(cell: Cell, wrong: &Wrong) -> Option<String> {
+    let (may_lose, may_double) = cell.may();
+    let broken = (!may_lose && !wrong.lost.is_empty()) || (!may_double && !wrong.twice.is_empty());
+    broken.then(|| format!("{} / {} / {}: {wrong:?}", cell.point.name(), cell.victim.name(), cell.nets.name()))
+}
+
+/// The matrix in Markdown.
+fn table(results: &[(Cell, Wrong)]) -> String {
+    let told = |point: Point, victim: Victim, nets: Nets| {
+        let wanted = Cell { point, victim, nets };
+        let Some((_, wrong)) = results.iter().find(|(cell, _)| *cell == wanted) else { return "–".to_owned() };
+        match (wrong.lost.len(), wrong.twice.len()) {
+            (0, 0) => "exact".to_owned(),
+            (lost, 0) => format!("{lost} lost"),
+            (0, twice) => format!("{twice} twice"),
+            (lost, twice) => format!("{lost} lost, {twice} twice"),
+        }
+    };
+    let columns: Vec<_> = Nets::ALL.iter().flat_map(|nets| Victim::ALL.map(|victim| (*nets, victim))).collect();
+    let columns: Vec<_> =
+        columns.into_iter().filter(|(nets, _)| results.iter().any(|(cell, _)| cell.nets == *nets)).collect();
+    let mut lines = vec![String::from("| killed at |"), String::from("|---|")];
+    for (nets, victim) in &columns {
+        lines[0].push_str(&format!(" {}: {} |", nets.name(), victim.name()));
+        lines[1].push_str("---|");
+    }
+    for point in Point::ALL {
+        let cells = columns.iter().map(|(nets, victim)| format!(" {} |", told(*point, *victim, *nets)));
+        lines.push(format!("| `{}` |{}", point.name(), cells.collect::<String>()));
+    }
+    lines.join("\n")
+}
+
+/// Cells on one data directory.
+struct Chain {
+    scene: Scene,
+    circumstance: Circumstance,
+    nets: Nets,
+    /// Killed, and not looked at yet.
+    open: Option<Cell>,
+    results: Vec<(Cell, Wrong)>,
+}
+
+impl Chain {
+    /// Makes the table as the cells want it.
+    async fn begin(circumstance: Circumstance, nets: Nets) -> Self {
+        let program = if nets == Nets::Token { BARE } else { PIPELINE };
+        let mut environment = vec![("MOOSE_SYNC__MAX_ROWS", "40"), ("MOOSE_SYNC__MAX_DELAY", "50ms")];
+        match circumstance {
+            Circumstance::Retention => environment.extend([
+                ("MOOSE_STREAM__RETENTION", "1s"),
+                ("MOOSE_STREAM__DISK_BUDGET", "8MiB"),
+                ("FAULT_RETENTION_INTERVAL", "50"),
+            ]),
+            // It would give back the tokens that these cells are about.
+            Circumstance::Burnt | Circumstance::BurntBeforeAView => environment.push(("FAULT_WITHOUT", "mending")),
+            Circumstance::Steady | Circumstance::Refused => {}
+        }
+        let mut scene = Scene::new(program, &host(), &environment);
+        if nets == Nets::Replacing {
+            let engine = engine::start(Path::new(program), &scene.engine_directory()).await;
+            http::sql(&engine.url(), REPLACING).await;
+            assert!(engine.stop(crate::scene::LATE).await, "the engine ends in order");
+            scene.look_at_the_final_state();
+        }
+        let mut chain = Self { scene, circumstance, nets, open: None, results: Vec::new() };
+        chain.scene.start(None).await;
+        if nets == Nets::Provenance {
+            chain.scene.sql("ALTER TABLE numbers MODIFY SETTING non_replicated_deduplication_window = 0").await;
+        }
+        match circumstance {
+            Circumstance::Refused => {
+                chain.scene.sql(&format!("ALTER TABLE numbers ADD CONSTRAINT good CHECK small != {REFUSED}")).await;
+            }
+            Circumstance::BurntBeforeAView => {
+                for statement in VIEW {
+                    chain.scene.sql(statement).await;
+                }
+            }
+            _ => {}
+        }
+        chain.scene.kill(Victim::Both).await;
+        chain
+    }
+
+    async fn run(mut self, cells: &[Cell]) -> Vec<(Cell, Wrong)> {
+        for cell in cells {
+            match self.circumstance {
+                Circumstance::Burnt | Circumstance::BurntBeforeAView => self.in_doubt(*cell).await,
+                Circumstance::Steady | Circumstance::Refused | Circumstance::Retention => self.on_its_way(*cell).await,
+            }
+            if cell.victim == Victim::Engine {
+                self.look().await;
+                self.scene.kill(Victim::Both).await;
+            }
+        }
+        self.scene.start(None).await;
+        self.look().await;
+        self.scene.stop();
+        self.results
+    }
+
+    /// Looks what became of the records once all of them are done.
+    async fn look(&mut self) {
+        let wrong = self.scene.recovered().await;
+        if self.circumstance == Circumstance::BurntBeforeAView {
+            let twice = "SELECT count(), uniqExact(id) FROM target";
+            let view = self.scene.sql(twice).await;
+            assert_eq!(
+                view,
+                self.scene.sql("SELECT count(), count() FROM numbers").await,
+                "the view after {:?}",
+                self.open
+            );
+        }
+        match self.open.take() {
+            Some(cell) => self.results.push((cell, wrong)),
+            None => assert_eq!(wrong, Wrong::default(), "before anything was killed"),
+        }
+    }
+
+    /// A kill while records are on their way.
+    async fn on_its_way(&mut self, cell: Cell) {
+        self.scene.start(Some(Halt { point: cell.point.name(), pass: cell.pass(), at_once: false })).await;
+        self.look().await;
+        self.scene.arm();
+        let load = self.load();
+        self.scene.reached().await;
+        self.scene.kill(cell.victim).await;
+        self.open = Some(cell);
+        load.await.expect("clients that end");
+    }
+
+    /// A kill while a range is settled whose token was taken without its rows.
+    async fn in_doubt(&mut self, cell: Cell) {
+        self.scene.start(Some(Halt { point: Point::PendingAfter.name(), pass: 1, at_once: false })).await;
+        self.look().await;
+        self.scene.arm();
+        let load = self.load();
+        self.scene.reached().await;
+        load.await.expect("clients that end");
+        self.scene.kill(Victim::Both).await;
+
+        let probed = Halt { point: Point::SettleProbed.name(), pass: 1, at_once: true };
+        if cell.point != Point::SettleProbed {
+            self.scene.start(Some(probed)).await;
+            self.scene.reached().await;
+            self.burn_the_token().await;
+            self.scene.kill(Victim::Both).await;
+        }
+        self.scene.start(Some(Halt { point: cell.point.name(), ..probed })).await;
+        self.scene.reached().await;
+        self.scene.kill(cell.victim).await;
+        self.open = Some(cell);
+    }
+
+    /// Leaves the only range that is pending as a kill between its token and its part would: the token is known, no row
+    /// is there, and no view has seen any.
+    async fn burn_the_token(&self) {
+        let account = self.scene.account().await;
+        let epoch = account["epoch"].as_str().expect("an epoch").to_owned();
+        let number = |name: &str| account[name].as_u64().expect("an offset");
+        let (first, last) = (number("next"), number("end") - 1);
+        let token = format!("numbers/numbers/{epoch}/0/{first}-{last}");
+        let views = self.circumstance == Circumstance::BurntBeforeAView;
+        if views {
+            self.scene.sql("DETACH TABLE view").await;
+        }
+        let url = format!(
+            "{}/?insert_allow_materialized_columns=1&insert_deduplication_token={}",
+            self.scene.engine_url(),
+            http::percent_encoded(&token)
+        );
+        let epoch = u64::from_str_radix(&epoch, 16).expect("in hex");
+        let statement = format!(
+            "INSERT INTO numbers (id, small, _stream_epoch, _stream_partition, _stream_offset) \
+             SELECT 999999, 0, {epoch}, 0, {first}"
+        );
+        let answer = http::try_sql(&url, &statement).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        self.scene.sql("ALTER TABLE numbers DELETE WHERE id = 999999 SETTINGS mutations_sync = 2").await;
+        if views {
+            self.scene.sql("ATTACH TABLE view").await;
+        }
+    }
+
+    /// Sends what the cells of this chain want sent, until a request is not answered.
+    fn load(&self) -> tokio::task::JoinHandle<()> {
+        let (ledger, addresses) = (Arc::clone(&self.scene.ledger), self.scene.addresses());
+        let (requests, width) = self.requests();
+        tokio::spawn(async move {
+            for records in requests {
+                if !ledger.send(addresses, &records, width).await {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// The requests, and how wide each record of them is.
+    fn requests(&self) -> (Vec<Vec<Numbered>>, usize) {
+        let records = |bad: bool| {
+            let ids = self.scene.ledger.ids(30);
+            let number = move |id: u64| u8::try_from(id % 50).expect("below 50");
+            ids.map(|id| (id, if bad && id % 30 == 7 { REFUSED } else { number(id) })).collect::<Vec<_>>()
+        };
+        match self.circumstance {
+            Circumstance::Steady if self.nets == Nets::Replacing => {
+                let ids = self.scene.ledger.ids(30);
+                ((1..=3).map(|version| ids.clone().map(|id| (id, version)).collect()).collect(), 0)
+            }
+            Circumstance::Steady => ((0..3).map(|_| records(false)).collect(), 0),
+            Circumstance::Refused => (vec![records(true)], 0),
+            // Each more than a segment, so that there is one to be dropped.
+            Circumstance::Retention => ((0..2).map(|_| records(false)).collect(), 40_000),
+            Circumstance::Burnt | Circumstance::BurntBeforeAView => (vec![records(false)], 0),
+        }
+    }
+}

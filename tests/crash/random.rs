@@ -1,0 +1,110 @@
+//! Kills at random moments under load, of the pipeline, of its engine, and of both.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use moose_tests::process::Addresses;
+
+use crate::{
+    PIPELINE, is_full,
+    ledger::{Ledger, Wrong},
+    scene::{Scene, Victim, host},
+};
+
+/// How often somebody is killed: in short, and in full.
+const KILLS: [u32; 2] = [20, 100];
+
+/// Clients that send at once.
+const CLIENTS: u32 = 4;
+
+/// A little generator of numbers that look random; its seed is printed, so that a failure can be had again.
+struct Random(u64);
+
+impl Random {
+    fn seeded() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+        let given = std::env::var("MOOSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or(now.as_secs());
+        eprintln!("MOOSE_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `end`, by splitmix64.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    fn victim(&mut self) -> Victim {
+        match self.below(3) {
+            0 => Victim::Pipeline,
+            1 => Victim::Engine,
+            _ => Victim::Both,
+        }
+    }
+}
+
+/// Sends batches until told to stop or until a request fails, as it does when the process is killed.
+async fn send(ledger: Arc<Ledger>, addresses: Addresses, mut random: Random, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let ids = ledger.ids(1 + random.below(50));
+        let records: Vec<_> = ids.map(|id| (id, u8::try_from(id % 50).expect("below 50"))).collect();
+        if !ledger.send(addresses, &records, 0).await {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_was_acknowledged_before_kill_9_is_a_row_once() {
+    let mut random = Random::seeded();
+    // With ranges so short that an INSERT is always under way: a kill then finds one that is stored and not yet passed.
+    let mut scene = Scene::new(PIPELINE, &host(), &[("MOOSE_SYNC__MAX_DELAY", "5ms")]);
+    let mut clients = Vec::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut killed = [0_u32; 3];
+    for _ in 0..KILLS[usize::from(is_full())] {
+        if !scene.is_running() {
+            scene.start(None).await;
+            for _ in 0..CLIENTS {
+                let (ledger, addresses) = (Arc::clone(&scene.ledger), scene.addresses());
+                let client = send(ledger, addresses, Random(random.below(u64::MAX)), Arc::clone(&stop));
+                clients.push(tokio::spawn(client));
+            }
+        }
+        // Not a wait for anything: the moment of the kill is what is random here.
+        tokio::time::sleep(Duration::from_millis(random.below(2000))).await;
+        let victim = random.victim();
+        scene.kill(victim).await;
+        killed[victim as usize] += 1;
+        if !scene.is_running() {
+            for client in clients.drain(..) {
+                client.await.expect("a client that ends with the process");
+            }
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.expect("a client that was told to stop");
+    }
+    if !scene.is_running() {
+        scene.start(None).await;
+    }
+    assert_eq!(scene.recovered().await, Wrong::default());
+    let offsets = "SELECT count(), uniqExact(id), uniqExact(_stream_offset), uniqExact(_stream_epoch) FROM numbers";
+    let counts = scene.sql(offsets).await;
+    let acknowledged = scene.ledger.acknowledged();
+    eprintln!("{killed:?} kills of {:?}: {acknowledged} acknowledged; {offsets}: {counts}", Victim::ALL);
+    let rows = counts.split('\t').next().unwrap_or_default();
+    assert_eq!(counts, format!("{rows}\t{rows}\t{rows}\t1"));
+    assert!(acknowledged > 1000, "too little was sent for the test to mean something");
+    scene.stop();
+}

@@ -1,0 +1,290 @@
+//! One data directory with the process that runs on it: started with a fault point, killed, started again, and asked
+//! what became of every record.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::Method;
+use moose_tests::{
+    http,
+    process::{Addresses, Launch, Process, signal_all},
+    wait::eventually,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::ledger::{Found, Ledger, Wrong};
+
+/// How long a start, or catching up, may take.
+pub(crate) const LATE: Duration = Duration::from_mins(1);
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Victim {
+    /// The pipeline; its engine ends in order after it.
+    Pipeline,
+    /// The engine's process; the pipeline starts it again.
+    Engine,
+    /// Both at once.
+    Both,
+}
+
+impl Victim {
+    pub(crate) const ALL: [Self; 3] = [Self::Pipeline, Self::Engine, Self::Both];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Engine => "engine",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// A point to halt at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Halt<'a> {
+    /// Its name.
+    pub(crate) point: &'a str,
+    /// Which pass of it.
+    pub(crate) pass: u32,
+    /// Whether passes count from the start of the process on, or only once [`Scene::arm`] is called.
+    pub(crate) at_once: bool,
+}
+
+/// A data directory and what runs on it.
+pub(crate) struct Scene {
+    directory: TempDir,
+    launch: Launch,
+    pub(crate) ledger: Arc<Ledger>,
+    running: Option<Running>,
+    starts: u32,
+    /// Ids by the keys of dead letters, which never change.
+    letters: HashMap<String, u64>,
+    /// How many of an id are asked for; `FINAL` where the engine drops old versions.
+    final_state: &'static str,
+    /// What was wrong when it was looked at last.
+    known: Wrong,
+}
+
+struct Running {
+    process: Process,
+    addresses: Addresses,
+    /// Where the fault point meets the test.
+    fault: PathBuf,
+}
+
+impl Scene {
+    /// An empty directory for `program`, whose engine listens on `host`: an address of its own, because the port of a
+    /// killed engine must stay free for it.
+    pub(crate) fn new(program: &str, host: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let launch = Launch::new(program, directory.path().join("data"));
+        let launch = launch.environment("MOOSE_ENGINE__LISTEN", &format!("{host}:0"));
+        let launch = environment.iter().fold(launch, |launch, (name, value)| launch.environment(name, value));
+        Self {
+            directory,
+            launch,
+            ledger: Arc::default(),
+            running: None,
+            starts: 0,
+            letters: HashMap::new(),
+            final_state: "",
+            known: Wrong::default(),
+        }
+    }
+
+    /// Where the embedded engine's data lies.
+    pub(crate) fn engine_directory(&self) -> PathBuf {
+        self.directory.path().join("data").join("engine")
+    }
+
+    /// From now on rows are asked for with `FINAL`.
+    pub(crate) fn look_at_the_final_state(&mut self) {
+        self.final_state = "FINAL";
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("a process runs")
+    }
+
+    fn process(&self) -> &Process {
+        &self.running().process
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.running().addresses
+    }
+
+    /// Starts the process, to halt where it is told; returns when it is up, or when it has halted before that.
+    pub(crate) async fn start(&mut self, halt: Option<Halt<'_>>) {
+        assert!(self.running.is_none(), "one process at a time");
+        self.starts += 1;
+        let fault = self.directory.path().join(format!("fault-{}", self.starts));
+        let mut launch = self.launch.clone();
+        if let Some(halt) = halt {
+            launch = launch
+                .environment("FAULT_POINT", &format!("{}:{}", halt.point, halt.pass))
+                .environment("FAULT_POINT_DIR", &fault.to_string_lossy());
+            if halt.at_once {
+                fs::create_dir(&fault).expect("a directory in the test's directory");
+            }
+        }
+        let mut process = launch.start();
+        let addresses = process.addresses(LATE).await;
+        self.running = Some(Running { process, addresses, fault });
+    }
+
+    /// From now on passes of the fault point count.
+    pub(crate) fn arm(&self) {
+        fs::create_dir(&self.running().fault).expect("a directory in the test's directory");
+    }
+
+    /// Waits until a process has halted at the fault point.
+    pub(crate) async fn reached(&self) {
+        let Running { process, fault, .. } = self.running();
+        let file = fault.join("reached");
+        eventually(LATE, || async {
+            let halted = fs::read_to_string(&file).is_ok_and(|number| !number.is_empty());
+            if halted { Ok(()) } else { Err(format!("the point was not reached\n{}", process.output())) }
+        })
+        .await;
+    }
+
+    /// The engine's process.
+    async fn engine(&self) -> u32 {
+        let process = self.process();
+        eventually(LATE, || async {
+            process.children().first().copied().ok_or_else(|| format!("no engine\n{}", process.output()))
+        })
+        .await
+    }
+
+    /// `kill -9`; then whoever has halted and still lives goes on.
+    pub(crate) async fn kill(&mut self, victim: Victim) {
+        let pipeline = self.process().id();
+        let victims = match victim {
+            Victim::Pipeline => vec![pipeline],
+            Victim::Engine => vec![self.engine().await],
+            // One that is being started anew at this moment has nothing that could be lost.
+            Victim::Both => self.process().children().into_iter().chain([pipeline]).collect(),
+        };
+        signal_all("-KILL", &victims);
+        let _ = fs::write(self.running().fault.join("go"), "");
+        if victim != Victim::Engine
+            && let Some(mut gone) = self.running.take()
+        {
+            gone.process.wait(LATE);
+        }
+    }
+
+    /// Ctrl-C, and waits for the end.
+    pub(crate) fn stop(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        running.process.interrupt();
+        assert!(running.process.wait(LATE).success(), "{}", running.process.output());
+    }
+
+    /// Runs a statement in the engine.
+    pub(crate) async fn sql(&self, statement: &str) -> String {
+        http::sql(&self.engine_url(), statement).await
+    }
+
+    pub(crate) fn engine_url(&self) -> String {
+        format!("http://{}", self.addresses().engine.expect("an embedded engine"))
+    }
+
+    /// The stream's own account of the numbers.
+    pub(crate) async fn account(&self) -> Value {
+        let url = format!("http://{}/accounting", self.addresses().management);
+        let answer = http::get(&url).await.json();
+        let accounts = answer["accounts"].as_array().cloned().unwrap_or_default();
+        accounts.into_iter().find(|account| account["stream"] == "numbers").expect("an account of the numbers")
+    }
+
+    /// Waits until every record of the stream is done, then tells what is wrong that was not wrong before.
+    pub(crate) async fn recovered(&mut self) -> Wrong {
+        let output = || self.process().output();
+        let account = eventually(LATE, || async {
+            let account = self.account().await;
+            if account["next"] == account["end"] { Ok(account) } else { Err(format!("{account}\n{}", output())) }
+        })
+        .await;
+        let rows = eventually(LATE, || async { self.rows().await }).await;
+        let inserted: u64 = rows.values().map(|found| found.rows).sum();
+        let mut found = rows;
+        for id in self.letter_ids().await {
+            found.entry(id).or_default().letters += 1;
+        }
+        let wrong = self.ledger.compare(&found);
+        if wrong == Wrong::default() && self.final_state.is_empty() {
+            assert_eq!(account["inserted"], inserted, "counted otherwise than it is: {account}");
+        }
+        let news = |now: &[u64], before: &[u64]| now.iter().filter(|id| !before.contains(id)).copied().collect();
+        let new = Wrong { lost: news(&wrong.lost, &self.known.lost), twice: news(&wrong.twice, &self.known.twice) };
+        self.known = wrong;
+        new
+    }
+
+    /// What the table has of each id. An error while the engine is being started anew.
+    async fn rows(&self) -> Result<BTreeMap<u64, Found>, String> {
+        let statement =
+            format!("SELECT id, count(), max(small) FROM numbers {} GROUP BY id FORMAT TSV", self.final_state);
+        let url = format!("{}/", self.engine_url());
+        let answer = http::send(Method::POST, &url, &[], statement).await.map_err(|error| error.to_string())?;
+        if answer.status != 200 {
+            return Err(answer.text());
+        }
+        let text = answer.text();
+        let found = text.lines().map(|line| {
+            let mut fields = line.split('\t').map(|field| field.parse::<u64>().expect("a number"));
+            let mut next = || fields.next().expect("three fields");
+            let (id, rows, number) = (next(), next(), next());
+            (id, Found { rows, number: u8::try_from(number).expect("a UInt8"), letters: 0 })
+        });
+        Ok(found.collect())
+    }
+
+    /// Ids of all dead letters, of each as often as it is there.
+    async fn letter_ids(&mut self) -> Vec<u64> {
+        let listed = self.ask(json!({ "do": "list", "table": "numbers", "after": null, "limit": 100_000 })).await;
+        let mut ids = Vec::new();
+        for letter in listed["dead_letters"].as_array().expect("dead letters") {
+            let key = letter["key"].as_str().expect("a key").to_owned();
+            let id = match self.letters.get(&key) {
+                Some(id) => *id,
+                None => {
+                    let shown = self.ask(json!({ "do": "show", "key": key })).await;
+                    let payload: Value = serde_json::from_str(shown["payload"].as_str().expect("a payload"))
+                        .expect("the record as it came");
+                    payload["id"].as_u64().expect("an id")
+                }
+            };
+            self.letters.insert(key, id);
+            ids.push(id);
+        }
+        ids
+    }
+
+    async fn ask(&self, question: Value) -> Value {
+        let url = format!("http://{}/dead-letters", self.addresses().management);
+        let answer = http::post_json(&url, question.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+}
+
+/// A number that no other call in this process gets, for addresses.
+pub(crate) fn host() -> String {
+    static NEXT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(1);
+    format!("127.0.3.{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+}
