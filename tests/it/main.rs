@@ -9,6 +9,7 @@ mod commands;
 mod counts;
 mod delivery;
 mod facts;
+mod holds;
 mod input;
 mod lies;
 mod outages;
