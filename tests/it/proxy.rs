@@ -206,6 +206,14 @@ async fn a_cut_answer_has_its_head_and_breaks_in_the_body() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_body_can_be_cut_too() {
+    let (upstream, proxy) = pair().await;
+    proxy.when(anything).times(1).make(Fault::CutAnswer { after: 100 });
+    assert!(insert(&proxy, "events", "").await.is_err());
+    assert_eq!(upstream.served(), 1);
+}
+
+#[tokio::test]
 async fn a_cut_request_never_arrives_whole() {
     let (upstream, proxy) = pair().await;
     proxy.when(anything).times(1).make(Fault::CutRequest { after: 2 });

@@ -83,7 +83,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
             rule.released().await;
             Response::from_parts(head, full(body))
         }
-        Some((_, Fault::CutAnswer { after })) => whole(pass().await?).map(|inner| Cut::new(inner, *after).boxed()),
+        Some((_, Fault::CutAnswer { after })) => cut_answer(whole(pass().await?), *after),
         Some((_, Fault::Answer(canned))) => can(canned)?,
         Some((_, Fault::Lie(canned))) => {
             pass().await?.into_body().collect().await?;
@@ -150,6 +150,15 @@ fn whole(answer: Response<Incoming>) -> Response<AnswerBody> {
 
 fn full(body: Bytes) -> AnswerBody {
     Full::new(body).map_err(|never: Infallible| match never {}).boxed()
+}
+
+/// The answer without what comes after some bytes. One that is not longer than that says that it is.
+fn cut_answer(mut answer: Response<AnswerBody>, after: usize) -> Response<AnswerBody> {
+    let length = answer.body().size_hint().exact();
+    if length.is_some_and(|length| length <= after as u64) {
+        answer.headers_mut().insert(header::CONTENT_LENGTH, (after + 1).into());
+    }
+    answer.map(|inner| Cut::new(inner, after).boxed())
 }
 
 fn can(canned: &Canned) -> Result<Response<AnswerBody>, Broken> {

@@ -38,7 +38,8 @@ pub enum Fault {
     DropAnswer,
     /// Passed on and answered; the answer goes back only when [`RuleHandle::release`] is called.
     HoldAnswer,
-    /// Passed on; the head and the first bytes of the answer's body go back, then the connection is closed.
+    /// Passed on; the head and the first bytes of the answer's body go back, then the connection is closed. An answer
+    /// without so many bytes says in its head that there are more.
     CutAnswer {
         /// How many bytes of the body still go back.
         after: usize,
