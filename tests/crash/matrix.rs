@@ -7,7 +7,10 @@
 use std::{io::Write as _, path::Path, sync::Arc};
 
 use moose_runtime::fault::Point;
-use moose_tests::{engine, http};
+use moose_tests::{
+    engine, http,
+    wait::{eventually, same},
+};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     cells::{Cell, Circumstance, Nets},
     is_full,
     ledger::{Numbered, REFUSED, Wrong},
-    scene::{Halt, Scene, Victim, host},
+    scene::{Halt, LATE, Scene, Victim, host},
 };
 
 /// Chains that run beside each other.
@@ -134,7 +137,7 @@ impl Chain {
         if nets == Nets::Replacing {
             let engine = engine::start(Path::new(program), &scene.engine_directory()).await;
             http::sql(&engine.url(), REPLACING).await;
-            assert!(engine.stop(crate::scene::LATE).await, "the engine ends in order");
+            assert!(engine.stop(LATE).await, "the engine ends in order");
             scene.look_at_the_final_state();
         }
         let mut chain = Self { scene, circumstance, nets, open: None, results: Vec::new() };
@@ -170,6 +173,7 @@ impl Chain {
         }
         self.scene.start(None).await;
         self.look().await;
+        self.nothing_is_left().await;
         self.scene.stop();
         self.results
     }
@@ -191,6 +195,13 @@ impl Chain {
             Some(cell) => self.results.push((cell, wrong)),
             None => assert_eq!(wrong, Wrong::default(), "before anything was killed"),
         }
+    }
+
+    /// The tables of trials and of mending are gone.
+    async fn nothing_is_left(&self) {
+        let left =
+            "SELECT arrayStringConcat(groupArray(name), ' ') FROM system.tables WHERE name LIKE 'numbers\\_\\_%'";
+        eventually(LATE, || async { same(self.scene.sql(left).await, &String::new()) }).await;
     }
 
     /// A kill while records are on their way.
