@@ -34,6 +34,8 @@ mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;
 #[cfg(feature = "runtime")]
+pub mod memory;
+#[cfg(feature = "runtime")]
 pub mod shutdown;
 #[cfg(feature = "runtime")]
 pub mod stream;

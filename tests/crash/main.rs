@@ -6,6 +6,7 @@ mod cells;
 mod ledger;
 mod matrix;
 mod random;
+mod rename;
 mod scene;
 
 /// The declarations of the tests.

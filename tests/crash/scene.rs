@@ -121,6 +121,11 @@ impl Scene {
         &self.running().process
     }
 
+    /// All that the process has printed.
+    pub(crate) fn output(&self) -> String {
+        self.process().output()
+    }
+
     pub(crate) fn addresses(&self) -> Addresses {
         self.running().addresses
     }

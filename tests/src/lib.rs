@@ -5,6 +5,7 @@
 //! - [`pipelines`]: the declarations that the tests run.
 //! - [`http`]: a client that says exactly what was sent and what came back.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
+//! - [`shim`]: stands between an engine and the renames of its parts.
 //! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
 //!
 //! A harness fails by panicking, with the place of the caller and all that is known about the cause: that is what makes
@@ -16,4 +17,5 @@ pub mod http;
 pub mod pipelines;
 pub mod process;
 pub mod proxy;
+pub mod shim;
 pub mod wait;

@@ -1,8 +1,13 @@
-//! Starts the embedded engine anew when its own answers say that it is broken.
+//! Starts the embedded engine anew: when its own answers keep saying that it is broken, and whenever the sync asks for it.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{engine::Engine, shutdown::Shutdown, telemetry::Health};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{engine::Engine, shutdown::Shutdown, stream::BoxFuture, sync::Reopen, telemetry::Health};
 
 /// Codes of answers after which the engine does not heal by itself; 49 is a logical error.
 const BROKEN: [u32; 2] = [49, 734];
@@ -10,22 +15,51 @@ const BROKEN: [u32; 2] = [49, 734];
 const REPEATED: u32 = 2;
 /// How often the failures are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A restart that did not help is not repeated at once.
+/// A start that did not help (a disk that stays full) is not repeated at once.
 const REST: Duration = Duration::from_secs(10);
 
-/// Watches until the stop.
-pub(super) async fn watch(engine: Arc<Engine>, health: Arc<Health>, stop: Shutdown) {
-    while stop.unless_signalled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-        if !says_broken(&health) {
-            continue;
+/// Looks after the engine.
+pub(super) struct Caretaker {
+    engine: Arc<Engine>,
+    /// When it was started anew last. Locked while it is.
+    opened: Mutex<Option<Instant>>,
+}
+
+impl Caretaker {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, opened: Mutex::new(None) }
+    }
+
+    /// Watches the failures until the stop.
+    pub(super) async fn watch(&self, health: Arc<Health>, stop: Shutdown) {
+        while stop.unless_signalled(sleep(LOOK_EVERY)).await.is_some() {
+            if says_broken(&health) {
+                tracing::warn!("the embedded engine keeps answering that it is broken");
+                stop.unless_signalled(self.reopen(Instant::now())).await;
+                // The failures are still those from before, until they were tried again.
+                stop.unless_signalled(sleep(REST)).await;
+            }
         }
-        tracing::warn!("the embedded engine keeps answering that it is broken; it is started anew");
-        match stop.unless_signalled(engine.restart()).await {
-            Some(Ok(())) => tracing::info!("the embedded engine answers again"),
-            Some(Err(error)) => tracing::error!(%error, "failed to start the embedded engine anew"),
-            None => return,
-        }
-        stop.unless_signalled(tokio::time::sleep(REST)).await;
+    }
+}
+
+impl Reopen for Caretaker {
+    fn reopen(&self, since: Instant) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut opened = self.opened.lock().await;
+            if let Some(at) = *opened {
+                if at > since {
+                    return;
+                }
+                sleep_until(at + REST).await;
+            }
+            tracing::warn!("the embedded engine is closed and opened again");
+            match self.engine.restart().await {
+                Ok(()) => tracing::info!("the embedded engine answers again"),
+                Err(error) => tracing::error!(%error, "failed to start the embedded engine anew"),
+            }
+            *opened = Some(Instant::now());
+        })
     }
 }
 

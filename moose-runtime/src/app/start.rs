@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[cfg(feature = "embedded")]
-use super::caretaker;
+use super::caretaker::Caretaker;
 use super::{Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
@@ -16,6 +16,7 @@ use crate::{
     declare::{Model, StreamModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
+    memory,
     schema::Storage,
     shutdown::Shutdown,
     stream::{
@@ -23,7 +24,7 @@ use crate::{
         accounting::Accounting,
         log::{Log, LogOptions},
     },
-    sync::{self, Assignment, BatchFactory, Shared, Worker},
+    sync::{self, Assignment, BatchFactory, Reopen, Shared, Worker},
     telemetry::{ApiLabel, Health, LagLabel, Metrics, StreamLabel, TableLabel},
 };
 
@@ -46,16 +47,19 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     tables::prepare(&database.client, &model, &database.storage).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
+    let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());
     let drain = Shutdown::new();
     let shared = Shared {
         backend: Arc::clone(&log) as Arc<dyn Backend>,
         client: database.client.clone(),
         config: config.sync,
+        memory: memory_of_sync,
         app_name: config.app.name.clone(),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         stop: drain.clone(),
         resume: builder.resume,
+        reopen: database.reopen(),
     };
     let (mut assignments, mut places) = (Vec::new(), Vec::new());
     for stream in &model.streams {
@@ -81,6 +85,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
         http: config.http.clone(),
+        memory: memory_of_door,
     });
     let addresses = Addresses {
         http: address_of(&http)?,
@@ -186,6 +191,8 @@ struct Database {
     address: String,
     #[cfg(feature = "embedded")]
     engine: Option<Arc<Engine>>,
+    #[cfg(feature = "embedded")]
+    caretaker: Option<Arc<Caretaker>>,
 }
 
 impl Database {
@@ -197,6 +204,8 @@ impl Database {
                 address: url.clone(),
                 #[cfg(feature = "embedded")]
                 engine: None,
+                #[cfg(feature = "embedded")]
+                caretaker: None,
             });
         }
         Self::embedded(builder, config).await
@@ -209,26 +218,38 @@ impl Database {
             path: config.data_dir.join("engine"),
             listen: config.engine.listen,
         };
-        let engine = Engine::start(options).await?;
+        let engine = Arc::new(Engine::start(options).await?);
         let client =
             Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
         Ok(Self {
             client,
             storage: Storage::Embedded,
             address: engine.address().to_string(),
-            engine: Some(Arc::new(engine)),
+            caretaker: Some(Arc::new(Caretaker::new(Arc::clone(&engine)))),
+            engine: Some(engine),
         })
     }
 
     /// What looks after the embedded engine, where there is one.
     #[cfg(feature = "embedded")]
     fn watch(&self, health: Arc<Health>, stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
-        let engine = self.engine.clone();
+        let caretaker = self.caretaker.clone();
         async move {
-            if let Some(engine) = engine {
-                caretaker::watch(engine, health, stop).await;
+            if let Some(caretaker) = caretaker {
+                caretaker.watch(health, stop).await;
             }
         }
+    }
+
+    /// Opens the embedded engine anew for whoever asks, where there is one.
+    #[cfg(feature = "embedded")]
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        Some(Arc::clone(self.caretaker.as_ref()?) as Arc<dyn Reopen>)
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
+        None
     }
 
     #[cfg(not(feature = "embedded"))]

@@ -216,6 +216,14 @@ pub(super) const KEYS: &[Key] = &[
         slot: |config| Slot::Size(&mut config.stream.disk_budget, MIB..=1024 * TIB),
     },
     Key {
+        name: "memory.budget",
+        flag: None,
+        default: None,
+        meaning: "Most bytes of records that are held in memory: half of it at the front door, which answers 503 above \
+                  it, and half on the way into tables.",
+        slot: |config| Slot::Size(&mut config.memory.budget, 16 * MIB..=TIB),
+    },
+    Key {
         name: "shutdown.deadline",
         flag: None,
         default: None,

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, env, net::SocketAddr, path::PathBuf};
 
+use bytesize::ByteSize;
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::{
@@ -134,6 +135,23 @@ impl Config {
                 reason: format!(
                     "a body of {} may be sent, but of only {} once decompressed",
                     self.http.max_body, self.http.max_decompressed
+                ),
+            });
+        }
+        let largest = self
+            .http
+            .max_body
+            .as_u64()
+            .saturating_add(self.http.max_decompressed.as_u64().saturating_mul(1 + crate::memory::BESIDE_A_BODY));
+        if self.memory.budget.as_u64() / 2 < largest {
+            return Err(ConfigError::Conflict {
+                first: "http.max_decompressed",
+                second: "memory.budget",
+                reason: format!(
+                    "a request of {} may hold {}, and all requests together only half of {}",
+                    self.http.max_decompressed,
+                    ByteSize::b(largest),
+                    self.memory.budget
                 ),
             });
         }

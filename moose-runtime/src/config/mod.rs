@@ -38,6 +38,8 @@ pub struct Config {
     pub sync: SyncConfig,
     /// The embedded stream.
     pub stream: StreamConfig,
+    /// How much may be held in memory.
+    pub memory: MemoryConfig,
     /// How the process stops.
     pub shutdown: ShutdownConfig,
 }
@@ -125,6 +127,13 @@ pub struct StreamConfig {
     pub disk_budget: ByteSize,
 }
 
+/// `memory.*`
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryConfig {
+    /// Most bytes of records that are held at once: half of it at the front door, half on the way into tables.
+    pub budget: ByteSize,
+}
+
 /// `shutdown.*`
 #[derive(Clone, Copy, Debug)]
 pub struct ShutdownConfig {
@@ -160,6 +169,7 @@ impl Default for Config {
                 lag_bound: Duration::from_mins(1),
             },
             stream: StreamConfig { retention: Duration::from_hours(24 * 7), disk_budget: ByteSize::gib(16) },
+            memory: MemoryConfig { budget: ByteSize::mib(512) },
             shutdown: ShutdownConfig { deadline: Duration::from_secs(30) },
         }
     }

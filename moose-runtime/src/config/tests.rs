@@ -143,6 +143,17 @@ fn a_body_must_be_allowed_its_own_size_once_decompressed() {
 }
 
 #[test]
+fn the_largest_request_must_be_possible() {
+    let Err(ConfigError::Conflict { first: "http.max_decompressed", second: "memory.budget", reason }) =
+        load(&environment(&[("MOOSE_MEMORY__BUDGET", "400 MiB")]))
+    else {
+        panic!("64 MiB unpacked take 192 MiB, and 10 MiB before")
+    };
+    assert!(reason.contains("202.0 MiB"), "{reason}");
+    assert!(load(&environment(&[("MOOSE_MEMORY__BUDGET", "404 MiB")])).is_ok());
+}
+
+#[test]
 fn a_named_file_must_be_there_and_be_toml() {
     let mut sources = environment(&[]);
     sources.file = Some(PathBuf::from("/nonexistent/other.toml"));

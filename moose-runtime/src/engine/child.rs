@@ -29,8 +29,10 @@ use super::{
     error::OpenError,
     ffi::{self, Database},
     library::{self, LibraryError},
+    mend,
     server::Server,
 };
+use crate::fault;
 
 /// How a supervised engine begins a line that is for its parent.
 pub(super) const READY: &str = "moose-engine ready ";
@@ -134,6 +136,9 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
     let library = library::locate()?;
     // The library joins a relative path to itself.
     let path = std::path::absolute(&options.path).map_err(process_error)?;
+    if !fault::without("mending") {
+        mend::mend(&path, complain);
+    }
     let database = Database::open(&library, &path)?;
     let version = database.library_version().to_owned();
     let server = Arc::new(Server::new(database, address)?);

@@ -8,6 +8,7 @@ mod error;
 mod exception;
 mod ffi;
 mod library;
+mod mend;
 mod server;
 mod sql;
 mod supervisor;

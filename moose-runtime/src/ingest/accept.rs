@@ -13,10 +13,13 @@ use bytes::Bytes;
 use super::{
     Api, State,
     answer::{Outcome, Refusal, Unavailable},
-    body::{self, Encoding, Format},
+    body::{self, Encoding, Format, Room},
     records::{self, Decoded},
 };
-use crate::stream::{BoxFuture, StreamError};
+use crate::{
+    memory::BESIDE_A_BODY,
+    stream::{BoxFuture, StreamError},
+};
 
 /// Bodies above this are decoded off the async threads: about 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
@@ -31,7 +34,9 @@ pub(super) async fn ingest(
 ) -> Response {
     let api = name.ok().and_then(|Path(name)| state.apis.get(&name));
     let Some(api) = api else { return unknown(&state, &uri).into_response() };
-    match decoded(&state, api, &headers, body).await {
+    // Held until the answer is made.
+    let mut room = Room::new(&state.memory);
+    match decoded(&state, api, &headers, body, &mut room).await {
         Ok(decoded) => store(&state, api, decoded).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -58,24 +63,45 @@ fn unknown(state: &State, uri: &Uri) -> Refusal {
 }
 
 /// The request's records, decoded.
-async fn decoded(state: &State, api: &Arc<Api>, headers: &HeaderMap, body: Body) -> Result<Decoded, Refusal> {
+async fn decoded(
+    state: &State,
+    api: &Arc<Api>,
+    headers: &HeaderMap,
+    body: Body,
+    room: &mut Room,
+) -> Result<Decoded, Refusal> {
     let format = body::format(headers)?;
     let encoding = body::encoding(headers)?;
-    let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause).await?;
+    let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause, room).await?;
     let limit = state.http.max_decompressed.as_u64();
     if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
-        return work(api, format, encoding, body, limit);
+        return work(api, format, encoding, body, limit, room);
     }
     let api = Arc::clone(api);
-    let done = tokio::task::spawn_blocking(move || work(&api, format, encoding, body, limit)).await;
-    done.map_err(|error| {
+    let mut held = room.take_over();
+    let done = tokio::task::spawn_blocking(move || {
+        let decoded = work(&api, format, encoding, body, limit, &mut held);
+        (decoded, held)
+    });
+    let (decoded, held) = done.await.map_err(|error| {
         tracing::error!(%error, "decoding a request");
         Refusal::Internal
-    })?
+    })?;
+    *room = held;
+    decoded
 }
 
-fn work(api: &Api, format: Format, encoding: Encoding, body: Bytes, limit: u64) -> Result<Decoded, Refusal> {
-    Ok(records::decode(api, format, &body::decompress(body, encoding, limit)?))
+fn work(
+    api: &Api,
+    format: Format,
+    encoding: Encoding,
+    body: Bytes,
+    limit: u64,
+    room: &mut Room,
+) -> Result<Decoded, Refusal> {
+    let body = body::decompress(body, encoding, limit, room)?;
+    room.take(body.len() as u64 * BESIDE_A_BODY)?;
+    Ok(records::decode(api, format, &body))
 }
 
 /// Appends the valid records and answers once they are durable.

@@ -70,6 +70,12 @@ pub(super) enum Refusal {
     /// The body does not decompress.
     #[error("the body is not whole {encoding}")]
     Compression { encoding: &'static str },
+    /// Too much is being worked on.
+    #[error(
+        "the requests that are being worked on take all the memory that they may, half of `memory.budget`: nothing of this \
+         one was stored, send it again later"
+    )]
+    Memory,
     /// Nothing that the client could have done.
     #[error("the request could not be worked on")]
     Internal,
@@ -91,6 +97,7 @@ impl Refusal {
             Self::Unreadable | Self::Compression { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentType { .. } | Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Memory => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -106,10 +113,13 @@ struct RefusalBody {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, error) = (self.status(), self.to_string());
-        let close = matches!(self, Self::Timeout { .. } | Self::TooLarge { .. });
+        let close = matches!(self, Self::Timeout { .. } | Self::TooLarge { .. } | Self::Memory);
         let allow = matches!(self, Self::MethodNotAllowed { .. });
-        let known = if let Self::NotFound { known, .. } = self { Some(known) } else { None };
-        let mut response = json(status, &RefusalBody { error, known });
+        let mut response = match self {
+            Self::Memory => Unavailable { error, ..Unavailable::default() }.into_response(),
+            Self::NotFound { known, .. } => json(status, &RefusalBody { error, known: Some(known) }),
+            _ => json(status, &RefusalBody { error, known: None }),
+        };
         if close {
             // What is left of the body is not read any more.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -133,7 +143,7 @@ impl IntoResponse for Outcome {
 }
 
 /// The stream did not take all valid records.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Unavailable {
     /// Durable.
     pub(super) accepted: usize,
@@ -156,7 +166,7 @@ pub(super) struct Unavailable {
 impl IntoResponse for Unavailable {
     fn into_response(self) -> Response {
         let mut response = json(StatusCode::SERVICE_UNAVAILABLE, &self);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.as_secs()));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after.as_secs().max(1)));
         response
     }
 }

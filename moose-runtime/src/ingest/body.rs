@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::answer::Refusal;
+use crate::memory::{Reserved, Share};
 
 /// How long, and by how many times the limit, a body that is too large is read and thrown away: a client that is still
 /// sending would otherwise lose the answer with the connection.
@@ -22,6 +23,37 @@ const DRAIN_TIMES: u64 = 8;
 
 /// The largest window that a zstd body may ask for, as the standard for HTTP has it: 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// Bytes that a compressed body is unpacked by, and reserved for.
+const UNPACKED_AT_ONCE: u64 = 256 << 10;
+
+/// The memory that a request holds.
+#[derive(Debug)]
+pub(super) struct Room {
+    share: Share,
+    reserved: Option<Reserved>,
+}
+
+impl Room {
+    pub(super) fn new(share: &Share) -> Self {
+        Self { share: share.clone(), reserved: None }
+    }
+
+    /// The same room, to be handed to another thread; what stays here is empty.
+    pub(super) fn take_over(&mut self) -> Self {
+        Self { share: self.share.clone(), reserved: self.reserved.take() }
+    }
+
+    /// Reserves so many bytes more.
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let more = self.share.try_reserve(bytes).ok_or(Refusal::Memory)?;
+        match &mut self.reserved {
+            Some(reserved) => reserved.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// How records stand in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +109,15 @@ fn quoted(text: &str) -> String {
     format!("`{plain}`")
 }
 
-/// Reads the body, at most `limit` bytes of it.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: u64, pause: Duration) -> Result<Bytes, Refusal> {
+/// Reads the body, at most `limit` bytes of it. Room is taken for what has come, not for what is announced: a client that
+/// announces much and sends nothing holds nothing.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: u64,
+    pause: Duration,
+    room: &mut Room,
+) -> Result<Bytes, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let too_large = Refusal::TooLarge { limit, state: "" };
     if announced.is_some_and(|announced| announced > limit) {
@@ -97,6 +136,11 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: u64, pause:
         if (first.len() + all.len() + data.len()) as u64 > limit {
             drain(body, limit).await;
             return Err(too_large);
+        }
+        if let Err(refusal) = room.take(data.len() as u64) {
+            drop((first, all));
+            drain(body, limit).await;
+            return Err(refusal);
         }
         // Most bodies come in one piece, which need not be copied.
         if first.is_empty() && all.is_empty() {
@@ -127,26 +171,29 @@ async fn drain(mut body: Body, limit: u64) {
 }
 
 /// The body as it was before compression, at most `limit` bytes of it.
-pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: u64) -> Result<Bytes, Refusal> {
+pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: u64, room: &mut Room) -> Result<Bytes, Refusal> {
     match encoding {
         Encoding::Plain => Ok(body),
-        Encoding::Gzip => read_to_end(flate2::read::MultiGzDecoder::new(body.as_ref()), limit, "gzip"),
+        Encoding::Gzip => read_to_end(flate2::read::MultiGzDecoder::new(body.as_ref()), limit, "gzip", room),
         Encoding::Zstd => {
             let refusal = |_| Refusal::Compression { encoding: "zstd" };
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body.as_ref()).map_err(refusal)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(refusal)?;
-            read_to_end(decoder, limit, "zstd")
+            read_to_end(decoder, limit, "zstd", room)
         }
     }
 }
 
-fn read_to_end(decoder: impl Read, limit: u64, encoding: &'static str) -> Result<Bytes, Refusal> {
+fn read_to_end(mut decoder: impl Read, limit: u64, encoding: &'static str, room: &mut Room) -> Result<Bytes, Refusal> {
     let mut plain = Vec::new();
-    // One more than allowed tells "all of it" from "the limit's worth of it".
-    let read = decoder.take(limit.saturating_add(1)).read_to_end(&mut plain);
-    if plain.len() as u64 > limit {
-        return Err(Refusal::TooLarge { limit, state: " once decompressed" });
+    loop {
+        let read = decoder.by_ref().take(UNPACKED_AT_ONCE).read_to_end(&mut plain);
+        if plain.len() as u64 > limit {
+            return Err(Refusal::TooLarge { limit, state: " once decompressed" });
+        }
+        match read.map_err(|_| Refusal::Compression { encoding })? {
+            0 => return Ok(plain.into()),
+            read => room.take(read as u64)?,
+        }
     }
-    read.map_err(|_| Refusal::Compression { encoding })?;
-    Ok(plain.into())
 }

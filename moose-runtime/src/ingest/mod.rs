@@ -27,6 +27,7 @@ use axum::{Router, routing::post};
 pub use self::server::serve;
 use crate::{
     config::HttpConfig,
+    memory::Share,
     record::ErasedBatch,
     stream::Backend,
     telemetry::{ApiLabel, Metrics},
@@ -72,6 +73,8 @@ pub struct DoorOptions {
     pub metrics: Arc<Metrics>,
     /// Limits of requests.
     pub http: HttpConfig,
+    /// What requests may hold in memory, together.
+    pub memory: Share,
 }
 
 impl std::fmt::Debug for DoorOptions {
@@ -90,9 +93,9 @@ impl Door {
     /// A door for these APIs. Of several routes with one name the last counts; names are checked where they are
     /// declared.
     pub fn new(options: DoorOptions) -> Self {
-        let DoorOptions { routes, backend, metrics, http } = options;
+        let DoorOptions { routes, backend, metrics, http, memory } = options;
         let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
-        Self { state: Arc::new(State { apis: apis.collect(), backend, http, body_pause: BODY_PAUSE }) }
+        Self { state: Arc::new(State { apis: apis.collect(), backend, http, memory, body_pause: BODY_PAUSE }) }
     }
 
     /// The door's paths, to be served alone or beside others.
@@ -109,6 +112,7 @@ struct State {
     apis: BTreeMap<String, Arc<Api>>,
     backend: Arc<dyn Backend>,
     http: HttpConfig,
+    memory: Share,
     body_pause: Duration,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,9 @@ use super::{
     failure::{Verdict, blames_the_encoder, verdict},
     liveness::{Patience, unless_dead},
     now,
+    reopen::calls_for_reopening,
     settings::Settings,
+    size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
 use crate::{
@@ -34,6 +36,8 @@ const READ_BYTES: usize = 4 << 20;
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
 const TRIAL_AGAIN: Duration = Duration::from_mins(1);
+/// How long a range that is read again waits for memory.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// A failure that goes on is logged again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
@@ -44,7 +48,10 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    size: Arc<RangeSize>,
     patience: Patience,
+    /// When an INSERT was sent last: one opening of the database since then is enough.
+    sent: Mutex<tokio::time::Instant>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -80,7 +87,14 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        Self { shared, assignment, cursor, target, columns, patience: Patience::new(INSERT_TIMEOUT) }
+        let (size, patience) = (Arc::default(), Patience::new(INSERT_TIMEOUT));
+        let sent = Mutex::new(tokio::time::Instant::now());
+        Self { shared, assignment, cursor, target, columns, size, patience, sent }
+    }
+
+    /// How large the ranges may be that are not written down yet.
+    pub(super) fn size(&self) -> Arc<RangeSize> {
+        Arc::clone(&self.size)
     }
 
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
@@ -91,6 +105,7 @@ impl Courier {
         let mut backoff = Backoff::default();
         let mut refusals = Refusals::default();
         let mut said = Said::default();
+        let mut out_of_memory = OutOfMemory::default();
         loop {
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
@@ -119,6 +134,10 @@ impl Courier {
             } else {
                 error
             };
+            if out_of_memory.lasts(&error) {
+                self.size.halve();
+                tracing::warn!(part, "ClickHouse lacks the memory for this range; later ones will be half as large");
+            }
             let wait = backoff.next(error.is_unreachable());
             if said.is_news(&error) {
                 tell(&part, &range, &error);
@@ -127,10 +146,19 @@ impl Courier {
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = self.pause(wait, &error) => {}
                 () = self.shared.stop.wait() => return None,
             }
         }
+    }
+
+    /// Between a failed try and the next.
+    async fn pause(&self, wait: Duration, error: &SyncError) {
+        if let Some(database) = self.shared.reopen.as_deref().filter(|_| calls_for_reopening(error)) {
+            let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            database.reopen(sent).await;
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// One try. The answer is how many rows the table had already.
@@ -180,6 +208,7 @@ impl Courier {
             body,
             timeout: INSERT_TIMEOUT,
         };
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         let started = Instant::now();
         let client = self.shared.client.insert();
         let silence = self.patience.silence();
@@ -228,11 +257,15 @@ impl Courier {
     /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
     /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
+        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
+        let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
+        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
-        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now() };
+        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
         let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
         let range = Prepared { first, last, ..range };
+        drop(room);
         if !refused.is_empty() {
             let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
             let state = self.target.checked(&self.cursor).await?;

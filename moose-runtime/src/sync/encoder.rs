@@ -112,7 +112,7 @@ impl RangeEncoder {
         self.batch.truncate(0);
         self.records = 0;
         let offsets: Arc<[u64]> = std::mem::take(&mut self.offsets).into();
-        let range = Prepared { first, last, offsets, body, oldest: self.oldest };
+        let range = Prepared { first, last, offsets, body, oldest: self.oldest, room: None };
         Some(Closed { range, refused: std::mem::take(&mut self.refused) })
     }
 

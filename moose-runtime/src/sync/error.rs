@@ -125,6 +125,26 @@ pub enum SyncError {
         /// ClickHouse's own text, after a colon.
         answer: String,
     },
+    /// The process has ended several times with this range on its way.
+    #[error(
+        "the process ended {attempts} times while offsets {first}..={last} of topic `{topic}` partition {partition} were on \
+         their way into table `{table}`, and was not told to: see why in its log or the system's (was it out of memory?). \
+         The range is tried again every minute"
+    )]
+    Crashes {
+        /// The table.
+        table: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// First offset of the range.
+        first: u64,
+        /// Last offset of the range.
+        last: u64,
+        /// How often.
+        attempts: u32,
+    },
     /// The process stops, and this can wait for the next start.
     #[error("the process stops; the next start goes on")]
     Stopping,

@@ -22,9 +22,12 @@ mod liveness;
 mod mend;
 mod probe;
 mod reader;
+mod recovery;
+mod reopen;
 pub mod replay;
 mod settings;
 mod settle;
+mod size;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -34,11 +37,13 @@ mod worker;
 use std::sync::Arc;
 
 pub use error::{SyncError, TrialFinding};
+pub use reopen::Reopen;
 pub use worker::Worker;
 
 use crate::{
     clickhouse::Client,
     config::SyncConfig,
+    memory::{Reserved, Share},
     record::ErasedBatch,
     schema,
     shutdown::Shutdown,
@@ -58,6 +63,8 @@ pub struct Shared {
     pub client: Client,
     /// When ranges close.
     pub config: SyncConfig,
+    /// What all ranges may hold in memory, together.
+    pub memory: Share,
     /// Names the cursors, together with the table.
     pub app_name: String,
     /// What is counted.
@@ -68,6 +75,8 @@ pub struct Shared {
     pub stop: Shutdown,
     /// What to do about a table that was dropped or replaced since the cursor was written.
     pub resume: Option<ResumeFrom>,
+    /// Opens the database anew, where it is ours to open.
+    pub reopen: Option<Arc<dyn Reopen>>,
 }
 
 /// One partition of a stream and the table that it goes to.
@@ -125,6 +134,8 @@ struct Prepared {
     body: bytes::Bytes,
     /// When the stream took its first record, in milliseconds since the Unix epoch.
     oldest: i64,
+    /// The memory that it holds, given back with the last copy of it.
+    room: Option<Arc<Reserved>>,
 }
 
 impl Prepared {

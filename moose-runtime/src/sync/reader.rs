@@ -2,7 +2,7 @@
 //! the first record. Reading and decoding go on while earlier ranges are on their way; decoding runs on blocking
 //! threads.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 
@@ -10,11 +10,20 @@ use super::{
     Assignment, Prepared, Shared, SyncError,
     backoff::Backoff,
     encoder::{Closed, RangeEncoder},
+    size::RangeSize,
 };
-use crate::stream::{Record, StreamError};
+use crate::{
+    memory::{Reserved, Share},
+    stream::{Record, StreamError},
+};
 
 /// How much is read from the stream at once.
 const READ_BYTES: usize = 1 << 20;
+/// A record costs its columns, and later the block that they are written into: about so many times its size.
+const COST: u64 = 2;
+/// An open range waits no longer than this for more memory, then it closes with what it has: ranges that wait for each
+/// other would stay open.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 
 /// Fills and closes the ranges of one partition.
 pub(super) struct Reader {
@@ -25,11 +34,35 @@ pub(super) struct Reader {
     /// Read, but in no range yet.
     buffer: Vec<Record>,
     encoder: RangeEncoder,
+    size: Arc<RangeSize>,
+    /// The memory of the open range.
+    room: Room,
     /// Offsets from the position on that have dead letters already: an earlier process has passed them, or the stream is
     /// read once more into a new table.
     without: Arc<BTreeSet<u64>>,
     /// Once the process stops: where to end.
     drain_to: Option<u64>,
+}
+
+/// The memory of the open range.
+struct Room {
+    reserved: Option<(Reserved, Of)>,
+    /// What this reader may have beyond the share of all, for a range of a single read: so that it goes on, if slowly,
+    /// while others hold everything.
+    spare: Share,
+}
+
+/// What memory is reserved of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    All,
+    Spare,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { reserved: None, spare: Share::new(READ_BYTES as u64 * COST) }
+    }
 }
 
 enum Filled {
@@ -39,9 +72,19 @@ enum Filled {
 }
 
 impl Reader {
-    pub(super) fn new(shared: Shared, assignment: Assignment, position: u64) -> Self {
+    pub(super) fn new(shared: Shared, assignment: Assignment, position: u64, size: Arc<RangeSize>) -> Self {
         let encoder = RangeEncoder::new(&assignment);
-        Self { shared, assignment, position, buffer: Vec::new(), encoder, without: Arc::default(), drain_to: None }
+        Self {
+            shared,
+            assignment,
+            position,
+            buffer: Vec::new(),
+            encoder,
+            size,
+            room: Room::default(),
+            without: Arc::default(),
+            drain_to: None,
+        }
     }
 
     /// Sends closed ranges until the process stops and the partition is read to its end, or nobody takes them. A place
@@ -59,8 +102,7 @@ impl Reader {
     }
 
     async fn next_range(&mut self) -> Option<Prepared> {
-        let config = self.shared.config;
-        let max_bytes = usize::try_from(config.max_bytes.as_u64()).unwrap_or(usize::MAX);
+        let (max_rows, max_bytes) = self.size.limits(self.shared.config);
         let mut due: Option<Instant> = None;
         loop {
             if self.buffer.is_empty() {
@@ -69,12 +111,15 @@ impl Reader {
                     Filled::Due | Filled::End => return self.close().await,
                 }
             }
-            let due = *due.get_or_insert_with(|| Instant::now() + config.max_delay);
-            if let Err(error) = self.encode(config.max_rows, max_bytes).await {
+            let due = *due.get_or_insert_with(|| Instant::now() + self.shared.config.max_delay);
+            if !self.make_room(due).await {
+                return self.close().await;
+            }
+            if let Err(error) = self.encode(max_rows, max_bytes).await {
                 self.stay_failed(&error).await;
                 return None;
             }
-            let full = self.encoder.records() >= config.max_rows || self.encoder.byte_size() >= max_bytes;
+            let full = self.encoder.records() >= max_rows || self.encoder.byte_size() >= max_bytes;
             if full || Instant::now() >= due {
                 return self.close().await;
             }
@@ -121,6 +166,28 @@ impl Reader {
         }
     }
 
+    /// Reserves the memory for what is in the buffer. False when the open range is to close without it.
+    async fn make_room(&mut self, due: Instant) -> bool {
+        let bytes = self.buffer.iter().map(|record| record.payload.len() as u64).sum::<u64>() * COST;
+        let memory = &self.shared.memory;
+        if self.encoder.records() == 0 {
+            let spare = self.room.spare.clone();
+            self.room.reserved = tokio::select! {
+                biased;
+                reserved = memory.reserve(bytes) => Some((reserved, Of::All)),
+                reserved = spare.reserve(bytes) => Some((reserved, Of::Spare)),
+            };
+            return true;
+        }
+        let Some((reserved, Of::All)) = &mut self.room.reserved else { return false };
+        tokio::select! {
+            biased;
+            more = memory.reserve(bytes) => reserved.merge(more),
+            () = tokio::time::sleep_until(due.min(Instant::now() + WAIT_FOR_ROOM)) => return false,
+        }
+        true
+    }
+
     /// Moves records from the buffer into the range.
     async fn encode(&mut self, max_rows: usize, max_bytes: usize) -> Result<(), SyncError> {
         let records = std::mem::take(&mut self.buffer);
@@ -153,7 +220,12 @@ impl Reader {
             return None;
         };
         self.encoder = encoder;
-        let Closed { range, refused } = closed?;
+        let room = self.room.reserved.take();
+        let Closed { mut range, refused } = closed?;
+        range.room = room.map(|(mut reserved, _)| {
+            reserved.shrink((range.body.len() + size_of_val(&*range.offsets)) as u64);
+            Arc::new(reserved)
+        });
         if !refused.is_empty() {
             let letters: Vec<_> = refused.into_iter().map(|refused| self.assignment.misfit(refused, false)).collect();
             // Durable before the range is written down: from then on nobody looks at these records again.

@@ -5,15 +5,23 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Assignment, Prepared, Shared, Worker, courier::Courier, cursor::CursorKeeper, reader::Reader};
+use super::{
+    Assignment, Prepared, Shared, Worker,
+    courier::Courier,
+    cursor::{CursorKeeper, pending},
+    reader::Reader,
+    recovery::settle_pending,
+    size::RangeSize,
+};
 use crate::{
     clickhouse::{ClickHouseError, Client},
     config::Config,
     declare::{Model, OlapTable},
+    memory::Share,
     prelude::OlapRecord,
     shutdown::Shutdown,
     stream::{
-        Backend, DeadLetter, DeadLetterQuery, Ending, Retention, TopicSpec,
+        Backend, DeadLetter, DeadLetterQuery, Ending, Pending, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
     telemetry::{Health, LagLabel, Metrics},
@@ -48,11 +56,13 @@ impl Bench {
             backend: Arc::new(log),
             client: Client::new("http://127.0.0.1:1", &config.clickhouse).unwrap(),
             config: config.sync,
+            memory: Share::new(256 << 20),
             app_name: "test".to_owned(),
             metrics: Arc::new(Metrics::default()),
             health: Arc::new(Health::default()),
             stop: Shutdown::new(),
             resume: None,
+            reopen: None,
         };
         let model = Model::of(&[&TICKS]).unwrap();
         let table = &model.tables[0];
@@ -85,7 +95,7 @@ impl Bench {
 
     fn read(&self) -> mpsc::Receiver<Prepared> {
         let (sender, ranges) = mpsc::channel(1);
-        tokio::spawn(Reader::new(self.shared.clone(), self.assignment.clone(), 0).run(sender));
+        tokio::spawn(Reader::new(self.shared.clone(), self.assignment.clone(), 0, Arc::default()).run(sender));
         ranges
     }
 }
@@ -131,6 +141,88 @@ async fn a_stop_closes_the_open_range_at_once_and_ends_the_reader() {
     let range = ranges.recv().await.unwrap();
     assert_eq!((range.first, range.last), (0, 2));
     assert!(ranges.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_that_begin_after_a_halving_are_half_as_large() {
+    let bench = Bench::new(|config| config.sync.max_rows = 1000).await;
+    bench.append(ticks(3000)).await;
+    let size = Arc::new(RangeSize::default());
+    let (sender, mut ranges) = mpsc::channel(1);
+    tokio::spawn(Reader::new(bench.shared.clone(), bench.assignment.clone(), 0, Arc::clone(&size)).run(sender));
+    assert_eq!(ranges.recv().await.unwrap().rows(), 1000);
+    size.halve();
+    // The one that was open by then stays as it is.
+    let sizes = [ranges.recv().await.unwrap().rows(), ranges.recv().await.unwrap().rows()];
+    assert_eq!(sizes[1], 500, "{sizes:?}");
+}
+
+/// What is shown, once it is.
+async fn shown(shared: &Shared, words: &str) -> Duration {
+    let started = Instant::now();
+    while !shared.health.failures().values().any(|failure| failure.message.contains(words)) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    started.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attempt() {
+    let bench = Bench::new(|_| ()).await;
+    bench.append(ticks(10)).await;
+    let courier = Arc::new(bench.courier().await);
+    let written = Pending { attempts: 3, ..pending(0, 9) };
+    courier.cursor.update(|cursor| cursor.pending.push(written)).await;
+    let settling = tokio::spawn({
+        let courier = Arc::clone(&courier);
+        async move { settle_pending(&courier).await }
+    });
+    shown(&bench.shared, "the process ended 3 times while offsets 0..=9").await;
+    assert_eq!(courier.cursor.get().await.pending[0].attempts, 4, "written down before the attempt");
+    // There is no ClickHouse at the address: the attempt itself fails.
+    let rested = shown(&bench.shared, "127.0.0.1:1").await;
+    assert!((59..62).contains(&rested.as_secs()), "{rested:?}");
+
+    bench.shared.stop.signal();
+    assert!(!settling.await.unwrap());
+    assert_eq!(courier.cursor.get().await.pending[0].attempts, 3, "a stop in order is no crash");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_ranges_are_smaller_and_go_on() {
+    const RECORDS: u64 = 100_000;
+    let bench = Bench::new(|_| ()).await;
+    bench.append((0..RECORDS).map(|number| format!(r#"{{"number":{number:<21}}}"#))).await;
+    let shared = Shared { memory: Share::new(64 << 20), ..bench.shared.clone() };
+    let others = shared.memory.try_reserve(64 << 20).unwrap();
+    let (sender, mut ranges) = mpsc::channel(1);
+    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+
+    // What every reader may have besides, and no more.
+    let mut undelivered = Vec::new();
+    let mut bytes = 0;
+    let waits = Duration::from_mins(5);
+    while let Ok(range) = tokio::time::timeout(waits, ranges.recv()).await {
+        let range = range.unwrap();
+        bytes += range.body.len();
+        undelivered.push(range);
+    }
+    assert!((1..=3 << 20).contains(&bytes), "{bytes} in {} ranges", undelivered.len());
+    let mut next = undelivered.last().unwrap().last + 1;
+    assert!(next < RECORDS);
+    undelivered.clear();
+    let range = tokio::time::timeout(waits, ranges.recv()).await.expect("what was delivered makes room").unwrap();
+    assert_eq!(range.first, next);
+    next = range.last + 1;
+
+    drop(others);
+    while next < RECORDS {
+        let range = ranges.recv().await.unwrap();
+        assert_eq!(range.first, next);
+        next = range.last + 1;
+    }
+    drop(range);
+    assert_eq!(shared.memory.reserved(), 0, "all of it is given back");
 }
 
 /// Offsets 0 to 3, of which 2 does not fit.

@@ -18,6 +18,7 @@ use super::{
     cursor::{CursorKeeper, pending},
     lag,
     reader::Reader,
+    recovery::settle_pending,
 };
 use crate::{
     stream::{Counted, Cursor},
@@ -98,7 +99,7 @@ async fn run(shared: Shared, assignment: Assignment) {
     }
     let position = courier.cursor.get().await.next;
     let (sender, ranges) = mpsc::channel(1);
-    let reader = Reader::new(shared, assignment, position);
+    let reader = Reader::new(shared, assignment, position, courier.size());
     tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
 }
 
@@ -151,48 +152,8 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     Ok(courier)
 }
 
-/// Settles the ranges that an earlier process had written down. False when the process stops before that is done.
-async fn settle_pending(courier: &Courier) -> bool {
-    let found = courier.cursor.get().await.pending;
-    if found.is_empty() {
-        return true;
-    }
-    courier
-        .cursor
-        .update(|cursor| {
-            for pending in &mut cursor.pending {
-                pending.attempts = pending.attempts.saturating_add(1);
-            }
-        })
-        .await;
-    let part = courier.assignment.part();
-    for range in found {
-        let mut backoff = Backoff::default();
-        let mut said = Said::default();
-        let prepared = loop {
-            match courier.prepare_again(range.first, range.last).await {
-                Ok(prepared) => break prepared,
-                Err(error) => {
-                    if said.is_news(&error) {
-                        tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
-                    }
-                    courier.shared.health.failed(&part, error.code(), error.to_string());
-                    tokio::select! {
-                        () = tokio::time::sleep(backoff.next(false)) => {}
-                        () = courier.shared.stop.wait() => return false,
-                    }
-                }
-            }
-        };
-        let Some(delivered) = courier.deliver(Arc::new(prepared), true).await else { return false };
-        courier.cursor.update(|cursor| pass(cursor, range.last, delivered.rows)).await;
-        note(courier, delivered, None).await;
-    }
-    true
-}
-
 /// Moves the cursor behind a range that is in the table with that many rows.
-fn pass(cursor: &mut Cursor, last: u64, rows: usize) {
+pub(super) fn pass(cursor: &mut Cursor, last: u64, rows: usize) {
     if let Some(counted) = &mut cursor.counted {
         counted.inserted = counted.inserted.saturating_add(rows as u64);
     }
@@ -275,7 +236,7 @@ async fn measure_lag(courier: &Courier, oldest: Option<i64>) -> u64 {
 }
 
 /// Counts a delivered range and says so; `oldest` is when the next one's first record was accepted, where it is known.
-async fn note(courier: &Courier, delivered: Delivered, oldest: Option<i64>) {
+pub(super) async fn note(courier: &Courier, delivered: Delivered, oldest: Option<i64>) {
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };
     let metrics = &courier.shared.metrics;

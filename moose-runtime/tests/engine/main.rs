@@ -14,6 +14,7 @@ mod compression;
 mod inserts;
 mod library;
 mod lifecycle;
+mod mend;
 mod official_client;
 mod queries;
 mod streaming;

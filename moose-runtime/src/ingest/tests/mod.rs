@@ -81,6 +81,7 @@ impl Server {
             backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
             http: http.clone(),
+            memory: Share::new(256 << 20),
         };
         let mut door = Door::new(options);
         adjust(Arc::get_mut(&mut door.state).unwrap());

@@ -119,3 +119,36 @@ async fn a_closed_stream_is_503() {
     server.backend.close().await.unwrap();
     assert_eq!(server.post(event("a")).await.status, 503);
 }
+
+#[tokio::test]
+async fn a_request_for_which_there_is_no_memory_is_503_and_stores_nothing() {
+    let share = Share::new(64 << 10);
+    let lines = |count: usize| (0..count).map(|id| event(&id.to_string()) + "\n").collect::<String>();
+    let server = Server::start_with(1, |state| state.memory = share.clone(), |backend| backend).await;
+    let held = share.try_reserve(60 << 10).unwrap();
+    // Too much by itself, and too much once it is decoded.
+    for body in [lines(1000), lines(20)] {
+        let answer = server.post_lines(body).await;
+        assert_eq!(answer.status, 503);
+        assert!(answer.head.contains("retry-after: 1\r"), "{answer:?}");
+        assert_eq!([&answer.body["accepted"], &answer.body["rejected"], &answer.body["unknown"]], [0, 0, 0]);
+        assert!(answer.body["error"].as_str().unwrap().contains("`memory.budget`"), "{answer:?}");
+    }
+    assert_eq!(server.post(event("small")).await.status, 200, "there is still room for that");
+    drop(held);
+    assert_eq!(server.post_lines(lines(20)).await.status, 200);
+    assert_eq!(share.reserved(), 0, "all of it is given back with the answers");
+    assert_eq!(server.stored(0).await.len(), 21);
+}
+
+#[tokio::test]
+async fn a_body_that_unpacks_into_more_than_there_is_memory_for_is_503() {
+    let share = Share::new(1 << 20);
+    let server = Server::start_with(1, |state| state.memory = share.clone(), |backend| backend).await;
+    let plain = vec![b'\n'; 2 << 20];
+    for (encoding, packed) in [("gzip", gzip(&plain)), ("zstd", zstd::encode_all(&plain[..], 1).unwrap())] {
+        let answer = server.send("POST", "/ingest/events", &[("content-encoding", encoding)], &packed).await;
+        assert_eq!(answer.status, 503, "{encoding}");
+    }
+    assert_eq!(share.reserved(), 0);
+}

@@ -1,0 +1,118 @@
+//! The memory budget: how many bytes of records may be held at once, at the front door and on their way into tables.
+//!
+//! Each of the two sides has half of `memory.budget`, so that neither starves the other: while ClickHouse is away the sync
+//! holds all that it may, and the front door goes on taking records into the stream. What is held is reserved first: the
+//! front door answers 503 when there is no room, and the sync stops reading. Counted are bodies, columns and blocks, not
+//! what the process needs besides.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+/// What one permit stands for. Small enough that a single event costs next to nothing.
+const GRAIN: u64 = 1 << 10;
+
+/// Beside its unpacked body, a request holds its columns, its records' places and what the log writes: about so many times
+/// as much.
+pub const BESIDE_A_BODY: u64 = 2;
+
+/// One side's share of the budget. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Share {
+    grains: Arc<Semaphore>,
+    size: u32,
+}
+
+/// Bytes that are reserved until this is dropped.
+#[derive(Debug)]
+pub struct Reserved {
+    permit: OwnedSemaphorePermit,
+}
+
+/// The shares of the front door and of the sync.
+pub fn shares(budget: u64) -> (Share, Share) {
+    (Share::new(budget / 2), Share::new(budget / 2))
+}
+
+impl Share {
+    /// A share of so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let size = grains(bytes).max(1);
+        Self { grains: Arc::new(Semaphore::new(size as usize)), size }
+    }
+
+    /// Reserves bytes, if there is room.
+    pub fn try_reserve(&self, bytes: u64) -> Option<Reserved> {
+        match Arc::clone(&self.grains).try_acquire_many_owned(grains(bytes)) {
+            Ok(permit) => Some(Reserved { permit }),
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => None,
+        }
+    }
+
+    /// Reserves bytes as soon as there is room, first come, first served. More than the whole share counts as the whole
+    /// share: it must end some time.
+    pub async fn reserve(&self, bytes: u64) -> Reserved {
+        let permit = Arc::clone(&self.grains).acquire_many_owned(grains(bytes).min(self.size)).await;
+        match permit {
+            Ok(permit) => Reserved { permit },
+            // Nobody closes the semaphore.
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Bytes that are reserved at present.
+    pub fn reserved(&self) -> u64 {
+        (self.size as usize).saturating_sub(self.grains.available_permits()) as u64 * GRAIN
+    }
+}
+
+impl Reserved {
+    /// Adds what was reserved of the same share.
+    pub fn merge(&mut self, more: Self) {
+        self.permit.merge(more.permit);
+    }
+
+    /// Gives back what is more than `bytes`.
+    pub fn shrink(&mut self, bytes: u64) {
+        let spare = self.permit.num_permits().saturating_sub(grains(bytes) as usize);
+        drop(self.permit.split(spare));
+    }
+}
+
+fn grains(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_comes_back() {
+        let share = Share::new(10 * GRAIN);
+        let mut first = share.try_reserve(6 * GRAIN).unwrap();
+        assert!(share.try_reserve(5 * GRAIN).is_none());
+        first.merge(share.try_reserve(4 * GRAIN).unwrap());
+        assert!(share.try_reserve(1).is_none());
+        first.shrink(2 * GRAIN + 1);
+        assert_eq!(share.reserved(), 3 * GRAIN);
+        drop(first);
+        assert_eq!(share.reserved(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_what_others_give_back() {
+        let share = Share::new(10 * GRAIN);
+        let held = share.try_reserve(8 * GRAIN).unwrap();
+        let waiting = tokio::spawn({
+            let share = share.clone();
+            async move { share.reserve(5 * GRAIN).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(held);
+        drop(waiting.await.unwrap());
+        assert_eq!(share.reserved(), 0);
+        drop(share.reserve(1 << 40).await);
+    }
+}

@@ -1,0 +1,26 @@
+//! Opening the database anew, where it is ours to open.
+//!
+//! An INSERT that failed between its token and its rows has taken the token without them. The embedded engine takes such a
+//! token out when it opens, so that the range can be sent again under it, and comes into the table and into the views
+//! behind it once: therefore it is opened anew before the next try. A server can't be told to; there the table is asked.
+
+use tokio::time::Instant;
+
+use super::SyncError;
+use crate::{clickhouse::ClickHouseError, stream::BoxFuture};
+
+/// Answers of an INSERT after which its token may be taken without its rows: the system refused to read, to write or to
+/// rename, or the disk is full.
+const BURNT: [u32; 4] = [74, 75, 243, 1001];
+
+/// Who can open the database anew.
+pub trait Reopen: Send + Sync {
+    /// Closes the database and opens it again, unless that was done since `since`. Returns when it answers, or when all was
+    /// done that can be done. Bounded in how often it does so: it may wait first.
+    fn reopen(&self, since: Instant) -> BoxFuture<'_, ()>;
+}
+
+/// Whether the database must be opened anew before the range is sent again.
+pub(super) fn calls_for_reopening(error: &SyncError) -> bool {
+    matches!(error, SyncError::Insert(ClickHouseError::Exception { code, .. }) if BURNT.contains(code))
+}
