@@ -180,9 +180,14 @@ pub struct Health {
 impl Health {
     /// Notes a failed try of `part` (for example ``table `events` ``). `since` stays that of the first failure.
     pub fn failed(&self, part: &str, code: Option<u32>, message: String) {
+        self.failed_after(Duration::ZERO, part, code, message);
+    }
+
+    /// Notes a try of `part` that has failed after it was waited for: the failure began with the waiting.
+    pub fn failed_after(&self, waited: Duration, part: &str, code: Option<u32>, message: String) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let failure = failures.entry(part.to_owned()).or_insert_with(|| Failure {
-            since: SystemTime::now(),
+            since: SystemTime::now().checked_sub(waited).unwrap_or(SystemTime::UNIX_EPOCH),
             code,
             message: String::new(),
             attempts: 0,

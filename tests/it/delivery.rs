@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use moose_tests::{
     http,
     pipelines::{AUDIT_API, AUDIT_STREAM, AUDIT_TABLE, EVENTS, NUMBERS, Number, SPREAD},
-    proxy::{Canned, Fault, Recorded, insert_into},
+    proxy::{Fault, Recorded, insert_into},
     wait::eventually,
 };
 
@@ -139,74 +139,5 @@ async fn the_next_range_is_ready_while_an_insert_is_on_its_way() {
         "the second INSERT followed {gap:?} after the first one's answer; preparing the first took {preparing:?}"
     );
     assert!(gap < (preparing / 2).max(Duration::from_millis(200)), "{gap:?}: prepared only after the answer?");
-    app.stop().await.expect("an orderly stop");
-}
-
-#[tokio::test]
-async fn a_retry_sends_the_same_bytes_under_the_same_token() {
-    let stage = Stage::new().await;
-    let app = stage.start(&[&NUMBERS]).await;
-    let insert = || insert_into("numbers");
-    stage.proxy.when(insert()).times(1).make(Fault::Refuse);
-    stage.proxy.when(insert()).times(1).make(Fault::CutRequest { after: 20 });
-    let busy = Canned::plain(StatusCode::BAD_GATEWAY, "<html>busy</html>");
-    stage.proxy.when(insert()).times(1).make(Fault::Answer(busy));
-    let memory = Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 241, "Memory limit exceeded");
-    stage.proxy.when(insert()).times(1).make(Fault::Answer(memory));
-    post_numbers(&app, 0..1000).await;
-    stage.shows(ONCE, "1000\t1000\t0", LATE).await;
-    let inserts = stage.proxy.inserts("numbers");
-    assert_eq!(inserts.len(), 5, "{:?}", inserts.iter().map(|it| it.fault).collect::<Vec<_>>());
-    for retry in &inserts[1..] {
-        assert_eq!((retry.token(), retry.body_digest), (inserts[0].token(), inserts[0].body_digest));
-    }
-    app.stop().await.expect("an orderly stop");
-    assert_eq!(stage.sql(ONCE).await, "1000\t1000\t0");
-}
-
-#[tokio::test]
-async fn an_insert_whose_answer_was_lost_is_not_stored_twice() {
-    for fault in [
-        Fault::DropAnswer,
-        Fault::CutAnswer { after: 0 },
-        Fault::Lie(Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 159, "Timeout exceeded")),
-        Fault::Lie(Canned::plain(StatusCode::OK, "Code: 241. DB::Exception: Memory limit exceeded")),
-    ] {
-        let stage = Stage::new().await;
-        let app = stage.start(&[&NUMBERS]).await;
-        stage.proxy.when(insert_into("numbers")).times(1).make(fault);
-        post_numbers(&app, 0..1000).await;
-        stage.shows(ONCE, "1000\t1000\t0", LATE).await;
-        // The next range passes only once the one in doubt is settled.
-        post_numbers(&app, 1000..2000).await;
-        stage.shows(ONCE, "2000\t2000\t0", LATE).await;
-        app.stop().await.expect("an orderly stop");
-        assert_eq!(stage.sql(ONCE).await, "2000\t2000\t0");
-        stage.sql(&format!("DROP DATABASE {}", stage.database)).await;
-    }
-}
-
-#[tokio::test]
-async fn a_clickhouse_that_can_not_be_reached_delays_and_loses_nothing() {
-    let stage = Stage::new().await;
-    let app = stage.start(&[&NUMBERS]).await;
-    post_numbers(&app, 0..100).await;
-    stage.shows(ONCE, "100\t100\t0", SOON).await;
-    stage.proxy.close_door();
-    post_numbers(&app, 100..200).await;
-    eventually(LATE, || async {
-        let failures = app.health().failures();
-        if failures.is_empty() { Err("no failure shows".to_owned()) } else { Ok(()) }
-    })
-    .await;
-    stage.proxy.open_door();
-    let opened = Instant::now();
-    stage.shows(ONCE, "200\t200\t0", SOON).await;
-    eprintln!("caught up {:?} after ClickHouse came back", opened.elapsed());
-    eventually(SOON, || async {
-        let failures = app.health().failures();
-        if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
-    })
-    .await;
     app.stop().await.expect("an orderly stop");
 }

@@ -42,6 +42,16 @@ impl Stage {
 
     /// An INSERT of one hand-written Native block.
     async fn insert_native(&self, table: &str, columns: &[(&str, &str, &[u8])], rows: u8) -> Answer {
+        self.insert_native_with(table, columns, rows, OURS).await
+    }
+
+    async fn insert_native_with(
+        &self,
+        table: &str,
+        columns: &[(&str, &str, &[u8])],
+        rows: u8,
+        settings: &str,
+    ) -> Answer {
         let mut body = vec![u8::try_from(columns.len()).expect("few columns"), rows];
         for (name, data_type, data) in columns {
             for text in [name, data_type] {
@@ -52,7 +62,7 @@ impl Stage {
         }
         let names = columns.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ");
         let statement = percent_encoded(&format!("INSERT INTO {table} ({names}) FORMAT Native"));
-        let url = format!("{}&query={statement}&{OURS}", self.url());
+        let url = format!("{}&query={statement}&{settings}", self.url());
         http::post(&url, "application/octet-stream", body).await
     }
 
@@ -290,6 +300,20 @@ async fn a_native_block_of_other_types_is_converted_without_a_word() {
     let answer = stage.insert_native("t", &[("id", "Int64", &large)], 1).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(stage.sql("SELECT * FROM t FORMAT TSV").await, "0\t", "2^40 is stored as 0, a missing column as ''");
+}
+
+#[tokio::test]
+async fn a_native_block_of_other_types_is_refused_when_asked() {
+    let stage = Stage::new().await;
+    let ours = format!("{OURS}&input_format_native_allow_types_conversion=0");
+    let seven = 7_i64.to_le_bytes();
+    for (actual, code) in [("Int32", 53), ("Nullable(Int64)", 53), ("UInt64", 53), ("LowCardinality(String)", 53)] {
+        stage.sql(&format!("CREATE OR REPLACE TABLE t (id {actual}) ENGINE = MergeTree ORDER BY tuple()")).await;
+        let block = [("id", "Int64", seven.as_slice())];
+        let answer = stage.insert_native_with("t", &block, 1, &ours).await;
+        assert_eq!(answer.header("x-clickhouse-exception-code"), code.to_string(), "{actual}: {}", answer.text());
+        assert_eq!(stage.count("t").await, "0");
+    }
 }
 
 #[tokio::test]

@@ -206,6 +206,14 @@ async fn a_cut_answer_has_its_head_and_breaks_in_the_body() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_body_can_be_cut_too() {
+    let (upstream, proxy) = pair().await;
+    proxy.when(anything).times(1).make(Fault::CutAnswer { after: 100 });
+    assert!(insert(&proxy, "events", "").await.is_err());
+    assert_eq!(upstream.served(), 1);
+}
+
+#[tokio::test]
 async fn a_cut_request_never_arrives_whole() {
     let (upstream, proxy) = pair().await;
     proxy.when(anything).times(1).make(Fault::CutRequest { after: 2 });
@@ -251,6 +259,47 @@ async fn a_closed_door_refuses_and_opens_on_the_same_port() {
 
     proxy.open_door();
     eventually(DEADLINE, || insert(&proxy, "events", "")).await;
+    assert_eq!(upstream.served(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_proxy_takes_connections_and_old_ones_stay_silent_after_its_return() {
+    let (upstream, proxy) = pair().await;
+    let silent = |proxy: &Proxy| {
+        let url = proxy.url();
+        tokio::spawn(async move { send(Method::POST, &url, &[], "x").await })
+    };
+    let hold = proxy.when(anything).times(1).make(Fault::Hold);
+    let old = silent(&proxy);
+    eventually(DEADLINE, || async { if hold.hits() == 1 { Ok(()) } else { Err("not held") } }).await;
+    proxy.fall_silent();
+    let new = silent(&proxy);
+    let answer = tokio::time::timeout(Duration::from_millis(200), insert(&proxy, "events", "")).await;
+    assert!(answer.is_err(), "neither refused nor answered: {answer:?}");
+    proxy.open_door();
+    hold.release();
+    eventually(DEADLINE, || insert(&proxy, "events", "")).await;
+    assert_eq!((upstream.served(), old.is_finished(), new.is_finished()), (1, false, false));
+}
+
+#[tokio::test]
+async fn a_late_request_arrives_when_released_though_its_client_is_gone() {
+    let (upstream, proxy) = pair().await;
+    let late = proxy.when(anything).times(1).make(Fault::Late);
+    let answer = tokio::time::timeout(Duration::from_millis(200), insert(&proxy, "events", "")).await;
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!((late.hits(), upstream.served()), (1, 0));
+    late.release();
+    eventually(DEADLINE, || async { if late.finished() == 1 { Ok(()) } else { Err("not finished") } }).await;
+    assert_eq!(upstream.served(), 1);
+}
+
+#[tokio::test]
+async fn an_abandoned_request_arrives_and_its_client_hears_nothing() {
+    let (upstream, proxy) = pair().await;
+    let abandoned = proxy.when(anything).times(1).make(Fault::Abandon);
+    assert!(insert(&proxy, "events", "").await.is_err());
+    eventually(DEADLINE, || async { if abandoned.finished() == 1 { Ok(()) } else { Err("not finished") } }).await;
     assert_eq!(upstream.served(), 1);
 }
 

@@ -106,43 +106,6 @@ async fn a_token_that_was_taken_without_its_rows_loses_none() {
     assert_eq!(stage.sql(ONCE).await, "100\t100\t0");
 }
 
-#[tokio::test]
-async fn a_view_has_every_row_once_after_a_doubt() {
-    let stage = Stage::new().await;
-    let app = stage.start(&[&NUMBERS]).await;
-    stage
-        .sql(
-            "CREATE TABLE target (id UInt64) ENGINE = MergeTree ORDER BY id \
-             SETTINGS non_replicated_deduplication_window = 1000",
-        )
-        .await;
-    stage.sql("CREATE MATERIALIZED VIEW view TO target AS SELECT id FROM numbers").await;
-    for fault in [Fault::DropAnswer, Fault::Refuse] {
-        stage.proxy.when(insert_into("numbers")).times(1).make(fault);
-    }
-    post_numbers(&app, 0..100).await;
-    stage.shows(ONCE, "100\t100\t0", LATE).await;
-    // The next range passes only once the one in doubt is settled.
-    post_numbers(&app, 100..200).await;
-    stage.shows("SELECT count(), uniqExact(id) FROM target", "200\t200", LATE).await;
-    app.stop().await.expect("an orderly stop");
-    assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM target").await, "200\t200");
-}
-
-#[tokio::test]
-async fn an_insert_that_stays_silent_while_the_server_answers_pings_is_given_up_and_settled() {
-    let stage = Stage::new().await;
-    let app = stage.start(&[&NUMBERS]).await;
-    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Stall);
-    let begun = std::time::Instant::now();
-    post_numbers(&app, 0..10).await;
-    // Far below the minute after which an INSERT is given up in any case.
-    stage.shows(ONCE, "10\t10\t0", Duration::from_secs(40)).await;
-    assert!(begun.elapsed() > Duration::from_secs(10), "it had its time: {:?}", begun.elapsed());
-    assert!(!stage.proxy.matching(|request| request.path == "/ping").is_empty());
-    app.stop().await.expect("an orderly stop");
-}
-
 /// The cursor of a pipeline that has ended.
 async fn cursor_of(stage: &Stage) -> Cursor {
     let log = Log::open(LogOptions::new(stage.data_dir().join("stream"))).expect("the log opens after a kill");
@@ -187,32 +150,6 @@ async fn both_ranges_are_written_down_before_the_first_is_confirmed_and_settled_
     assert!(process.wait(LATE).success(), "{}", process.output());
     let cursor = cursor_of(&stage).await;
     assert_eq!((cursor.next, cursor.pending), (5000, Vec::new()));
-}
-
-#[tokio::test]
-async fn a_failure_that_stays_shows_in_ready_and_goes_with_its_cause() {
-    let stage = Stage::new().await;
-    let app = stage.start(&[&NUMBERS]).await;
-    let ready = format!("http://{}/ready", app.management_address());
-    assert_eq!(http::get(&ready).await.status, 200);
-    stage.proxy.close_door();
-    post_numbers(&app, 0..10).await;
-    let answer = eventually(LATE, || async {
-        let answer = http::get(&ready).await;
-        if answer.status == 503 { Ok(answer) } else { Err("ready") }
-    })
-    .await;
-    let reason = &answer.json()["reasons"][0];
-    assert!(reason["part"].as_str().is_some_and(|part| part.contains("numbers")), "{}", answer.text());
-    assert!(reason["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", answer.text());
-    stage.proxy.open_door();
-    stage.shows(ONCE, "10\t10\t0", SOON).await;
-    eventually(SOON, || async {
-        let answer = http::get(&ready).await;
-        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
-    })
-    .await;
-    app.stop().await.expect("an orderly stop");
 }
 
 /// A table was filled with 10 numbers and then dropped; 10 more came while its stream was held. Goes on as told.

@@ -35,10 +35,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes a database that is named after the test.
     pub(crate) async fn new() -> Self {
-        let engine = engine::shared(PIPELINE, env!("CARGO_TARGET_TMPDIR"));
         let thread = std::thread::current();
-        let test = thread.name().unwrap_or("main").replace("::", "_");
-        let database: String = test.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        Self::named(&thread.name().unwrap_or("main").replace("::", "_")).await
+    }
+
+    /// Makes a database of that name: for a test with several.
+    pub(crate) async fn named(name: &str) -> Self {
+        let engine = engine::shared(PIPELINE, env!("CARGO_TARGET_TMPDIR"));
+        let database: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
         http::sql(&engine.url(), &format!("CREATE DATABASE {database} ENGINE = Atomic")).await;
         let directory = TempDir::new().expect("a temporary directory");
         let proxy = Proxy::start(engine.address).await;

@@ -4,7 +4,9 @@
 //! - [`engine`]: embedded engines, shared by a test binary or a test's own.
 //! - [`pipelines`]: the declarations that the tests run.
 //! - [`http`]: a client that says exactly what was sent and what came back.
+//! - [`load`]: clients that send all the time, and the count of what they were told is kept.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
+//! - [`random`]: numbers that can be had again by their seed.
 //! - [`shim`]: stands between an engine and the renames of its parts.
 //! - [`wait`]: polling with a deadline; nothing here sleeps for a fixed time and hopes.
 //!
@@ -14,8 +16,10 @@
 
 pub mod engine;
 pub mod http;
+pub mod load;
 pub mod pipelines;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod shim;
 pub mod wait;

@@ -158,6 +158,17 @@ impl Process {
         signal("-INT", self.id());
     }
 
+    /// Bytes of memory that it holds at present.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process with memory");
+        let kilobytes = line.trim().trim_end_matches("kB").trim();
+        kilobytes.parse::<u64>().expect("a number of kilobytes") * 1024
+    }
+
     /// Numbers of the processes that it has started and that still run.
     pub fn children(&self) -> Vec<u32> {
         children_of(self.id())

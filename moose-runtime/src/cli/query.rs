@@ -12,7 +12,7 @@ const ROWS: &str = "JSONEachRow";
 /// Runs the statement. A `FORMAT` in it wins over ours.
 pub(super) async fn query(config: &Config, sql: &str, json: bool) -> Result<(), CliError> {
     let server = Server::find(config).await?;
-    let result = server.client.query_text(sql, if json { ROWS } else { TABLE }).await;
+    let result = server.client.unhurried().query_text(sql, if json { ROWS } else { TABLE }).await;
     server.close().await;
     terminal::print(&result?).map_err(CliError::system("write the result"))
 }

@@ -1,17 +1,30 @@
 //! A ClickHouse to talk to: address, user, database.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{ClickHouseError, insert::InsertClient};
+use super::{
+    ClickHouseError, Patience,
+    insert::{InsertClient, http_client},
+};
 use crate::config::ClickHouseConfig;
+
+/// A whole result in the format `JSONCompact`.
+#[derive(serde::Deserialize)]
+struct Rows<T> {
+    data: Vec<T>,
+    rows: usize,
+    /// What went wrong after the answer had begun.
+    exception: Option<String>,
+}
 
 /// A connection pool to one ClickHouse database. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     official: clickhouse::Client,
     insert: InsertClient,
+    patience: Arc<Patience>,
     url: String,
     database: String,
 }
@@ -31,13 +44,19 @@ impl Client {
     /// first used.
     pub fn new(url: &str, config: &ClickHouseConfig) -> Result<Self, ClickHouseError> {
         let url = url.trim_end_matches('/').to_owned();
-        let official = clickhouse::Client::default()
+        let official = clickhouse::Client::with_http_client(http_client())
             .with_url(&url)
             .with_user(&config.user)
             .with_password(&config.password)
             .with_database(&config.database);
         let insert = InsertClient::new(&url, config)?;
-        Ok(Self { official, insert, url, database: config.database.clone() })
+        Ok(Self { official, insert, patience: Arc::default(), url, database: config.database.clone() })
+    }
+
+    /// The same for statements that may take hours: they are waited for as long as the server answers pings.
+    #[must_use]
+    pub fn unhurried(&self) -> Self {
+        Self { patience: Arc::new(Patience::endless()), ..self.clone() }
     }
 
     /// Address of the server.
@@ -62,36 +81,43 @@ impl Client {
 
     /// Runs a statement that has no result.
     pub async fn execute(&self, sql: &str) -> Result<(), ClickHouseError> {
-        self.official.query_raw(sql).execute().await.map_err(|error| self.error(&error))
+        self.guarded(async { self.official.query_raw(sql).execute().await }).await
     }
 
     /// Runs a query and answers its result as bytes in a ClickHouse format.
     pub async fn query_text(&self, sql: &str, format: &str) -> Result<Bytes, ClickHouseError> {
-        let mut cursor = self.official.query_raw(sql).fetch_bytes(format).map_err(|error| self.error(&error))?;
-        cursor.collect().await.map_err(|error| self.error(&error))
+        self.guarded(async { self.official.query_raw(sql).fetch_bytes(format)?.collect().await }).await
     }
 
-    /// Runs a query and answers its rows, each a JSON array of its columns.
+    /// Waits for a statement, but not for ever.
+    async fn guarded<T>(
+        &self,
+        statement: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, ClickHouseError> {
+        let statement = async { statement.await.map_err(|error| ClickHouseError::from_official(&self.url, &error)) };
+        self.insert.watch().over(&self.patience, statement).await
+    }
+
+    /// Runs a query and answers its rows, each a tuple of its columns: all of them, or an error. An answer that is cut
+    /// off, or that a proxy makes up, is no document with as many rows as it says.
     pub async fn query_rows<T: serde::de::DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, ClickHouseError> {
-        let body = self.query_text(sql, "JSONCompactEachRow").await?;
-        body.split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| {
-                serde_json::from_slice(line).map_err(|error| ClickHouseError::Unexpected {
-                    url: self.url.clone(),
-                    reason: format!("a row of `{sql}` can't be read: {error}"),
-                })
-            })
-            .collect()
+        let body = self.query_text(sql, "JSONCompact").await?;
+        let unexpected = |reason: String| ClickHouseError::Unexpected { url: self.url.clone(), reason };
+        let answer: Rows<T> = serde_json::from_slice(&body)
+            .map_err(|error| unexpected(format!("the answer to `{sql}` can't be read: {error}")))?;
+        if let Some(text) = answer.exception {
+            return Err(ClickHouseError::in_an_answer(&self.url, &text));
+        }
+        if answer.data.len() != answer.rows {
+            let (found, told) = (answer.data.len(), answer.rows);
+            return Err(unexpected(format!("the answer to `{sql}` has {found} rows and says {told}")));
+        }
+        Ok(answer.data)
     }
 
     /// Names of the settings that the server has.
     pub async fn setting_names(&self) -> Result<HashSet<String>, ClickHouseError> {
         let rows: Vec<(String,)> = self.query_rows("SELECT name FROM system.settings").await?;
         Ok(rows.into_iter().map(|(name,)| name).collect())
-    }
-
-    fn error(&self, error: &clickhouse::error::Error) -> ClickHouseError {
-        ClickHouseError::from_official(&self.url, error)
     }
 }

@@ -30,6 +30,16 @@ pub enum ClickHouseError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// No answer, and the server was away meanwhile: there will be none.
+    #[error(
+        "clickhouse at {url} was away for a while and is back; what it was asked {waited:?} ago will not be answered"
+    )]
+    Returned {
+        /// The server.
+        url: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// An answer that is not ClickHouse's, such as a proxy's.
     #[error("clickhouse at {url} answered HTTP {status} without an error code: {text}")]
     NotClickHouse {
@@ -69,16 +79,34 @@ impl ClickHouseError {
 
     /// Whether nothing at all was heard from the server.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Silent { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Returned { .. })
+    }
+
+    /// Whether the server was away and is there again: nothing is to be waited for.
+    pub fn is_return(&self) -> bool {
+        matches!(self, Self::Returned { .. })
+    }
+
+    /// How long an answer was waited for in vain.
+    pub fn waited(&self) -> Duration {
+        match self {
+            Self::Silent { waited, .. } | Self::Returned { waited, .. } => *waited,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// What an answer says that is not the one that was asked for.
+    pub(super) fn in_an_answer(url: &str, text: &str) -> Self {
+        match code_in(text) {
+            Some(code) => Self::Exception { code, text: text.trim().to_owned() },
+            None => Self::Unexpected { url: url.to_owned(), reason: beginning(text) },
+        }
     }
 
     pub(super) fn from_official(url: &str, error: &clickhouse::error::Error) -> Self {
         use clickhouse::error::Error;
         match error {
-            Error::BadResponse(text) => match code_in(text) {
-                Some(code) => Self::Exception { code, text: text.trim().to_owned() },
-                None => Self::Unexpected { url: url.to_owned(), reason: beginning(text) },
-            },
+            Error::BadResponse(text) => Self::in_an_answer(url, text),
             Error::Network(source) => Self::Unreachable { url: url.to_owned(), reason: chain(source.as_ref()) },
             other => Self::Unexpected { url: url.to_owned(), reason: chain(other) },
         }

@@ -1,31 +1,39 @@
 //! The thin client that INSERTs go through: one body with its length, and everything the answer says.
 //!
-//! An INSERT counts as done only with HTTP 200, no exception header and an empty body: ClickHouse can answer 200 and
-//! then write an exception into the body. Everything else is an error, and after an error nobody knows whether the rows
+//! An INSERT counts as done only with HTTP 200, one of ClickHouse's own headers, none that tells of an exception, and an
+//! empty body: ClickHouse can answer 200 and then write an exception into the body, and whatever stands between can
+//! answer 200 without having asked ClickHouse. Everything else is an error, and after an error nobody knows whether the rows
 //! are stored: the delivery protocol settles that.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, StatusCode, Uri, header};
+use hyper::{HeaderMap, Request, StatusCode, Uri, header};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
 
 use super::{
-    ClickHouseError,
+    ClickHouseError, Patience,
     error::{beginning, chain, code_in},
+    liveness::Watch,
 };
 use crate::{config::ClickHouseConfig, schema::quote_identifier};
 
-/// A server that takes no connection for this long is not reachable.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that takes no connection for this long is not reachable. The first packet is sent once more after a second
+/// and may be lost once; and a host that drops packets, when it comes back, is heard within this time or at the next try.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// ClickHouse closes idle connections after three seconds by default; ours are gone before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most that is read of an answer: exceptions with stack traces are far shorter.
 const MAX_ANSWER: usize = 1 << 20;
+
+/// How the headers begin that every answer of ClickHouse has one of.
+const OWN_HEADERS: &str = "x-clickhouse-";
+/// The one that tells of an exception.
+const EXCEPTION_CODE: &str = "x-clickhouse-exception-code";
 
 /// One INSERT: where to, how, and the encoded rows.
 #[derive(Clone, Debug)]
@@ -40,16 +48,13 @@ pub struct Insert<'a> {
     pub token: Option<&'a str>,
     /// Exactly one Native block.
     pub body: Bytes,
-    /// How long the answer may take.
-    pub timeout: Duration,
 }
 
 /// Sends INSERTs. Cheap to clone; connections are kept and shared.
 #[derive(Clone)]
 pub struct InsertClient {
     http: HttpClient<HttpConnector, Full<Bytes>>,
-    /// Connections of their own: a ping behind a dead INSERT would say nothing.
-    pings: HttpClient<HttpConnector, Full<Bytes>>,
+    watch: Watch,
     url: String,
     database: String,
     user: String,
@@ -71,14 +76,9 @@ impl InsertClient {
                 return Err(address(format!("{what} holds characters that an HTTP header can't carry")));
             }
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        let mut builder = HttpClient::builder(TokioExecutor::new());
-        builder.pool_idle_timeout(IDLE_TIMEOUT);
         Ok(Self {
-            http: builder.build(connector.clone()),
-            pings: builder.build(connector),
+            http: http_client(),
+            watch: Watch::new(http_client(), url),
             url: url.to_owned(),
             database: config.database.clone(),
             user: config.user.clone(),
@@ -86,23 +86,15 @@ impl InsertClient {
         })
     }
 
-    /// Sends one INSERT and waits for its answer. `Ok` means that ClickHouse has confirmed it.
-    pub async fn send(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
-        match tokio::time::timeout(insert.timeout, self.exchange(insert)).await {
-            Ok(result) => result,
-            Err(_) => Err(ClickHouseError::Silent { url: self.url.clone(), waited: insert.timeout }),
-        }
+    /// Sends one INSERT and waits for its answer, as long as `patience` has it. `Ok` means that ClickHouse has confirmed
+    /// it.
+    pub async fn send(&self, insert: &Insert<'_>, patience: &Patience) -> Result<(), ClickHouseError> {
+        self.watch.over(patience, self.exchange(insert)).await
     }
 
-    /// Whether the server answers on a connection that carries no INSERT. Takes as long as the connection does.
-    pub async fn ping(&self) -> bool {
-        let Ok(request) = Request::get(format!("{}/ping", self.url)).body(Full::default()) else { return false };
-        self.pings.request(request).await.is_ok_and(|response| response.status() == StatusCode::OK)
-    }
-
-    /// Address of the server.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// What watches over all statements to this server.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
@@ -117,22 +109,22 @@ impl InsertClient {
             .body(Full::new(insert.body.clone()))
             .map_err(|error| ClickHouseError::Address { url: self.url.clone(), reason: error.to_string() })?;
         let response = self.http.request(request).await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
-        let header_code =
-            response.headers().get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await
             .map_err(|error| unreachable(error.as_ref()))?
             .to_bytes();
-        self.judge(status, header_code, &String::from_utf8_lossy(&body))
+        self.judge(status, &headers, &String::from_utf8_lossy(&body))
     }
 
-    fn judge(&self, status: StatusCode, header_code: Option<u32>, body: &str) -> Result<(), ClickHouseError> {
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> Result<(), ClickHouseError> {
+        let header_code = headers.get(EXCEPTION_CODE).and_then(|code| code.to_str().ok()?.parse().ok());
         if let Some(code) = header_code.or_else(|| code_in(body)) {
             return Err(ClickHouseError::Exception { code, text: beginning(body) });
         }
-        if status == StatusCode::OK && body.is_empty() {
+        let from_clickhouse = headers.keys().any(|name| name.as_str().starts_with(OWN_HEADERS));
+        if status == StatusCode::OK && body.is_empty() && from_clickhouse && !headers.contains_key(EXCEPTION_CODE) {
             return Ok(());
         }
         Err(ClickHouseError::NotClickHouse { url: self.url.clone(), status: status.as_u16(), text: beginning(body) })
@@ -153,6 +145,18 @@ impl InsertClient {
     }
 }
 
+/// Connections to a server, kept while they are used.
+pub(super) fn http_client<B>() -> HttpClient<HttpConnector, B>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,15 +168,26 @@ mod tests {
     #[test]
     fn only_an_empty_200_is_a_confirmation() {
         let client = client("http://localhost:1").unwrap();
-        assert!(client.judge(StatusCode::OK, None, "").is_ok());
-        let exception = client.judge(StatusCode::OK, None, "Code: 241. DB::Exception: Memory limit").unwrap_err();
+        let with = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-clickhouse-query-id", header::HeaderValue::from_static("1"));
+            headers.insert(name, header::HeaderValue::from_static(value));
+            headers
+        };
+        let own = with("x-clickhouse-timezone", "UTC");
+        assert!(client.judge(StatusCode::OK, &own, "").is_ok());
+        let exception = client.judge(StatusCode::OK, &own, "Code: 241. DB::Exception: Memory limit").unwrap_err();
         assert_eq!(exception.code(), Some(241));
-        assert_eq!(client.judge(StatusCode::OK, Some(159), "").unwrap_err().code(), Some(159));
-        assert!(matches!(client.judge(StatusCode::OK, None, "hello"), Err(ClickHouseError::NotClickHouse { .. })));
-        assert!(matches!(
-            client.judge(StatusCode::BAD_GATEWAY, None, ""),
-            Err(ClickHouseError::NotClickHouse { status: 502, .. })
-        ));
+        assert_eq!(client.judge(StatusCode::OK, &with(EXCEPTION_CODE, "159"), "").unwrap_err().code(), Some(159));
+        for (status, headers, body) in [
+            (StatusCode::OK, own.clone(), "hello"),
+            (StatusCode::OK, HeaderMap::new(), ""),
+            (StatusCode::OK, with(EXCEPTION_CODE, "what"), ""),
+            (StatusCode::BAD_GATEWAY, own, ""),
+        ] {
+            let judged = client.judge(status, &headers, body);
+            assert!(matches!(judged, Err(ClickHouseError::NotClickHouse { .. })), "{status} {headers:?} {body}");
+        }
     }
 
     #[test]
@@ -190,7 +205,6 @@ mod tests {
             settings: &[("async_insert".to_owned(), "0".to_owned())],
             token: Some("t/s/1/0/0-9"),
             body: Bytes::new(),
-            timeout: Duration::from_secs(1),
         };
         let uri = client("http://localhost:1").unwrap().uri(&insert);
         assert_eq!(

@@ -1,4 +1,5 @@
 //! Talking with ClickHouse over HTTP: queries and DDL through the official client, INSERTs through one of our own.
+//! Whatever is asked is guarded against a server that says nothing (`liveness`): nothing here waits for ever.
 //!
 //! The insert client exists because the delivery protocol needs what the official one hides: one body with its length,
 //! the HTTP status, the exception code, and whether an answer came at all. See [`insert`].
@@ -8,9 +9,11 @@ mod error;
 mod facts;
 pub mod insert;
 mod inspect;
+mod liveness;
 
 pub use ::clickhouse::query::Query;
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use facts::{TableFacts, ViewFacts, ViewTarget, calls};
 pub use inspect::TableState;
+pub use liveness::Patience;

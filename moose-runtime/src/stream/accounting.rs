@@ -4,11 +4,11 @@
 //! written in one commit. Whether the table has the same is for somebody else to ask: the two sides never come from one
 //! counter.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Counted, DeadLetterKey, Result};
+use super::{Backend, Counted, DeadLetterKey, Ending, Result};
 
 /// One partition of a stream and one of its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,10 @@ pub struct Account {
     pub end: u64,
     /// Rows that the table has confirmed.
     pub inserted: u64,
-    /// Records that are dead letters.
+    /// Records that are dead letters, those that were replayed or dropped included.
     pub dead_lettered: u64,
+    /// Dead letters that are in the table by now.
+    pub replayed: u64,
 }
 
 impl Account {
@@ -101,6 +103,7 @@ impl Accounting {
         let bounds = self.backend.bounds(topic, *partition).await?;
         let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
         let counted = cursor.and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
+        let letters = self.letters(place, counted.from, next).await?;
         Ok(Account {
             stream: topic.clone(),
             partition: *partition,
@@ -110,13 +113,14 @@ impl Accounting {
             next,
             end: bounds.end,
             inserted: counted.inserted,
-            dead_lettered: self.dead_lettered(place, counted.from, next).await?,
+            dead_lettered: letters.len() as u64,
+            replayed: letters.values().filter(|ended| **ended == Some(Ending::Replayed)).count() as u64,
         })
     }
 
-    /// Dead letters of the offsets `from..next`, those that have ended included.
-    async fn dead_lettered(&self, place: &Place, from: u64, next: u64) -> Result<u64> {
-        let Some(last) = next.checked_sub(1).filter(|last| *last >= from) else { return Ok(0) };
+    /// Dead letters of the offsets `from..next`, and how they have ended.
+    async fn letters(&self, place: &Place, from: u64, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
+        let Some(last) = next.checked_sub(1).filter(|last| *last >= from) else { return Ok(BTreeMap::new()) };
         let first = DeadLetterKey {
             destination: place.table.clone(),
             topic: place.topic.clone(),
@@ -124,7 +128,7 @@ impl Accounting {
             partition: place.partition,
             offset: from,
         };
-        Ok(self.backend.dead_letter_offsets(&first, last).await?.len() as u64)
+        self.backend.dead_letter_offsets(&first, last).await
     }
 }
 

@@ -10,7 +10,7 @@ mod dead_letter;
 pub mod log;
 mod partitioner;
 
-use std::{collections::BTreeSet, future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -167,9 +167,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The dead letter with this key, unless it has ended.
     fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>>;
 
-    /// The offsets from `first` to `last` of one partition and destination that have a dead letter, ended or not: they
-    /// are no rows of their range.
-    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>>;
+    /// The offsets from `first` to `last` of one partition and destination that have a dead letter, and how it has ended,
+    /// if it has: they are no rows of their range.
+    fn dead_letter_offsets<'a>(
+        &'a self,
+        first: &'a DeadLetterKey,
+        last: u64,
+    ) -> BoxFuture<'a, Result<BTreeMap<u64, Option<Ending>>>>;
 
     /// Ends dead letters: their payloads go, their keys stay; durable when it returns. The answer is how many had not
     /// ended before.

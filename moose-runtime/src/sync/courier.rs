@@ -14,7 +14,6 @@ use super::{
     cursor::CursorKeeper,
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
-    liveness::{Patience, unless_dead},
     now,
     reopen::calls_for_reopening,
     settings::Settings,
@@ -22,14 +21,12 @@ use super::{
     target::{Target, columns},
 };
 use crate::{
-    clickhouse::{ClickHouseError, insert::Insert},
+    clickhouse::{Patience, insert::Insert},
     fault::{self, Point},
     stream::Record,
     telemetry::{RetryLabel, TableLabel},
 };
 
-/// An INSERT that has not been answered for this long is given up and settled, whatever pings say.
-const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How much of a range is read from the stream at once.
 const READ_BYTES: usize = 4 << 20;
 /// A definite answer counts once it was given so often in a row.
@@ -87,7 +84,7 @@ impl Courier {
     pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
         let columns = columns(&assignment.table);
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-        let (size, patience) = (Arc::default(), Patience::new(INSERT_TIMEOUT));
+        let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
         Self { shared, assignment, cursor, target, columns, size, patience, sent }
     }
@@ -138,11 +135,14 @@ impl Courier {
                 self.size.halve();
                 tracing::warn!(part, "ClickHouse lacks the memory for this range; later ones will be half as large");
             }
+            if error.is_return() {
+                backoff = Backoff::default();
+            }
             let wait = backoff.next(error.is_unreachable());
             if said.is_news(&error) {
                 tell(&part, &range, &error);
             }
-            self.shared.health.failed(&part, error.code(), error.to_string());
+            self.shared.failed(&part, &error);
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {
@@ -206,22 +206,11 @@ impl Courier {
             settings: &settings.insert,
             token: token.filter(|_| settings.tokens),
             body,
-            timeout: INSERT_TIMEOUT,
         };
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
         let started = Instant::now();
-        let client = self.shared.client.insert();
-        let silence = self.patience.silence();
-        let answer = unless_dead(client.send(&insert), silence, || client.ping()).await;
-        let took = started.elapsed();
-        let Some(answer) = answer else {
-            self.patience.given_up();
-            let (url, waited) = (client.url().to_owned(), took);
-            return Err(SyncError::Insert(ClickHouseError::Silent { url, waited }));
-        };
-        answer.map_err(SyncError::Insert)?;
-        self.patience.answered(took);
-        Ok(took)
+        self.shared.client.insert().send(&insert, &self.patience).await.map_err(SyncError::Insert)?;
+        Ok(started.elapsed())
     }
 
     /// Reads the offsets `first..=last` again, exactly as they were.
@@ -263,7 +252,9 @@ impl Courier {
         let records = self.read_again(first, last).await?;
         let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
         let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
-        let Some(Closed { range, refused }) = self.encode(records, letters).await? else { return Ok(nothing) };
+        let Some(Closed { range, refused }) = self.encode(records, letters.into_keys().collect()).await? else {
+            return Ok(nothing);
+        };
         let range = Prepared { first, last, ..range };
         drop(room);
         if !refused.is_empty() {

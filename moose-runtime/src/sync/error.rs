@@ -170,6 +170,19 @@ impl SyncError {
         }
     }
 
+    /// Whether the server was away and is there again.
+    pub(super) fn is_return(&self) -> bool {
+        matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_return())
+    }
+
+    /// How long an answer was waited for in vain.
+    pub(super) fn waited(&self) -> std::time::Duration {
+        match self {
+            Self::ClickHouse(error) | Self::Insert(error) => error.waited(),
+            _ => std::time::Duration::ZERO,
+        }
+    }
+
     /// Whether the server was not heard at all.
     pub(super) fn is_unreachable(&self) -> bool {
         matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_unreachable())

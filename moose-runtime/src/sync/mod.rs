@@ -18,7 +18,6 @@ mod error;
 mod failure;
 mod lag;
 mod letters;
-mod liveness;
 mod mend;
 mod probe;
 mod reader;
@@ -77,6 +76,13 @@ pub struct Shared {
     pub resume: Option<ResumeFrom>,
     /// Opens the database anew, where it is ours to open.
     pub reopen: Option<Arc<dyn Reopen>>,
+}
+
+impl Shared {
+    /// Shows a failed try. It began when the answer that did not come was asked for.
+    fn failed(&self, part: &str, error: &SyncError) {
+        self.health.failed_after(error.waited(), part, error.code(), error.to_string());
+    }
 }
 
 /// One partition of a stream and the table that it goes to.

@@ -17,7 +17,8 @@ pub(super) async fn missing(
     offsets: &BTreeSet<u64>,
 ) -> Result<BTreeSet<u64>, SyncError> {
     let sql = format!(
-        "SELECT _stream_offset FROM {} WHERE _stream_epoch = {} AND _stream_partition = {} \
+        // As text, because settings decide whether ClickHouse writes large numbers in quotes.
+        "SELECT toString(_stream_offset) FROM {} WHERE _stream_epoch = {} AND _stream_partition = {} \
          AND _stream_offset BETWEEN {} AND {}{}",
         quote_identifier(&assignment.table.name),
         assignment.storage.epoch,
@@ -26,14 +27,12 @@ pub(super) async fn missing(
         range.last,
         settings.probe,
     );
-    let answer = client.query_text(&sql, "TabSeparated").await?;
+    let answer: Vec<(String,)> = client.query_rows(&sql).await?;
     let mut found = BTreeSet::new();
-    for line in answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let offset = std::str::from_utf8(line).ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
-            ClickHouseError::Unexpected {
-                url: client.url().to_owned(),
-                reason: "the answer to a probe is not a list of offsets".to_owned(),
-            }
+    for (text,) in answer {
+        let offset = text.parse::<u64>().map_err(|_| ClickHouseError::Unexpected {
+            url: client.url().to_owned(),
+            reason: "the answer to a probe is not a list of offsets".to_owned(),
         })?;
         if !found.insert(offset) {
             let (table, partition) = (assignment.table.name.clone(), assignment.partition);

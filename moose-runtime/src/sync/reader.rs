@@ -249,7 +249,7 @@ impl Reader {
             }
         };
         tries.done();
-        self.without = Arc::new(found);
+        self.without = Arc::new(found.into_keys().collect());
         Some(())
     }
 

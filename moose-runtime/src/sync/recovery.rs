@@ -71,14 +71,17 @@ async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
         if said.is_news(&error) {
             held(courier, range, &error);
         } else {
-            courier.shared.health.failed(&courier.assignment.part(), error.code(), error.to_string());
+            courier.shared.failed(&courier.assignment.part(), &error);
         }
-        courier.shared.stop.unless_signalled(tokio::time::sleep(backoff.next(false))).await?;
+        if error.is_return() {
+            backoff = Backoff::default();
+        }
+        courier.shared.stop.unless_signalled(tokio::time::sleep(backoff.next(error.is_unreachable()))).await?;
     }
 }
 
 fn held(courier: &Courier, range: &Pending, error: &SyncError) {
     let part = courier.assignment.part();
     tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
-    courier.shared.health.failed(&part, error.code(), error.to_string());
+    courier.shared.failed(&part, error);
 }

@@ -4,7 +4,7 @@
 //! the letter's alone; and the letter ends only after the table has the row. Whatever breaks off in between is done
 //! again by the next replay, and stores nothing twice.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Assignment, BatchFactory, Prepared, SyncError,
@@ -14,14 +14,12 @@ use super::{
     target::{Target, columns},
 };
 use crate::{
-    clickhouse::{ClickHouseError, Client, insert::Insert},
+    clickhouse::{ClickHouseError, Client, Patience, insert::Insert},
     declare::Model,
     schema,
     stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
 };
 
-/// How long the answer to one row may take.
-const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How many tokens a row is tried under: the first may be burnt.
 const TOKENS: u32 = 2;
 
@@ -191,8 +189,7 @@ impl Row<'_> {
             settings: &self.settings.insert,
             token: self.settings.tokens.then_some(token),
             body: self.row.body.clone(),
-            timeout: INSERT_TIMEOUT,
         };
-        self.client.insert().send(&insert).await.map_err(SyncError::Insert)
+        self.client.insert().send(&insert, &Patience::default()).await.map_err(SyncError::Insert)
     }
 }

@@ -25,6 +25,8 @@ const INSERT: &[(&str, &str)] = &[
     ("max_partitions_per_insert_block", "0"),
     // Nothing is stored other than as it was sent.
     ("input_format_null_as_default", "0"),
+    // A column whose type was changed behind our back refuses the block, where it would convert without a word.
+    ("input_format_native_allow_types_conversion", "0"),
     ("input_format_skip_unknown_fields", "0"),
 ];
 

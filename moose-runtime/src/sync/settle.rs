@@ -3,15 +3,23 @@
 //! The token protects against an old INSERT that still runs; the hidden columns protect against a token that was taken
 //! without its rows, which a plain MergeTree does when it is killed between writing the token and renaming the part.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Prepared, SyncError, courier::Courier, probe, settings::Settings};
+use super::{Prepared, SyncError, courier::Courier, now, probe, settings::Settings};
 use crate::{
     clickhouse::TableState,
     fault::{self, Point},
 };
+
+/// Replicated tables forget a token by its age: after a week, as we make them and as the check at the start wants it. A
+/// day is kept for clocks that differ.
+const REMEMBERED: Duration = Duration::from_hours(24 * 6);
+
+fn is_forgotten(state: &TableState, age: Duration) -> bool {
+    state.is_replicated() && age > REMEMBERED
+}
 
 impl Courier {
     /// One try to bring the range to its end. The answer is how many rows the table had at first.
@@ -36,13 +44,14 @@ impl Courier {
         fault::point(Point::SettleProbed);
         let had = offsets.len() - missing.len();
         if !self.is_burnt(range).await {
-            if state.has_views {
+            let whole = state.has_views && self.knows_the_token(range, state).await;
+            if whole {
                 // The views are fed after the table: rows that the table has may be missing there.
                 self.insert(table, &token, range.body.clone(), settings).await?;
             } else if !missing.is_empty() {
                 self.insert(table, &token, self.rows(range, &missing).await?, settings).await?;
             }
-            if state.has_views || !missing.is_empty() {
+            if whole || !missing.is_empty() {
                 missing = self.missing(settings, range, &offsets).await?;
             }
             if missing.is_empty() {
@@ -58,6 +67,26 @@ impl Courier {
         }
         self.insert_again(range, state, settings, &offsets, missing).await?;
         Ok(had)
+    }
+
+    /// Whether the table still remembers the range's token, if it was ever given it. If not, what the table has must not
+    /// be sent again, whatever its views lack.
+    async fn knows_the_token(&self, range: &Prepared, state: &TableState) -> bool {
+        let pending = self.cursor.get().await.pending;
+        let since = pending.iter().find(|pending| pending.first == range.first).map_or_else(now, |found| found.since);
+        let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));
+        let known = !is_forgotten(state, age);
+        if !known {
+            let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
+            tracing::warn!(
+                table,
+                first,
+                last,
+                ?age,
+                "the table may have forgotten the token of this range: it gets what it lacks, and its views may lack the rest"
+            );
+        }
+        known
     }
 
     /// Inserts what a burnt token lost, under tokens of its own. The next number is used only after the one before was
@@ -125,5 +154,24 @@ impl Courier {
                 }
             })
             .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_replicated_tables_forget_a_token_by_its_age() {
+        let table = |engine: &str| TableState {
+            uuid: uuid::Uuid::nil(),
+            engine: engine.to_owned(),
+            columns: Vec::new(),
+            has_views: true,
+        };
+        let days = |days: u64| Duration::from_hours(24 * days);
+        assert!(!is_forgotten(&table("ReplicatedMergeTree"), days(5)));
+        assert!(is_forgotten(&table("ReplicatedMergeTree"), days(7)));
+        assert!(!is_forgotten(&table("MergeTree"), days(100)), "these count parts");
     }
 }

@@ -199,7 +199,7 @@ impl Trial<'_> {
         let letters =
             courier.shared.backend.dead_letter_offsets(&courier.assignment.letter_key(from), first - 1).await?;
         for record in courier.read_again(from, first - 1).await?.into_iter().rev() {
-            if !letters.contains(&record.offset) && self.refusal(&[record]).await?.is_none() {
+            if !letters.contains_key(&record.offset) && self.refusal(&[record]).await?.is_none() {
                 return Ok(true);
             }
         }

@@ -119,7 +119,10 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
         if said.is_news(&error) {
             tracing::warn!(part, %error, "can't begin; will be tried again");
         }
-        shared.health.failed(&part, error.code(), error.to_string());
+        shared.failed(&part, &error);
+        if error.is_return() {
+            backoff = Backoff::default();
+        }
         tokio::select! {
             () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
             () = shared.stop.wait() => return None,

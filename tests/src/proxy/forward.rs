@@ -22,7 +22,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Canned, Fault, Outcome, Recorded, Shared, lock};
+use super::{Canned, Fault, Outcome, Recorded, Shared, lock, rule::Rule};
 
 /// Why a connection ends without an answer.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
@@ -55,6 +55,19 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
         }
         Some((_, Fault::Refuse)) => return Err("refused by a rule".into()),
         Some((_, Fault::Stall)) => std::future::pending().await,
+        Some((rule, Fault::Late)) => {
+            let (rule, head, body) = (Arc::clone(rule), head.clone(), body.clone());
+            tokio::spawn(async move {
+                rule.released().await;
+                finish(&rule, upstream, &head, body).await;
+            });
+            std::future::pending().await
+        }
+        Some((rule, Fault::Abandon)) => {
+            let (rule, head, body) = (Arc::clone(rule), head.clone(), body.clone());
+            tokio::spawn(async move { finish(&rule, upstream, &head, body).await });
+            return Err("abandoned by a rule".into());
+        }
         Some((_, Fault::CutRequest { after })) => {
             let cut = Cut::new(full(body.clone()), *after);
             pass_on(upstream, &head, cut.boxed(), body.len()).await?;
@@ -70,7 +83,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
             rule.released().await;
             Response::from_parts(head, full(body))
         }
-        Some((_, Fault::CutAnswer { after })) => whole(pass().await?).map(|inner| Cut::new(inner, *after).boxed()),
+        Some((_, Fault::CutAnswer { after })) => cut_answer(whole(pass().await?), *after),
         Some((_, Fault::Answer(canned))) => can(canned)?,
         Some((_, Fault::Lie(canned))) => {
             pass().await?.into_body().collect().await?;
@@ -79,6 +92,16 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     };
     open.answered(&answer);
     Ok(answer)
+}
+
+/// Passes on what nobody waits for any more.
+async fn finish(rule: &Rule, upstream: SocketAddr, head: &Parts, body: Bytes) {
+    let length = body.len();
+    if let Ok(answer) = pass_on(upstream, head, full(body), length).await
+        && answer.into_body().collect().await.is_ok()
+    {
+        rule.finished.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// A request that was noted and not answered yet; without [`answered`](Self::answered) it ends as closed.
@@ -127,6 +150,15 @@ fn whole(answer: Response<Incoming>) -> Response<AnswerBody> {
 
 fn full(body: Bytes) -> AnswerBody {
     Full::new(body).map_err(|never: Infallible| match never {}).boxed()
+}
+
+/// The answer without what comes after some bytes. One that is not longer than that says that it is.
+fn cut_answer(mut answer: Response<AnswerBody>, after: usize) -> Response<AnswerBody> {
+    let length = answer.body().size_hint().exact();
+    if length.is_some_and(|length| length <= after as u64) {
+        answer.headers_mut().insert(header::CONTENT_LENGTH, (after + 1).into());
+    }
+    answer.map(|inner| Cut::new(inner, after).boxed())
 }
 
 fn can(canned: &Canned) -> Result<Response<AnswerBody>, Broken> {

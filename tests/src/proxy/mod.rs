@@ -20,6 +20,7 @@ mod rule;
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -53,6 +54,7 @@ pub struct Proxy {
 enum Door {
     Open,
     Closed,
+    Silent,
 }
 
 /// What the connections share.
@@ -112,7 +114,13 @@ impl Proxy {
         self.door.send_replace(Door::Closed);
     }
 
-    /// Listens again, on the same port.
+    /// Takes connections and says nothing any more, on old ones neither: as a server that hangs, or a network that drops
+    /// what was sent. What is under way is left where it is.
+    pub fn fall_silent(&self) {
+        self.door.send_replace(Door::Silent);
+    }
+
+    /// Listens again, on the same port; and answers again. Connections that have met the silence stay silent for ever.
     pub fn open_door(&self) {
         self.door.send_replace(Door::Open);
     }
@@ -209,13 +217,20 @@ async fn hold_port(address: SocketAddr) -> TcpSocket {
     }
 }
 
-/// Serves one connection until it ends or the door closes.
+/// Serves one connection until it ends or the door closes. One that meets the silence is kept, and nothing happens on it
+/// any more.
 async fn connection(stream: TcpStream, shared: Arc<Shared>, mut door: watch::Receiver<Door>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| forward::handle(Arc::clone(&shared), request));
+    let mut silence = door.clone();
+    let mut serving = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     tokio::select! {
+        biased;
+        _ = becomes(&mut door, Door::Closed) => return,
+        silent = becomes(&mut silence, Door::Silent) => if !silent { return },
         // An error here is a fault that was asked for, or a client that went away: both are in the record.
-        _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service) => {}
-        _ = becomes(&mut door, Door::Closed) => {}
+        _ = serving.as_mut() => return,
     }
+    // Still open, and nobody attends to it.
+    becomes(&mut door, Door::Closed).await;
 }

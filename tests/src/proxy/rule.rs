@@ -25,6 +25,10 @@ pub enum Fault {
     Refuse,
     /// Nothing is passed on and nothing is ever answered.
     Stall,
+    /// Never answered; passed on only when [`RuleHandle::release`] is called, even if the client is long gone.
+    Late,
+    /// Passed on; the connection is closed at once, while the upstream is still at it.
+    Abandon,
     /// The first bytes of the body are passed on, then both connections are closed.
     CutRequest {
         /// How many bytes of the body still go through.
@@ -34,7 +38,8 @@ pub enum Fault {
     DropAnswer,
     /// Passed on and answered; the answer goes back only when [`RuleHandle::release`] is called.
     HoldAnswer,
-    /// Passed on; the head and the first bytes of the answer's body go back, then the connection is closed.
+    /// Passed on; the head and the first bytes of the answer's body go back, then the connection is closed. An answer
+    /// without so many bytes says in its head that there are more.
     CutAnswer {
         /// How many bytes of the body still go back.
         after: usize,
@@ -80,6 +85,8 @@ impl Fault {
             Self::Hold => "hold",
             Self::Refuse => "refuse",
             Self::Stall => "stall",
+            Self::Late => "late",
+            Self::Abandon => "abandon",
             Self::CutRequest { .. } => "cut request",
             Self::DropAnswer => "drop answer",
             Self::HoldAnswer => "hold answer",
@@ -123,6 +130,7 @@ impl RuleBuilder<'_> {
             fault,
             seen: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
+            finished: AtomicUsize::new(0),
             removed: AtomicBool::new(false),
             released: watch::Sender::new(false),
         });
@@ -139,6 +147,7 @@ pub(super) struct Rule {
     pub(super) fault: Fault,
     seen: AtomicUsize,
     hits: AtomicUsize,
+    pub(super) finished: AtomicUsize,
     removed: AtomicBool,
     released: watch::Sender<bool>,
 }
@@ -174,6 +183,11 @@ impl RuleHandle {
     /// How many requests met the fault.
     pub fn hits(&self) -> usize {
         self.rule.hits.load(Ordering::Acquire)
+    }
+
+    /// How many requests that their clients gave up have been answered by the upstream since.
+    pub fn finished(&self) -> usize {
+        self.rule.finished.load(Ordering::Acquire)
     }
 
     /// Lets go what the rule holds, and holds nothing more.

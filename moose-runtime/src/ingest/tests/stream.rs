@@ -1,6 +1,6 @@
 //! What the stream says becomes the answer; records of one key stay together.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::stream::{
@@ -48,7 +48,11 @@ impl Backend for Failing {
     fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>> {
         self.inner.dead_letter(key)
     }
-    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>> {
+    fn dead_letter_offsets<'a>(
+        &'a self,
+        first: &'a DeadLetterKey,
+        last: u64,
+    ) -> BoxFuture<'a, Result<BTreeMap<u64, Option<Ending>>>> {
         self.inner.dead_letter_offsets(first, last)
     }
     fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {

@@ -1,7 +1,7 @@
 //! The log as a stream's backend: what each call of the contract comes to.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -102,7 +102,11 @@ impl Backend for Log {
         Box::pin(self.find_letter(key.clone()))
     }
 
-    fn dead_letter_offsets<'a>(&'a self, first: &'a DeadLetterKey, last: u64) -> BoxFuture<'a, Result<BTreeSet<u64>>> {
+    fn dead_letter_offsets<'a>(
+        &'a self,
+        first: &'a DeadLetterKey,
+        last: u64,
+    ) -> BoxFuture<'a, Result<BTreeMap<u64, Option<Ending>>>> {
         Box::pin(self.letter_offsets(first, last))
     }
 

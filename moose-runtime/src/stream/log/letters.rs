@@ -4,7 +4,10 @@
 //! is `letter/<table>/<topic>/<epoch>/<partition>/<offset>` with numbers of equal length, so that keys are in the order
 //! of offsets. A value is the length of a JSON header (u32, big-endian), the header, and the payload.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -117,17 +120,23 @@ impl Log {
         .await
     }
 
-    /// Offsets that have a letter, ended or not.
-    pub(super) async fn letter_offsets(&self, first: &DeadLetterKey, last: u64) -> Result<BTreeSet<u64>> {
+    /// Offsets that have a letter, and how it has ended, if it has.
+    pub(super) async fn letter_offsets(
+        &self,
+        first: &DeadLetterKey,
+        last: u64,
+    ) -> Result<BTreeMap<u64, Option<Ending>>> {
         let from = stored_key(first);
         let to = stored_key(&DeadLetterKey { offset: last, ..first.clone() });
         self.blocking("look for dead letters", move |store| {
-            let mut found = BTreeSet::new();
-            store.each_letter(Bound::Included(from), |stored, _value| {
+            let mut found = BTreeMap::new();
+            store.each_letter(Bound::Included(from), |stored, value| {
                 if stored > to.as_bytes() {
                     return Ok(false);
                 }
-                found.extend(read_key(stored).map(|key| key.offset));
+                if let Some(key) = read_key(stored) {
+                    found.insert(key.offset, decode(&key, value)?.0.ended);
+                }
                 Ok(true)
             })?;
             Ok(found)

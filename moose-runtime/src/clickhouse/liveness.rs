@@ -1,0 +1,180 @@
+//! Waiting for an answer, and when to stop: the one guard over everything that is asked of the server.
+//!
+//! A connection can die without a word, and a server can take connections and never answer. So beside every statement
+//! that has been silent for a second the server is pinged each second, on connections of their own. If a ping goes
+//! unanswered and a later one is answered, the server was away and is back, and what was asked before is given up at
+//! once: nobody will answer it. Otherwise it is given up [`GRACE`] past its expected time, which follows what statements
+//! of its kind have taken. After giving up, nobody knows whether the statement took effect; it is never sent again here.
+//!
+//! So the return of a server is noticed within [`PING_EVERY`], however it was away.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
+use tokio::time::Instant;
+
+use super::ClickHouseError;
+
+/// No statement is expected to be answered sooner than this.
+const FLOOR: Duration = Duration::from_secs(10);
+/// However slow the server, a statement that has taken so long is given up.
+const MOST: Duration = Duration::from_mins(1);
+/// A statement may take so many times the slowest of the last ones.
+const SLOWER: u32 = 4;
+/// Beyond its expected time a statement may be silent for so long.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often the server is pinged beside a silent statement. A ping that takes longer is no answer.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// How long statements of one kind are waited for.
+#[derive(Debug)]
+pub struct Patience {
+    expected: Mutex<Duration>,
+    /// Waits as long as pings are answered.
+    endless: bool,
+}
+
+impl Default for Patience {
+    /// Follows how long the server takes: at least 10 seconds, at most a minute, and two seconds more.
+    fn default() -> Self {
+        Self { expected: Mutex::new(FLOOR), endless: false }
+    }
+}
+
+impl Patience {
+    /// For statements that may run for hours: given up only when the server answers no pings either.
+    pub fn endless() -> Self {
+        Self { endless: true, ..Self::default() }
+    }
+
+    /// How long a statement may be silent.
+    fn silence(&self) -> Duration {
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) + GRACE
+    }
+
+    /// A statement was answered. What is expected follows upwards at once, and downwards slowly.
+    fn answered(&self, took: Duration) {
+        self.change(|expected| (took * SLOWER).max(expected.mul_f64(0.9)));
+    }
+
+    /// A statement was given up. If the server is only slow, the next one must have more time, or none would ever end.
+    fn given_up(&self) {
+        self.change(|expected| expected * 2);
+    }
+
+    fn change(&self, change: impl FnOnce(Duration) -> Duration) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        *expected = change(*expected).clamp(FLOOR, MOST);
+    }
+}
+
+/// Watches over the statements of one client. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Watch {
+    /// Connections of their own: a ping behind a dead statement would say nothing.
+    pings: HttpClient<HttpConnector, Full<Bytes>>,
+    url: String,
+    /// The server was last known not to answer: the next statement is watched from its first moment, because it may
+    /// have been sent just before the server's return.
+    away: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(super) fn new(pings: HttpClient<HttpConnector, Full<Bytes>>, url: &str) -> Self {
+        Self { pings, url: url.to_owned(), away: Arc::default() }
+    }
+
+    /// The answer to a statement, or an error once there will be none.
+    pub(super) async fn over<T>(
+        &self,
+        patience: &Patience,
+        statement: impl Future<Output = Result<T, ClickHouseError>>,
+    ) -> Result<T, ClickHouseError> {
+        let started = Instant::now();
+        let waited = unless_silent(statement, patience, &self.away, || self.ping()).await;
+        let took = started.elapsed();
+        let url = || self.url.clone();
+        let answer = match waited {
+            Ok(answer) => answer,
+            Err(GivenUp::Late) => {
+                patience.given_up();
+                return Err(ClickHouseError::Silent { url: url(), waited: took });
+            }
+            Err(GivenUp::Returned) => return Err(ClickHouseError::Returned { url: url(), waited: took }),
+        };
+        self.away.store(answer.as_ref().is_err_and(ClickHouseError::is_unreachable), Ordering::Relaxed);
+        if answer.is_ok() {
+            patience.answered(took);
+        }
+        answer
+    }
+
+    /// Whether the server answers. A proxy that says that the server is away is no answer of the server.
+    async fn ping(&self) -> bool {
+        let Ok(request) = Request::get(format!("{}/ping", self.url)).body(Full::default()) else { return false };
+        self.pings.request(request).await.is_ok_and(|response| !response.status().is_server_error())
+    }
+}
+
+/// Why a statement is not waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GivenUp {
+    /// It has had its time.
+    Late,
+    /// The server was away meanwhile.
+    Returned,
+}
+
+/// The output of `statement`, unless it is silent for too long or the server was away and is back.
+async fn unless_silent<T, Ping: Future<Output = bool>>(
+    statement: impl Future<Output = T>,
+    patience: &Patience,
+    away: &AtomicBool,
+    ping: impl Fn() -> Ping,
+) -> Result<T, GivenUp> {
+    let silence = async {
+        let mut silent_since = Instant::now();
+        let mut next = silent_since;
+        if !away.load(Ordering::Relaxed) {
+            next += PING_EVERY;
+        }
+        let mut missed = false;
+        loop {
+            tokio::time::sleep_until(next).await;
+            next += PING_EVERY;
+            if tokio::time::timeout_at(next, ping()).await == Ok(true) {
+                away.store(false, Ordering::Relaxed);
+                if missed {
+                    return GivenUp::Returned;
+                }
+                if patience.endless {
+                    silent_since = Instant::now();
+                }
+            } else {
+                away.store(true, Ordering::Relaxed);
+                missed = true;
+            }
+            if silent_since.elapsed() >= patience.silence() {
+                return GivenUp::Late;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        output = statement => Ok(output),
+        given_up = silence => Err(given_up),
+    }
+}
+
+#[cfg(test)]
+#[path = "liveness_tests.rs"]
+mod tests;

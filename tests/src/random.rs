@@ -1,0 +1,27 @@
+//! Numbers that look random, and can be had again by their seed.
+
+use std::time::SystemTime;
+
+/// A little generator. Its seed is printed, so that a failure can be had again with `MOOSE_TEST_SEED`.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// With the seed that the environment gives, or another one each second.
+    pub fn seeded() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let given = std::env::var("MOOSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or(now.as_secs());
+        eprintln!("MOOSE_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `end`, by splitmix64.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
