@@ -8,6 +8,7 @@ mod matrix;
 mod random;
 mod rename;
 mod scene;
+mod server;
 
 /// The declarations of the tests.
 const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");

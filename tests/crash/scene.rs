@@ -61,6 +61,8 @@ pub(crate) struct Halt<'a> {
 pub(crate) struct Scene {
     directory: TempDir,
     launch: Launch,
+    /// A ClickHouse that is not the pipeline's own.
+    server: Option<String>,
     pub(crate) ledger: Arc<Ledger>,
     running: Option<Running>,
     starts: u32,
@@ -90,6 +92,7 @@ impl Scene {
         Self {
             directory,
             launch,
+            server: None,
             ledger: Arc::default(),
             running: None,
             starts: 0,
@@ -102,6 +105,12 @@ impl Scene {
     /// Where the embedded engine's data lies.
     pub(crate) fn engine_directory(&self) -> PathBuf {
         self.directory.path().join("data").join("engine")
+    }
+
+    /// From the next start on the pipeline writes into this ClickHouse.
+    pub(crate) fn write_into(&mut self, server: &str) {
+        self.launch = self.launch.clone().environment("MOOSE_CLICKHOUSE__URL", server);
+        self.server = Some(server.to_owned());
     }
 
     /// From now on rows are asked for with `FINAL`.
@@ -205,7 +214,8 @@ impl Scene {
     }
 
     pub(crate) fn engine_url(&self) -> String {
-        format!("http://{}", self.addresses().engine.expect("an embedded engine"))
+        let embedded = || format!("http://{}", self.addresses().engine.expect("an embedded engine"));
+        self.server.clone().unwrap_or_else(embedded)
     }
 
     /// The stream's own account of the numbers.

@@ -84,6 +84,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         routes: routes(&model),
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
         http: config.http.clone(),
         memory: memory_of_door,
     });

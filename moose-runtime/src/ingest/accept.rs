@@ -124,6 +124,7 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
         }
     }
     api.count(accepted, rejected);
+    show(state, topic, failure.as_ref());
     match failure {
         None => Outcome { accepted, rejected, errors, more }.into_response(),
         Some(error) => {
@@ -134,6 +135,18 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
             let error = if full { error.to_string() } else { "the stream is not available".to_owned() };
             Unavailable { accepted, rejected, unknown, errors, more, error, retry_after }.into_response()
         }
+    }
+}
+
+/// Shows a stream that can't be written, which does not pass by itself: nothing can be accepted, whatever becomes of the
+/// tables. A full one is left out: it takes records again once there is room, and nobody would send any to one that is
+/// not ready.
+fn show(state: &State, topic: &str, failure: Option<&StreamError>) {
+    let part = format!("stream `{topic}`");
+    match failure {
+        None => drop(state.health.recovered(&part)),
+        Some(error @ StreamError::Storage { .. }) => state.health.failed(&part, None, error.to_string()),
+        Some(_) => {}
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
     memory::Share,
     record::ErasedBatch,
     stream::Backend,
-    telemetry::{ApiLabel, Metrics},
+    telemetry::{ApiLabel, Health, Metrics},
 };
 
 /// Batches for decoding that are kept for the next request, by API.
@@ -71,6 +71,8 @@ pub struct DoorOptions {
     pub backend: Arc<dyn Backend>,
     /// Where accepted and rejected records are counted.
     pub metrics: Arc<Metrics>,
+    /// Where a stream shows that takes no records.
+    pub health: Arc<Health>,
     /// Limits of requests.
     pub http: HttpConfig,
     /// What requests may hold in memory, together.
@@ -93,9 +95,9 @@ impl Door {
     /// A door for these APIs. Of several routes with one name the last counts; names are checked where they are
     /// declared.
     pub fn new(options: DoorOptions) -> Self {
-        let DoorOptions { routes, backend, metrics, http, memory } = options;
+        let DoorOptions { routes, backend, metrics, health, http, memory } = options;
         let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
-        Self { state: Arc::new(State { apis: apis.collect(), backend, http, memory, body_pause: BODY_PAUSE }) }
+        Self { state: Arc::new(State { apis: apis.collect(), backend, health, http, memory, body_pause: BODY_PAUSE }) }
     }
 
     /// The door's paths, to be served alone or beside others.
@@ -111,6 +113,7 @@ impl Door {
 struct State {
     apis: BTreeMap<String, Arc<Api>>,
     backend: Arc<dyn Backend>,
+    health: Arc<Health>,
     http: HttpConfig,
     memory: Share,
     body_pause: Duration,

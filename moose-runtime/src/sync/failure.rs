@@ -24,7 +24,7 @@ const RETRY: &[u32] = &[
 ];
 
 /// Codes that say that the table is not as declared, or not ours to write: no row is to blame.
-const HOLD: &[u32] = &[16, 20, 44, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701];
+const HOLD: &[u32] = &[16, 20, 44, 53, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701];
 
 /// Codes that say that what we sent can't be read: the mistake is ours, and no row's.
 const ENCODER: &[u32] = &[33, 50, 117, 128];
@@ -75,7 +75,7 @@ mod tests {
             3, 107, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236, 241, 242, 243, 244, 252, 254, 265, 279, 285,
             286, 289, 290, 297, 319, 364, 384, 394, 425, 439, 473, 499, 568, 677, 999, 1000, 1001, 1002,
         ];
-        let hold = [16, 20, 44, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701, 33, 50, 117, 128];
+        let hold = [16, 20, 44, 53, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701, 33, 50, 117, 128];
         for code in 0..1100 {
             let expected = match code {
                 code if retry.contains(&code) => Verdict::Retry,

@@ -80,6 +80,7 @@ impl Server {
             routes: vec![route("events"), route("other")],
             backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
+            health: Arc::default(),
             http: http.clone(),
             memory: Share::new(256 << 20),
         };
