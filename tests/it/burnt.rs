@@ -194,3 +194,31 @@ async fn a_burnt_token_drops_what_is_sent_again_and_a_merge_over_its_block_hides
     assert_eq!(failing.sql("SELECT arraySort(groupArray(id)) FROM t").await, "[1,3]", "the merge hides what was lost");
     failing.stop();
 }
+
+#[tokio::test]
+async fn a_replay_whose_token_burns_is_done_by_the_next_one_for_the_view_too() {
+    let failing = Failing::start("127.0.0.9:0", "1").await;
+    for statement in VIEW {
+        failing.sql(statement).await;
+    }
+    failing.sql("ALTER TABLE numbers ADD CONSTRAINT good CHECK id != 7").await;
+    failing.post(0..20).await;
+    failing.shows(TABLE, "19\t19\t0").await;
+    failing.shows(TARGET, "19\t19").await;
+    failing.sql("ALTER TABLE numbers DROP CONSTRAINT good").await;
+    failing.arm();
+    let replay = || async {
+        let url = format!("http://{}/dead-letters", failing.addresses.management);
+        let answer = http::post_json(&url, r#"{"do":"replay","table":"numbers"}"#).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    };
+    let first = replay().await;
+    assert_eq!((&first["replayed"], first["failed"].as_array().map(Vec::len)), (&0.into(), Some(1)), "{first}");
+    let second = replay().await;
+    assert_eq!(second["replayed"], 1, "{second}");
+    failing.shows(TABLE, "20\t20\t0").await;
+    failing.shows(TARGET, "20\t20").await;
+    assert_eq!(failing.opened_anew(), 1, "{}", failing.process.output());
+    failing.stop();
+}

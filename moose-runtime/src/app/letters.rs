@@ -6,12 +6,15 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     clickhouse::Client,
     stream::{Backend, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending},
-    sync::replay::{Destination, Replayed, replay},
+    sync::{
+        Reopen,
+        replay::{Destination, Replayed, replay},
+    },
 };
 
 /// Letters of one page when many are worked through.
@@ -60,6 +63,8 @@ pub struct LetterDesk {
     /// Needed for replays only.
     client: Option<Client>,
     destinations: Arc<[Destination]>,
+    /// Opens the database anew, where it is ours to open and goes on running.
+    reopen: Option<Arc<dyn Reopen>>,
     /// Two replays of one letter at once would both find its row missing.
     one_at_a_time: Arc<Mutex<()>>,
 }
@@ -73,7 +78,13 @@ impl std::fmt::Debug for LetterDesk {
 impl LetterDesk {
     /// A desk for the letters of `backend`.
     pub fn new(backend: Arc<dyn Backend>, client: Option<Client>, destinations: Vec<Destination>) -> Self {
-        Self { backend, client, destinations: destinations.into(), one_at_a_time: Arc::default() }
+        Self { backend, client, destinations: destinations.into(), reopen: None, one_at_a_time: Arc::default() }
+    }
+
+    /// After a replay whose token may be taken without its row, the database is opened anew.
+    #[must_use]
+    pub fn reopening(self, reopen: Option<Arc<dyn Reopen>>) -> Self {
+        Self { reopen, ..self }
     }
 
     /// Does what is asked. The error is a text for whoever asked.
@@ -108,7 +119,7 @@ impl LetterDesk {
     async fn replay(&self, selection: Selection) -> Result<Value, String> {
         let client = self.client.as_ref().ok_or("there is no ClickHouse to replay to")?;
         let _one_at_a_time = self.one_at_a_time.lock().await;
-        let (mut inserted, mut were_there, mut failed) = (0_u64, 0_u64, Vec::new());
+        let (mut inserted, mut were_there, mut failed, mut burnt) = (0_u64, 0_u64, Vec::new(), false);
         let mut letters = Selected::new(self, selection)?;
         while let Some(page) = letters.next().await? {
             for letter in page {
@@ -116,9 +127,15 @@ impl LetterDesk {
                 match replay(self.backend.as_ref(), client, &self.destinations, letter).await {
                     Ok(Replayed::Inserted) => inserted += 1,
                     Ok(Replayed::WasThere) => were_there += 1,
-                    Err(error) => failed.push(json!({ "key": key, "reason": error.to_string() })),
+                    Err(error) => {
+                        burnt |= error.calls_for_reopening();
+                        failed.push(json!({ "key": key, "reason": error.to_string() }));
+                    }
                 }
             }
+        }
+        if let Some(database) = self.reopen.as_deref().filter(|_| burnt) {
+            database.reopen(Instant::now()).await;
         }
         Ok(json!({ "replayed": inserted, "already_stored": were_there, "failed": failed, "unknown": letters.unknown }))
     }

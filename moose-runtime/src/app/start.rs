@@ -143,7 +143,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
 /// What `/dead-letters` of the management port asks.
 fn desk_at(shared: &Shared, model: &Model) -> AnswerLetters {
     let client = Some(shared.client.clone());
-    let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model));
+    let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model))
+        .reopening(shared.reopen.clone());
     Arc::new(move |question| {
         let desk = desk.clone();
         Box::pin(async move {

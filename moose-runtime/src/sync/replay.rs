@@ -10,6 +10,7 @@ use super::{
     Assignment, BatchFactory, Prepared, SyncError,
     encoder::{Closed, RangeEncoder},
     probe,
+    reopen::calls_for_reopening,
     settings::Settings,
     target::{Target, columns},
 };
@@ -92,6 +93,13 @@ pub enum ReplayError {
     /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
+}
+
+impl ReplayError {
+    /// Whether the database must be opened anew before the letter is replayed again.
+    pub fn calls_for_reopening(&self) -> bool {
+        matches!(self, Self::Sync(error) if calls_for_reopening(error))
+    }
 }
 
 impl From<ClickHouseError> for ReplayError {
