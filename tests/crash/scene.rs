@@ -275,14 +275,13 @@ impl Scene {
         let mut ids = Vec::new();
         for letter in listed["dead_letters"].as_array().expect("dead letters") {
             let key = letter["key"].as_str().expect("a key").to_owned();
-            let id = match self.letters.get(&key) {
-                Some(id) => *id,
-                None => {
-                    let shown = self.ask(json!({ "do": "show", "key": key })).await;
-                    let payload: Value = serde_json::from_str(shown["payload"].as_str().expect("a payload"))
-                        .expect("the record as it came");
-                    payload["id"].as_u64().expect("an id")
-                }
+            let id = if let Some(id) = self.letters.get(&key) {
+                *id
+            } else {
+                let shown = self.ask(json!({ "do": "show", "key": key })).await;
+                let payload = shown["payload"].as_str().expect("a payload");
+                let record: Value = serde_json::from_str(payload).expect("the record as it came");
+                record["id"].as_u64().expect("an id")
             };
             self.letters.insert(key, id);
             ids.push(id);
