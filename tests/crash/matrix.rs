@@ -4,7 +4,7 @@
 //! Cells of one circumstance follow each other on one data directory: the start after one kill is the start with the
 //! next point. `MOOSE_TEST_FULL=1` runs the cells of all nets and prints the matrix; without it, those with both nets.
 
-use std::{io::Write as _, path::Path, sync::Arc};
+use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
 
 use moose_runtime::fault::Point;
 use moose_tests::{
@@ -24,6 +24,12 @@ use crate::{
 
 /// Chains that run beside each other: in short, and in full, which is mostly waiting.
 const AT_ONCE: [usize; 2] = [3, 5];
+
+/// Between two requests: more than a range is open, so that its end depends on when records came.
+const PACE: Duration = Duration::from_millis(60);
+
+/// How long requests go on after somebody has halted.
+const MEANWHILE: Duration = Duration::from_millis(150);
 
 /// A table for the newest version of each number, with the hidden columns that our own tables have.
 const REPLACING: &str = "CREATE TABLE numbers (id UInt64, small UInt8, \
@@ -126,7 +132,7 @@ impl Chain {
     /// Makes the table as the cells want it.
     async fn begin(circumstance: Circumstance, nets: Nets) -> Self {
         let program = if nets == Nets::Token { BARE } else { PIPELINE };
-        let mut environment = vec![("MOOSE_SYNC__MAX_ROWS", "40"), ("MOOSE_SYNC__MAX_DELAY", "50ms")];
+        let mut environment = vec![("MOOSE_SYNC__MAX_ROWS", "40"), ("MOOSE_SYNC__MAX_DELAY", "30ms")];
         if nets != Nets::Both || matches!(circumstance, Circumstance::Burnt | Circumstance::BurntBeforeAView) {
             // It gives back the tokens that were taken without rows: what a plain server would not do.
             environment.push(("FAULT_WITHOUT", "mending"));
@@ -217,11 +223,17 @@ impl Chain {
         self.scene.start(Some(Halt { point: cell.place, pass: cell.pass(), at_once: false })).await;
         self.look().await;
         self.scene.arm();
-        let load = self.load();
+        let mut load = self.load();
         self.scene.reached().await;
+        // More may come meanwhile, so that whoever cuts the records into ranges anew would cut them otherwise.
+        let ended = tokio::time::timeout(MEANWHILE, &mut load).await;
         self.scene.kill(cell.victim).await;
         self.open = Some(cell);
-        load.await.expect("clients that end");
+        match ended {
+            Ok(ended) => ended,
+            Err(_) => load.await,
+        }
+        .expect("clients that end");
     }
 
     /// A kill while a range is settled whose token was taken without its rows.
@@ -286,6 +298,8 @@ impl Chain {
                 if !ledger.send(addresses, &records, width).await {
                     return;
                 }
+                // Not a wait for anything: the next request is to come after the range of this one is closed.
+                tokio::time::sleep(PACE).await;
             }
         })
     }
@@ -300,13 +314,13 @@ impl Chain {
         match self.circumstance {
             _ if self.nets == Nets::Replacing && self.circumstance != Circumstance::Retention => {
                 let ids = self.scene.ledger.ids(30);
-                ((1..=3).map(|version| ids.clone().map(|id| (id, version)).collect()).collect(), 0)
+                ((1..=4).map(|version| ids.clone().map(|id| (id, version)).collect()).collect(), 0)
             }
             Circumstance::Refused => (vec![records(true)], 0),
             // Each more than a segment, so that there is one to be dropped.
             Circumstance::Retention => ((0..2).map(|_| records(false)).collect(), 40_000),
             Circumstance::Burnt | Circumstance::BurntBeforeAView => (vec![records(false)], 0),
-            _ => ((0..3).map(|_| records(false)).collect(), 0),
+            _ => ((0..4).map(|_| records(false)).collect(), 0),
         }
     }
 }
