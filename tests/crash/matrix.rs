@@ -87,8 +87,9 @@ fn is_left_out(circumstance: Circumstance, nets: Nets) -> bool {
 /// What a cell has broken of its promise.
 fn complaint(cell: Cell, wrong: &Wrong) -> Option<String> {
     let (may_lose, may_double) = cell.may();
-    let broken = (!may_lose && !wrong.lost.is_empty()) || (!may_double && !wrong.twice.is_empty());
-    broken.then(|| format!("{} / {} / {}: {wrong:?}", cell.place, cell.victim.name(), cell.nets.name()))
+    let broken =
+        (!may_lose && !wrong.lost.is_empty()) || (!may_double && !wrong.twice.is_empty()) || wrong.miscounted.is_some();
+    broken.then(|| format!("{} / {} / {}: {wrong} {wrong:?}", cell.place, cell.victim.name(), cell.nets.name()))
 }
 
 /// The matrix in Markdown.
@@ -96,12 +97,7 @@ fn table(results: &[(Cell, Wrong)]) -> String {
     let told = |place, victim, nets| {
         let wanted = Cell { place, victim, nets };
         let Some((_, wrong)) = results.iter().find(|(cell, _)| *cell == wanted) else { return "–".to_owned() };
-        match (wrong.lost.len(), wrong.twice.len()) {
-            (0, 0) => "exact".to_owned(),
-            (lost, 0) => format!("{lost} lost"),
-            (0, twice) => format!("{twice} twice"),
-            (lost, twice) => format!("{lost} lost, {twice} twice"),
-        }
+        wrong.to_string()
     };
     let columns: Vec<_> = Nets::ALL.iter().flat_map(|nets| Victim::ALL.map(|victim| (*nets, victim))).collect();
     let columns: Vec<_> =
