@@ -10,7 +10,7 @@
 //! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
 //! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
 //!
-//! A halted thread blocks, in asynchronous code too: what it halts is about to be killed.
+//! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
 
 use std::time::Duration;
 
@@ -139,6 +139,8 @@ mod armed {
         time::{Duration, Instant},
     };
 
+    use tokio::runtime::{Handle, RuntimeFlavor};
+
     use super::Point;
 
     /// How often a halted thread looks whether it may go on.
@@ -168,11 +170,21 @@ mod armed {
         if plan.passed.fetch_add(1, Ordering::AcqRel) + 1 != plan.pass {
             return;
         }
-        // A test that does not see the file fails, and says so.
-        let _ = fs::write(plan.directory.join("reached"), process::id().to_string());
-        let (go, since) = (plan.directory.join("go"), Instant::now());
-        while !go.exists() && since.elapsed() < LONGEST {
-            thread::sleep(LOOK_EVERY);
+        // What stands still is this task and nothing else: a worker of the runtime that blocks would stop others' too.
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| plan.halt()),
+            _ => plan.halt(),
+        }
+    }
+
+    impl Plan {
+        fn halt(&self) {
+            // A test that does not see the file fails, and says so.
+            let _ = fs::write(self.directory.join("reached"), process::id().to_string());
+            let (go, since) = (self.directory.join("go"), Instant::now());
+            while !go.exists() && since.elapsed() < LONGEST {
+                thread::sleep(LOOK_EVERY);
+            }
         }
     }
 

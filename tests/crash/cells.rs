@@ -4,6 +4,24 @@ use moose_runtime::fault::Point;
 
 use crate::scene::Victim;
 
+/// The rename of a part in the engine, its token already written: the shim's point.
+pub(crate) const RENAME: &str = "engine.rename";
+
+/// An INSERT that a server still has when its pipeline is killed, and runs only after the next one has settled it.
+pub(crate) const LATE_INSERT: &str = "engine.insert.received, then run late";
+
+/// All places to kill at, in the order in which a record meets them. A new point is a new row by itself.
+pub(crate) fn places() -> Vec<&'static str> {
+    let mut places = Vec::new();
+    for point in Point::ALL {
+        places.push(point.name());
+        if *point == Point::EngineInsertReceived {
+            places.extend([LATE_INSERT, RENAME]);
+        }
+    }
+    places
+}
+
 /// What keeps the records of a range from being lost or stored twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Nets {
@@ -35,6 +53,10 @@ impl Nets {
 pub(crate) enum Circumstance {
     /// Records on their way.
     Steady,
+    /// The same, with the shim in the engine.
+    Rename,
+    /// The same, into a server that does not end with the pipeline.
+    Server,
     /// Records of which the table refuses one.
     Refused,
     /// Records that are old enough to go.
@@ -46,12 +68,15 @@ pub(crate) enum Circumstance {
 }
 
 impl Circumstance {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Steady, Self::Refused, Self::Retention, Self::Burnt, Self::BurntBeforeAView];
+    /// The one that takes longest comes first.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Refused, Self::Steady, Self::Burnt, Self::BurntBeforeAView, Self::Retention, Self::Rename, Self::Server];
 
-    /// Where a point belongs, by its name: what nobody has thought of here is met by records on their way.
-    pub(crate) fn of(point: Point) -> Self {
-        match point.name().split('.').next() {
+    /// Where a place belongs, by its name: what nobody has thought of here is met by records on their way.
+    pub(crate) fn of(place: &str) -> Self {
+        match place.split('.').next() {
+            _ if place == RENAME => Self::Rename,
+            _ if place == LATE_INSERT => Self::Server,
             Some("trial" | "letters") => Self::Refused,
             Some("retention") => Self::Retention,
             Some("settle" | "again") => Self::Burnt,
@@ -60,12 +85,12 @@ impl Circumstance {
         }
     }
 
-    /// Why there are no such cells with these nets, where there are none.
-    pub(crate) fn is_met(self, nets: Nets) -> bool {
+    /// Whether there are such cells with these nets.
+    fn is_met(self, nets: Nets) -> bool {
         match self {
-            Self::Steady | Self::Retention => true,
+            Self::Steady | Self::Rename | Self::Retention => true,
             // Three versions of one id would be three dead letters.
-            Self::Refused => nets != Nets::Replacing,
+            Self::Refused | Self::Server => nets != Nets::Replacing,
             Self::Burnt => matches!(nets, Nets::Both | Nets::Provenance),
             Self::BurntBeforeAView => nets == Nets::Both,
         }
@@ -75,7 +100,7 @@ impl Circumstance {
 /// One cell of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
-    pub(crate) point: Point,
+    pub(crate) place: &'static str,
     pub(crate) victim: Victim,
     pub(crate) nets: Nets,
 }
@@ -83,17 +108,23 @@ pub(crate) struct Cell {
 impl Cell {
     /// All cells of one circumstance, one after the other on one data directory.
     pub(crate) fn chain(circumstance: Circumstance, nets: Nets) -> Vec<Self> {
-        let points = Point::ALL.iter().copied().filter(|point| Circumstance::of(*point) == circumstance);
-        let met = points.filter(|point| {
-            // A table that knows no tokens has none that are taken; being asked is all that it meets.
-            circumstance.is_met(nets) && (nets != Nets::Provenance || can_do_without_tokens(*point))
-        });
-        met.flat_map(|point| Victim::ALL.map(|victim| Self { point, victim, nets })).collect()
+        let places = places().into_iter().filter(|place| Circumstance::of(place) == circumstance);
+        let cells = places.flat_map(|place| Victim::ALL.map(|victim| Self { place, victim, nets }));
+        cells.filter(|cell| cell.is_met()).collect()
+    }
+
+    fn is_met(self) -> bool {
+        let circumstance = Circumstance::of(self.place);
+        // A table that knows no tokens has none that are taken: being asked is all that it meets.
+        let needs_tokens = circumstance == Circumstance::Burnt && self.place != Point::SettleProbed.name();
+        circumstance.is_met(self.nets)
+            && !(needs_tokens && self.nets == Nets::Provenance)
+            && (circumstance != Circumstance::Server || self.victim == Victim::Pipeline)
     }
 
     /// Which pass of the point: the second, where one comes for sure, so that something is on its way already.
     pub(crate) fn pass(self) -> u32 {
-        if Circumstance::of(self.point) == Circumstance::Steady { 2 } else { 1 }
+        if matches!(Circumstance::of(self.place), Circumstance::Steady | Circumstance::Rename) { 2 } else { 1 }
     }
 
     /// What is promised for the cell: whether records may be lost, and whether some may be there twice.
@@ -105,8 +136,4 @@ impl Cell {
             Nets::Provenance => (false, true),
         }
     }
-}
-
-fn can_do_without_tokens(point: Point) -> bool {
-    Circumstance::of(point) != Circumstance::Burnt || point == Point::SettleProbed
 }

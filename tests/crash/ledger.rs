@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -48,6 +48,19 @@ pub(crate) struct Wrong {
     pub(crate) lost: Vec<u64>,
     /// There more than once.
     pub(crate) twice: Vec<u64>,
+    /// The stream's account, where it says otherwise than the table.
+    pub(crate) miscounted: Option<String>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = |ids: &Vec<u64>, what| (!ids.is_empty()).then(|| format!("{} {what}", ids.len()));
+        let miscounted = self.miscounted.as_ref().map(|_| "miscounted".to_owned());
+        let told = [ids(&self.lost, "lost"), ids(&self.twice, "twice"), miscounted];
+        let told: Vec<_> = told.into_iter().flatten().collect();
+        formatter.write_str(if told.is_empty() { "exact" } else { "" })?;
+        formatter.write_str(&told.join(", "))
+    }
 }
 
 impl Ledger {

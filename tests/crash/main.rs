@@ -6,7 +6,9 @@ mod cells;
 mod ledger;
 mod matrix;
 mod random;
+mod rename;
 mod scene;
+mod server;
 
 /// The declarations of the tests.
 const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");

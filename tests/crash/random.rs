@@ -5,10 +5,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use moose_tests::process::Addresses;
+use moose_tests::{process::Addresses, random::Random};
 
 use crate::{
     PIPELINE, is_full,
@@ -22,33 +22,12 @@ const KILLS: [u32; 2] = [20, 100];
 /// Clients that send at once.
 const CLIENTS: u32 = 4;
 
-/// A little generator of numbers that look random; its seed is printed, so that a failure can be had again.
-struct Random(u64);
-
-impl Random {
-    fn seeded() -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
-        let given = std::env::var("MOOSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or(now.as_secs());
-        eprintln!("MOOSE_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number below `end`, by splitmix64.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn victim(&mut self) -> Victim {
-        match self.below(3) {
-            0 => Victim::Pipeline,
-            1 => Victim::Engine,
-            _ => Victim::Both,
-        }
+/// One of the three.
+fn victim(random: &mut Random) -> Victim {
+    match random.below(3) {
+        0 => Victim::Pipeline,
+        1 => Victim::Engine,
+        _ => Victim::Both,
     }
 }
 
@@ -76,13 +55,13 @@ async fn whatever_was_acknowledged_before_kill_9_is_a_row_once() {
             scene.start(None).await;
             for _ in 0..CLIENTS {
                 let (ledger, addresses) = (Arc::clone(&scene.ledger), scene.addresses());
-                let client = send(ledger, addresses, Random(random.below(u64::MAX)), Arc::clone(&stop));
+                let client = send(ledger, addresses, random.branch(), Arc::clone(&stop));
                 clients.push(tokio::spawn(client));
             }
         }
         // Not a wait for anything: the moment of the kill is what is random here.
         tokio::time::sleep(Duration::from_millis(random.below(2000))).await;
-        let victim = random.victim();
+        let victim = victim(&mut random);
         scene.kill(victim).await;
         killed[victim as usize] += 1;
         if !scene.is_running() {

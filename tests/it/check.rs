@@ -188,11 +188,14 @@ async fn row_policies_privileges_and_settings_that_a_server_says_it_has_or_lacks
     let stage = Stage::new().await;
     let answer = |text: &'static str| Fault::Answer(Canned::plain(StatusCode::OK, text));
     for (part, text) in [
-        ("system.row_policies", "[\"hide ON m.numbers\"]\n"),
+        ("system.row_policies", r#"{"data":[["hide ON m.numbers"]],"rows":1}"#),
         ("CHECK GRANT INSERT", "0\n"),
         ("CHECK GRANT SELECT", "1\n"),
         // As an old server would answer.
-        ("SELECT name FROM system.settings", "[\"insert_deduplicate\"]\n[\"insert_allow_materialized_columns\"]\n"),
+        (
+            "SELECT name FROM system.settings",
+            r#"{"data":[["insert_deduplicate"],["insert_allow_materialized_columns"]],"rows":2}"#,
+        ),
     ] {
         stage.proxy.when(move |request| request.statement.contains(part)).make(answer(text));
     }

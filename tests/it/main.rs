@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod boot;
+mod burnt;
 mod check;
 mod commands;
 mod counts;

@@ -8,7 +8,8 @@
  *   FAULT_POINT=engine.rename:<n>      At the n-th such rename of a process, before it is done, the file `reached` is made
  *                                      in the directory, with the process's number in it, and the thread waits for `go`.
  *   FAULT_RENAME_FAILS=<n>[:<count>]   The n-th such rename, and count - 1 after it, fail as on a full disk. Counted in
- *                                      the directory's file `renames`, so through all restarts of the engine.
+ *                                      the directory's file `renames`, so through all restarts of the engine; and only
+ *                                      once there is no file `hold` in the directory.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -61,7 +62,10 @@ static int fails(void) {
     char *colon;
     long first = strtol(asked, &colon, 10);
     long count = *colon == ':' ? atol(colon + 1) : 1;
-    return written == 1 && number >= first && number < first + count;
+    if (written != 1 || number < first || number >= first + count) return 0;
+    char hold[PATH_MAX];
+    while (file("hold", hold) && access(hold, F_OK) == 0) usleep(1000);
+    return 1;
 }
 
 int rename(const char *from, const char *to) {

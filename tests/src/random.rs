@@ -16,6 +16,12 @@ impl Random {
         Self(seed)
     }
 
+    /// Another one, for whoever runs beside.
+    #[must_use]
+    pub fn branch(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// A number below `end`, by splitmix64.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

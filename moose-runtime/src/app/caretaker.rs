@@ -7,7 +7,9 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::{engine::Engine, shutdown::Shutdown, stream::BoxFuture, sync::Reopen, telemetry::Health};
+use crate::{
+    clickhouse::Client, engine::Engine, shutdown::Shutdown, stream::BoxFuture, sync::Reopen, telemetry::Health,
+};
 
 /// Codes of answers after which the engine does not heal by itself; 49 is a logical error.
 const BROKEN: [u32; 2] = [49, 734];
@@ -21,13 +23,15 @@ const REST: Duration = Duration::from_secs(10);
 /// Looks after the engine.
 pub(super) struct Caretaker {
     engine: Arc<Engine>,
+    /// The engine's answers.
+    client: Client,
     /// When it was started anew last. Locked while it is.
     opened: Mutex<Option<Instant>>,
 }
 
 impl Caretaker {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, opened: Mutex::new(None) }
+    pub(super) fn new(engine: Arc<Engine>, client: Client) -> Self {
+        Self { engine, client, opened: Mutex::new(None) }
     }
 
     /// Watches the failures until the stop.
@@ -47,11 +51,17 @@ impl Reopen for Caretaker {
     fn reopen(&self, since: Instant) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let mut opened = self.opened.lock().await;
-            if let Some(at) = *opened {
-                if at > since {
-                    return;
-                }
-                sleep_until(at + REST).await;
+            if opened.is_some_and(|at| at > since) {
+                return;
+            }
+            // A merge of the parts around a block that was lost would hide that it was. Until the engine opens again; if
+            // it can't be told, it is hardly about to merge.
+            if let Err(error) = self.client.execute("SYSTEM STOP MERGES").await {
+                tracing::debug!(%error, "the embedded engine did not stop its merges");
+            }
+            if let Some(end) = opened.map(|at| at + REST).filter(|end| *end > Instant::now()) {
+                tracing::warn!("the embedded engine was opened a moment ago; it is given a rest before it is again");
+                sleep_until(end).await;
             }
             tracing::warn!("the embedded engine is closed and opened again");
             match self.engine.restart().await {

@@ -222,11 +222,12 @@ impl Database {
         let engine = Arc::new(Engine::start(options).await?);
         let client =
             Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        let caretaker = Caretaker::new(Arc::clone(&engine), client.clone());
         Ok(Self {
             client,
             storage: Storage::Embedded,
             address: engine.address().to_string(),
-            caretaker: Some(Arc::new(Caretaker::new(Arc::clone(&engine)))),
+            caretaker: Some(Arc::new(caretaker)),
             engine: Some(engine),
         })
     }

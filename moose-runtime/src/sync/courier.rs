@@ -290,10 +290,11 @@ impl Refusals {
         code.is_some() && self.count >= GIVEN && self.rests_until.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// A trial has ended with this error: the next one is not to follow at once.
+    /// A trial has ended with this error: the next one is not to follow at once, unless it was only the server that went
+    /// away meanwhile.
     fn rest(&mut self, error: SyncError) -> SyncError {
         let rest = if matches!(error, SyncError::Trial { .. }) { TRIAL_AGAIN } else { SAY_AGAIN };
-        self.rests_until = Some(Instant::now() + rest);
+        self.rests_until = (!error.is_unreachable()).then(|| Instant::now() + rest);
         error
     }
 }

@@ -2,7 +2,6 @@
 //! moved over, because a moved part feeds no view a second time.
 
 use bytes::Bytes;
-use serde::Deserialize;
 
 use super::{Assignment, Prepared, SyncError, courier::Courier, settings::Settings};
 use crate::{
@@ -14,9 +13,6 @@ use crate::{
 fn prefix(assignment: &Assignment) -> String {
     format!("{}__mend_{:016x}_{}_", assignment.table.name, assignment.storage.epoch, assignment.partition)
 }
-
-#[derive(Deserialize)]
-struct Text(String);
 
 impl Courier {
     /// Brings `body` into the table without its views seeing it.
@@ -35,14 +31,14 @@ impl Courier {
         fault::point(Point::MendMade);
         self.insert(&mending, token, body, settings).await?;
         fault::point(Point::MendFilled);
-        let partitions: Vec<Text> = client
+        let partitions: Vec<(String,)> = client
             .query_rows(&format!(
                 "SELECT DISTINCT partition_id FROM system.parts WHERE database = {} AND table = {} AND active",
                 quote_string(client.database()),
                 quote_string(&mending)
             ))
             .await?;
-        for Text(partition) in partitions {
+        for (partition,) in partitions {
             let partition = quote_string(&partition);
             client.execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}")).await?;
             fault::point(Point::MendMoved);
@@ -55,7 +51,7 @@ impl Courier {
     pub(super) async fn drop_mending_tables(&self) -> Result<(), SyncError> {
         let client = &self.shared.client;
         let prefix = prefix(&self.assignment);
-        let names: Vec<Text> = client
+        let names: Vec<(String,)> = client
             .query_rows(&format!(
                 "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, {})",
                 quote_string(client.database()),
@@ -63,7 +59,7 @@ impl Courier {
             ))
             .await?;
         let next = self.cursor.get().await.next;
-        for Text(name) in names {
+        for (name,) in names {
             let first = name.strip_prefix(&prefix).and_then(|rest| rest.split('_').next()?.parse::<u64>().ok());
             if first.is_some_and(|first| first < next) {
                 client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(&name))).await?;

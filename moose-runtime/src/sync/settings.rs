@@ -45,6 +45,7 @@ const PROBE: &[(&str, &str)] = &[
     ("result_overflow_mode", "'throw'"),
     ("timeout_overflow_mode", "'throw'"),
     ("additional_table_filters", "{}"),
+    ("additional_result_filter", "''"),
     ("use_query_cache", "0"),
     ("max_parallel_replicas", "1"),
 ];

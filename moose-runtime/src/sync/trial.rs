@@ -54,9 +54,6 @@ pub enum TrialFinding {
 #[derive(serde::Deserialize)]
 struct Keys(String, String, String);
 
-#[derive(serde::Deserialize)]
-struct Name(String);
-
 impl Courier {
     /// Finds the rows that ClickHouse refuses, makes dead letters of them, and answers the range without them.
     pub(super) async fn trial(&self, range: &Prepared) -> Result<Prepared, SyncError> {
@@ -87,14 +84,14 @@ impl Courier {
     /// Drops the tables of trials that an earlier process has left behind.
     pub(super) async fn drop_trial_tables(&self) -> Result<(), SyncError> {
         let client = &self.shared.client;
-        let names: Vec<Name> = client
+        let names: Vec<(String,)> = client
             .query_rows(&format!(
                 "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, {})",
                 quote_string(client.database()),
                 quote_string(&self.trial_prefix())
             ))
             .await?;
-        for Name(name) in names {
+        for (name,) in names {
             self.drop_table(&name).await?;
         }
         Ok(())

@@ -58,6 +58,9 @@ const MADE_UP: &[&str] = &[
 ];
 
 const TOKEN_ALONE: &str = "a range whose token was written down before a hard kill of the server lost its rows is lost";
+const TOKEN_ALONE_EMBEDDED: &str = "the embedded engine takes tokens back that a hard kill left without rows, so \
+                                    that is enough for one; but it does not sync its tokens to the disk, and after a \
+                                    power failure a range can be there twice";
 const TOKEN_ALONE_REPLICATED: &str = "a replicated table commits token and rows together, so that is enough";
 
 /// Everything that is wrong or worth knowing.
@@ -185,8 +188,13 @@ fn window(facts: &TableFacts, seen: &Seen<'_>) -> Vec<Flaw> {
 
 /// Whether both nets are there.
 fn nets(seen: &Seen<'_>, facts: &TableFacts) -> Option<Flaw> {
-    let (consequence, effect) =
-        if facts.state.is_replicated() { (TOKEN_ALONE_REPLICATED, Effect::Note) } else { (TOKEN_ALONE, Effect::Loses) };
+    let (consequence, effect) = if facts.state.is_replicated() {
+        (TOKEN_ALONE_REPLICATED, Effect::Note)
+    } else if seen.storage == Storage::Embedded {
+        (TOKEN_ALONE_EMBEDDED, Effect::Repeats)
+    } else {
+        (TOKEN_ALONE, Effect::Loses)
+    };
     if !facts.state.keeps_every_row() {
         return Some(Flaw::Collapses { engine: facts.state.engine.clone(), consequence, effect });
     }

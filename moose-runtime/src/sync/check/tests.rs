@@ -70,6 +70,10 @@ fn faultless() -> TableFacts {
 }
 
 fn judged(declared: &Table, facts: TableFacts, grants: Grants, lacks: &[&str]) -> TableReport {
+    judged_on(Storage::Server, declared, facts, grants, lacks)
+}
+
+fn judged_on(storage: Storage, declared: &Table, facts: TableFacts, grants: Grants, lacks: &[&str]) -> TableReport {
     let mut server: HashSet<String> = [
         "insert_deduplication_token",
         "insert_deduplicate",
@@ -81,7 +85,7 @@ fn judged(declared: &Table, facts: TableFacts, grants: Grants, lacks: &[&str]) -
     for setting in lacks {
         server.remove(*setting);
     }
-    let seen = Seen { storage: Storage::Server, declared, server: &server, facts: Some(facts), grants };
+    let seen = Seen { storage, declared, server: &server, facts: Some(facts), grants };
     TableReport { table: declared.name.clone(), flaws: judge::flaws(&seen) }
 }
 
@@ -152,6 +156,20 @@ fn the_token_alone_can_lose_a_range_unless_it_is_committed_with_the_rows() {
     facts.state.columns.truncate(1);
     let report = judged(&bare, facts, Grants::default(), &[]);
     assert!(matches!(report.promise(), Promise::MayLose(_)), "{report:?}");
+}
+
+#[test]
+fn on_the_embedded_engine_the_token_alone_loses_nothing() {
+    let mut facts = faultless();
+    facts.state.engine = "ReplacingMergeTree".to_owned();
+    let report = judged_on(Storage::Embedded, &declared(), facts, Grants::default(), &[]);
+    assert!(matches!(report.promise(), Promise::AtLeastOnce(_)), "{report:?}");
+    let bare = Table { provenance: false, ..declared() };
+    let mut facts = faultless();
+    facts.state.columns.truncate(1);
+    let report = judged_on(Storage::Embedded, &bare, facts, Grants::default(), &[]);
+    let Promise::AtLeastOnce(reasons) = report.promise() else { panic!("{report:?}") };
+    assert!(reasons[0].contains("power failure"), "{reasons:?}");
 }
 
 #[test]
