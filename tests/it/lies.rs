@@ -253,6 +253,10 @@ async fn a_probe_that_is_answered_with_nothing_or_in_part_stores_nothing_twice()
         Fault::Answer(of_clickhouse("", None)),
         Fault::Answer(Canned::plain(StatusCode::OK, PAGE)),
         Fault::Answer(of_clickhouse("[\"0\"]\n[\"1\"]\n", None)),
+        Fault::Answer(of_clickhouse(
+            r#"{"meta":[],"data":[],"rows":0,"exception":"Code: 241. DB::Exception: no"}"#,
+            None,
+        )),
         Fault::CutAnswer { after: 300 },
     ] {
         let before = scene.stage.proxy.inserts("numbers").len();
