@@ -306,3 +306,37 @@ async fn the_command_lists_replays_and_drops_with_and_without_a_running_instance
     assert_eq!(answer["dead_letters"].as_array().map(Vec::len), Some(0), "{answer}");
     assert_eq!(stage.sql(ONCE).await, once(9));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_failed_in_a_view_comes_into_table_and_view_once() {
+    let stage = Stage::new().await;
+    let launch = Launch::new(PIPELINE, stage.data_dir())
+        .environment("MOOSE_CLICKHOUSE__URL", &stage.proxy.url())
+        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
+    let mut process = launch.start();
+    let addresses = process.addresses(LATE).await;
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT good CHECK id != 3").await;
+    let url = format!("http://{}/ingest/numbers", addresses.http);
+    let answer = http::post(&url, "application/x-ndjson", numbers(0..10)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    stage.shows(ONCE, &once(9), LATE).await;
+    stage
+        .sql(
+            "CREATE TABLE target (id UInt64) ENGINE = MergeTree ORDER BY id \
+             SETTINGS non_replicated_deduplication_window = 1000",
+        )
+        .await;
+    let view = "MATERIALIZED VIEW view TO target AS SELECT id FROM numbers";
+    stage.sql(&format!("CREATE {view} WHERE throwIf(id = 3) = 0")).await;
+    stage.sql("ALTER TABLE numbers DROP CONSTRAINT good").await;
+    let (well, answer) = dead_letters(&launch, &["replay", "--all"]);
+    assert!(!well, "the view refuses it: {answer}");
+    assert_eq!(stage.sql(ONCE).await, once(10), "the table is written before its views");
+    stage.sql("ALTER TABLE view MODIFY QUERY SELECT id FROM numbers").await;
+    let (well, answer) = dead_letters(&launch, &["replay", "--all"]);
+    assert!(well && answer["already_stored"] == 1, "{answer}");
+    assert_eq!(stage.sql(ONCE).await, once(10));
+    assert_eq!(stage.sql("SELECT count(), max(id) FROM target").await, "1\t3");
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+}

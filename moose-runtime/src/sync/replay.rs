@@ -133,7 +133,8 @@ pub async fn replay(
     let settings = Settings::known_to(&client.setting_names().await?);
     let row = Row { client, settings, assignment, row };
     let done = if row.assignment.table.provenance && state.keeps_every_row() {
-        row.bring().await?
+        // A row that the table has can only be an earlier replay's, of which the views may have failed.
+        row.bring(state.has_views && !maybe_stored).await?
     } else if maybe_stored {
         return Err(ReplayError::MaybeStored { table: table.to_owned() });
     } else {
@@ -168,12 +169,16 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Brings the row into a table that can be asked.
-    async fn bring(&self) -> Result<Replayed, ReplayError> {
+    /// Brings the row into a table that can be asked. `views`: a row that the table has is sent again, under the token by
+    /// which the table drops it, for the views behind it.
+    async fn bring(&self, views: bool) -> Result<Replayed, ReplayError> {
+        let token = format!("dead-letter/{}", self.assignment.letter_key(self.row.first));
         if self.is_there().await? {
+            if views && self.settings.tokens {
+                self.insert(&token).await?;
+            }
             return Ok(Replayed::WasThere);
         }
-        let token = format!("dead-letter/{}", self.assignment.letter_key(self.row.first));
         for number in 0..TOKENS {
             let token = if number == 0 { token.clone() } else { format!("{token}/again/{number}") };
             self.insert(&token).await?;
