@@ -122,18 +122,22 @@ impl Cell {
             && (circumstance != Circumstance::Server || self.victim == Victim::Pipeline)
     }
 
-    /// Which pass of the point: the second, where one comes for sure, so that something is on its way already.
+    /// Which pass of the point: the second, where one comes for sure. Then something is on its way already; and the first
+    /// segment that retention drops may have been passed by an earlier note of it.
     pub(crate) fn pass(self) -> u32 {
-        if matches!(Circumstance::of(self.place), Circumstance::Steady | Circumstance::Rename) { 2 } else { 1 }
+        match Circumstance::of(self.place) {
+            Circumstance::Steady | Circumstance::Rename | Circumstance::Retention => 2,
+            _ => 1,
+        }
     }
 
-    /// What is promised for the cell: whether records may be lost, and whether some may be there twice.
+    /// Whether records of the cell may be lost, and whether some may be there twice: where each net has its hole, and
+    /// nowhere else.
     pub(crate) fn may(self) -> (bool, bool) {
         match self.nets {
             Nets::Both => (false, false),
-            // After a hard kill of a plain server.
-            Nets::Token | Nets::Replacing => (self.victim != Victim::Pipeline, false),
-            Nets::Provenance => (false, true),
+            Nets::Token | Nets::Replacing => (self.place == RENAME && self.victim != Victim::Pipeline, false),
+            Nets::Provenance => (false, self.place == LATE_INSERT),
         }
     }
 }

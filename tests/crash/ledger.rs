@@ -52,6 +52,14 @@ pub(crate) struct Wrong {
     pub(crate) miscounted: Option<String>,
 }
 
+impl Wrong {
+    /// Where to begin to look: the first id, or the account.
+    pub(crate) fn first(&self) -> String {
+        let first = self.lost.first().or(self.twice.first()).map(|id| format!(", the first is id {id}"));
+        first.or(self.miscounted.clone().map(|account| format!(": {account}"))).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = |ids: &Vec<u64>, what| (!ids.is_empty()).then(|| format!("{} {what}", ids.len()));

@@ -31,6 +31,9 @@ const PACE: Duration = Duration::from_millis(60);
 /// How long requests go on after somebody has halted.
 const MEANWHILE: Duration = Duration::from_millis(150);
 
+/// Mending gives back the tokens that were taken without rows, which a plain server would not do.
+const WITHOUT_MENDING: (&str, &str) = ("FAULT_WITHOUT", "mending");
+
 /// A table for the newest version of each number, with the hidden columns that our own tables have.
 const REPLACING: &str = "CREATE TABLE numbers (id UInt64, small UInt8, \
      _stream_epoch UInt64 MATERIALIZED 18446744073709551615, _stream_partition UInt16 MATERIALIZED 65535, \
@@ -89,7 +92,7 @@ fn complaint(cell: Cell, wrong: &Wrong) -> Option<String> {
     let (may_lose, may_double) = cell.may();
     let broken =
         (!may_lose && !wrong.lost.is_empty()) || (!may_double && !wrong.twice.is_empty()) || wrong.miscounted.is_some();
-    broken.then(|| format!("{} / {} / {}: {wrong} {wrong:?}", cell.place, cell.victim.name(), cell.nets.name()))
+    broken.then(|| format!("{} / {} / {}: {wrong}{}", cell.place, cell.victim.name(), cell.nets.name(), wrong.first()))
 }
 
 /// The matrix in Markdown.
@@ -129,9 +132,8 @@ impl Chain {
     async fn begin(circumstance: Circumstance, nets: Nets) -> Self {
         let program = if nets == Nets::Token { BARE } else { PIPELINE };
         let mut environment = vec![("MOOSE_SYNC__MAX_ROWS", "40"), ("MOOSE_SYNC__MAX_DELAY", "30ms")];
-        if nets != Nets::Both || matches!(circumstance, Circumstance::Burnt | Circumstance::BurntBeforeAView) {
-            // It gives back the tokens that were taken without rows: what a plain server would not do.
-            environment.push(("FAULT_WITHOUT", "mending"));
+        if nets != Nets::Both {
+            environment.push(WITHOUT_MENDING);
         }
         let shim = shim::rename(env!("CARGO_TARGET_TMPDIR")).to_string_lossy();
         match circumstance {
@@ -166,8 +168,18 @@ impl Chain {
             }
             _ => {}
         }
+        chain.leave_tables().await;
         chain.scene.kill(Victim::Both).await;
         chain
+    }
+
+    /// Tables as a process leaves them that is killed in the middle of a trial, or of mending.
+    async fn leave_tables(&self) {
+        let account = self.scene.account().await;
+        let epoch = account["epoch"].as_str().expect("an epoch");
+        for name in ["trial", "mend"] {
+            self.scene.sql(&format!("CREATE TABLE numbers__{name}_{epoch}_0_0_9 AS numbers")).await;
+        }
     }
 
     async fn run(mut self, cells: &[Cell]) -> Vec<(Cell, Wrong)> {
@@ -244,12 +256,13 @@ impl Chain {
 
         let probed = Halt { point: Point::SettleProbed.name(), pass: 1, at_once: true };
         if cell.place != Point::SettleProbed.name() {
-            self.scene.start(Some(probed)).await;
+            self.scene.start_with(Some(probed), &[WITHOUT_MENDING]).await;
             self.scene.reached().await;
             self.burn_the_token().await;
             self.scene.kill(Victim::Both).await;
         }
-        self.scene.start(Some(Halt { point: cell.place, ..probed })).await;
+        // Until the token is found out; the start after the kill may mend.
+        self.scene.start_with(Some(Halt { point: cell.place, ..probed }), &[WITHOUT_MENDING]).await;
         self.scene.reached().await;
         self.scene.kill(cell.victim).await;
         self.open = Some(cell);
@@ -314,7 +327,7 @@ impl Chain {
             }
             Circumstance::Refused => (vec![records(true)], 0),
             // Each more than a segment, so that there is one to be dropped.
-            Circumstance::Retention => ((0..2).map(|_| records(false)).collect(), 40_000),
+            Circumstance::Retention => ((0..3).map(|_| records(false)).collect(), 40_000),
             Circumstance::Burnt | Circumstance::BurntBeforeAView => (vec![records(false)], 0),
             _ => ((0..4).map(|_| records(false)).collect(), 0),
         }

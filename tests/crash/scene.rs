@@ -143,10 +143,16 @@ impl Scene {
 
     /// Starts the process, to halt where it is told; returns when it is up, or when it has halted before that.
     pub(crate) async fn start(&mut self, halt: Option<Halt<'_>>) {
+        self.start_with(halt, &[]).await;
+    }
+
+    /// The same, with variables for this process alone.
+    pub(crate) async fn start_with(&mut self, halt: Option<Halt<'_>>, environment: &[(&str, &str)]) {
         assert!(self.running.is_none(), "one process at a time");
         self.starts += 1;
         let fault = self.directory.path().join(format!("fault-{}", self.starts));
-        let mut launch = self.launch.clone();
+        let launch = self.launch.clone();
+        let mut launch = environment.iter().fold(launch, |launch, (name, value)| launch.environment(name, value));
         if let Some(halt) = halt {
             launch = launch
                 .environment("FAULT_POINT", &format!("{}:{}", halt.point, halt.pass))
