@@ -322,8 +322,11 @@ impl Chain {
         };
         match self.circumstance {
             _ if self.nets == Nets::Replacing && self.circumstance != Circumstance::Retention => {
-                let ids = self.scene.ledger.ids(30);
-                ((1..=4).map(|version| ids.clone().map(|id| (id, version)).collect()).collect(), 0)
+                let ids = [self.scene.ledger.ids(30), self.scene.ledger.ids(30)];
+                let versions = |ids: std::ops::Range<u64>| {
+                    [1, 2].map(|version| ids.clone().map(|id| (id, version)).collect::<Vec<_>>())
+                };
+                (ids.into_iter().flat_map(versions).collect(), 0)
             }
             Circumstance::Refused => (vec![records(true)], 0),
             // Each more than a segment, so that there is one to be dropped.
