@@ -4,6 +4,7 @@
 //! - [`engine`]: embedded engines, shared by a test binary or a test's own.
 //! - [`pipelines`]: the declarations that the tests run.
 //! - [`http`]: a client that says exactly what was sent and what came back.
+//! - [`kafka`]: a real Apache Kafka, to be killed.
 //! - [`load`]: clients that send all the time, and the count of what they were told is kept.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
 //! - [`shim`]: stands between an engine and the renames of its parts.
@@ -15,6 +16,7 @@
 
 pub mod engine;
 pub mod http;
+pub mod kafka;
 pub mod load;
 pub mod pipelines;
 pub mod process;

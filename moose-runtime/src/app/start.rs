@@ -335,7 +335,7 @@ async fn measure(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: 
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {
         for stream in &model.streams {
-            if let Ok(bytes) = log.size(&stream.name).await {
+            if let Ok(Some(bytes)) = log.size(&stream.name).await {
                 let label = StreamLabel { stream: stream.name.clone() };
                 metrics.stream_bytes.get_or_create(&label).set(i64::try_from(bytes).unwrap_or(i64::MAX));
             }

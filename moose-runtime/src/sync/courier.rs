@@ -27,8 +27,6 @@ use crate::{
     telemetry::{RetryLabel, TableLabel},
 };
 
-/// How much of a range is read from the stream at once.
-const READ_BYTES: usize = 4 << 20;
 /// A definite answer counts once it was given so often in a row.
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
@@ -216,15 +214,7 @@ impl Courier {
     /// Reads the offsets `first..=last` again, exactly as they were.
     pub(super) async fn read_again(&self, first: u64, last: u64) -> Result<Vec<Record>, SyncError> {
         let (topic, partition) = (&self.assignment.topic, self.assignment.partition);
-        let mut records: Vec<Record> = Vec::new();
-        let mut from = first;
-        while from <= last {
-            let read = self.shared.backend.read(topic, partition, from, READ_BYTES).await?;
-            let Some(newest) = read.last() else { break };
-            from = newest.offset.saturating_add(1);
-            records.extend(read.into_iter().filter(|record| record.offset <= last));
-        }
-        Ok(records)
+        Ok(self.shared.backend.read_range(topic, partition, first, last).await?)
     }
 
     /// Encodes records, without some of them.
