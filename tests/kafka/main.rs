@@ -1,6 +1,8 @@
 //! The tests on a real Apache Kafka: `cargo test -p moose-tests --features kafka --test kafka`.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
+#![expect(clippy::expect_used, reason = "the helpers of tests fail as tests do")]
 
+mod pipeline;
+mod stage;
 mod stream;
 
 use std::sync::OnceLock;

@@ -18,8 +18,12 @@ use crate::process::{children_of, signal};
 
 /// The version that is run.
 pub const VERSION: &str = "4.1.0";
-/// What its log is written with: it has none of its own.
-const LOGGER: &str = "1.7.36";
+/// The broker, its command-line tools, and what its log is written with: it has nothing of its own.
+const JARS: [(&str, &str, &str); 3] = [
+    ("org.apache.kafka", "kafka_2.13", VERSION),
+    ("org.apache.kafka", "kafka-tools", VERSION),
+    ("org.slf4j", "slf4j-simple", "1.7.36"),
+];
 /// The address that brokers listen on.
 const HOST: &str = "127.0.0.3";
 /// Who a cluster is, in the form that Kafka wants; each has a directory of its own, so one name is enough.
@@ -142,13 +146,13 @@ impl Broker {
         printed
     }
 
-    /// Writes lines to a topic with Kafka's own console producer.
+    /// Writes lines to a topic with Kafka's own console producer; `NULL` is a record without a payload.
     ///
     /// # Panics
     /// When it fails.
     pub fn produce(&self, topic: &str, lines: &str) {
         let address = self.address();
-        let arguments = ["--bootstrap-server", &address, "--topic", topic];
+        let arguments = ["--bootstrap-server", &address, "--topic", topic, "--property", "null.marker=NULL"];
         self.tool("org.apache.kafka.tools.ConsoleProducer", &arguments, lines);
     }
 
@@ -229,8 +233,7 @@ fn jars() -> &'static Path {
         let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
         let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
         let place = cache.join("moose/kafka").join(VERSION);
-        let wanted = [format!("kafka_2.13-{VERSION}.jar"), format!("slf4j-simple-{LOGGER}.jar")];
-        if !wanted.iter().all(|jar| place.join(jar).exists()) {
+        if !JARS.iter().all(|(_, artifact, version)| place.join(format!("{artifact}-{version}.jar")).exists()) {
             fetch(&place);
         }
         place
@@ -242,11 +245,16 @@ fn fetch(place: &Path) {
     let parent = place.parent().expect("a place in the cache");
     fs::create_dir_all(parent).expect("the cache can be written");
     let work = tempfile::tempdir_in(parent).expect("the cache can be written");
+    let dependency = |(group, artifact, version): &(&str, &str, &str)| {
+        format!(
+            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>\
+             </dependency>"
+        )
+    };
+    let dependencies = JARS.iter().map(dependency).collect::<Vec<_>>().concat();
     let project = format!(
         "<project xmlns=\"{POM}\"><modelVersion>4.0.0</modelVersion><groupId>moose</groupId><artifactId>kafka</artifactId>\
-         <version>1</version><dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>\
-         <version>{VERSION}</version></dependency><dependency><groupId>org.slf4j</groupId>\
-         <artifactId>slf4j-simple</artifactId><version>{LOGGER}</version></dependency></dependencies></project>"
+         <version>1</version><dependencies>{dependencies}</dependencies></project>"
     );
     fs::write(work.path().join("pom.xml"), project).expect("the cache can be written");
     let fetched = Command::new("mvn")

@@ -57,6 +57,20 @@ pub enum SyncError {
         /// The first offset that is there more than once.
         offset: u64,
     },
+    /// The partition is another process's by now.
+    #[error("topic `{topic}` partition {partition} was given to another process")]
+    Revoked {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+    },
+    /// Too long ago the table was asked which rows it has.
+    #[error("what table `{table}` has was asked too long ago to act on it; it is asked anew")]
+    Stale {
+        /// Its name.
+        table: String,
+    },
     /// A Replicated table confirmed rows that it does not have.
     #[error(
         "table `{table}` confirmed offsets {first}..={last} but lacks {missing} of them; a replicated table should never do that"

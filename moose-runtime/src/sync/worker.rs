@@ -16,7 +16,7 @@ use super::{
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
-    lag,
+    group, lag,
     reader::Reader,
     recovery::settle_pending,
 };
@@ -44,13 +44,21 @@ impl Worker {
 
     /// Waits for the worker's end. What is pending then is settled at the next start.
     pub async fn ended(&mut self) {
-        // A task that was cut off has no result.
-        let _ = (&mut self.task).await;
+        if !self.task.is_finished() {
+            // A task that was cut off has no result.
+            let _ = (&mut self.task).await;
+        }
     }
 
     /// Ends the worker where it is. Whatever it was about stays pending and is settled at the next start.
     pub fn abort(&self) {
         self.task.abort();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.abort();
     }
 }
 
@@ -99,7 +107,7 @@ async fn run(shared: Shared, assignment: Assignment) {
     }
     let position = courier.cursor.get().await.next;
     let (sender, ranges) = mpsc::channel(1);
-    let reader = Reader::new(shared, assignment, position, courier.size());
+    let reader = Reader::new(shared, courier.assignment.clone(), position, courier.size());
     tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
 }
 
@@ -131,8 +139,11 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
 }
 
 async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
-    let (topic, partition, epoch) = (&assignment.topic, assignment.partition, assignment.storage.epoch);
-    let cursor = Arc::new(CursorKeeper::open(shared, &assignment.table.name, topic, partition, epoch).await?);
+    let mut assignment = assignment.clone();
+    let (topic, partition) = (assignment.topic.clone(), assignment.partition);
+    let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
+    assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
+    let cursor = Arc::new(CursorKeeper::open(shared, &assignment).await?);
     let courier = Courier::new(shared.clone(), assignment.clone(), Arc::clone(&cursor));
     if let Some(resume) = shared.resume {
         let uuid = courier.target.look().await?.uuid;

@@ -14,22 +14,6 @@ use crate::stream::StreamError;
 /// How long an answer of the brokers is waited for.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
-/// Properties that what is promised hangs on: they are set here and nowhere else.
-pub const RESERVED: &[&str] = &[
-    "acks",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "isolation.level",
-    "partition.assignment.strategy",
-    "request.required.acks",
-    "transactional.id",
-];
-
 /// The cluster, and how to talk to it.
 #[derive(Clone)]
 pub struct KafkaOptions {

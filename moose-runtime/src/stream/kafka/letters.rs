@@ -87,14 +87,25 @@ fn read(message: &Bytes) -> Option<(DeadLetterKey, Why, Bytes)> {
 }
 
 impl Kafka {
-    /// Reads what was written since. The topic is made where it is missing.
+    /// Makes the topic where it is missing.
+    async fn open_letters(&self, stream: &str, book: &mut Book) -> Result<()> {
+        if !book.is_open {
+            let retention = Retention { age: None, bytes: None };
+            let spec = TopicSpec { name: topic_of(stream), partitions: 1, retention };
+            self.topics.open(&spec, Settings { cleanup: "compact", retention }).await?;
+            book.is_open = true;
+        }
+        Ok(())
+    }
+
+    /// Reads what was written since. There is nothing where nobody has made the topic yet.
     async fn catch_up(&self, stream: &str, book: &mut Book) -> Result<()> {
         let topic = topic_of(stream);
         if !book.is_open {
-            let retention = Retention { age: None, bytes: None };
-            let spec = TopicSpec { name: topic.clone(), partitions: 1, retention };
-            self.topics.open(&spec, Settings { cleanup: "compact", retention }).await?;
-            book.is_open = true;
+            if !self.topics.exists(&topic).await? {
+                return Ok(());
+            }
+            self.open_letters(stream, book).await?;
         }
         let bounds = self.topics.bounds(&topic, 0).await?;
         book.next = book.next.max(bounds.start);
@@ -136,6 +147,7 @@ impl Kafka {
         for (stream, letters) in by_stream {
             let book = self.letters.book(stream);
             let mut book = book.lock().await;
+            self.open_letters(stream, &mut book).await?;
             self.catch_up(stream, &mut book).await?;
             let unknown: Vec<_> = letters
                 .into_values()

@@ -35,7 +35,7 @@ use std::{
     },
 };
 
-pub use self::client::{KafkaOptions, RESERVED};
+pub use self::client::KafkaOptions;
 use self::{fetch::Fetcher, group::Group, letters::LetterTopics, produce::Producer, topics::Topics};
 use super::{Cursor, Result, StreamError};
 

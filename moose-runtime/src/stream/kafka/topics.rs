@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -37,6 +37,8 @@ pub(super) struct Topics {
     partitions: RwLock<HashMap<String, u16>>,
     ids: RwLock<HashMap<String, (u128, Instant)>>,
     max_record_bytes: AtomicUsize,
+    /// Whether the brokers know topics by ids.
+    has_ids: AtomicBool,
 }
 
 /// What a topic is made with.
@@ -58,6 +60,7 @@ impl Topics {
             asker: Arc::new(asker),
             partitions: RwLock::default(),
             ids: RwLock::default(),
+            has_ids: AtomicBool::new(true),
             max_record_bytes: AtomicUsize::new(usize::saturating_sub(max, BESIDE_A_RECORD)),
         })
     }
@@ -191,6 +194,11 @@ impl Topics {
         }
     }
 
+    /// Whether there is such a topic.
+    pub(super) async fn exists(&self, topic: &str) -> Result<bool> {
+        Ok(self.look(topic).await? > 0)
+    }
+
     /// How many partitions the brokers know of; 0 where there is no such topic.
     async fn look(&self, topic: &str) -> Result<u16> {
         let (asker, name) = (Arc::clone(&self.asker), topic.to_owned());
@@ -232,9 +240,15 @@ impl Topics {
         if let Some((id, _)) = known.filter(|(_, at)| at.elapsed() < ID_AGAIN) {
             return Ok(id);
         }
-        let id = self.ask_for_id(topic).await?;
+        let id = if self.has_ids.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
         self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), (id, Instant::now()));
         Ok(id)
+    }
+
+    /// For brokers that don't answer such questions at all.
+    #[cfg(test)]
+    pub(super) fn without_ids(&self) {
+        self.has_ids.store(false, Ordering::Relaxed);
     }
 
     async fn ask_for_id(&self, topic: &str) -> Result<u128> {
