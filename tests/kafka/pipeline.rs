@@ -83,3 +83,37 @@ async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
     let used = http::sql(&stage.url(), "SELECT uniqExact(_stream_partition) FROM numbers").await;
     assert_eq!(used, "8", "a stream has the partitions that its topic has");
 }
+
+/// What operators do to a group: its offsets deleted is a hold, its offsets moved is followed.
+#[tokio::test]
+async fn a_group_without_its_offsets_is_a_hold_and_one_that_was_moved_is_followed() {
+    let stage = Stage::new().await;
+    let launch = stage.copy("one").environment("MOOSE_APP__NAME", "shop");
+    let mut process = launch.start();
+    let addresses = process.addresses(LATE).await;
+    let body = (0..10).map(|id| format!("{{\"id\":{id},\"small\":1}}\n")).collect::<String>();
+    let answer = http::post(&format!("http://{}/ingest/numbers", addresses.http), "application/x-ndjson", body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    stage.shows("SELECT count() FROM numbers", "10").await;
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+
+    let group = |more: &[&str]| {
+        let address = stage.broker.address();
+        let mut arguments = vec!["--bootstrap-server", &address, "--group", "shop/numbers", "--topic", "numbers"];
+        arguments.extend(more);
+        stage.broker.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", &arguments, "")
+    };
+    group(&["--delete-offsets"]);
+    let mut process = launch.start();
+    process.printed("lost the offset of `shop/numbers` on topic `numbers` partition 0, which holds 0..10", LATE).await;
+    process.addresses(LATE).await;
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+    stage.shows("SELECT count() FROM numbers", "10").await;
+
+    group(&["--reset-offsets", "--to-offset", "6", "--execute"]);
+    let mut process = launch.start();
+    process.addresses(LATE).await;
+    stage.shows("SELECT count(), uniqExact(_stream_epoch), countIf(id >= 6) FROM numbers", "14\t2\t8").await;
+}

@@ -224,6 +224,10 @@ pub trait Backend: Send + Sync + 'static {
     /// The cursor that `group` committed last for the partition.
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>>;
 
+    /// Whether a cursor may be gone while the records are still there: brokers forget those of groups that are away for
+    /// long.
+    fn forgets_cursors(&self) -> bool;
+
     /// Replaces the cursor; durable when it returns. Where a group has several members, only while the partition is
     /// assigned to this one.
     fn commit<'a>(

@@ -17,6 +17,7 @@ mod cursor;
 mod encoder;
 mod error;
 mod failure;
+mod known;
 mod lag;
 mod lease;
 mod letters;

@@ -48,6 +48,10 @@ impl Backend for Failing {
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
         self.inner.cursor(group, topic, partition)
     }
+    fn forgets_cursors(&self) -> bool {
+        self.inner.forgets_cursors()
+    }
+
     fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
         self.inner.commit(group, topic, at, cursor)
     }

@@ -155,6 +155,10 @@ impl Backend for Kafka {
         Box::pin(async move { Ok(self.place(group, topic, partition).await?.cursor) })
     }
 
+    fn forgets_cursors(&self) -> bool {
+        true
+    }
+
     fn commit<'a>(
         &'a self,
         group: &'a str,

@@ -20,7 +20,7 @@ async fn the_mock_cluster_keeps_the_contract() {
     }
     cluster.create_topic("t.dead-letters", 1, 1).unwrap();
     let kafka = Kafka::connect(options(cluster.bootstrap_servers())).await.unwrap();
-    kafka.topics.without_ids();
+    kafka.topics.of_mock();
     contract::check(&kafka, "mock").await;
     kafka.close().await.unwrap();
 }

@@ -37,8 +37,8 @@ pub(super) struct Topics {
     partitions: RwLock<HashMap<String, u16>>,
     ids: RwLock<HashMap<String, (u128, Instant)>>,
     max_record_bytes: AtomicUsize,
-    /// Whether the brokers know topics by ids.
-    has_ids: AtomicBool,
+    /// Whether the brokers answer questions about topics; a mock cluster does not.
+    answers: AtomicBool,
 }
 
 /// What a topic is made with.
@@ -60,7 +60,7 @@ impl Topics {
             asker: Arc::new(asker),
             partitions: RwLock::default(),
             ids: RwLock::default(),
-            has_ids: AtomicBool::new(true),
+            answers: AtomicBool::new(true),
             max_record_bytes: AtomicUsize::new(usize::saturating_sub(max, BESIDE_A_RECORD)),
         })
     }
@@ -168,6 +168,9 @@ impl Topics {
     /// Says where a topic that was there already is set otherwise than declared; nothing is changed.
     async fn compare(&self, spec: &TopicSpec, settings: &Settings<'_>) {
         let name = spec.name.as_str();
+        if !self.answers.load(Ordering::Relaxed) {
+            return;
+        }
         let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(name)], &admin_options()).await;
         let Ok(Some(Ok(found))) = asked.map(|mut found| found.pop()) else {
             tracing::debug!(topic = name, "the settings of the topic can't be asked for");
@@ -240,15 +243,15 @@ impl Topics {
         if let Some((id, _)) = known.filter(|(_, at)| at.elapsed() < ID_AGAIN) {
             return Ok(id);
         }
-        let id = if self.has_ids.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
+        let id = if self.answers.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
         self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), (id, Instant::now()));
         Ok(id)
     }
 
-    /// For brokers that don't answer such questions at all.
+    /// Asks no such questions: a mock cluster would leave them without an answer.
     #[cfg(test)]
-    pub(super) fn without_ids(&self) {
-        self.has_ids.store(false, Ordering::Relaxed);
+    pub(super) fn of_mock(&self) {
+        self.answers.store(false, Ordering::Relaxed);
     }
 
     async fn ask_for_id(&self, topic: &str) -> Result<u128> {

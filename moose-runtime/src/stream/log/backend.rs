@@ -119,6 +119,10 @@ impl Backend for Log {
         })
     }
 
+    fn forgets_cursors(&self) -> bool {
+        false
+    }
+
     fn commit<'a>(
         &'a self,
         group: &'a str,
