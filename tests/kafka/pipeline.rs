@@ -6,6 +6,7 @@ use std::time::Duration;
 use moose_tests::{
     http,
     load::{Batches, Load, each_is_a_row_once},
+    process::signal,
 };
 
 use crate::stage::{LATE, Stage};
@@ -56,17 +57,12 @@ async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
         let addresses = process.addresses(LATE).await;
         copies.push((process, addresses));
     }
-    let batches = Batches {
-        records: 50,
-        pause: Duration::from_millis(20),
-        record: |id| format!("{{\"id\":{id},\"small\":{}}}", id % 256),
-    };
     let end = std::time::Instant::now() + Duration::from_secs(seconds);
     let (mut first, mut kept, mut kills) = (0, std::collections::BTreeSet::new(), 0);
     while std::time::Instant::now() < end {
         // Each round loads one copy that lives and kills the next.
         let (loaded, killed) = (kills % COPIES, (kills + 1) % COPIES);
-        let load = Load::start(format!("http://{}/ingest/numbers", copies[loaded].1.http), first, batches);
+        let load = Load::start(format!("http://{}/ingest/numbers", copies[loaded].1.http), first, STEADY);
         tokio::time::sleep(Duration::from_secs(2)).await;
         let (process, _) = copies.remove(killed);
         process.kill();
@@ -82,6 +78,53 @@ async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
     each_is_a_row_once(&stage.url(), "numbers", &kept, LATE).await;
     let used = http::sql(&stage.url(), "SELECT uniqExact(_stream_partition) FROM numbers").await;
     assert_eq!(used, "8", "a stream has the partitions that its topic has");
+}
+
+const STEADY: Batches = Batches {
+    records: 50,
+    pause: Duration::from_millis(20),
+    record: |id| format!("{{\"id\":{id},\"small\":{}}}", id % 256),
+};
+
+/// A copy that sleeps through the end of its session wakes up as if nothing had been, and finds that it is not so.
+#[tokio::test]
+async fn a_copy_that_sleeps_longer_than_its_session_stores_nothing_twice() {
+    let stage = Stage::new().await;
+    stage.make_topic("numbers", 4);
+    let (mut one, mut two) = (stage.copy("one").start(), stage.copy("two").start());
+    let addresses = one.addresses(LATE).await;
+    two.addresses(LATE).await;
+    let load = Load::start(format!("http://{}/ingest/numbers", addresses.http), 0, STEADY);
+    for _ in 0..2 {
+        two.printed("flushed", LATE).await;
+        signal("-STOP", two.id());
+        // Longer than the session of 6 seconds.
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        signal("-CONT", two.id());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let sent = load.stop().await;
+    assert_eq!(sent.refused, 0);
+    each_is_a_row_once(&stage.url(), "numbers", &sent.kept, LATE).await;
+    assert!(one.output().matches("assigned").count() > 4, "it had taken over:\n{}", one.output());
+}
+
+/// Polling never waits for ClickHouse: nobody leaves the group, however long it is away.
+#[tokio::test]
+async fn clickhouse_away_for_longer_than_the_poll_interval_costs_no_membership() {
+    let stage = Stage::new().await;
+    let interval = ("MOOSE_KAFKA__PROPERTIES__MAX__POLL__INTERVAL__MS", "6000");
+    let mut process = stage.copy("one").environment(interval.0, interval.1).start();
+    let addresses = process.addresses(LATE).await;
+    let load = Load::start(format!("http://{}/ingest/numbers", addresses.http), 0, STEADY);
+    process.printed("flushed", LATE).await;
+    stage.proxy.close_door();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    stage.proxy.open_door();
+    let sent = load.stop().await;
+    assert_eq!(sent.refused, 0, "the door takes what the stream takes");
+    each_is_a_row_once(&stage.url(), "numbers", &sent.kept, LATE).await;
+    assert!(!process.output().contains("revoked"), "{}", process.output());
 }
 
 /// What operators do to a group: its offsets deleted is a hold, its offsets moved is followed.

@@ -7,6 +7,7 @@ use moose_tests::{
     http,
     kafka::Broker,
     process::Launch,
+    proxy::Proxy,
     wait::eventually,
 };
 use tempfile::TempDir;
@@ -20,6 +21,8 @@ pub(crate) struct Stage {
     pub(crate) directory: TempDir,
     pub(crate) broker: Broker,
     engine: SharedEngine,
+    /// What stands between the copies and ClickHouse.
+    pub(crate) proxy: Proxy,
     database: String,
 }
 
@@ -32,7 +35,8 @@ impl Stage {
         http::sql(&engine.url(), &format!("CREATE DATABASE {database} ENGINE = Atomic")).await;
         let directory = TempDir::new().expect("a temporary directory");
         let broker = Broker::start(&directory.path().join("broker"));
-        Self { directory, broker, engine, database }
+        let proxy = Proxy::start(engine.address).await;
+        Self { directory, broker, engine, proxy, database }
     }
 
     /// A copy of the pipeline, with a directory of its own.
@@ -42,7 +46,7 @@ impl Stage {
             .environment("MOOSE_KAFKA__PROPERTIES__SESSION__TIMEOUT__MS", "6000")
             .environment("MOOSE_KAFKA__PROPERTIES__HEARTBEAT__INTERVAL__MS", "500")
             .environment("MOOSE_KAFKA__PROPERTIES__MESSAGE__TIMEOUT__MS", "10000")
-            .environment("MOOSE_CLICKHOUSE__URL", &self.engine.url())
+            .environment("MOOSE_CLICKHOUSE__URL", &self.proxy.url())
             .environment("MOOSE_CLICKHOUSE__DATABASE", &self.database)
             .environment("RUST_LOG", "info")
     }
