@@ -92,3 +92,15 @@ fn a_wrong_command_line_and_a_wrong_configuration_have_exit_codes_of_their_own()
     assert_eq!(code(launch(directory.path(), &[]).environment("MOOSE_SYNC__MAX_ROWS", "many")), Some(3));
     assert_eq!(code(launch(directory.path(), &[]).environment("MOOSE_SYNK__MAX_ROWS", "1")), Some(3));
 }
+
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn kafka_that_is_not_built_in_is_a_wrong_configuration_that_says_how_to_build_it() {
+    let directory = TempDir::new().expect("a temporary directory");
+    let launch = launch(directory.path(), &[]).environment("MOOSE_KAFKA__BROKERS", "127.0.0.1:9092");
+    let run = launch.command().output().expect("the command runs");
+    assert_eq!(run.status.code(), Some(3));
+    let text = String::from_utf8_lossy(&run.stderr);
+    assert!(text.contains("kafka.brokers is set and this program was built without Kafka"), "{text}");
+    assert!(text.contains("--features kafka"), "{text}");
+}

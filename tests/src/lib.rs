@@ -4,6 +4,7 @@
 //! - [`engine`]: embedded engines, shared by a test binary or a test's own.
 //! - [`pipelines`]: the declarations that the tests run.
 //! - [`http`]: a client that says exactly what was sent and what came back.
+//! - [`kafka`]: a real Apache Kafka, to be killed.
 //! - [`load`]: clients that send all the time, and the count of what they were told is kept.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
 //! - [`random`]: numbers that can be had again by their seed.
@@ -16,6 +17,7 @@
 
 pub mod engine;
 pub mod http;
+pub mod kafka;
 pub mod load;
 pub mod pipelines;
 pub mod process;

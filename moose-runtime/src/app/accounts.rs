@@ -9,7 +9,6 @@ use crate::{
     stream::{
         Backend, Topic,
         accounting::{Accounting, Place},
-        log::Log,
     },
     sync,
 };
@@ -31,10 +30,18 @@ pub(super) fn places(config: &Config, stream: &StreamModel, storage: Topic) -> V
     stream.destinations.iter().flat_map(of_table).collect()
 }
 
+struct Streams(Arc<dyn Backend>);
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Streams")
+    }
+}
+
 /// The streams of an application that does not run, opened to be counted.
 #[derive(Debug)]
 pub struct Books {
-    log: Arc<Log>,
+    streams: Streams,
     /// The accounts.
     pub accounting: Accounting,
 }
@@ -42,21 +49,21 @@ pub struct Books {
 impl Books {
     /// Opens the streams in the data directory; `None` where there are none yet. Nobody else can open them meanwhile.
     pub async fn open(model: &Model, config: &Config) -> Result<Option<Self>, AppError> {
-        if !start::log_directory(config).exists() {
+        if config.kafka.brokers.is_none() && !start::log_directory(config).exists() {
             return Ok(None);
         }
-        let log = start::open_log(config)?;
+        let streams = start::open_streams(config).await?;
         let mut all = Vec::new();
         for stream in &model.streams {
-            let storage = log.open_topic(&start::topic_spec(stream, config)).await?;
+            let storage = streams.open_topic(&start::topic_spec(stream, config)).await?;
             all.extend(places(config, stream, storage));
         }
-        let accounting = Accounting::new(Arc::clone(&log) as Arc<dyn Backend>, all);
-        Ok(Some(Self { log, accounting }))
+        let accounting = Accounting::new(Arc::clone(&streams), all);
+        Ok(Some(Self { streams: Streams(streams), accounting }))
     }
 
     /// Lets go of the streams.
     pub async fn close(self) -> Result<(), AppError> {
-        Ok(self.log.close().await?)
+        Ok(self.streams.0.close().await?)
     }
 }

@@ -56,6 +56,11 @@ pub enum AppError {
     /// There is no ClickHouse to run on.
     #[error("clickhouse.url is not set and this program was built without the feature `embedded`")]
     NoClickHouse,
+    /// Kafka is configured and not built in.
+    #[error(
+        "kafka.brokers is set and this program was built without Kafka: build it with `--features kafka`, or `kafka-tls` for TLS and SASL"
+    )]
+    NoKafka,
     /// A table can't have the whole promise, and that was asked for.
     #[error(
         "not every table can be written exactly once; start with --allow-unsafe-tables to go on all the same\n{report}"
@@ -90,8 +95,11 @@ impl AppError {
             | Self::Declarations(_)
             | Self::Build(_)
             | Self::NoClickHouse
+            | Self::NoKafka
+            | Self::Stream(StreamError::Settings { .. })
             | Self::UnsafeTables { .. }
             | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
+            Self::Stream(StreamError::Unreachable { .. }) => 5,
             Self::ClickHouse(error) if error.is_unreachable() => 5,
             _ => 1,
         }

@@ -14,13 +14,14 @@ mod producer;
 mod start;
 mod tables;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
 pub use letters::{LetterCommand, LetterDesk, Selection};
 pub use producer::Producer;
+pub(crate) use start::open_streams;
 
 use parts::Parts;
 
@@ -29,7 +30,7 @@ use crate::{
     config::Config,
     declare::{Model, Program, Resource, Stream},
     record::OlapRecord,
-    stream::Backend,
+    stream::Topic,
     sync::{ResumeFrom, check::Report},
     telemetry::{Health, Metrics},
 };
@@ -109,6 +110,8 @@ impl AppBuilder {
 /// An application that runs.
 pub struct RunningApp {
     parts: Parts,
+    /// The streams' topics as they were opened.
+    topics: HashMap<String, Topic>,
     model: Arc<Model>,
     config: Config,
     client: Client,
@@ -177,11 +180,11 @@ impl RunningApp {
 
     /// A producer for a declared stream, with the same promise as the front door.
     pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<R> {
-        Producer::new(Arc::clone(&self.parts.log) as Arc<dyn Backend>, self.partitions(stream.name()), stream.name())
+        Producer::new(Arc::clone(&self.parts.backend), self.partitions(stream.name()), stream.name())
     }
 
     fn partitions(&self, stream: &str) -> u16 {
-        self.model.streams.iter().find(|declared| declared.name == stream).map_or(1, |declared| declared.partitions)
+        self.topics.get(stream).map_or(1, |topic| topic.partitions)
     }
 
     /// Resolves when a part has died that does not come back by itself.

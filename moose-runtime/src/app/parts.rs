@@ -11,11 +11,7 @@ use tokio::{
 use super::{Addresses, AppError};
 #[cfg(feature = "embedded")]
 use crate::engine::Engine;
-use crate::{
-    shutdown::Shutdown,
-    stream::{Backend, log::Log},
-    sync::Worker,
-};
+use crate::{shutdown::Shutdown, stream::Backend, sync::Roster};
 
 /// Of the time that a stop may take, what is kept for the log and the engine.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -32,9 +28,9 @@ pub(super) struct Parts {
     pub(super) drain: Shutdown,
     /// Closes the management port and what runs beside.
     pub(super) close_rest: Shutdown,
-    pub(super) workers: Vec<Worker>,
+    pub(super) rosters: Vec<Roster>,
     pub(super) housekeeping: JoinHandle<()>,
-    pub(super) log: Arc<Log>,
+    pub(super) backend: Arc<dyn Backend>,
     #[cfg(feature = "embedded")]
     pub(super) engine: Option<Arc<Engine>>,
 }
@@ -61,9 +57,9 @@ impl Parts {
             tracing::warn!("requests are still under way; they are cut off without an answer");
         }
         self.drain.signal();
-        for mut worker in self.workers {
-            if timeout_at(soon, worker.ended()).await.is_err() {
-                worker.abort();
+        for mut roster in self.rosters {
+            if timeout_at(soon, roster.ended()).await.is_err() {
+                roster.abort();
                 tracing::warn!(
                     "not everything could be synced in time; the rest stays in the stream for the next start"
                 );
@@ -73,7 +69,7 @@ impl Parts {
         // A task that was asked to end, or one that is cut off: neither has a result.
         let _ = timeout_at(end, self.housekeeping).await;
         self.servers.into_inner().shutdown().await;
-        let closed = self.log.close().await;
+        let closed = self.backend.close().await;
         #[cfg(feature = "embedded")]
         if let Some(engine) = self.engine.and_then(Arc::into_inner) {
             engine.stop(end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))).await;

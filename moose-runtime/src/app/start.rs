@@ -1,7 +1,7 @@
 //! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
 //! slow begins.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
@@ -10,10 +10,12 @@ use super::caretaker::Caretaker;
 use super::{Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, parts::Parts, tables};
 #[cfg(feature = "embedded")]
 use crate::engine::{Engine, SupervisorOptions};
+#[cfg(feature = "kafka")]
+use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     clickhouse::Client,
     config::Config,
-    declare::{Model, StreamModel, check_against_build},
+    declare::{Model, StreamModel, TableModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
@@ -24,8 +26,8 @@ use crate::{
         accounting::Accounting,
         log::{Log, LogOptions},
     },
-    sync::{self, Assignment, BatchFactory, Reopen, Shared, Worker},
-    telemetry::{ApiLabel, Health, LagLabel, Metrics, StreamLabel, TableLabel},
+    sync::{self, BatchFactory, Filled, Reopen, Roster, Shared},
+    telemetry::{ApiLabel, Health, Metrics, StreamLabel, TableLabel},
 };
 
 /// How often the size of the streams is measured.
@@ -40,7 +42,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::default());
 
-    let log = open_log(&config)?;
+    let backend = open_streams(&config).await?;
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
@@ -50,7 +52,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());
     let drain = Shutdown::new();
     let shared = Shared {
-        backend: Arc::clone(&log) as Arc<dyn Backend>,
+        backend: Arc::clone(&backend),
         client: database.client.clone(),
         config: config.sync,
         memory: memory_of_sync,
@@ -61,18 +63,16 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         resume: builder.resume,
         reopen: database.reopen(),
     };
-    let (mut assignments, mut places) = (Vec::new(), Vec::new());
+    let (mut topics, mut places) = (HashMap::new(), Vec::new());
     for stream in &model.streams {
-        let storage = log.open_topic(&topic_spec(stream, &config)).await?;
-        for table in &stream.destinations {
-            log.register_group(&sync::group(&config.app.name, table), &stream.name).await?;
-        }
+        let storage = backend.open_topic(&topic_spec(stream, &config)).await?;
         places.extend(accounts::places(&config, stream, storage));
-        assignments.extend(assign(&model, stream, storage));
+        topics.insert(stream.name.clone(), storage);
     }
-    show_zeros(&metrics, &model, &assignments);
+    let filled = filled(&model, &topics);
+    show_zeros(&metrics, &model, &filled);
 
-    let lags = assignments.iter().map(lag_label).collect();
+    let lags = filled.iter().flat_map(Filled::lags).collect();
     let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
     let manage_state = ManageState {
         metrics: Arc::clone(&metrics),
@@ -81,7 +81,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         accounting: Arc::new(Accounting::new(Arc::clone(&shared.backend), places)),
     };
     let door = Door::new(DoorOptions {
-        routes: routes(&model),
+        routes: routes(&model, &topics),
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -115,8 +115,11 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model)));
         async move { ("the management port", manage::serve(management, router, close).await) }
     });
-    let workers = assignments.into_iter().map(|assignment| Worker::spawn(shared.clone(), assignment)).collect();
-    let measuring = measure(Arc::clone(&log), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
+    let mut rosters = Vec::with_capacity(filled.len());
+    for filled in filled {
+        rosters.push(Roster::start(&shared, filled).await?);
+    }
+    let measuring = measure(Arc::clone(&backend), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
     let watching = database.watch(Arc::clone(&health), close_rest.clone());
     let housekeeping = tokio::spawn(async move {
         tokio::join!(measuring, watching);
@@ -127,9 +130,9 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         door_closed,
         drain,
         close_rest,
-        workers,
+        rosters,
         housekeeping,
-        log,
+        backend,
         #[cfg(feature = "embedded")]
         engine: database.engine,
     };
@@ -137,7 +140,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         parts.stop(config.shutdown.deadline, &config.data_dir).await?;
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
-    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
+    Ok(RunningApp { parts, topics, model, config, client: database.client, metrics, health, addresses, report })
 }
 
 /// What `/dead-letters` of the management port asks.
@@ -164,12 +167,32 @@ fn declared(builder: &AppBuilder) -> Result<Model, AppError> {
     Ok(Model::linked()?)
 }
 
-pub(super) fn open_log(config: &Config) -> Result<Arc<Log>, AppError> {
+/// The storage of the streams: Kafka where brokers are configured, else the embedded log.
+pub(crate) async fn open_streams(config: &Config) -> Result<Arc<dyn Backend>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
     std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
+    if let Some(brokers) = &config.kafka.brokers {
+        return on_kafka(config, brokers).await;
+    }
     let options =
         LogOptions { disk_budget: config.stream.disk_budget.as_u64(), ..LogOptions::new(log_directory(config)) };
     Ok(Arc::new(Log::open(options)?))
+}
+
+#[cfg(feature = "kafka")]
+async fn on_kafka(config: &Config, brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
+    let options = KafkaOptions {
+        brokers: brokers.to_owned(),
+        client_id: config.app.name.clone(),
+        replication: u16::try_from(config.kafka.replication_factor).ok().filter(|replicas| *replicas > 0),
+        properties: config.kafka.properties.clone(),
+    };
+    Ok(Arc::new(Kafka::connect(options).await?))
+}
+
+#[cfg(not(feature = "kafka"))]
+async fn on_kafka(_config: &Config, _brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
+    std::future::ready(Err(AppError::NoKafka)).await
 }
 
 /// Where the embedded log lies.
@@ -281,25 +304,20 @@ fn factory(record: &'static dyn crate::declare::Resource) -> BatchFactory {
     Arc::new(move || record.new_batch())
 }
 
-/// A worker's work for each partition and destination of a stream.
-fn assign(model: &Model, stream: &StreamModel, storage: Topic) -> Vec<Assignment> {
-    let mut assignments = Vec::new();
-    for destination in &stream.destinations {
-        let Some(found) = model.tables.iter().find(|candidate| candidate.table.name == *destination) else { continue };
-        let table = Arc::new(found.table.clone());
-        assignments.extend((0..storage.partitions).map(|partition| Assignment {
-            topic: stream.name.clone(),
-            storage,
-            partition,
-            table: Arc::clone(&table),
-            new_batch: factory(found.record),
-        }));
-    }
-    assignments
+/// The tables that streams fill, each with those streams' topics.
+fn filled(model: &Model, topics: &HashMap<String, Topic>) -> Vec<Filled> {
+    let of_table = |declared: &TableModel| {
+        let streams = model.streams.iter().filter(|stream| stream.destinations.contains(&declared.table.name));
+        let topics: HashMap<String, Topic> =
+            streams.filter_map(|stream| Some((stream.name.clone(), *topics.get(&stream.name)?))).collect();
+        let (table, new_batch) = (Arc::new(declared.table.clone()), factory(declared.record));
+        (!topics.is_empty()).then_some(Filled { table, new_batch, topics })
+    };
+    model.tables.iter().filter_map(of_table).collect()
 }
 
-fn routes(model: &Model) -> Vec<Route> {
-    let partitions = |name: &str| model.streams.iter().find(|stream| stream.name == name).map_or(1, |s| s.partitions);
+fn routes(model: &Model, topics: &HashMap<String, Topic>) -> Vec<Route> {
+    let partitions = |name: &str| topics.get(name).map_or(1, |topic| topic.partitions);
     let route = |api: &crate::declare::ApiModel| Route {
         name: api.name.clone(),
         topic: api.stream.clone(),
@@ -309,36 +327,34 @@ fn routes(model: &Model) -> Vec<Route> {
     model.apis.iter().map(route).collect()
 }
 
-fn lag_label(assignment: &Assignment) -> LagLabel {
-    LagLabel { stream: assignment.topic.clone(), table: assignment.table.name.clone(), partition: assignment.partition }
-}
-
 /// Makes every series that there will be, so that a counter exists before its first event.
-fn show_zeros(metrics: &Metrics, model: &Model, assignments: &[Assignment]) {
+fn show_zeros(metrics: &Metrics, model: &Model, filled: &[Filled]) {
     for api in &model.apis {
         let label = ApiLabel { api: api.name.clone() };
         drop(metrics.accepted.get_or_create(&label));
         drop(metrics.rejected.get_or_create(&label));
     }
-    for assignment in assignments {
-        let label = TableLabel { table: assignment.table.name.clone() };
+    for filled in filled {
+        let label = TableLabel { table: filled.table.name.clone() };
         drop(metrics.inserted.get_or_create(&label));
         drop(metrics.deduplicated.get_or_create(&label));
         drop(metrics.dead_lettered.get_or_create(&label));
         drop(metrics.batch_rows.get_or_create(&label));
         drop(metrics.batch_bytes.get_or_create(&label));
         drop(metrics.insert_duration.get_or_create(&label));
-        drop(metrics.lag_records.get_or_create(&lag_label(assignment)));
-        drop(metrics.lag_duration.get_or_create(&lag_label(assignment)));
+        for lag in filled.lags() {
+            drop(metrics.lag_records.get_or_create(&lag));
+            drop(metrics.lag_duration.get_or_create(&lag));
+        }
     }
 }
 
 /// Measures the streams, until the stop.
-async fn measure(log: Arc<Log>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
+async fn measure(backend: Arc<dyn Backend>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {
         for stream in &model.streams {
-            if let Ok(bytes) = log.size(&stream.name).await {
+            if let Ok(Some(bytes)) = backend.size(&stream.name).await {
                 let label = StreamLabel { stream: stream.name.clone() };
                 metrics.stream_bytes.get_or_create(&label).set(i64::try_from(bytes).unwrap_or(i64::MAX));
             }

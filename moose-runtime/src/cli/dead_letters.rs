@@ -10,13 +10,9 @@ use serde_json::{Value, json};
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{LetterCommand, LetterDesk, Selection},
+    app::{LetterCommand, LetterDesk, Selection, open_streams},
     config::Config,
     declare::Model,
-    stream::{
-        Backend as _,
-        log::{Log, LogOptions},
-    },
     sync::replay::destinations,
 };
 
@@ -92,16 +88,16 @@ pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) 
 /// Opens the log for this command.
 async fn alone(config: &Config, command: LetterCommand) -> Result<Value, CliError> {
     let model = Model::linked()?;
-    let log = Arc::new(Log::open(LogOptions::new(config.data_dir.join("stream")))?);
+    let streams = open_streams(config).await?;
     let replays = matches!(command, LetterCommand::Replay(_));
     let server = if replays { Some(Server::find(config).await?) } else { None };
     let client = server.as_ref().map(|server| server.client.clone());
-    let desk = LetterDesk::new(Arc::clone(&log) as Arc<_>, client, destinations(&model));
+    let desk = LetterDesk::new(Arc::clone(&streams), client, destinations(&model));
     let answer = desk.answer(command).await;
     if let Some(server) = server {
         server.close().await;
     }
-    log.close().await?;
+    streams.close().await?;
     answer.map_err(|reason| CliError::DeadLetters { reason })
 }
 

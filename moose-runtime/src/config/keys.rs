@@ -78,6 +78,27 @@ const fn milliseconds(first: u64, last: Duration) -> RangeInclusive<Duration> {
     Duration::from_millis(first)..=last
 }
 
+/// The section whose keys are whatever librdkafka knows.
+pub(super) const PROPERTIES: &str = "kafka.properties";
+
+/// Properties that the promise of the streams hangs on: what is made of them is not to be chosen.
+pub(super) const RESERVED_PROPERTIES: &[&str] = &[
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "client.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "isolation.level",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "request.required.acks",
+    "transactional.id",
+];
+
 /// All keys, in the order of the reference.
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -214,6 +235,29 @@ pub(super) const KEYS: &[Key] = &[
         default: None,
         meaning: "Most that one stream may take on disk; above it the front door answers 503.",
         slot: |config| Slot::Size(&mut config.stream.disk_budget, MIB..=1024 * TIB),
+    },
+    Key {
+        name: "kafka.brokers",
+        flag: None,
+        default: Some("the embedded log"),
+        meaning: "`host:port` of some brokers of the Kafka that keeps the streams, divided by commas; needs a build with \
+                  the feature `kafka` or `kafka-tls`.",
+        slot: |config| Slot::Brokers(&mut config.kafka.brokers),
+    },
+    Key {
+        name: "kafka.replication_factor",
+        flag: None,
+        default: Some("what the brokers are set to"),
+        meaning: "How many brokers keep each topic that is made.",
+        slot: |config| Slot::Count(&mut config.kafka.replication_factor, 0..=32),
+    },
+    Key {
+        name: PROPERTIES,
+        flag: None,
+        default: Some("none"),
+        meaning: "Any property of librdkafka by its own name, as in `kafka.properties.security.protocol`, for every \
+                  client that is made.",
+        slot: |config| Slot::Properties(&mut config.kafka.properties),
     },
     Key {
         name: "memory.budget",

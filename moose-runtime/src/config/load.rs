@@ -8,7 +8,8 @@ use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use super::{
     Config,
     keys::{
-        ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, KEYS, NOT_CONFIGURATION, NOT_CONFIGURATION_PREFIX, environment_of,
+        ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, KEYS, NOT_CONFIGURATION, NOT_CONFIGURATION_PREFIX, PROPERTIES,
+        RESERVED_PROPERTIES, environment_of,
     },
 };
 
@@ -215,7 +216,7 @@ fn is_configuration(variable: &str) -> bool {
 /// The leaves of a tree of values, by their dotted names.
 fn flatten(name: String, value: &Value, settings: &mut Vec<(String, Setting)>) {
     if let ValueKind::Table(table) = &value.kind
-        && (name.is_empty() || !KEYS.iter().any(|key| key.name == name))
+        && (name.is_empty() || name == PROPERTIES || !KEYS.iter().any(|key| key.name == name))
     {
         for (part, inner) in table {
             let name = if name.is_empty() { part.clone() } else { format!("{name}.{part}") };
@@ -239,6 +240,9 @@ fn flatten(name: String, value: &Value, settings: &mut Vec<(String, Setting)>) {
 const ENVIRONMENT_ORIGIN: &str = "the environment";
 
 fn apply(config: &mut Config, name: &str, setting: &Setting) -> Result<(), ConfigError> {
+    if let Some(property) = name.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
+        return apply_property(config, property, setting);
+    }
     let Some(key) = KEYS.iter().find(|key| key.name == name) else {
         return Err(ConfigError::UnknownKey { key: name.to_owned(), origin: setting.origin.clone(), hint: hint(name) });
     };
@@ -252,6 +256,20 @@ fn apply(config: &mut Config, name: &str, setting: &Setting) -> Result<(), Confi
         origin: setting.origin.clone(),
         expected: (key.slot)(config).expected(),
     })
+}
+
+fn apply_property(config: &mut Config, property: &str, setting: &Setting) -> Result<(), ConfigError> {
+    let (key, origin) = (format!("{PROPERTIES}.{property}"), setting.origin.clone());
+    if RESERVED_PROPERTIES.contains(&property) {
+        let hint = "it is not to be chosen: what is promised for records hangs on it".to_owned();
+        return Err(ConfigError::UnknownKey { key, origin, hint });
+    }
+    let Some(text) = setting.text.clone() else {
+        let (value, expected) = ("a list".to_owned(), "a text, a number or true or false".to_owned());
+        return Err(ConfigError::WrongValue { key, value, origin, expected });
+    };
+    config.kafka.properties.insert(property.to_owned(), text);
+    Ok(())
 }
 
 /// What may have been meant by a key that does not exist.

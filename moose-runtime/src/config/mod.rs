@@ -12,7 +12,7 @@ mod reference;
 mod tests;
 mod value;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub sync: SyncConfig,
     /// The embedded stream.
     pub stream: StreamConfig,
+    /// The Kafka that keeps the streams; without `brokers` the embedded log.
+    pub kafka: KafkaConfig,
     /// How much may be held in memory.
     pub memory: MemoryConfig,
     /// How the process stops.
@@ -127,6 +129,29 @@ pub struct StreamConfig {
     pub disk_budget: ByteSize,
 }
 
+/// `kafka.*`
+#[derive(Clone, Default)]
+pub struct KafkaConfig {
+    /// `host:port` of some brokers, divided by commas.
+    pub brokers: Option<String>,
+    /// How many brokers keep each topic that is made; 0 for what the brokers are set to.
+    pub replication_factor: usize,
+    /// More properties of librdkafka.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Shows names of properties, never their values: passwords are among them.
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KafkaConfig")
+            .field("brokers", &self.brokers)
+            .field("replication_factor", &self.replication_factor)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
+}
+
 /// `memory.*`
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryConfig {
@@ -169,6 +194,7 @@ impl Default for Config {
                 lag_bound: Duration::from_mins(1),
             },
             stream: StreamConfig { retention: Duration::from_hours(24 * 7), disk_budget: ByteSize::gib(16) },
+            kafka: KafkaConfig::default(),
             memory: MemoryConfig { budget: ByteSize::mib(512) },
             shutdown: ShutdownConfig { deadline: Duration::from_secs(30) },
         }

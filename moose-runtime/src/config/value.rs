@@ -3,7 +3,7 @@
 //! A [`Slot`] is the place of one value in a [`Config`](super::Config) together with what may stand there; it reads,
 //! prints and describes itself, so the loader, the messages and the reference can't disagree.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
@@ -17,6 +17,10 @@ pub(super) enum Slot<'a> {
     Name(&'a mut String),
     /// The HTTP address of a server, or none.
     Url(&'a mut Option<String>),
+    /// Brokers, or none.
+    Brokers(&'a mut Option<String>),
+    /// A section of names that others have given.
+    Properties(&'a mut BTreeMap<String, String>),
     /// An address to listen on.
     Address(&'a mut SocketAddr),
     /// A number of things.
@@ -36,6 +40,9 @@ impl Slot<'_> {
             Self::Text(place) => store(place, Some(text.to_owned())),
             Self::Name(place) => store(place, is_name(text).then(|| text.to_owned())),
             Self::Url(place) => store(place, is_url(text).then(|| Some(text.trim_end_matches('/').to_owned()))),
+            Self::Brokers(place) => store(place, is_brokers(text).then(|| Some(text.to_owned()))),
+            // A section has no value of its own.
+            Self::Properties(_) => false,
             Self::Address(place) => store(place, text.parse().ok()),
             Self::Count(place, bounds) => {
                 store(place, text.parse().ok().filter(|count: &usize| bounds.contains(count)))
@@ -54,7 +61,9 @@ impl Slot<'_> {
         match self {
             Self::Path(place) => place.display().to_string(),
             Self::Text(place) | Self::Name(place) => (*place).clone(),
-            Self::Url(place) => place.as_deref().unwrap_or_default().to_owned(),
+            Self::Url(place) | Self::Brokers(place) => place.as_deref().unwrap_or_default().to_owned(),
+            // The values may be secrets.
+            Self::Properties(place) => place.keys().cloned().collect::<Vec<_>>().join(", "),
             Self::Address(place) => place.to_string(),
             Self::Count(place, _) => place.to_string(),
             Self::Size(place, _) => show_size(place.as_u64()),
@@ -71,6 +80,8 @@ impl Slot<'_> {
                 "a name of at most 128 ASCII letters, digits, `_`, `-` and `.`, such as `web-shop`".to_owned()
             }
             Self::Url(_) => "an address such as `http://clickhouse:8123`, without path or query".to_owned(),
+            Self::Brokers(_) => "`host:port`, or several divided by commas, such as `kafka-1:9092,kafka-2:9092`".to_owned(),
+            Self::Properties(_) => "a section of librdkafka's properties, but for those that the promise hangs on (acks, group.id and the like)".to_owned(),
             Self::Address(_) => "an IP address and port such as `127.0.0.1:4000` (port 0: any free one)".to_owned(),
             Self::Count(_, bounds) => format!("a whole number from {} to {}", bounds.start(), bounds.end()),
             Self::Size(_, bounds) => {
@@ -103,6 +114,13 @@ fn is_url(text: &str) -> bool {
         && uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
         && matches!(uri.path(), "" | "/")
         && uri.query().is_none()
+}
+
+fn is_brokers(text: &str) -> bool {
+    text.split(',').all(|broker| {
+        let (host, port) = broker.trim().rsplit_once(':').unwrap_or_default();
+        !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
 }
 
 /// In the largest binary unit that gives a whole number.

@@ -73,14 +73,14 @@ async fn decoded(
     let format = body::format(headers)?;
     let encoding = body::encoding(headers)?;
     let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause, room).await?;
-    let limit = state.http.max_decompressed.as_u64();
+    let limits = Limits { body: state.http.max_decompressed.as_u64(), record: state.backend.max_record_bytes() };
     if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
-        return work(api, format, encoding, body, limit, room);
+        return work(api, format, encoding, body, limits, room);
     }
     let api = Arc::clone(api);
     let mut held = room.take_over();
     let done = tokio::task::spawn_blocking(move || {
-        let decoded = work(&api, format, encoding, body, limit, &mut held);
+        let decoded = work(&api, format, encoding, body, limits, &mut held);
         (decoded, held)
     });
     let (decoded, held) = done.await.map_err(|error| {
@@ -91,17 +91,26 @@ async fn decoded(
     decoded
 }
 
+/// How large things may be, in bytes.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// A body once decompressed.
+    body: u64,
+    /// A record.
+    record: usize,
+}
+
 fn work(
     api: &Api,
     format: Format,
     encoding: Encoding,
     body: Bytes,
-    limit: u64,
+    limits: Limits,
     room: &mut Room,
 ) -> Result<Decoded, Refusal> {
-    let body = body::decompress(body, encoding, limit, room)?;
+    let body = body::decompress(body, encoding, limits.body, room)?;
     room.take(body.len() as u64 * BESIDE_A_BODY)?;
-    Ok(records::decode(api, format, &body))
+    Ok(records::decode(api, format, &body, limits.record))
 }
 
 /// Appends the valid records and answers once they are durable.
@@ -118,7 +127,13 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
         match result {
             Ok(_) => accepted += count,
             Err(error) => {
-                unknown += if surely_not_stored(&error) { 0 } else { count };
+                let (taken, maybe) = match &error {
+                    StreamError::Partly { accepted, unknown, .. } => (*accepted, *unknown),
+                    other if surely_not_stored(other) => (0, 0),
+                    _ => (0, count),
+                };
+                accepted += taken;
+                unknown += maybe;
                 failure = Some(error);
             }
         }

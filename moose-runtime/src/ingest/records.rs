@@ -31,10 +31,11 @@ pub(super) struct Decoded {
 }
 
 /// Takes a body apart and decodes its records.
-pub(super) fn decode(api: &Api, format: Format, body: &Bytes) -> Decoded {
+pub(super) fn decode(api: &Api, format: Format, body: &Bytes, max_record_bytes: usize) -> Decoded {
     let mut decoder = Decoder {
         batch: api.take_batch(),
         body,
+        max_record_bytes,
         partitions: vec![Vec::new(); usize::from(api.route.partitions.max(1))],
         seen: 0,
         out: Decoded::default(),
@@ -87,9 +88,19 @@ fn too_many_records() -> FieldError {
     }
 }
 
+fn too_large(bytes: usize, max: usize) -> FieldError {
+    FieldError {
+        pointer: String::new(),
+        code: ErrorCode::TooLarge,
+        message: format!("the record has {bytes} bytes, and the stream takes records of at most {max}"),
+    }
+}
+
 struct Decoder<'a> {
     batch: Box<dyn ErasedBatch>,
     body: &'a Bytes,
+    /// The largest record that the stream takes.
+    max_record_bytes: usize,
     /// Valid records, by partition.
     partitions: Vec<Vec<Bytes>>,
     /// Records so far.
@@ -120,8 +131,14 @@ impl<'a> Decoder<'a> {
             rest = later;
             let mut next_rejected = rejected.iter().map(|rejected| rejected.index).peekable();
             for (index, record) in now.iter().enumerate() {
-                if next_rejected.next_if_eq(&index).is_none() {
+                if next_rejected.next_if_eq(&index).is_some() {
+                    continue;
+                }
+                if record.len() <= self.max_record_bytes {
                     self.keep(record);
+                } else {
+                    self.out.rejected += 1;
+                    self.list(self.seen + index, too_large(record.len(), self.max_record_bytes));
                 }
             }
             for rejected in rejected {

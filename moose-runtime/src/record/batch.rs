@@ -75,6 +75,8 @@ pub enum ErrorCode {
     InvalidUtf8,
     /// More records than a request may bring.
     TooManyRecords,
+    /// The record is larger than the stream takes.
+    TooLarge,
     /// Nested deeper than the reader goes.
     TooDeep,
     /// A field that is needed is not there.

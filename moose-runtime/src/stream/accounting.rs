@@ -102,13 +102,14 @@ impl Accounting {
         let cursor = self.backend.cursor(group, topic, *partition).await?;
         let bounds = self.backend.bounds(topic, *partition).await?;
         let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
+        let epoch = cursor.as_ref().map_or(place.epoch, |cursor| cursor.epoch);
         let counted = cursor.and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
-        let letters = self.letters(place, counted.from, next).await?;
+        let letters = self.letters(place, epoch, counted.from, next).await?;
         Ok(Account {
             stream: topic.clone(),
             partition: *partition,
             table: place.table.clone(),
-            epoch: format!("{:016x}", place.epoch),
+            epoch: format!("{epoch:016x}"),
             from: counted.from,
             next,
             end: bounds.end,
@@ -119,12 +120,12 @@ impl Accounting {
     }
 
     /// Dead letters of the offsets `from..next`, and how they have ended.
-    async fn letters(&self, place: &Place, from: u64, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
+    async fn letters(&self, place: &Place, epoch: u64, from: u64, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
         let Some(last) = next.checked_sub(1).filter(|last| *last >= from) else { return Ok(BTreeMap::new()) };
         let first = DeadLetterKey {
             destination: place.table.clone(),
             topic: place.topic.clone(),
-            epoch: place.epoch,
+            epoch,
             partition: place.partition,
             offset: from,
         };

@@ -4,9 +4,12 @@
 //! in offset order; a cursor commit is atomic and durable. One suite of contract tests runs against every backend.
 
 pub mod accounting;
-#[cfg(test)]
-pub(crate) mod contract;
+#[cfg(any(test, feature = "fault-points"))]
+#[doc(hidden)]
+pub mod contract;
 mod dead_letter;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log;
 mod partitioner;
 
@@ -14,6 +17,7 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
 pub use partitioner::partition_of;
@@ -120,17 +124,71 @@ pub struct Pending {
     pub burnt: bool,
 }
 
+/// What a group gives to this process, and takes away.
+#[derive(Debug)]
+pub enum AssignmentEvent {
+    /// The partition is this process's: its cursor may be read and written, its records sent.
+    Assigned {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+    },
+    /// The partition is taken away. Whoever works on it answers `done` once no commit of theirs is on its way and none
+    /// will be begun; the group goes on only then. Dropping `done` is an answer too.
+    Revoked {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// The answer.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// The changes of a group's assignments, as long as this process takes part.
+#[derive(Debug)]
+pub struct Assignments {
+    events: mpsc::UnboundedReceiver<AssignmentEvent>,
+}
+
+impl Assignments {
+    /// Assignments that a backend will send.
+    pub fn new(events: mpsc::UnboundedReceiver<AssignmentEvent>) -> Self {
+        Self { events }
+    }
+
+    /// These partitions, for good: nobody else takes part.
+    pub fn of_all(partitions: impl IntoIterator<Item = (String, u16)>) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        for (topic, partition) in partitions {
+            // Never an error: the receiver is here.
+            let _ = sender.send(AssignmentEvent::Assigned { topic, partition });
+        }
+        Self { events }
+    }
+
+    /// The next change; `None` when there will be none any more. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<AssignmentEvent> {
+        self.events.recv().await
+    }
+}
+
 /// Storage of streams. All calls are safe from many tasks at once.
 pub trait Backend: Send + Sync + 'static {
     /// Makes the topic where it is missing, grows its partitions where they are fewer, and tells what it is.
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>>;
 
-    /// Appends records, in order, with consecutive offsets; durable when it returns. The answer is the first offset.
+    /// Appends records, in order; durable when it returns. The answer is the first offset. Where nobody else writes to the
+    /// partition, the offsets are consecutive.
     fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>>;
 
+    /// The largest record that [`append`](Self::append) takes: a larger one is an error of its own, not of the stream.
+    fn max_record_bytes(&self) -> usize;
+
     /// Records from offset `from` on, at least one (waiting for it as long as it takes) and then no more than about
-    /// `max_bytes` of payload. An offset below the partition's start or past its end is an error with the numbers.
-    /// Dropping the future reads nothing.
+    /// `max_bytes` of payload. An offset below the partition's start or past its end is an error with the numbers. A reader
+    /// goes on where it stopped; whoever only wants to look asks for one byte. Dropping the future reads nothing.
     fn read<'a>(
         &'a self,
         topic: &'a str,
@@ -139,16 +197,39 @@ pub trait Backend: Send + Sync + 'static {
         max_bytes: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>>>;
 
+    /// All records from `first` to `last` that there are: offsets may have gaps. An offset that the partition does not hold
+    /// yet, or any more, is an error with the numbers.
+    fn read_range<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        first: u64,
+        last: u64,
+    ) -> BoxFuture<'a, Result<Vec<Record>>>;
+
     /// The offsets that the partition holds.
     fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>>;
 
-    /// Bytes that the topic takes on disk, as far as the backend knows.
-    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>>;
+    /// Bytes that the topic takes on disk, where the backend knows.
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<u64>>>;
+
+    /// Takes part in a group that shares these topics, whose records are kept for it from now on: which partitions are
+    /// this process's, and which are no longer. To be called once per group.
+    fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>>;
+
+    /// The epoch under which the group reads the partition: that of the cursor where there is one, and another when the
+    /// topic is another, or somebody has moved the group.
+    fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>>;
 
     /// The cursor that `group` committed last for the partition.
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>>;
 
-    /// Replaces the cursor; durable when it returns.
+    /// Whether a cursor may be gone while the records are still there: brokers forget those of groups that are away for
+    /// long.
+    fn forgets_cursors(&self) -> bool;
+
+    /// Replaces the cursor; durable when it returns. Where a group has several members, only while the partition is
+    /// assigned to this one.
     fn commit<'a>(
         &'a self,
         group: &'a str,
@@ -254,6 +335,38 @@ pub enum StreamError {
         /// The topic.
         topic: String,
         /// Why, and what frees it.
+        reason: String,
+    },
+    /// Not all records of an append were taken.
+    #[error(
+        "topic `{topic}` partition {partition} took {accepted} records, not {rejected}, and of {unknown} it is not known: {reason}"
+    )]
+    Partly {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// Records that are durable.
+        accepted: usize,
+        /// Records that are not there and will not be.
+        rejected: usize,
+        /// Records that may be there, or come to be.
+        unknown: usize,
+        /// The first error.
+        reason: String,
+    },
+    /// No broker answers.
+    #[error("no broker of {brokers} answers: {reason}; set `kafka.brokers` to ones that do")]
+    Unreachable {
+        /// Who was asked.
+        brokers: String,
+        /// The error.
+        reason: String,
+    },
+    /// The settings of the stream's storage are wrong.
+    #[error("the settings of the stream can't be used: {reason}")]
+    Settings {
+        /// Which, and what is wrong.
         reason: String,
     },
     /// The storage failed.

@@ -14,6 +14,7 @@ use super::{
     cursor::CursorKeeper,
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
+    lease::AskedAt,
     now,
     reopen::calls_for_reopening,
     settings::Settings,
@@ -27,8 +28,6 @@ use crate::{
     telemetry::{RetryLabel, TableLabel},
 };
 
-/// How much of a range is read from the stream at once.
-const READ_BYTES: usize = 4 << 20;
 /// A definite answer counts once it was given so often in a row.
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
@@ -47,6 +46,8 @@ pub(super) struct Courier {
     columns: Vec<String>,
     size: Arc<RangeSize>,
     patience: Patience,
+    /// When the table was asked last what it has.
+    asked: Mutex<Option<AskedAt>>,
     /// When an INSERT was sent last: one opening of the database since then is enough.
     sent: Mutex<tokio::time::Instant>,
 }
@@ -86,7 +87,21 @@ impl Courier {
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
-        Self { shared, assignment, cursor, target, columns, size, patience, sent }
+        Self { shared, assignment, cursor, target, columns, size, patience, asked: Mutex::default(), sent }
+    }
+
+    /// Notes that the table is asked what it has.
+    pub(super) fn ask(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(AskedAt::now());
+    }
+
+    /// Fails when the table was asked too long ago: somebody else may have settled the range since.
+    pub(super) fn still_fresh(&self) -> Result<(), SyncError> {
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_some_and(AskedAt::is_fresh) {
+            return Ok(());
+        }
+        Err(SyncError::Stale { table: self.assignment.table.name.clone() })
     }
 
     /// How large the ranges may be that are not written down yet.
@@ -200,6 +215,10 @@ impl Courier {
         body: Bytes,
         settings: &Settings,
     ) -> Result<Duration, SyncError> {
+        if !self.assignment.lease.is_held() {
+            let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
+            return Err(SyncError::Revoked { topic, partition });
+        }
         let insert = Insert {
             table,
             columns: &self.columns,
@@ -216,15 +235,7 @@ impl Courier {
     /// Reads the offsets `first..=last` again, exactly as they were.
     pub(super) async fn read_again(&self, first: u64, last: u64) -> Result<Vec<Record>, SyncError> {
         let (topic, partition) = (&self.assignment.topic, self.assignment.partition);
-        let mut records: Vec<Record> = Vec::new();
-        let mut from = first;
-        while from <= last {
-            let read = self.shared.backend.read(topic, partition, from, READ_BYTES).await?;
-            let Some(newest) = read.last() else { break };
-            from = newest.offset.saturating_add(1);
-            records.extend(read.into_iter().filter(|record| record.offset <= last));
-        }
-        Ok(records)
+        Ok(self.shared.backend.read_range(topic, partition, first, last).await?)
     }
 
     /// Encodes records, without some of them.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::{Shared, SyncError, backoff::Backoff, now};
+use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, now};
 use crate::{
     fault::{self, Point},
-    stream::{Backend, Counted, Cursor, Pending},
+    stream::{Backend, Counted, Cursor, Pending, StreamError},
 };
 
 /// Version of the cursor's layout.
@@ -20,19 +20,15 @@ pub(super) struct CursorKeeper {
     group: String,
     topic: String,
     partition: u16,
+    lease: Lease,
     cursor: Mutex<Cursor>,
 }
 
 impl CursorKeeper {
     /// Reads the cursor, or makes it at the start of the partition. Fails when it can't belong to the topic as it is.
-    pub(super) async fn open(
-        shared: &Shared,
-        table: &str,
-        topic: &str,
-        partition: u16,
-        epoch: u64,
-    ) -> Result<Self, SyncError> {
-        let group = super::group(&shared.app_name, table);
+    pub(super) async fn open(shared: &Shared, assignment: &Assignment) -> Result<Self, SyncError> {
+        let (topic, partition, epoch) = (assignment.topic.as_str(), assignment.partition, assignment.storage.epoch);
+        let group = super::group(&shared.app_name, &assignment.table.name);
         let backend = Arc::clone(&shared.backend);
         let bounds = backend.bounds(topic, partition).await?;
         let cursor = if let Some(mut cursor) = backend.cursor(&group, topic, partition).await? {
@@ -43,6 +39,8 @@ impl CursorKeeper {
             let next = bounds.start;
             let counted = Some(Counted::since(next));
             let cursor = Cursor { version: VERSION, epoch, table_uuid: None, next, pending: Vec::new(), counted };
+            let held = assignment.lease.hold().await;
+            let _held = held.ok_or_else(|| SyncError::Revoked { topic: topic.to_owned(), partition })?;
             backend.commit(&group, topic, partition, &cursor).await?;
             cursor
         };
@@ -61,8 +59,8 @@ impl CursorKeeper {
             let (start, end) = (bounds.start, bounds.end);
             return Err(SyncError::OutOfRange { group, topic: topic.to_owned(), partition, wanted, start, end });
         }
-        let (shared, topic) = (shared.clone(), topic.to_owned());
-        Ok(Self { shared, backend, group, topic, partition, cursor: Mutex::new(cursor) })
+        let (shared, topic, lease) = (shared.clone(), topic.to_owned(), assignment.lease.clone());
+        Ok(Self { shared, backend, group, topic, partition, lease, cursor: Mutex::new(cursor) })
     }
 
     /// The cursor as it was last written down.
@@ -70,15 +68,16 @@ impl CursorKeeper {
         self.cursor.lock().await.clone()
     }
 
-    /// Changes the cursor and writes it down; returns when that is durable, however long it takes.
+    /// Changes the cursor and writes it down; returns when that is durable, however long it takes. Once the partition is
+    /// another process's it never returns: the worker that waits here is being ended.
     pub(super) async fn update(&self, change: impl FnOnce(&mut Cursor)) {
         let mut cursor = self.cursor.lock().await;
         let mut changed = cursor.clone();
         change(&mut changed);
-        let part = format!("cursor of `{}` partition {}", self.group, self.partition);
+        let part = cursor_part(&self.group, self.partition);
         let mut backoff = Backoff::default();
         pass(&cursor, &changed, Point::PendingBefore, Point::CursorBefore);
-        while let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &changed).await {
+        while let Err(error) = self.write_down(&changed).await {
             tracing::error!(part, %error, "failed to write the cursor; will be tried again");
             self.shared.health.failed(&part, None, error.to_string());
             tokio::time::sleep(backoff.next(false)).await;
@@ -86,6 +85,12 @@ impl CursorKeeper {
         pass(&cursor, &changed, Point::PendingAfter, Point::CursorAfter);
         self.shared.health.recovered(&part);
         *cursor = changed;
+    }
+
+    async fn write_down(&self, cursor: &Cursor) -> Result<(), StreamError> {
+        // Held until the answer: while the partition is let go nothing of it is committed.
+        let Some(_held) = self.lease.hold().await else { return std::future::pending().await };
+        self.backend.commit(&self.group, &self.topic, self.partition, cursor).await
     }
 }
 

@@ -57,6 +57,38 @@ pub enum SyncError {
         /// The first offset that is there more than once.
         offset: u64,
     },
+    /// The group has read the partition before, and the brokers know no offset of it.
+    #[error(
+        "the brokers have lost the offset of `{group}` on topic `{topic}` partition {partition}, which holds {start}..{end}: \
+         start with `--from earliest` to fill the table from the oldest record still stored, with `--from next` to go on with \
+         new records only, or set the group's offset with Kafka's own tools"
+    )]
+    LostCursor {
+        /// Whose cursor.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// First offset stored.
+        start: u64,
+        /// Next offset to be given.
+        end: u64,
+    },
+    /// The partition is another process's by now.
+    #[error("topic `{topic}` partition {partition} was given to another process")]
+    Revoked {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+    },
+    /// Too long ago the table was asked which rows it has.
+    #[error("what table `{table}` has was asked too long ago to act on it; it is asked anew")]
+    Stale {
+        /// Its name.
+        table: String,
+    },
     /// A Replicated table confirmed rows that it does not have.
     #[error(
         "table `{table}` confirmed offsets {first}..={last} but lacks {missing} of them; a replicated table should never do that"

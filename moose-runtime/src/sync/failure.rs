@@ -36,7 +36,11 @@ const ELSEWHERE: &[&str] = &["while pushing to view", "while converting column"]
 pub(super) fn verdict(error: &SyncError) -> Verdict {
     match error {
         SyncError::Insert(ClickHouseError::Exception { code, text }) => of_answer(*code, text),
-        SyncError::Insert(_) | SyncError::ClickHouse(_) | SyncError::Stream(_) => Verdict::Retry,
+        SyncError::Insert(_)
+        | SyncError::ClickHouse(_)
+        | SyncError::Stream(_)
+        | SyncError::Revoked { .. }
+        | SyncError::Stale { .. } => Verdict::Retry,
         _ => Verdict::Hold,
     }
 }

@@ -5,7 +5,8 @@
 //! token for ever, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and only
 //! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again. Single
 //! records that can't be stored, because they don't fit their type any more or because ClickHouse refuses their rows in
-//! a `trial`, become dead letters before the range passes.
+//! a `trial`, become dead letters before the range passes. Where several processes share a stream, a [`Roster`] runs the
+//! workers of the partitions that are this one's, each under a [`Lease`].
 
 mod backoff;
 mod bisection;
@@ -16,7 +17,9 @@ mod cursor;
 mod encoder;
 mod error;
 mod failure;
+mod known;
 mod lag;
+mod lease;
 mod letters;
 mod mend;
 mod probe;
@@ -24,6 +27,7 @@ mod reader;
 mod recovery;
 mod reopen;
 pub mod replay;
+mod roster;
 mod settings;
 mod settle;
 mod size;
@@ -36,7 +40,9 @@ mod worker;
 use std::sync::Arc;
 
 pub use error::{SyncError, TrialFinding};
+pub use lease::Lease;
 pub use reopen::Reopen;
+pub use roster::{Filled, Roster};
 pub use worker::Worker;
 
 use crate::{
@@ -47,7 +53,7 @@ use crate::{
     schema,
     shutdown::Shutdown,
     stream::{Backend, Topic},
-    telemetry::{Health, Metrics},
+    telemetry::{Health, LagLabel, Metrics},
 };
 
 /// Makes empty batches of a destination's record type.
@@ -83,6 +89,24 @@ impl Shared {
     fn failed(&self, part: &str, error: &SyncError) {
         self.health.failed_after(error.waited(), part, error.code(), error.to_string());
     }
+
+    /// What was stuck about a partition, and how far it was behind, is another process's affair now.
+    fn forget(&self, assignment: &Assignment) {
+        let part = assignment.part();
+        let Assignment { topic, partition, table, .. } = assignment;
+        for gone in [
+            format!("worker of {part}"),
+            format!("{part}, reading"),
+            part,
+            stream_part(topic, *partition),
+            cursor_part(&group(&self.app_name, &table.name), *partition),
+        ] {
+            self.health.recovered(&gone);
+        }
+        let label = LagLabel { stream: topic.clone(), table: table.name.clone(), partition: *partition };
+        self.metrics.lag_records.get_or_create(&label).set(0);
+        self.metrics.lag_duration.get_or_create(&label).set(0.0);
+    }
 }
 
 /// One partition of a stream and the table that it goes to.
@@ -98,6 +122,8 @@ pub struct Assignment {
     pub table: Arc<schema::Table>,
     /// Batches of the table's record type.
     pub new_batch: BatchFactory,
+    /// Whether it is this process's.
+    pub lease: Lease,
 }
 
 impl Assignment {
@@ -148,6 +174,16 @@ impl Prepared {
     fn rows(&self) -> usize {
         self.offsets.len()
     }
+}
+
+/// The stream's side of the way, as health and log name it.
+fn stream_part(topic: &str, partition: u16) -> String {
+    format!("stream `{topic}` partition {partition}")
+}
+
+/// A cursor, as health and log name it.
+fn cursor_part(group: &str, partition: u16) -> String {
+    format!("cursor of `{group}` partition {partition}")
 }
 
 /// The name under which the cursors of an application's table are kept.

@@ -11,6 +11,7 @@ use super::{
     backoff::Backoff,
     encoder::{Closed, RangeEncoder},
     size::RangeSize,
+    stream_part,
 };
 use crate::{
     memory::{Reserved, Share},
@@ -255,7 +256,7 @@ impl Reader {
 
     /// The stream's side of the way, as health and log name it.
     fn stream_part(&self) -> String {
-        format!("stream `{}` partition {}", self.assignment.topic, self.assignment.partition)
+        stream_part(&self.assignment.topic, self.assignment.partition)
     }
 
     fn tries(&self, action: &'static str) -> Tries<'_> {

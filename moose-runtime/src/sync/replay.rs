@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    Assignment, BatchFactory, Prepared, SyncError,
+    Assignment, BatchFactory, Lease, Prepared, SyncError,
     encoder::{Closed, RangeEncoder},
     probe,
     reopen::calls_for_reopening,
@@ -126,6 +126,7 @@ pub async fn replay(
         partition: key.partition,
         table: Arc::clone(&destination.table),
         new_batch: Arc::clone(&destination.new_batch),
+        lease: Lease::default(),
     };
     let maybe_stored = letter.details.maybe_stored;
     let row = encode(&assignment, letter)?;

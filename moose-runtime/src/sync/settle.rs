@@ -47,9 +47,12 @@ impl Courier {
             let whole = state.has_views && self.knows_the_token(range, state).await;
             if whole {
                 // The views are fed after the table: rows that the table has may be missing there.
+                self.still_fresh()?;
                 self.insert(table, &token, range.body.clone(), settings).await?;
             } else if !missing.is_empty() {
-                self.insert(table, &token, self.rows(range, &missing).await?, settings).await?;
+                let rows = self.rows(range, &missing).await?;
+                self.still_fresh()?;
+                self.insert(table, &token, rows, settings).await?;
             }
             if whole || !missing.is_empty() {
                 missing = self.missing(settings, range, &offsets).await?;
@@ -103,6 +106,7 @@ impl Courier {
         let mut number = 1_u32;
         while !missing.is_empty() {
             let body = self.rows(range, &missing).await?;
+            self.still_fresh()?;
             if state.has_views {
                 self.mend(range, number, &token, body, settings).await?;
             } else {
@@ -129,6 +133,7 @@ impl Courier {
         range: &Prepared,
         offsets: &BTreeSet<u64>,
     ) -> Result<BTreeSet<u64>, SyncError> {
+        self.ask();
         probe::missing(&self.shared.client, settings, &self.assignment, range, offsets).await
     }
 

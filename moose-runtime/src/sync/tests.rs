@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Assignment, Prepared, Shared, Worker,
+    Assignment, Lease, Prepared, Shared, Worker,
     courier::Courier,
     cursor::{CursorKeeper, pending},
     reader::Reader,
@@ -73,6 +73,7 @@ impl Bench {
             partition: 0,
             table: Arc::new(table.table.clone()),
             new_batch: Arc::new(move || record.new_batch()),
+            lease: Lease::default(),
         };
         Self { _directory: directory, shared, assignment }
     }
@@ -88,8 +89,7 @@ impl Bench {
     }
 
     async fn courier(&self) -> Courier {
-        let epoch = self.assignment.storage.epoch;
-        let cursor = CursorKeeper::open(&self.shared, "ticks", TOPIC, 0, epoch).await.unwrap();
+        let cursor = CursorKeeper::open(&self.shared, &self.assignment).await.unwrap();
         Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor))
     }
 
@@ -312,11 +312,30 @@ async fn the_same_range_gives_the_same_bytes_and_the_same_token() {
 async fn a_cursor_that_does_not_belong_to_the_topic_is_refused_with_the_numbers() {
     let bench = Bench::new(|_| ()).await;
     let epoch = bench.assignment.storage.epoch;
-    let open = |epoch| CursorKeeper::open(&bench.shared, "ticks", TOPIC, 0, epoch);
+    let open = async |epoch| {
+        let mut assignment = bench.assignment.clone();
+        assignment.storage.epoch = epoch;
+        CursorKeeper::open(&bench.shared, &assignment).await
+    };
     let cursor = open(epoch).await.unwrap();
     let error = open(epoch ^ 1).await.err().unwrap().to_string();
     assert!(error.contains(&format!("{epoch:016x}")), "{error}");
     cursor.update(|cursor| cursor.next = 7).await;
     let error = open(epoch).await.err().unwrap().to_string();
     assert!(error.contains("is at 7, the partition holds 0..0"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
+    let bench = Bench::new(|_| {}).await;
+    bench.append((0..3).map(|number| format!("{{\"number\":{number}}}"))).await;
+    let courier = bench.courier().await;
+    bench.assignment.lease.end().await;
+    let commit = courier.cursor.update(|cursor| cursor.next = 3);
+    assert!(tokio::time::timeout(Duration::from_hours(1), commit).await.is_err(), "it waits for its end");
+    let written = bench.shared.backend.cursor("test/ticks", TOPIC, 0).await.unwrap().unwrap();
+    assert_eq!(written.next, 0);
+    let sent = courier.send("ticks", None, Bytes::new(), &super::settings::Settings::known_to(&[].into())).await;
+    assert!(matches!(sent, Err(super::SyncError::Revoked { partition: 0, .. })), "{sent:?}");
+    assert!(matches!(courier.still_fresh(), Err(super::SyncError::Stale { .. })), "the table was never asked");
 }

@@ -16,12 +16,14 @@ use super::{
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
+    group,
+    known::Known,
     lag,
     reader::Reader,
     recovery::settle_pending,
 };
 use crate::{
-    stream::{Counted, Cursor},
+    stream::{Bounds, Counted, Cursor},
     telemetry::TableLabel,
 };
 
@@ -44,13 +46,21 @@ impl Worker {
 
     /// Waits for the worker's end. What is pending then is settled at the next start.
     pub async fn ended(&mut self) {
-        // A task that was cut off has no result.
-        let _ = (&mut self.task).await;
+        if !self.task.is_finished() {
+            // A task that was cut off has no result.
+            let _ = (&mut self.task).await;
+        }
     }
 
     /// Ends the worker where it is. Whatever it was about stays pending and is settled at the next start.
     pub fn abort(&self) {
         self.task.abort();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.abort();
     }
 }
 
@@ -99,7 +109,7 @@ async fn run(shared: Shared, assignment: Assignment) {
     }
     let position = courier.cursor.get().await.next;
     let (sender, ranges) = mpsc::channel(1);
-    let reader = Reader::new(shared, assignment, position, courier.size());
+    let reader = Reader::new(shared, courier.assignment.clone(), position, courier.size());
     tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
 }
 
@@ -131,8 +141,19 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
 }
 
 async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
-    let (topic, partition, epoch) = (&assignment.topic, assignment.partition, assignment.storage.epoch);
-    let cursor = Arc::new(CursorKeeper::open(shared, &assignment.table.name, topic, partition, epoch).await?);
+    let mut assignment = assignment.clone();
+    let (topic, partition) = (assignment.topic.clone(), assignment.partition);
+    let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
+    let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
+    assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
+    let is_noted = !shared.backend.forgets_cursors() || known.is_noted().await?;
+    if is_noted && shared.backend.forgets_cursors() {
+        begin_anew_if_told(shared, &assignment, &group).await?;
+    }
+    let cursor = Arc::new(CursorKeeper::open(shared, &assignment).await?);
+    if !is_noted {
+        known.note().await?;
+    }
     let courier = Courier::new(shared.clone(), assignment.clone(), Arc::clone(&cursor));
     if let Some(resume) = shared.resume {
         let uuid = courier.target.look().await?.uuid;
@@ -153,6 +174,35 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     }
     courier.target.checked(&cursor).await?;
     Ok(courier)
+}
+
+/// A cursor that was there once and is not: where to go on is for the operator to say.
+async fn begin_anew_if_told(shared: &Shared, assignment: &Assignment, group: &str) -> Result<(), SyncError> {
+    let (topic, partition) = (assignment.topic.as_str(), assignment.partition);
+    if shared.backend.cursor(group, topic, partition).await?.is_some() {
+        return Ok(());
+    }
+    let Bounds { start, end } = shared.backend.bounds(topic, partition).await?;
+    let next = match shared.resume {
+        Some(ResumeFrom::Earliest) => start,
+        Some(ResumeFrom::Next) => end,
+        None => {
+            let (group, topic) = (group.to_owned(), topic.to_owned());
+            return Err(SyncError::LostCursor { group, topic, partition, start, end });
+        }
+    };
+    let cursor = Cursor {
+        version: 1,
+        epoch: assignment.storage.epoch,
+        table_uuid: None,
+        next,
+        pending: Vec::new(),
+        counted: Some(Counted::since(next)),
+    };
+    let Some(_held) = assignment.lease.hold().await else {
+        return Err(SyncError::Revoked { topic: topic.to_owned(), partition });
+    };
+    Ok(shared.backend.commit(group, topic, partition, &cursor).await?)
 }
 
 /// Moves the cursor behind a range that is in the table with that many rows.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::stream::{
-    Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result, StreamError, Topic,
-    TopicSpec, partition_of,
+    Assignments, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result,
+    StreamError, Topic, TopicSpec, partition_of,
 };
 
 /// Fails appends to some partitions.
@@ -27,15 +27,31 @@ impl Backend for Failing {
     fn read<'a>(&'a self, topic: &'a str, at: u16, from: u64, max: usize) -> BoxFuture<'a, Result<Vec<Record>>> {
         self.inner.read(topic, at, from, max)
     }
+    fn max_record_bytes(&self) -> usize {
+        self.inner.max_record_bytes()
+    }
+    fn read_range<'a>(&'a self, topic: &'a str, at: u16, first: u64, last: u64) -> BoxFuture<'a, Result<Vec<Record>>> {
+        self.inner.read_range(topic, at, first, last)
+    }
+    fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>> {
+        self.inner.assignments(group, topics)
+    }
+    fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>> {
+        self.inner.epoch(group, topic, partition)
+    }
     fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
         self.inner.bounds(topic, partition)
     }
-    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
         self.inner.size(topic)
     }
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
         self.inner.cursor(group, topic, partition)
     }
+    fn forgets_cursors(&self) -> bool {
+        self.inner.forgets_cursors()
+    }
+
     fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
         self.inner.commit(group, topic, at, cursor)
     }

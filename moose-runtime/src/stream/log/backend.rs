@@ -16,9 +16,12 @@ use super::{
     store::{key, storage},
 };
 use crate::stream::{
-    Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result,
-    StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record,
+    Result, StreamError, Topic, TopicSpec,
 };
+
+/// How much of a range is read at once.
+const RANGE_BYTES: usize = 4 << 20;
 
 impl Backend for Log {
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
@@ -43,6 +46,10 @@ impl Backend for Log {
         })
     }
 
+    fn max_record_bytes(&self) -> usize {
+        MAX_RECORD_BYTES
+    }
+
     fn read<'a>(
         &'a self,
         topic: &'a str,
@@ -53,12 +60,53 @@ impl Backend for Log {
         Box::pin(self.read_records(topic, partition, from, max_bytes))
     }
 
+    fn read_range<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        first: u64,
+        last: u64,
+    ) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(async move {
+            let Bounds { start, end } = self.shared.partition(topic, partition)?.bounds();
+            if first <= last && last >= end {
+                let topic = topic.to_owned();
+                return Err(StreamError::OutOfRange { topic, partition, wanted: last, start, end });
+            }
+            let mut records: Vec<Record> = Vec::new();
+            let mut from = first;
+            while from <= last {
+                let read = self.read_records(topic, partition, from, RANGE_BYTES).await?;
+                let Some(newest) = read.last() else { break };
+                from = newest.offset.saturating_add(1);
+                records.extend(read.into_iter().filter(|record| record.offset <= last));
+            }
+            Ok(records)
+        })
+    }
+
     fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
         Box::pin(async move { Ok(self.shared.partition(topic, partition)?.bounds()) })
     }
 
-    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { Ok(self.shared.topic(topic)?.bytes.load(Ordering::Relaxed)) })
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move { Ok(Some(self.shared.topic(topic)?.bytes.load(Ordering::Relaxed))) })
+    }
+
+    fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for topic in topics {
+                self.register_group(group, topic).await?;
+                let partitions = self.shared.topic(topic)?.partitions.len();
+                all.extend((0..).take(partitions).map(|partition| (topic.clone(), partition)));
+            }
+            Ok(Assignments::of_all(all))
+        })
+    }
+
+    fn epoch<'a>(&'a self, _group: &'a str, topic: &'a str, _partition: u16) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { Ok(self.shared.topic(topic)?.epoch) })
     }
 
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
@@ -69,6 +117,10 @@ impl Backend for Log {
             let action = format!("read the cursor of `{group}` on topic `{topic}`");
             self.blocking(&action, move |store| store.get(&key)).await
         })
+    }
+
+    fn forgets_cursors(&self) -> bool {
+        false
     }
 
     fn commit<'a>(

@@ -44,6 +44,15 @@ async fn the_log_keeps_the_contract_without_a_tail_and_in_many_segments() {
 }
 
 #[tokio::test]
+async fn partitions_can_t_be_taken_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = Log::open(options(&directory)).unwrap();
+    log.open_topic(&topic("t", 3)).await.unwrap();
+    let error = log.open_topic(&topic("t", 2)).await.unwrap_err();
+    assert!(matches!(error, StreamError::Shrunk { stored: 3, declared: 2, .. }), "{error}");
+}
+
+#[tokio::test]
 async fn everything_is_there_after_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let log = Log::open(options(&directory)).unwrap();
@@ -155,7 +164,7 @@ async fn appends_that_wait_together_do_not_pass_the_budget_together() {
     }
     assert_eq!(log.bounds("t", 0).await.unwrap().end, stored);
     assert!((8..=9).contains(&stored), "{stored}");
-    assert!(log.size("t").await.unwrap() <= 10_000);
+    assert!(log.size("t").await.unwrap().unwrap() <= 10_000);
 }
 
 /// A disk that fails when told to, before or after it has written.

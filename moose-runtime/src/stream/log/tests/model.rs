@@ -116,11 +116,11 @@ async fn run(steps: Vec<Step>, segment_bytes: u64, tail_bytes: usize) {
             }
             Step::Reopen => {
                 let before = [log.bounds("t", 0).await.unwrap(), log.bounds("t", 1).await.unwrap()];
-                let size = log.size("t").await.unwrap();
+                let size = log.size("t").await.unwrap().unwrap();
                 drop(log);
                 (log, _) = open(&directory, segment_bytes, tail_bytes, None).await;
                 assert_eq!([log.bounds("t", 0).await.unwrap(), log.bounds("t", 1).await.unwrap()], before);
-                assert_eq!(log.size("t").await.unwrap(), size);
+                assert_eq!(log.size("t").await.unwrap().unwrap(), size);
                 for (&(group, partition), &next) in &model.cursors {
                     let stored = log.cursor(&group.to_string(), "t", partition).await.unwrap();
                     assert_eq!(stored, Some(cursor(epoch, next)));

@@ -1,0 +1,230 @@
+//! The cluster as a stream's backend: what each call of the contract comes to.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    Kafka,
+    client::{blocking, failed},
+    fetch::ReadError,
+    ffi::Content,
+    note,
+    produce::Sent,
+    topics::Settings,
+};
+use crate::stream::{
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record,
+    Result, StreamError, Topic, TopicSpec,
+};
+
+/// How long records on their way may take while the process ends.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
+
+impl Kafka {
+    /// The records from `first` to `last` that there are; the partition's end must lie past `last`.
+    pub(super) async fn range(
+        &self,
+        topic: &str,
+        partition: u16,
+        first: u64,
+        last: u64,
+        content: Content,
+    ) -> Result<Vec<Record>> {
+        if first > last {
+            return Ok(Vec::new());
+        }
+        let bounds = self.topics.bounds(topic, partition).await?;
+        if first < bounds.start || last >= bounds.end {
+            let wanted = if first < bounds.start { first } else { last };
+            return Err(out_of_range(topic, partition, wanted, bounds));
+        }
+        match self.fetcher.read_range(topic, partition, first, last, content).await {
+            Ok(records) => Ok(records),
+            Err(error) => Err(self.read_error(error, topic, partition, first).await),
+        }
+    }
+
+    /// What a failed read comes to; the brokers are asked for the numbers.
+    async fn read_error(&self, error: ReadError, topic: &str, partition: u16, wanted: u64) -> StreamError {
+        match error {
+            ReadError::Other(error) => error,
+            ReadError::NoSuchOffset => match self.topics.bounds(topic, partition).await {
+                Ok(bounds) => out_of_range(topic, partition, wanted, bounds),
+                Err(error) => error,
+            },
+        }
+    }
+}
+
+fn out_of_range(topic: &str, partition: u16, wanted: u64, bounds: Bounds) -> StreamError {
+    let Bounds { start, end } = bounds;
+    StreamError::OutOfRange { topic: topic.to_owned(), partition, wanted, start, end }
+}
+
+impl Backend for Kafka {
+    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
+        Box::pin(async move {
+            self.open()?;
+            let settings = Settings { cleanup: "delete", retention: spec.retention };
+            let partitions = self.topics.open(spec, settings).await?;
+            let (producer, topic) = (Arc::clone(&self.producer), spec.name.clone());
+            blocking("learn about a topic", move || producer.learn(&topic)).await?;
+            let id = self.topics.id(&spec.name).await?;
+            // Both halves of the id matter; the maximum stands for rows from no stream.
+            let epoch = u64::try_from((id >> 64) ^ (id & u128::from(u64::MAX))).unwrap_or(0).min(u64::MAX - 1);
+            Ok(Topic { epoch, partitions })
+        })
+    }
+
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            self.open()?;
+            self.topics.known(topic, partition)?;
+            if records.is_empty() {
+                return Ok(self.topics.bounds(topic, partition).await?.end);
+            }
+            let sent: Vec<_> = records.into_iter().map(|payload| Sent { payload, envelope: None }).collect();
+            self.producer.append(topic, partition, &sent).await
+        })
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.topics.max_record_bytes()
+    }
+
+    fn read<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        from: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(async move {
+            self.open()?;
+            self.topics.known(topic, partition)?;
+            match self.fetcher.read(topic, partition, from, max_bytes).await {
+                Ok(records) => Ok(records),
+                Err(error) => Err(self.read_error(error, topic, partition, from).await),
+            }
+        })
+    }
+
+    fn read_range<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: u16,
+        first: u64,
+        last: u64,
+    ) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(async move {
+            self.open()?;
+            self.topics.known(topic, partition)?;
+            self.range(topic, partition, first, last, Content::Payload).await
+        })
+    }
+
+    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
+        Box::pin(async move {
+            self.open()?;
+            self.topics.bounds(topic, partition).await
+        })
+    }
+
+    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move { self.topics.known(topic, 0).map(|()| None) })
+    }
+
+    fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>> {
+        Box::pin(async move { self.group(group)?.join(topics) })
+    }
+
+    fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            // It may have been added since the topic was opened.
+            self.topics.has(topic, partition);
+            Ok(self.place(group, topic, partition).await?.epoch)
+        })
+    }
+
+    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        Box::pin(async move { Ok(self.place(group, topic, partition).await?.cursor) })
+    }
+
+    fn forgets_cursors(&self) -> bool {
+        true
+    }
+
+    fn commit<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.topics.known(topic, partition)?;
+            let key = (group.to_owned(), topic.to_owned(), partition);
+            let now = self.topics.id(topic).await?;
+            let known = self.ids.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+            let id = known.unwrap_or(now);
+            if id != 0 && now != 0 && id != now {
+                let action = format!("commit the offset of `{group}` on topic `{topic}` partition {partition}");
+                return Err(failed(action, "the topic was deleted and made anew: restart the process"));
+            }
+            let metadata = note::write(cursor, id).map_err(|error| failed("write a cursor", error))?;
+            self.group(group)?.commit(topic, partition, cursor.next, metadata).await?;
+            self.epochs.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            Ok(())
+        })
+    }
+
+    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.store_letters(letters))
+    }
+
+    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>> {
+        Box::pin(self.find_letters(query))
+    }
+
+    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>> {
+        Box::pin(self.find_letter(key))
+    }
+
+    fn dead_letter_offsets<'a>(
+        &'a self,
+        first: &'a DeadLetterKey,
+        last: u64,
+    ) -> BoxFuture<'a, Result<BTreeMap<u64, Option<Ending>>>> {
+        Box::pin(self.letter_offsets(first, last))
+    }
+
+    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.end_letters(keys, ending))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.closed.store(true, Ordering::Release);
+            let groups = std::mem::take(&mut *self.groups.lock().unwrap_or_else(PoisonError::into_inner));
+            let left = tokio::task::spawn_blocking(move || {
+                // All at once, as leaving waits for the brokers.
+                std::thread::scope(|scope| {
+                    for group in groups.values() {
+                        scope.spawn(|| group.close());
+                    }
+                });
+                drop(groups);
+            });
+            left.await.map_err(|error| failed("leave the groups", error))?;
+            self.fetcher.close();
+            let producer = Arc::clone(&self.producer);
+            let sent = tokio::task::spawn_blocking(move || producer.close(LAST_RECORDS)).await;
+            sent.map_err(|error| failed("send the last records", error))
+        })
+    }
+}

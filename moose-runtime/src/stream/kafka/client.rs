@@ -1,0 +1,180 @@
+//! What all clients of the cluster have in common: their properties, and where their log goes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use crate::stream::StreamError;
+
+/// How long an answer of the brokers is waited for.
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+/// The cluster, and how to talk to it.
+#[derive(Clone)]
+pub struct KafkaOptions {
+    /// `host:port` of some brokers, divided by commas.
+    pub brokers: String,
+    /// How the process is named at the brokers.
+    pub client_id: String,
+    /// How many brokers keep each topic that is made; what the brokers are set to where none is given.
+    pub replication: Option<u16>,
+    /// More properties of librdkafka, for every client.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Shows names of properties, never their values: passwords are among them.
+impl std::fmt::Debug for KafkaOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { brokers, client_id, replication, properties } = self;
+        formatter
+            .debug_struct("KafkaOptions")
+            .field("brokers", brokers)
+            .field("client_id", client_id)
+            .field("replication", replication)
+            .field("properties", &properties.keys())
+            .finish()
+    }
+}
+
+impl KafkaOptions {
+    fn client(&self, defaults: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        config.set("client.id", &self.client_id);
+        config.set("socket.keepalive.enable", "true");
+        // A broker that comes back is to be seen soon, and a partition that was added.
+        config.set("reconnect.backoff.max.ms", "1000");
+        config.set("topic.metadata.refresh.interval.ms", "10000");
+        for (name, value) in defaults {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        for (name, value) in fixed {
+            config.set(*name, *value);
+        }
+        config
+    }
+
+    /// For the client that appends.
+    pub(super) fn producer(&self) -> ClientConfig {
+        let defaults = [
+            // A request of many records is one batch, and those that come at once share it.
+            ("linger.ms", "5"),
+            // What is not taken by then is answered 503; it may still land.
+            ("message.timeout.ms", "30000"),
+            // What a topic takes is for its own settings to say; a dead letter is larger than its record.
+            ("message.max.bytes", "16777216"),
+        ];
+        self.client(&defaults, &[("enable.idempotence", "true"), ("acks", "all")])
+    }
+
+    /// For the client that makes topics.
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.client(&[], &[])
+    }
+
+    /// For clients that read at positions of their own, in no group.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let defaults = [
+            // Bounded by bytes, for each partition; asked for again soon after there is room.
+            ("queued.min.messages", "1000000"),
+            ("queued.max.messages.kbytes", "8192"),
+            ("fetch.queue.backoff.ms", "20"),
+            // A partition that is new to a client waits for the answer that others wait for.
+            ("fetch.wait.max.ms", "100"),
+        ];
+        let fixed = [
+            ("isolation.level", "read_committed"),
+            ("auto.offset.reset", "error"),
+            ("enable.partition.eof", "true"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+        ];
+        self.client(&defaults, &fixed)
+    }
+
+    /// For the client that is a member of a group and commits, and reads nothing.
+    pub(super) fn member(&self, group: &str) -> ClientConfig {
+        let defaults = [("session.timeout.ms", "45000"), ("queued.max.messages.kbytes", "1024")];
+        let fixed = [
+            ("group.id", group),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("isolation.level", "read_committed"),
+            ("auto.offset.reset", "error"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+        ];
+        self.client(&defaults, &fixed)
+    }
+}
+
+/// Sends the library's log where all of it goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context;
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "moose::kafka", %error, reason);
+    }
+}
+
+impl ConsumerContext for Context {}
+
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    if (level as i32) <= (RDKafkaLogLevel::Error as i32) {
+        tracing::warn!(target: "moose::kafka", facility, "{message}");
+    } else {
+        tracing::debug!(target: "moose::kafka", facility, "{message}");
+    }
+}
+
+/// What failed, as the stream says it.
+pub(super) fn failed(
+    action: impl Into<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StreamError {
+    StreamError::Storage { action: action.into(), source: source.into() }
+}
+
+/// What is wrong with a client's properties.
+pub(super) fn not_made(error: &KafkaError) -> StreamError {
+    let reason = match error {
+        KafkaError::ClientConfig(_, reason, name, _) => format!("`kafka.properties.{name}`: {reason}"),
+        other => other.to_string(),
+    };
+    StreamError::Settings { reason }
+}
+
+/// Whether the error is about brokers that don't answer.
+pub(super) fn is_unreachable(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Resolve
+        )
+    )
+}
+
+/// Runs a call that waits for the brokers off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    action: &str,
+    work: impl FnOnce() -> Result<T, StreamError> + Send + 'static,
+) -> Result<T, StreamError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| failed(action, error))?
+}

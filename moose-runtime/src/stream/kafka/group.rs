@@ -1,0 +1,221 @@
+//! Membership and cursors: one client per group, which is a member, commits, and reads nothing.
+//!
+//! A thread of its own polls the client for ever, so that nothing that happens to records costs the membership. What the
+//! group gives to this process and takes away is told to whoever holds the [`Assignments`]; a partition that is taken
+//! away is let go only once they have said that their work on it is over.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    types::RDKafkaRespErr,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    client::{ANSWER, KafkaOptions, blocking, failed, log, not_made},
+    ffi,
+};
+use crate::stream::{AssignmentEvent, Assignments, Result};
+
+/// How long the thread waits for an event before it looks whether it is to end.
+const POLL: Duration = Duration::from_millis(100);
+/// After an event of the group, whoever works on partitions has so long to end before they are let go all the same: the
+/// group would go on without this process soon after.
+const LET_GO_WITHIN: Duration = Duration::from_mins(4);
+
+/// A group, seen from this process.
+pub(super) struct Group {
+    name: String,
+    consumer: Arc<BaseConsumer<Member>>,
+    stop: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Receives what the group decides.
+struct Member {
+    group: String,
+    events: Mutex<Option<mpsc::UnboundedSender<AssignmentEvent>>>,
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "moose::kafka", group = self.group, %error, reason);
+    }
+}
+
+impl ConsumerContext for Member {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let done = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.take(consumer, list),
+            _ => self.let_go(consumer, list),
+        };
+        if let Err(error) = done {
+            tracing::error!(group = self.group, %error, "failed to follow the group");
+        }
+    }
+}
+
+impl Member {
+    fn take(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> Result<(), KafkaError> {
+        // At the end and paused: this client never reads.
+        list.set_all_offsets(Offset::End)?;
+        consumer.incremental_assign(list)?;
+        if list.count() > 0 {
+            consumer.pause(list)?;
+        }
+        for (topic, partition) in places(list) {
+            tracing::info!(group = self.group, topic, partition, "assigned");
+            self.tell(AssignmentEvent::Assigned { topic, partition });
+        }
+        Ok(())
+    }
+
+    fn let_go(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        let without_asking = consumer.assignment_lost();
+        let mut waiting = Vec::new();
+        for (topic, partition) in places(list) {
+            tracing::info!(group = self.group, topic, partition, without_asking, "revoked");
+            let (done, over) = oneshot::channel();
+            self.tell(AssignmentEvent::Revoked { topic, partition, done });
+            waiting.push(over);
+        }
+        let end = std::time::Instant::now() + LET_GO_WITHIN;
+        for over in waiting {
+            wait(over, end);
+        }
+        consumer.incremental_unassign(list)
+    }
+
+    fn tell(&self, event: AssignmentEvent) {
+        if let Some(events) = self.events.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // Nobody listens any more while the process ends.
+            let _ = events.send(event);
+        }
+    }
+}
+
+/// Waits for the answer, or its sender's end, on a thread that is no async one.
+fn wait(mut over: oneshot::Receiver<()>, end: std::time::Instant) {
+    while matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty)) && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn places(list: &TopicPartitionList) -> Vec<(String, u16)> {
+    let place = |topic: &str, partition: i32| Some((topic.to_owned(), u16::try_from(partition).ok()?));
+    list.elements().iter().filter_map(|element| place(element.topic(), element.partition())).collect()
+}
+
+/// What the group has committed for a partition.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Committed {
+    pub(super) offset: u64,
+    pub(super) metadata: Vec<u8>,
+}
+
+impl Group {
+    pub(super) fn open(options: &KafkaOptions, name: &str) -> Result<Self> {
+        let member = Member { group: name.to_owned(), events: Mutex::default() };
+        let consumer: BaseConsumer<Member> =
+            options.member(name).create_with_context(member).map_err(|error| not_made(&error))?;
+        let (consumer, stop) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
+        let serve = {
+            let (consumer, stop) = (Arc::clone(&consumer), Arc::clone(&stop));
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    // Nothing is read here; one that slipped in before the pause is read elsewhere.
+                    if let Some(Err(error)) = consumer.poll(POLL) {
+                        tracing::debug!(target: "moose::kafka", %error, "membership");
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("kafka-member".to_owned()).spawn(serve);
+        let thread = thread.map_err(|source| failed("start a thread for a Kafka client", source))?;
+        Ok(Self { name: name.to_owned(), consumer, stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Becomes a member that takes part in these topics.
+    pub(super) fn join(&self, topics: &[String]) -> Result<Assignments> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.consumer.context().events.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let joined = self.consumer.subscribe(&topics);
+        joined.map_err(|error| failed(format!("join the group `{}`", self.name), error))?;
+        Ok(Assignments::new(receiver))
+    }
+
+    /// What was committed last for a partition.
+    pub(super) async fn committed(&self, topic: &str, partition: u16) -> Result<Option<Committed>> {
+        let action = format!("read the offset of `{}` on topic `{topic}` partition {partition}", self.name);
+        let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
+        blocking("read an offset", move || {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&topic, i32::from(partition));
+            let list = consumer.committed_offsets(list, ANSWER).map_err(|error| failed(action.clone(), error))?;
+            let elements = list.elements();
+            let Some(element) = elements.first() else { return Ok(None) };
+            element.error().map_err(|error| failed(action, error))?;
+            let Offset::Offset(offset) = element.offset() else { return Ok(None) };
+            let metadata = ffi::metadata(&list);
+            Ok(Some(Committed { offset: u64::try_from(offset).unwrap_or(0), metadata }))
+        })
+        .await
+    }
+
+    /// Commits; returns once the brokers have answered.
+    pub(super) async fn commit(&self, topic: &str, partition: u16, offset: u64, metadata: String) -> Result<()> {
+        let action = format!("commit the offset of `{}` on topic `{topic}` partition {partition}", self.name);
+        let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
+        blocking("commit an offset", move || {
+            let mut list = TopicPartitionList::new();
+            let offset = i64::try_from(offset).map_err(|error| failed(action.clone(), error))?;
+            let mut element = list.add_partition(&topic, i32::from(partition));
+            element.set_offset(Offset::Offset(offset)).map_err(|error| failed(action.clone(), error))?;
+            element.set_metadata(metadata);
+            consumer.commit(&list, CommitMode::Sync).map_err(|error| match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::IllegalGeneration) => {
+                    failed(action, format!("another member of the group has the partition ({error})"))
+                }
+                _ => failed(action, error),
+            })
+        })
+        .await
+    }
+
+    /// Leaves the group. Blocks.
+    pub(super) fn close(&self) {
+        self.consumer.unsubscribe();
+        // The thread goes on until what was assigned is let go.
+        let end = std::time::Instant::now() + ANSWER;
+        while std::time::Instant::now() < end && self.consumer.assignment().is_ok_and(|list| list.count() > 0) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

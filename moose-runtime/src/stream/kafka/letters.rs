@@ -1,0 +1,262 @@
+//! Dead letters: one compacted topic of one partition per stream, `<stream>.dead-letters`.
+//!
+//! A message's key is that of the letter, its payload the record's as it came, and a header says why. A letter that has
+//! ended is written again without its payload. Each process keeps the keys in memory, and reads what others have
+//! written since before it answers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::CStr,
+    ops::Bound,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Kafka,
+    client::failed,
+    ffi::{Content, open_envelope},
+    produce::Sent,
+    topics::Settings,
+};
+use crate::stream::{
+    DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, Retention, TopicSpec,
+};
+
+/// What the topic's name ends with.
+const ENDING: &str = ".dead-letters";
+/// The header that says why.
+const HEADER: &str = "moose-dead-letter";
+const HEADER_TO_READ: &CStr = c"moose-dead-letter";
+/// So many offsets are read at once.
+const PAGE: u64 = 1000;
+
+/// The books of all streams.
+#[derive(Default)]
+pub(super) struct LetterTopics {
+    books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
+}
+
+/// What one topic of letters says.
+#[derive(Default)]
+struct Book {
+    is_open: bool,
+    /// Everything below was read.
+    next: u64,
+    letters: BTreeMap<DeadLetterKey, Entry>,
+}
+
+struct Entry {
+    ended: Option<Ending>,
+    /// Where its newest message lies.
+    offset: u64,
+}
+
+/// The header's value.
+#[derive(Serialize, Deserialize)]
+struct Why {
+    version: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<Ending>,
+    #[serde(flatten)]
+    details: DeadLetterDetails,
+}
+
+impl LetterTopics {
+    fn book(&self, stream: &str) -> Arc<tokio::sync::Mutex<Book>> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(books.entry(stream.to_owned()).or_default())
+    }
+
+    fn streams(&self) -> BTreeSet<String> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+fn topic_of(stream: &str) -> String {
+    format!("{stream}{ENDING}")
+}
+
+/// Key, reason and payload of a message; `None` where it is no letter of ours.
+fn read(message: &Bytes) -> Option<(DeadLetterKey, Why, Bytes)> {
+    let (key, why, payload) = open_envelope(message)?;
+    let key = std::str::from_utf8(&key).ok()?.parse().ok()?;
+    Some((key, serde_json::from_slice(&why).ok()?, payload))
+}
+
+impl Kafka {
+    /// Makes the topic where it is missing.
+    async fn open_letters(&self, stream: &str, book: &mut Book) -> Result<()> {
+        if !book.is_open {
+            let retention = Retention { age: None, bytes: None };
+            let spec = TopicSpec { name: topic_of(stream), partitions: 1, retention };
+            self.topics.open(&spec, Settings { cleanup: "compact", retention }).await?;
+            book.is_open = true;
+        }
+        Ok(())
+    }
+
+    /// Reads what was written since. There is nothing where nobody has made the topic yet.
+    async fn catch_up(&self, stream: &str, book: &mut Book) -> Result<()> {
+        let topic = topic_of(stream);
+        if !book.is_open {
+            if !self.topics.exists(&topic).await? {
+                return Ok(());
+            }
+            self.open_letters(stream, book).await?;
+        }
+        let bounds = self.topics.bounds(&topic, 0).await?;
+        book.next = book.next.max(bounds.start);
+        while book.next < bounds.end {
+            let last = book.next.saturating_add(PAGE - 1).min(bounds.end - 1);
+            for record in self.range(&topic, 0, book.next, last, Content::Envelope(HEADER_TO_READ)).await? {
+                if let Some((key, why, _)) = read(&record.payload) {
+                    book.letters.insert(key, Entry { ended: why.ended, offset: record.offset });
+                }
+            }
+            book.next = last + 1;
+        }
+        Ok(())
+    }
+
+    async fn write_letters(&self, stream: &str, letters: Vec<(DeadLetterKey, Why, Bytes)>) -> Result<()> {
+        let mut parts = Vec::with_capacity(letters.len());
+        for (key, why, payload) in letters {
+            let why = serde_json::to_vec(&why).map_err(|error| failed("write a dead letter", error))?;
+            parts.push((key.to_string(), why, payload));
+        }
+        let sent: Vec<Sent<'_>> = parts
+            .iter()
+            .map(|(key, why, payload)| Sent { payload: payload.clone(), envelope: Some((key.as_bytes(), HEADER, why)) })
+            .collect();
+        if !sent.is_empty() {
+            self.producer.append(&topic_of(stream), 0, &sent).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn store_letters(&self, letters: &[DeadLetter]) -> Result<u64> {
+        let mut by_stream: BTreeMap<&str, BTreeMap<&DeadLetterKey, &DeadLetter>> = BTreeMap::new();
+        for letter in letters {
+            // Of letters with one key the first stays.
+            by_stream.entry(&letter.key.topic).or_default().entry(&letter.key).or_insert(letter);
+        }
+        let mut new = 0;
+        for (stream, letters) in by_stream {
+            let book = self.letters.book(stream);
+            let mut book = book.lock().await;
+            self.open_letters(stream, &mut book).await?;
+            self.catch_up(stream, &mut book).await?;
+            let unknown: Vec<_> = letters
+                .into_values()
+                .filter(|letter| !book.letters.contains_key(&letter.key))
+                .map(|letter| {
+                    let why = Why { version: 1, ended: None, details: letter.details.clone() };
+                    (letter.key.clone(), why, letter.payload.clone())
+                })
+                .collect();
+            new += unknown.len() as u64;
+            self.write_letters(stream, unknown).await?;
+        }
+        Ok(new)
+    }
+
+    pub(super) async fn find_letters(&self, query: &DeadLetterQuery) -> Result<Vec<DeadLetter>> {
+        let mut streams = self.letters.streams();
+        streams.extend(self.topics.names().into_iter().filter(|name| !name.ends_with(ENDING)));
+        let mut found = Vec::new();
+        let from = query.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        for stream in streams {
+            let book = self.letters.book(&stream);
+            let mut book = book.lock().await;
+            self.catch_up(&stream, &mut book).await?;
+            let letters = book.letters.range((from.clone(), Bound::Unbounded));
+            let here = letters
+                .filter(|(key, entry)| {
+                    entry.ended.is_none() && query.destination.as_ref().is_none_or(|table| *table == key.destination)
+                })
+                .map(|(key, entry)| (key.clone(), entry.offset))
+                .take(query.limit);
+            found.extend(here);
+        }
+        found.sort();
+        found.truncate(query.limit);
+        self.letters_at(found).await
+    }
+
+    /// The letters whose newest messages lie there.
+    async fn letters_at(&self, places: Vec<(DeadLetterKey, u64)>) -> Result<Vec<DeadLetter>> {
+        let mut by_stream: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for (key, offset) in &places {
+            by_stream.entry(key.topic.clone()).or_default().insert(*offset);
+        }
+        let mut read_again = BTreeMap::new();
+        for (stream, mut offsets) in by_stream {
+            while let Some(first) = offsets.first().copied() {
+                let rest = offsets.split_off(&first.saturating_add(PAGE));
+                let last = offsets.last().copied().unwrap_or(first);
+                let topic = topic_of(&stream);
+                for record in self.range(&topic, 0, first, last, Content::Envelope(HEADER_TO_READ)).await? {
+                    if let Some((key, why, payload)) = read(&record.payload) {
+                        read_again.insert(key.clone(), DeadLetter { key, payload, details: why.details });
+                    }
+                }
+                offsets = rest;
+            }
+        }
+        Ok(places.into_iter().filter_map(|(key, _)| read_again.remove(&key)).collect())
+    }
+
+    pub(super) async fn find_letter(&self, key: &DeadLetterKey) -> Result<Option<DeadLetter>> {
+        let offset = {
+            let book = self.letters.book(&key.topic);
+            let mut book = book.lock().await;
+            self.catch_up(&key.topic, &mut book).await?;
+            book.letters.get(key).filter(|entry| entry.ended.is_none()).map(|entry| entry.offset)
+        };
+        let Some(offset) = offset else { return Ok(None) };
+        Ok(self.letters_at(vec![(key.clone(), offset)]).await?.pop())
+    }
+
+    pub(super) async fn letter_offsets(
+        &self,
+        first: &DeadLetterKey,
+        last: u64,
+    ) -> Result<BTreeMap<u64, Option<Ending>>> {
+        let book = self.letters.book(&first.topic);
+        let mut book = book.lock().await;
+        self.catch_up(&first.topic, &mut book).await?;
+        let last = DeadLetterKey { offset: last, ..first.clone() };
+        if *first > last {
+            return Ok(BTreeMap::new());
+        }
+        Ok(book.letters.range(first..=&last).map(|(key, entry)| (key.offset, entry.ended)).collect())
+    }
+
+    pub(super) async fn end_letters(&self, keys: &[DeadLetterKey], ending: Ending) -> Result<u64> {
+        let mut by_stream: BTreeMap<&str, BTreeSet<&DeadLetterKey>> = BTreeMap::new();
+        for key in keys {
+            by_stream.entry(&key.topic).or_default().insert(key);
+        }
+        let mut count = 0;
+        for (stream, keys) in by_stream {
+            let book = self.letters.book(stream);
+            let mut book = book.lock().await;
+            self.catch_up(stream, &mut book).await?;
+            let open = |key: &&DeadLetterKey| {
+                let entry = book.letters.get(*key).filter(|entry| entry.ended.is_none())?;
+                Some(((*key).clone(), entry.offset))
+            };
+            let places: Vec<_> = keys.iter().filter_map(open).collect();
+            let letters = self.letters_at(places).await?;
+            count += letters.len() as u64;
+            let ended = letters.into_iter().map(|letter| {
+                (letter.key, Why { version: 1, ended: Some(ending), details: letter.details }, Bytes::new())
+            });
+            self.write_letters(stream, ended.collect()).await?;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,112 @@
+//! The cursor as it is written down: the group's committed offset, and the rest in the metadata beside it.
+//!
+//! The metadata is JSON with short names, version first; brokers take 4,096 bytes of it, and this needs a tenth. What
+//! does not begin as ours does was written by somebody else, who has moved the group.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::stream::{Counted, Cursor, Pending};
+
+/// How ours begins: the version.
+const VERSION: u8 = 1;
+
+/// What stands beside an offset.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    /// Version.
+    v: u8,
+    /// Epoch, in hex.
+    e: String,
+    /// The topic's id, in hex.
+    i: String,
+    /// The offset that all of it belongs to: an operator's tool may carry metadata along.
+    n: u64,
+    /// The table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    u: Option<Uuid>,
+    /// Pending ranges: first, last, since, attempts, burnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    p: Vec<(u64, u64, i64, u32, bool)>,
+    /// Counted: from, inserted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<(u64, u64)>,
+}
+
+/// The metadata of a cursor.
+pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Written {
+        v: VERSION,
+        e: format!("{:x}", cursor.epoch),
+        i: format!("{topic_id:x}"),
+        n: cursor.next,
+        u: cursor.table_uuid,
+        p: cursor
+            .pending
+            .iter()
+            .map(|range| (range.first, range.last, range.since, range.attempts, range.burnt))
+            .collect(),
+        c: cursor.counted.map(|counted| (counted.from, counted.inserted)),
+    })
+}
+
+/// The cursor that stands beside an offset, and the id of its topic; `None` where it is not ours.
+pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
+    let written: Written = serde_json::from_slice(metadata).ok()?;
+    let Written { v, e, i, n, u, p, c } = written;
+    if v != VERSION || n != offset {
+        return None;
+    }
+    let cursor = Cursor {
+        version: 1,
+        epoch: u64::from_str_radix(&e, 16).ok()?,
+        table_uuid: u,
+        next: n,
+        pending: p
+            .into_iter()
+            .map(|(first, last, since, attempts, burnt)| Pending { first, last, since, attempts, burnt })
+            .collect(),
+        counted: c.map(|(from, inserted)| Counted { from, inserted }),
+    };
+    Some((cursor, u128::from_str_radix(&i, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn largest() -> Cursor {
+        let range = Pending { first: u64::MAX, last: u64::MAX, since: i64::MIN, attempts: u32::MAX, burnt: false };
+        Cursor {
+            version: 1,
+            epoch: u64::MAX,
+            table_uuid: Some(Uuid::max()),
+            next: u64::MAX,
+            pending: vec![range.clone(), range],
+            counted: Some(Counted { from: u64::MAX, inserted: u64::MAX }),
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let small = Cursor { table_uuid: None, pending: Vec::new(), counted: None, epoch: 7, next: 3, version: 1 };
+        for (cursor, id) in [(largest(), u128::MAX), (small, 0)] {
+            let text = write(&cursor, id).unwrap();
+            assert_eq!(read(cursor.next, text.as_bytes()), Some((cursor, id)));
+        }
+    }
+
+    #[test]
+    fn the_largest_cursor_has_room_in_what_brokers_take() {
+        assert!(write(&largest(), u128::MAX).unwrap().len() < 1000);
+    }
+
+    #[test]
+    fn what_is_not_ours_or_belongs_to_another_offset_is_nothing() {
+        let text = write(&largest(), 1).unwrap();
+        assert_eq!(read(5, text.as_bytes()), None, "carried along by somebody who moved the group");
+        for foreign in [&b""[..], b"\xff\xfe", b"{}", b"{\"v\":2}", b"from a tool"] {
+            assert_eq!(read(0, foreign), None);
+        }
+    }
+}

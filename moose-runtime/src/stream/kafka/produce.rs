@@ -1,0 +1,242 @@
+//! Appending: an idempotent producer whose delivery reports become the answer.
+//!
+//! All records of one append are handed to librdkafka at once and waited for together. A producer that has failed for
+//! good (the library says so) is replaced before the next append.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rdkafka::{
+    ClientContext, Message as _,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
+};
+use tokio::sync::oneshot;
+
+use super::client::{ANSWER, KafkaOptions, failed, log, not_made};
+use crate::stream::{Result, StreamError};
+
+/// How long an append waits for room in the library's queue before it gives the rest up.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
+/// Between two looks for room.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Appends to partitions with the same remainder keep each other's order.
+const STRIPES: usize = 64;
+
+type Sender = ThreadedProducer<Reports>;
+
+/// The client that appends.
+pub(super) struct Producer {
+    options: KafkaOptions,
+    sender: RwLock<Arc<Sender>>,
+    /// Held while the records of an append are handed over, so that they stay together.
+    order: Vec<tokio::sync::Mutex<()>>,
+}
+
+/// A record to be sent.
+pub(super) struct Sent<'a> {
+    pub(super) payload: Bytes,
+    /// Its key, and name and value of a header.
+    pub(super) envelope: Option<(&'a [u8], &'a str, &'a [u8])>,
+}
+
+/// What became of the records of one append.
+#[derive(Debug, Default)]
+struct Outcome {
+    first: Option<i64>,
+    accepted: usize,
+    rejected: usize,
+    unknown: usize,
+    reason: Option<KafkaError>,
+}
+
+/// An append whose records are on their way.
+struct Append {
+    waiting: AtomicUsize,
+    outcome: Mutex<Outcome>,
+    done: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Append {
+    fn ended(&self, result: Result<i64, KafkaError>) {
+        {
+            let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(offset) => {
+                    outcome.accepted += 1;
+                    outcome.first = Some(outcome.first.map_or(offset, |first| first.min(offset)));
+                }
+                Err(error) => {
+                    if is_surely_not_stored(&error) {
+                        outcome.rejected += 1;
+                    } else {
+                        outcome.unknown += 1;
+                    }
+                    outcome.reason.get_or_insert(error);
+                }
+            }
+        }
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(done) = self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            // Nobody waits any more where the request was given up.
+            let _ = done.send(());
+        }
+    }
+}
+
+/// Errors after which a record is certainly not in the partition, and will not be.
+fn is_surely_not_stored(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let Some(code) = error.rdkafka_error_code() else { return false };
+    matches!(
+        code,
+        Code::QueueFull
+            | Code::MessageSizeTooLarge
+            | Code::PurgeQueue
+            | Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+            | Code::InvalidRecord
+            | Code::PolicyViolation
+            | Code::InvalidTopic
+    )
+}
+
+/// Receives the delivery reports.
+struct Reports;
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "moose::kafka", %error, reason);
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Arc<Append>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, append: Arc<Append>) {
+        append.ended(match result {
+            Ok(message) => Ok(message.offset()),
+            Err((error, _)) => Err(error.clone()),
+        });
+    }
+}
+
+fn make(options: &KafkaOptions) -> Result<Arc<Sender>> {
+    let sender = options.producer().create_with_context(Reports).map_err(|error| not_made(&error))?;
+    Ok(Arc::new(sender))
+}
+
+impl Producer {
+    pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
+        let order = std::iter::repeat_with(tokio::sync::Mutex::default).take(STRIPES).collect();
+        Ok(Self { options: options.clone(), sender: RwLock::new(make(options)?), order })
+    }
+
+    /// The producer, or its successor.
+    fn sender(&self) -> Result<Arc<Sender>> {
+        let sender = Arc::clone(&self.sender.read().unwrap_or_else(PoisonError::into_inner));
+        let Some((code, reason)) = sender.client().fatal_error() else { return Ok(sender) };
+        let mut place = self.sender.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&place, &sender) {
+            tracing::warn!(%code, reason, "the producer has failed for good and is replaced");
+            *place = make(&self.options)?;
+        }
+        Ok(Arc::clone(&place))
+    }
+
+    /// Appends records, in order; the answer is the smallest offset.
+    pub(super) async fn append(&self, topic: &str, partition: u16, records: &[Sent<'_>]) -> Result<u64> {
+        let sender = self.sender()?;
+        let (done, ended) = oneshot::channel();
+        let append = Arc::new(Append {
+            waiting: AtomicUsize::new(records.len()),
+            outcome: Mutex::default(),
+            done: Mutex::new(Some(done)),
+        });
+        if let Some(stripe) = self.order.get(usize::from(partition) % STRIPES) {
+            let _in_order = stripe.lock().await;
+            let give_up = Instant::now() + WAIT_FOR_ROOM;
+            for record in records {
+                hand_over(&sender, topic, partition, record, &append, give_up).await;
+            }
+        }
+        // Never an error: the sender is in `append`, which is here.
+        let _ = ended.await;
+        let outcome = std::mem::take(&mut *append.outcome.lock().unwrap_or_else(PoisonError::into_inner));
+        let Outcome { first, accepted, rejected, unknown, reason } = outcome;
+        match (first, reason) {
+            (Some(first), None) => Ok(u64::try_from(first).unwrap_or(0)),
+            (_, reason) => Err(StreamError::Partly {
+                topic: topic.to_owned(),
+                partition,
+                accepted,
+                rejected,
+                unknown,
+                reason: reason.map_or_else(|| "no record was sent".to_owned(), |error| error.to_string()),
+            }),
+        }
+    }
+
+    /// Learns how many partitions a topic has. Blocks.
+    pub(super) fn learn(&self, topic: &str) -> Result<()> {
+        let asked = self.sender()?.client().fetch_metadata(Some(topic), ANSWER);
+        asked.map(drop).map_err(|error| failed(format!("ask the brokers about topic `{topic}`"), error))
+    }
+
+    /// Lets what is on its way land, for at most so long. Blocks.
+    pub(super) fn close(&self, deadline: Duration) {
+        let sender = Arc::clone(&self.sender.read().unwrap_or_else(PoisonError::into_inner));
+        if let Err(error) = sender.flush(deadline) {
+            tracing::warn!(%error, "not every record that was sent has been answered");
+        }
+    }
+}
+
+/// Puts a record into the library's queue, waiting for room there.
+async fn hand_over(
+    sender: &Sender,
+    topic: &str,
+    partition: u16,
+    sent: &Sent<'_>,
+    append: &Arc<Append>,
+    give_up: Instant,
+) {
+    loop {
+        let record = BaseRecord::<[u8], [u8], Arc<Append>>::with_opaque_to(topic, Arc::clone(append))
+            .partition(i32::from(partition))
+            .payload(&sent.payload);
+        let record = match sent.envelope {
+            Some((key, name, value)) => {
+                let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: name, value: Some(value) });
+                record.key(key).headers(headers)
+            }
+            None => record,
+        };
+        match sender.send(record) {
+            Ok(()) => return,
+            Err((error, _)) => {
+                let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                if !full || Instant::now() >= give_up {
+                    return append.ended(Err(error));
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

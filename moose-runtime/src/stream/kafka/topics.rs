@@ -1,0 +1,275 @@
+//! Topics: made where they are missing, grown where they have too few partitions, and what else they are is said.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication, TopicResult},
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{
+    client::{ANSWER, Context, KafkaOptions, blocking, failed, is_unreachable, not_made},
+    ffi,
+};
+use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
+
+/// How long a topic that was made may take to be seen.
+const SEEN_WITHIN: Duration = Duration::from_secs(30);
+/// A topic that is deleted and made anew is noticed within this time.
+const ID_AGAIN: Duration = Duration::from_secs(5);
+/// What a batch of one record has beside the record, at the most that we send.
+const BESIDE_A_RECORD: usize = 512;
+
+/// What is known of the topics in use.
+pub(super) struct Topics {
+    options: KafkaOptions,
+    admin: AdminClient<Context>,
+    /// Asks the brokers; in no group.
+    asker: Arc<BaseConsumer<Context>>,
+    partitions: RwLock<HashMap<String, u16>>,
+    ids: RwLock<HashMap<String, (u128, Instant)>>,
+    max_record_bytes: AtomicUsize,
+    /// Whether the brokers answer questions about topics; a mock cluster does not.
+    answers: AtomicBool,
+}
+
+/// What a topic is made with.
+pub(super) struct Settings<'a> {
+    pub(super) cleanup: &'a str,
+    pub(super) retention: Retention,
+}
+
+impl Topics {
+    pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
+        let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
+        let asker = options.reader().create_with_context(Context);
+        let asker: BaseConsumer<Context> = asker.map_err(|error| not_made(&error))?;
+        let producer = options.producer();
+        let max = producer.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
+        Ok(Self {
+            options: options.clone(),
+            admin,
+            asker: Arc::new(asker),
+            partitions: RwLock::default(),
+            ids: RwLock::default(),
+            answers: AtomicBool::new(true),
+            max_record_bytes: AtomicUsize::new(usize::saturating_sub(max, BESIDE_A_RECORD)),
+        })
+    }
+
+    /// The largest record that every topic in use takes.
+    pub(super) fn max_record_bytes(&self) -> usize {
+        self.max_record_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the brokers answer.
+    pub(super) async fn reach(&self) -> Result<()> {
+        let (asker, brokers) = (Arc::clone(&self.asker), self.options.brokers.clone());
+        blocking("ask the brokers", move || {
+            asker.fetch_metadata(Some("__consumer_offsets"), ANSWER).map(drop).map_err(|error| {
+                if is_unreachable(&error) {
+                    StreamError::Unreachable { brokers, reason: error.to_string() }
+                } else {
+                    failed("ask the brokers for their topics", error)
+                }
+            })
+        })
+        .await
+    }
+
+    /// Fails where the topic is not open or has no such partition.
+    pub(super) fn known(&self, topic: &str, partition: u16) -> Result<()> {
+        match self.count(topic) {
+            None => Err(StreamError::UnknownTopic { topic: topic.to_owned() }),
+            Some(count) if partition >= count => {
+                Err(StreamError::UnknownPartition { topic: topic.to_owned(), partition })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn count(&self, topic: &str) -> Option<u16> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Notes that the topic has this partition: somebody has added some since it was opened.
+    pub(super) fn has(&self, topic: &str, partition: u16) {
+        let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
+        let count = partitions.entry(topic.to_owned()).or_default();
+        *count = (*count).max(partition.saturating_add(1));
+    }
+
+    /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
+    pub(super) async fn open(&self, spec: &TopicSpec, settings: Settings<'_>) -> Result<u16> {
+        let wanted = spec.partitions.max(1);
+        let mut found = self.look(&spec.name).await?;
+        if found == 0 {
+            self.make(spec, &settings).await?;
+        } else {
+            self.compare(spec, &settings).await;
+        }
+        if found != 0 && found < wanted {
+            tracing::info!(topic = spec.name, from = found, to = wanted, "adding partitions");
+            let grown = NewPartitions::new(&spec.name, usize::from(wanted));
+            let results = self.admin.create_partitions([&grown], &admin_options()).await;
+            self.look_at(results, &spec.name, "add partitions to")?;
+        }
+        let end = tokio::time::Instant::now() + SEEN_WITHIN;
+        while found < wanted {
+            if tokio::time::Instant::now() >= end {
+                let action = format!("open topic `{}`", spec.name);
+                return Err(failed(action, format!("{found} of its {wanted} partitions are there after 30 seconds")));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            found = self.look(&spec.name).await?;
+        }
+        self.has(&spec.name, found.saturating_sub(1));
+        Ok(found)
+    }
+
+    async fn make(&self, spec: &TopicSpec, settings: &Settings<'_>) -> Result<()> {
+        let replication = self.options.replication.map_or(-1, i32::from);
+        let partitions = i32::from(spec.partitions.max(1));
+        let (age, bytes) = retention_texts(settings.retention);
+        let new = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(replication))
+            .set("cleanup.policy", settings.cleanup)
+            // The lag and the retention go by the brokers' clock.
+            .set("message.timestamp.type", "LogAppendTime")
+            .set("retention.ms", &age)
+            .set("retention.bytes", &bytes);
+        let results = self.admin.create_topics([&new], &admin_options()).await;
+        self.look_at(results, &spec.name, "make")
+    }
+
+    /// Whether it was done; that another process has done it at the same time is as good.
+    fn look_at(&self, results: Result<Vec<TopicResult>, KafkaError>, topic: &str, what: &str) -> Result<()> {
+        let action = || format!("{what} topic `{topic}` on {}", self.options.brokers);
+        for result in results.map_err(|error| failed(action(), error))? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists | RDKafkaErrorCode::InvalidPartitions)) => {}
+                Err((_, code)) => return Err(failed(action(), code)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says where a topic that was there already is set otherwise than declared; nothing is changed.
+    async fn compare(&self, spec: &TopicSpec, settings: &Settings<'_>) {
+        let name = spec.name.as_str();
+        if !self.answers.load(Ordering::Relaxed) {
+            return;
+        }
+        let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(name)], &admin_options()).await;
+        let Ok(Some(Ok(found))) = asked.map(|mut found| found.pop()) else {
+            tracing::debug!(topic = name, "the settings of the topic can't be asked for");
+            return;
+        };
+        let (age, bytes) = retention_texts(settings.retention);
+        for (key, wanted) in [("cleanup.policy", settings.cleanup), ("retention.ms", &age), ("retention.bytes", &bytes)]
+        {
+            let value = found.get(key).and_then(|entry| entry.value.as_deref());
+            if let Some(value) = value.filter(|value| *value != wanted) {
+                tracing::warn!(
+                    topic = name,
+                    setting = key,
+                    value,
+                    declared = wanted,
+                    "the topic is set otherwise; left as it is"
+                );
+            }
+        }
+        let max = found.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse::<usize>().ok());
+        if let Some(max) = max {
+            let max = max.saturating_sub(BESIDE_A_RECORD);
+            self.max_record_bytes.fetch_min(max, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is such a topic.
+    pub(super) async fn exists(&self, topic: &str) -> Result<bool> {
+        Ok(self.look(topic).await? > 0)
+    }
+
+    /// How many partitions the brokers know of; 0 where there is no such topic.
+    async fn look(&self, topic: &str) -> Result<u16> {
+        let (asker, name) = (Arc::clone(&self.asker), topic.to_owned());
+        blocking("look at a topic", move || {
+            let metadata = asker
+                .fetch_metadata(Some(&name), ANSWER)
+                .map_err(|error| failed(format!("ask the brokers about topic `{name}`"), error))?;
+            let Some(found) = metadata.topics().iter().find(|found| found.name() == name) else { return Ok(0) };
+            match found.error().map(RDKafkaErrorCode::from) {
+                None => Ok(u16::try_from(found.partitions().len()).unwrap_or(u16::MAX)),
+                Some(
+                    RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::LeaderNotAvailable,
+                ) => Ok(0),
+                Some(code) => Err(failed(format!("ask the brokers about topic `{name}`"), code)),
+            }
+        })
+        .await
+    }
+
+    /// The offsets of a partition that a reader may see.
+    pub(super) async fn bounds(&self, topic: &str, partition: u16) -> Result<Bounds> {
+        self.known(topic, partition)?;
+        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
+        blocking("ask for the bounds of a partition", move || {
+            let found = asker.fetch_watermarks(&topic, i32::from(partition), ANSWER);
+            let action = || format!("ask for the bounds of topic `{topic}` partition {partition}");
+            let (start, end) = found.map_err(|error| failed(action(), error))?;
+            Ok(Bounds { start: u64::try_from(start).unwrap_or(0), end: u64::try_from(end).unwrap_or(0) })
+        })
+        .await
+    }
+
+    /// The id that the brokers gave the topic; 0 where they give none.
+    /// Asked for anew every few seconds.
+    pub(super) async fn id(&self, topic: &str) -> Result<u128> {
+        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        if let Some((id, _)) = known.filter(|(_, at)| at.elapsed() < ID_AGAIN) {
+            return Ok(id);
+        }
+        let id = if self.answers.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
+        self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), (id, Instant::now()));
+        Ok(id)
+    }
+
+    /// Asks no such questions: a mock cluster would leave them without an answer.
+    #[cfg(test)]
+    pub(super) fn of_mock(&self) {
+        self.answers.store(false, Ordering::Relaxed);
+    }
+
+    async fn ask_for_id(&self, topic: &str) -> Result<u128> {
+        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
+        blocking("ask for the id of a topic", move || {
+            let id = ffi::topic_id(&asker, &topic, ANSWER);
+            Ok(id.map_err(|code| failed(format!("ask for the id of topic `{topic}`"), code))?.unwrap_or(0))
+        })
+        .await
+    }
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+}
+
+fn retention_texts(retention: Retention) -> (String, String) {
+    let age = retention.age.map_or_else(|| "-1".to_owned(), |age| age.as_millis().to_string());
+    let bytes = retention.bytes.map_or_else(|| "-1".to_owned(), |bytes| bytes.to_string());
+    (age, bytes)
+}

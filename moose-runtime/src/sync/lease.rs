@@ -1,0 +1,88 @@
+//! Whether a partition is this process's, as far as it knows.
+//!
+//! Brokers check who commits, not whose partition it is. So committing and letting go exclude each other: a commit holds
+//! the lease until it is answered, and a lease ends only when nobody holds it. No INSERT begins without it either; one
+//! on its way may end, since whoever has the partition next settles the same range under the same token.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use crate::shutdown::Shutdown;
+
+/// An INSERT of rows that were missing goes out within this time of the question.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// One partition's lease, shared by all that work on it.
+#[derive(Clone, Debug, Default)]
+pub struct Lease {
+    commits: Arc<RwLock<()>>,
+    over: Shutdown,
+}
+
+impl Lease {
+    /// For a commit; to be kept until it is answered. `None` when the partition is this process's no longer.
+    pub(super) async fn hold(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        let held = self.commits.read().await;
+        (!self.over.is_signalled()).then_some(held)
+    }
+
+    /// Whether it is not over.
+    pub(super) fn is_held(&self) -> bool {
+        !self.over.is_signalled()
+    }
+
+    /// Ends it: returns once no commit is on its way.
+    pub(super) async fn end(&self) {
+        self.over.signal();
+        drop(self.commits.write().await);
+    }
+}
+
+/// When the table was asked what it has. Both clocks count: one may stand still while the machine sleeps, the other may
+/// be set back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AskedAt(Instant, SystemTime);
+
+impl AskedAt {
+    pub(super) fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// Whether what was answered then may still be acted on.
+    pub(super) fn is_fresh(self) -> bool {
+        self.0.elapsed() < FRESH && self.1.elapsed().is_ok_and(|elapsed| elapsed < FRESH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_ends_only_once_the_commits_under_way_are_answered() {
+        let lease = Lease::default();
+        let held = lease.hold().await.unwrap();
+        let mut ending = Box::pin(lease.end());
+        let waits = poll_fn(|context| std::task::Poll::Ready(ending.as_mut().poll(context).is_pending())).await;
+        assert!(waits, "a commit is under way");
+        assert!(!lease.is_held(), "none begins any more");
+        drop(held);
+        ending.await;
+        assert!(lease.hold().await.is_none());
+    }
+
+    #[test]
+    fn an_answer_is_acted_on_for_ten_seconds_by_both_clocks() {
+        assert!(AskedAt::now().is_fresh());
+        let long_ago = Duration::from_secs(11);
+        assert!(!AskedAt(Instant::now().checked_sub(long_ago).unwrap(), SystemTime::now()).is_fresh());
+        assert!(!AskedAt(Instant::now(), SystemTime::now().checked_sub(long_ago).unwrap()).is_fresh());
+        assert!(!AskedAt(Instant::now(), SystemTime::now() + long_ago).is_fresh(), "the clock was set back");
+    }
+}
