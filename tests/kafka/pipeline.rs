@@ -134,8 +134,7 @@ async fn a_group_without_its_offsets_is_a_hold_and_one_that_was_moved_is_followe
     let launch = stage.copy("one").environment("MOOSE_APP__NAME", "shop");
     let mut process = launch.start();
     let addresses = process.addresses(LATE).await;
-    let body: Vec<_> = (0..10).map(|id| format!("{{\"id\":{id},\"small\":1}}\n")).collect();
-    let body = body.concat();
+    let body = (0..10).map(|id| format!("{{\"id\":{id},\"small\":1}}")).collect::<Vec<_>>().join("\n");
     let answer = http::post(&format!("http://{}/ingest/numbers", addresses.http), "application/x-ndjson", body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     stage.shows("SELECT count() FROM numbers", "10").await;
