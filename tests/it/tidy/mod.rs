@@ -127,10 +127,13 @@ fn code(path: &str, seen: &[Seen]) -> Vec<(usize, String)> {
     findings
 }
 
-/// Names of hosts and directories that hold on one machine only.
+/// Names of hosts and directories that hold on one machine only, and what a merge has left.
 fn machine_names(path: &str, text: &str) -> Vec<(usize, String)> {
     let mut findings = Vec::new();
     for (number, line) in text.lines().enumerate() {
+        if ["<<<<<<< ", ">>>>>>> "].iter().any(|marker| line.starts_with(marker)) {
+            findings.push((number + 1, "an unfinished merge".to_owned()));
+        }
         if path.ends_with("Cargo.lock") {
             if line.starts_with("source = ") && line != REGISTRY {
                 findings.push((number + 1, format!("a package from elsewhere than the public registry: {line}")));
@@ -172,6 +175,7 @@ fn an_untidy_line_is_found() {
         ("a/src/x.rs", "//! W.\nfn f( {", "not Rust"),
         ("docs/x.md", &format!("see `{place}me/x`"), ":1: `/"),
         ("docs/x.md", &format!("\nsee https://{host}.org/x"), ":2: `regi"),
+        ("docs/x.md", ["here\n<<<", "<<<< HEAD"].concat().as_str(), ":2: an unfinished merge"),
         ("Cargo.lock", "source = \"git+https://example.com/x\"", ":1: a package from elsewhere"),
     ] {
         let findings = check(path, text);
