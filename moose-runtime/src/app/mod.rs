@@ -7,6 +7,7 @@ mod accounts;
 mod addresses;
 #[cfg(feature = "embedded")]
 mod caretaker;
+mod database;
 mod error;
 mod letters;
 mod parts;

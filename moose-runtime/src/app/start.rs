@@ -5,28 +5,24 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time:
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
-#[cfg(feature = "embedded")]
-use super::caretaker::Caretaker;
-use super::{Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, parts::Parts, tables};
-#[cfg(feature = "embedded")]
-use crate::engine::{Engine, SupervisorOptions};
+use super::{
+    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, parts::Parts, tables,
+};
 #[cfg(feature = "kafka")]
 use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
-    clickhouse::Client,
     config::Config,
     declare::{Model, StreamModel, TableModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
-    schema::Storage,
     shutdown::Shutdown,
     stream::{
         Backend, Retention, Topic, TopicSpec,
         accounting::Accounting,
         log::{Log, LogOptions},
     },
-    sync::{self, BatchFactory, Filled, Reopen, Roster, Shared},
+    sync::{self, BatchFactory, Filled, Roster, Shared},
     telemetry::{ApiLabel, Health, Metrics, StreamLabel, TableLabel},
 };
 
@@ -206,87 +202,6 @@ async fn listen(key: &'static str, variable: &'static str, address: SocketAddr) 
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(|error| AppError::Ended { part: "a listener", reason: error.to_string() })
-}
-
-/// The ClickHouse to write to.
-struct Database {
-    client: Client,
-    storage: Storage,
-    /// For `addresses.json`.
-    address: String,
-    #[cfg(feature = "embedded")]
-    engine: Option<Arc<Engine>>,
-    #[cfg(feature = "embedded")]
-    caretaker: Option<Arc<Caretaker>>,
-}
-
-impl Database {
-    async fn start(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
-        if let Some(url) = &config.clickhouse.url {
-            return Ok(Self {
-                client: Client::new(url, &config.clickhouse)?,
-                storage: Storage::Server,
-                address: url.clone(),
-                #[cfg(feature = "embedded")]
-                engine: None,
-                #[cfg(feature = "embedded")]
-                caretaker: None,
-            });
-        }
-        Self::embedded(builder, config).await
-    }
-
-    #[cfg(feature = "embedded")]
-    async fn embedded(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
-        let options = SupervisorOptions {
-            program: builder.engine_program.clone(),
-            path: config.data_dir.join("engine"),
-            listen: config.engine.listen,
-        };
-        let engine = Arc::new(Engine::start(options).await?);
-        let client =
-            Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
-        let caretaker = Caretaker::new(Arc::clone(&engine), client.clone());
-        Ok(Self {
-            client,
-            storage: Storage::Embedded,
-            address: engine.address().to_string(),
-            caretaker: Some(Arc::new(caretaker)),
-            engine: Some(engine),
-        })
-    }
-
-    /// What looks after the embedded engine, where there is one.
-    #[cfg(feature = "embedded")]
-    fn watch(&self, health: Arc<Health>, stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
-        let caretaker = self.caretaker.clone();
-        async move {
-            if let Some(caretaker) = caretaker {
-                caretaker.watch(health, stop).await;
-            }
-        }
-    }
-
-    /// Opens the embedded engine anew for whoever asks, where there is one.
-    #[cfg(feature = "embedded")]
-    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
-        Some(Arc::clone(self.caretaker.as_ref()?) as Arc<dyn Reopen>)
-    }
-
-    #[cfg(not(feature = "embedded"))]
-    fn reopen(&self) -> Option<Arc<dyn Reopen>> {
-        None
-    }
-
-    #[cfg(not(feature = "embedded"))]
-    fn watch(&self, _health: Arc<Health>, _stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
-        std::future::ready(())
-    }
-
-    #[cfg(not(feature = "embedded"))]
-    async fn embedded(_builder: &AppBuilder, _config: &Config) -> Result<Self, AppError> {
-        Err(AppError::NoClickHouse)
-    }
 }
 
 pub(super) fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
