@@ -1,6 +1,7 @@
 //! The tests on a real Apache Kafka: `cargo test -p moose-tests --features kafka --test kafka`.
 #![expect(clippy::expect_used, reason = "the helpers of tests fail as tests do")]
 
+mod operators;
 mod pipeline;
 mod stage;
 mod stream;

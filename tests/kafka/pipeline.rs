@@ -80,7 +80,7 @@ async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
     assert_eq!(used, "8", "a stream has the partitions that its topic has");
 }
 
-const STEADY: Batches = Batches {
+pub(crate) const STEADY: Batches = Batches {
     records: 50,
     pause: Duration::from_millis(20),
     record: |id| format!("{{\"id\":{id},\"small\":{}}}", id % 256),

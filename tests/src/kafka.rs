@@ -220,6 +220,7 @@ group.min.session.timeout.ms=1000
 num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.backoff.ms=500
 ",
         data.display()
     );

@@ -34,13 +34,13 @@ pub(super) struct Invocation {
 pub(super) enum Command {
     /// Run the pipeline with everything embedded (the default)
     Dev {
-        /// Where to go on for tables that were dropped or replaced since they were synced last
+        /// Where to go on for tables that were dropped or replaced, and for streams that lost records or offsets
         #[arg(long, value_name = "WHERE")]
         from: Option<From>,
     },
     /// Run the pipeline in earnest: what is not safe is refused
     Run {
-        /// Where to go on for tables that were dropped or replaced since they were synced last
+        /// Where to go on for tables that were dropped or replaced, and for streams that lost records or offsets
         #[arg(long, value_name = "WHERE")]
         from: Option<From>,
         #[command(flatten)]

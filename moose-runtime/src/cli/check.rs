@@ -89,12 +89,15 @@ impl Line {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let Self { account, accepted, in_the_stream, counts, contradictions } = self;
-        let Account { stream, partition, table, inserted, dead_lettered, replayed, .. } = account;
+        let Account { stream, partition, table, inserted, dead_lettered, replayed, without_record, .. } = account;
         writeln!(text, "stream {stream} partition {partition} -> table {table}")?;
         writeln!(
             text,
             "  stream  {accepted} accepted = {inserted} inserted + {dead_lettered} dead-lettered + {in_the_stream} in the stream"
         )?;
+        if *without_record > 0 {
+            writeln!(text, "          {without_record} more offsets hold no record (transactions, compaction)")?;
+        }
         if *replayed > 0 {
             writeln!(text, "          {replayed} of the dead letters were replayed and are in the table")?;
         }

@@ -228,6 +228,11 @@ pub trait Backend: Send + Sync + 'static {
     /// long.
     fn forgets_cursors(&self) -> bool;
 
+    /// Whether there may be offsets without a record.
+    fn has_gaps(&self) -> bool {
+        false
+    }
+
     /// Replaces the cursor; durable when it returns. Where a group has several members, only while the partition is
     /// assigned to this one.
     fn commit<'a>(

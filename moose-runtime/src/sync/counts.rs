@@ -113,6 +113,7 @@ mod tests {
             inserted: 10,
             dead_lettered: 2,
             replayed: 1,
+            without_record: 0,
         }
     }
 

@@ -75,6 +75,26 @@ pub enum SyncError {
         /// Next offset to be given.
         end: u64,
     },
+    /// The cursor names offsets that the partition does not have.
+    #[error(
+        "the offset of `{group}` does not fit topic `{topic}` partition {partition}, which holds {start}..{end}: {misfit}; \
+         start with `--from earliest` to go on with the oldest record still stored, or with `--from next` to go on with \
+         new records only"
+    )]
+    Truncated {
+        /// Whose cursor.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// First offset stored.
+        start: u64,
+        /// Next offset to be given.
+        end: u64,
+        /// What does not fit.
+        misfit: Misfit,
+    },
     /// The partition is another process's by now.
     #[error("topic `{topic}` partition {partition} was given to another process")]
     Revoked {
@@ -190,6 +210,38 @@ pub enum SyncError {
         /// First record of the chunk.
         offset: u64,
     },
+}
+
+/// How a cursor does not fit its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// Records that it was to go on with are gone.
+    Behind {
+        /// Every offset below was done.
+        next: u64,
+        /// First offset stored.
+        start: u64,
+    },
+    /// The partition ends before what was read of it.
+    Ahead {
+        /// Every offset below was read.
+        needed: u64,
+    },
+}
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Behind { next, start } => {
+                write!(formatter, "offsets {next}..{start} were deleted before the table was known to have them")
+            }
+            Self::Ahead { needed } => write!(
+                formatter,
+                "it was read up to {needed}, so it was cut off or made anew; what it holds will be stored under a new epoch"
+            ),
+        }
+    }
 }
 
 impl SyncError {

@@ -8,6 +8,7 @@
 //! a `trial`, become dead letters before the range passes. Where several processes share a stream, a [`Roster`] runs the
 //! workers of the partitions that are this one's, each under a [`Lease`].
 
+mod anew;
 mod backoff;
 mod bisection;
 pub mod check;
@@ -39,7 +40,7 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use error::{SyncError, TrialFinding};
+pub use error::{Misfit, SyncError, TrialFinding};
 pub use lease::Lease;
 pub use reopen::Reopen;
 pub use roster::{Filled, Roster};

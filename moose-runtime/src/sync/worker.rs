@@ -13,6 +13,7 @@ use tokio::{
 
 use super::{
     Assignment, Prepared, ResumeFrom, Shared, SyncError,
+    anew::begin_anew_if_told,
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
@@ -23,7 +24,7 @@ use super::{
     recovery::settle_pending,
 };
 use crate::{
-    stream::{Bounds, Counted, Cursor},
+    stream::{Counted, Cursor},
     telemetry::TableLabel,
 };
 
@@ -147,8 +148,8 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
     assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
     let is_noted = !shared.backend.forgets_cursors() || known.is_noted().await?;
-    if is_noted && shared.backend.forgets_cursors() {
-        begin_anew_if_told(shared, &assignment, &group).await?;
+    if shared.backend.forgets_cursors() {
+        begin_anew_if_told(shared, &mut assignment, &group, is_noted).await?;
     }
     let cursor = Arc::new(CursorKeeper::open(shared, &assignment).await?);
     if !is_noted {
@@ -174,35 +175,6 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     }
     courier.target.checked(&cursor).await?;
     Ok(courier)
-}
-
-/// A cursor that was there once and is not: where to go on is for the operator to say.
-async fn begin_anew_if_told(shared: &Shared, assignment: &Assignment, group: &str) -> Result<(), SyncError> {
-    let (topic, partition) = (assignment.topic.as_str(), assignment.partition);
-    if shared.backend.cursor(group, topic, partition).await?.is_some() {
-        return Ok(());
-    }
-    let Bounds { start, end } = shared.backend.bounds(topic, partition).await?;
-    let next = match shared.resume {
-        Some(ResumeFrom::Earliest) => start,
-        Some(ResumeFrom::Next) => end,
-        None => {
-            let (group, topic) = (group.to_owned(), topic.to_owned());
-            return Err(SyncError::LostCursor { group, topic, partition, start, end });
-        }
-    };
-    let cursor = Cursor {
-        version: 1,
-        epoch: assignment.storage.epoch,
-        table_uuid: None,
-        next,
-        pending: Vec::new(),
-        counted: Some(Counted::since(next)),
-    };
-    let Some(_held) = assignment.lease.hold().await else {
-        return Err(SyncError::Revoked { topic: topic.to_owned(), partition });
-    };
-    Ok(shared.backend.commit(group, topic, partition, &cursor).await?)
 }
 
 /// Moves the cursor behind a range that is in the table with that many rows.

@@ -159,6 +159,10 @@ impl Backend for Kafka {
         true
     }
 
+    fn has_gaps(&self) -> bool {
+        true
+    }
+
     fn commit<'a>(
         &'a self,
         group: &'a str,

@@ -103,8 +103,12 @@ impl Kafka {
         let Some(committed) = committed else { return Ok(Place { epoch: self.fresh_epoch(key), cursor: None }) };
         if let Some((cursor, id)) = note::read(committed.offset, &committed.metadata) {
             let same = id == now || id == 0 || now == 0;
-            let epoch = if same { cursor.epoch } else { self.fresh_epoch(key) };
-            return Ok(Place { epoch, cursor: Some(cursor) });
+            if same {
+                return Ok(Place { epoch: cursor.epoch, cursor: Some(cursor) });
+            }
+            let offset = cursor.next;
+            tracing::warn!(group, topic, partition, offset, "the topic was deleted and made anew; its offset is void");
+            return Ok(Place { epoch: self.fresh_epoch(key), cursor: None });
         }
         let epoch = self.fresh_epoch(key);
         tracing::warn!(

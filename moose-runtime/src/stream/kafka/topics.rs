@@ -117,8 +117,6 @@ impl Topics {
         let mut found = self.look(&spec.name).await?;
         if found == 0 {
             self.make(spec, &settings).await?;
-        } else {
-            self.compare(spec, &settings).await;
         }
         if found != 0 && found < wanted {
             tracing::info!(topic = spec.name, from = found, to = wanted, "adding partitions");
@@ -135,6 +133,8 @@ impl Topics {
             tokio::time::sleep(Duration::from_millis(50)).await;
             found = self.look(&spec.name).await?;
         }
+        // One that was just made, too: how large its records may be is for the brokers to say.
+        self.compare(spec, &settings).await;
         self.has(&spec.name, found.saturating_sub(1));
         Ok(found)
     }

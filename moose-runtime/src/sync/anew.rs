@@ -1,0 +1,100 @@
+//! Where a group's cursor does not fit the partition any more: nothing is skipped and nothing is read once more until
+//! an operator has said where to go on.
+//!
+//! Brokers keep cursors and records apart: they forget the offsets of a group, and their retention passes a cursor as if
+//! there were none.
+
+use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit};
+use crate::stream::{Bounds, Counted, Cursor, Pending};
+
+/// Fails where the cursor of a group that has begun (`begun`) is gone, or names offsets that the partition does not
+/// have; unless it was said where to go on: then the cursor is written anew.
+pub(super) async fn begin_anew_if_told(
+    shared: &Shared,
+    assignment: &mut Assignment,
+    group: &str,
+    begun: bool,
+) -> Result<(), SyncError> {
+    let (topic, partition) = (assignment.topic.clone(), assignment.partition);
+    let cursor = shared.backend.cursor(group, &topic, partition).await?;
+    let Bounds { start, end } = shared.backend.bounds(&topic, partition).await?;
+    let group = group.to_owned();
+    let (error, pending) = match cursor {
+        None if begun => {
+            (SyncError::LostCursor { group: group.clone(), topic: topic.clone(), partition, start, end }, Vec::new())
+        }
+        None => return Ok(()),
+        Some(cursor) => {
+            let Some(misfit) = misfit(&cursor, start, end) else { return Ok(()) };
+            if matches!(misfit, Misfit::Ahead { .. }) {
+                // The offsets past the end will be given once more, to other records.
+                assignment.storage.epoch = rand::random_range(0..u64::MAX);
+            }
+            let error =
+                SyncError::Truncated { group: group.clone(), topic: topic.clone(), partition, start, end, misfit };
+            (error, cut(cursor.pending, start, end))
+        }
+    };
+    let (next, pending) = match shared.resume {
+        // What is left of a pending range may be in the table: it is settled before anything else.
+        Some(ResumeFrom::Earliest) => (start, pending),
+        Some(ResumeFrom::Next) => (end, Vec::new()),
+        None => return Err(error),
+    };
+    tracing::warn!(%error, next, "going on as told");
+    let cursor = Cursor {
+        version: 1,
+        epoch: assignment.storage.epoch,
+        table_uuid: None,
+        next,
+        pending,
+        counted: Some(Counted::since(next)),
+    };
+    let Some(_held) = assignment.lease.hold().await else { return Err(SyncError::Revoked { topic, partition }) };
+    Ok(shared.backend.commit(&group, &topic, partition, &cursor).await?)
+}
+
+fn misfit(cursor: &Cursor, start: u64, end: u64) -> Option<Misfit> {
+    if cursor.next < start {
+        return Some(Misfit::Behind { next: cursor.next, start });
+    }
+    let needed = cursor.pending.last().map_or(cursor.next, |pending| pending.last.saturating_add(1));
+    (needed > end).then_some(Misfit::Ahead { needed })
+}
+
+/// What is left of ranges whose first records are gone; nothing where the partition ends before them.
+fn cut(pending: Vec<Pending>, start: u64, end: u64) -> Vec<Pending> {
+    if pending.iter().any(|range| range.last >= end) {
+        return Vec::new();
+    }
+    let left = pending.into_iter().filter(|range| range.last >= start);
+    left.map(|range| Pending { first: range.first.max(start), ..range }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first: u64, last: u64) -> Pending {
+        Pending { first, last, since: 0, attempts: 1, burnt: false }
+    }
+
+    fn cursor(next: u64, pending: Vec<Pending>) -> Cursor {
+        Cursor { version: 1, epoch: 1, table_uuid: None, next, pending, counted: None }
+    }
+
+    #[test]
+    fn a_cursor_fits_while_every_offset_that_it_needs_is_there() {
+        assert_eq!(misfit(&cursor(3, vec![range(3, 9)]), 3, 10), None);
+        assert_eq!(misfit(&cursor(3, vec![range(3, 9)]), 4, 10), Some(Misfit::Behind { next: 3, start: 4 }));
+        assert_eq!(misfit(&cursor(3, vec![range(3, 9)]), 0, 9), Some(Misfit::Ahead { needed: 10 }));
+        assert_eq!(misfit(&cursor(5, Vec::new()), 0, 4), Some(Misfit::Ahead { needed: 5 }));
+    }
+
+    #[test]
+    fn of_pending_ranges_that_is_kept_which_is_still_there() {
+        assert_eq!(cut(vec![range(3, 5), range(6, 9)], 7, 10), [range(7, 9)]);
+        assert_eq!(cut(vec![range(3, 5), range(6, 9)], 4, 10), [range(4, 5), range(6, 9)]);
+        assert_eq!(cut(vec![range(3, 5), range(6, 9)], 4, 8), []);
+    }
+}

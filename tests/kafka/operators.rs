@@ -1,0 +1,291 @@
+//! What operators and other clients do to topics under a pipeline: more partitions, records deleted, topics made anew,
+//! transactions and compaction. Either the pipeline goes on rightly, or it holds and says what to do.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use moose_tests::{
+    http,
+    load::{Load, each_is_a_row_once},
+    process::Process,
+    wait::eventually,
+};
+use rdkafka::{
+    ClientConfig,
+    producer::{FutureProducer, FutureRecord, Producer as _},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    pipeline::STEADY,
+    stage::{LATE, Stage},
+};
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+
+fn number(id: u64) -> String {
+    format!("{{\"id\":{id},\"small\":{}}}", id % 256)
+}
+
+async fn post(process: &mut Process, ids: std::ops::Range<u64>) {
+    let addresses = process.addresses(LATE).await;
+    let body = ids.map(number).collect::<Vec<_>>().join("\n");
+    let answer = http::post(&format!("http://{}/ingest/numbers", addresses.http), "application/x-ndjson", body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+fn end(mut process: Process) {
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+}
+
+impl Stage {
+    fn topics(&self, arguments: &[&str]) {
+        let address = self.broker.address();
+        let all: Vec<&str> = ["--bootstrap-server", &address].iter().chain(arguments).copied().collect();
+        self.broker.tool(TOPICS, &all, "");
+    }
+
+    /// Deletes the records of the topic's first partition below `offset`, as retention would.
+    fn delete_below(&self, offset: u64) {
+        let file = self.directory.path().join("offsets.json");
+        let wanted = json!({ "version": 1, "partitions": [{ "topic": "numbers", "partition": 0, "offset": offset }] });
+        fs::write(&file, wanted.to_string()).expect("a file in the test's directory");
+        let (address, file) = (self.broker.address(), file.to_string_lossy().into_owned());
+        let arguments = ["--bootstrap-server", &address, "--offset-json-file", &file];
+        self.broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments, "");
+    }
+
+    /// A client of another kind than ours.
+    fn producer(&self, transactional: Option<&str>) -> FutureProducer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.broker.address());
+        if let Some(id) = transactional {
+            config.set("transactional.id", id);
+        }
+        config.create().expect("a producer")
+    }
+
+    /// Whether the broker has the record in a file of the topic's.
+    fn is_stored(&self, id: u64) -> bool {
+        let wanted = number(id);
+        let files = fs::read_dir(self.directory.path().join("broker/data/numbers-0")).expect("the partition's files");
+        files.flatten().filter(|file| file.path().extension().is_some_and(|extension| extension == "log")).any(|file| {
+            // One that went away meanwhile has nothing.
+            let bytes = fs::read(file.path()).unwrap_or_default();
+            bytes.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+        })
+    }
+
+    async fn rows_are(&self, ids: impl IntoIterator<Item = u64>) {
+        each_is_a_row_once(&self.url(), "numbers", &ids.into_iter().collect(), LATE).await;
+    }
+
+    /// What `check --counts` says of the table, which must agree with the stream.
+    fn counts(&self, name: &str) -> Value {
+        let launch = self.copy(name).argument("check").argument("--counts").argument("--json");
+        let run = launch.command().output().expect("the command runs");
+        let document: Value = serde_json::from_slice(&run.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&run.stderr)));
+        assert_eq!(document.get("agreed"), Some(&json!(true)), "{document:#}");
+        let accounts = document.get("accounts").and_then(Value::as_array).expect("accounts");
+        accounts.iter().find(|account| account.get("table") == Some(&json!("numbers"))).cloned().expect("an account")
+    }
+}
+
+async fn send(producer: &FutureProducer, partition: i32, key: Option<&str>, id: u64) {
+    let payload = number(id);
+    let mut record = FutureRecord::<str, str>::to("numbers").partition(partition).payload(&payload);
+    if let Some(key) = key {
+        record = record.key(key);
+    }
+    producer.send(record, LATE).await.expect("the broker takes it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_are_added_under_load_are_read_and_nothing_is_lost() {
+    let stage = Stage::new().await;
+    stage.make_topic("numbers", 2);
+    let mut process = stage.copy("one").start();
+    let addresses = process.addresses(LATE).await;
+    let load = Load::start(format!("http://{}/ingest/numbers", addresses.http), 0, STEADY);
+    process.printed("flushed", LATE).await;
+    stage.topics(&["--alter", "--topic", "numbers", "--partitions", "4"]);
+    let producer = stage.producer(None);
+    let mut kept = BTreeSet::new();
+    for id in 0..100_u64 {
+        let (partition, id) = (if id % 2 == 0 { 2 } else { 3 }, 1_000_000_000 + id);
+        send(&producer, partition, None, id).await;
+        kept.insert(id);
+    }
+    let new = "SELECT count(), uniqExact(_stream_partition) FROM numbers WHERE _stream_partition >= 2";
+    stage.shows(new, "100\t2").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sent = load.stop().await;
+    assert_eq!(sent.refused, 0, "{}", process.output());
+    kept.extend(sent.kept);
+    stage.rows_are(kept.iter().copied()).await;
+    end(process);
+
+    // The next start knows them all, and goes on where they were.
+    let mut process = stage.copy("one").start();
+    post(&mut process, 2_000_000_000..2_000_000_100).await;
+    kept.extend(2_000_000_000..2_000_000_100);
+    stage.rows_are(kept).await;
+    stage.shows("SELECT uniqExact(_stream_partition) FROM numbers WHERE id >= 2000000000", "4").await;
+    end(process);
+    stage.counts("one");
+}
+
+/// An INSERT is in the table and the copy dies before it knows; then retention takes a part of the range.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_deleted_below_the_cursor_are_a_hold_until_told_where_to_go_on() {
+    let stage = Stage::new().await;
+    let mut process = stage.copy("one").start();
+    post(&mut process, 0..10).await;
+    stage.rows_are(0..10).await;
+    end(process);
+
+    let armed = stage.directory.path().join("armed");
+    fs::create_dir(&armed).expect("a directory");
+    let launch = stage.copy("one").environment("FAULT_POINT", "insert.answered:1");
+    let mut process = launch.environment("FAULT_POINT_DIR", &armed.to_string_lossy()).start();
+    post(&mut process, 10..20).await;
+    eventually(LATE, || async { if armed.join("reached").exists() { Ok(()) } else { Err("not reached".to_owned()) } })
+        .await;
+    process.kill();
+    stage.delete_below(14);
+    let process = stage.copy("one").start();
+    process.printed("partition 0, which holds 14..20: offsets 10..14 were deleted", LATE).await;
+    process.printed("`--from earliest`", LATE).await;
+    end(process);
+    let from = |from: &str| stage.copy("one").argument("dev").argument("--from").argument(from).start();
+    let mut process = from("earliest");
+    post(&mut process, 20..25).await;
+    // What was left of the range is known to be in the table.
+    stage.rows_are(0..25).await;
+    end(process);
+    stage.counts("one");
+
+    let lines: String = (100..105).map(|id| number(id) + "\n").collect();
+    stage.broker.produce("numbers", &lines);
+    stage.delete_below(28);
+    let mut process = stage.copy("one").start();
+    process.printed("partition 0, which holds 28..30: offsets 25..28 were deleted", LATE).await;
+    // The door is open all the same.
+    post(&mut process, 30..31).await;
+    end(process);
+    let mut process = from("next");
+    process.printed("going on as told", LATE).await;
+    post(&mut process, 31..35).await;
+    stage.rows_are((0..25).chain(31..35)).await;
+    end(process);
+    stage.shows("SELECT uniqExact(_stream_epoch) FROM numbers", "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_was_made_anew_is_read_from_its_start_under_a_new_epoch() {
+    let stage = Stage::new().await;
+    stage.make_topic("numbers", 1);
+    let mut process = stage.copy("one").start();
+    post(&mut process, 0..10).await;
+    stage.rows_are(0..10).await;
+    end(process);
+    for round in [1, 2] {
+        stage.topics(&["--delete", "--topic", "numbers"]);
+        stage.make_topic("numbers", 1);
+        // Fewer than were read of the one before, then more.
+        let ids = if round == 1 { 100..105 } else { 200..230 };
+        let lines: String = ids.map(|id| number(id) + "\n").collect();
+        stage.broker.produce("numbers", &lines);
+        let mut process = stage.copy("one").start();
+        post(&mut process, 1000 * round..1000 * round + 5).await;
+        let more = if round == 1 { 0..0 } else { 200..230 };
+        let second = if round == 1 { 0..0 } else { 2000..2005 };
+        stage.rows_are((0..10).chain(100..105).chain(1000..1005).chain(more).chain(second)).await;
+        end(process);
+    }
+    stage.shows("SELECT uniqExact(_stream_epoch) FROM numbers", "3").await;
+    stage.counts("one");
+}
+
+/// Transactions, those that were aborted and those whose markers are the last, then a topic that is compacted; the copy
+/// dies with a range written down, and its second reading finds the same records.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_and_compaction_leave_gaps_that_nothing_stumbles_over() {
+    let stage = Stage::new().await;
+    let config = ["--config", "cleanup.policy=compact", "--config", "segment.ms=1000"];
+    let more = ["--config", "min.cleanable.dirty.ratio=0.01", "--config", "max.compaction.lag.ms=1000"];
+    let create: Vec<&str> = ["--create", "--topic", "numbers"].iter().chain(&config).chain(&more).copied().collect();
+    stage.topics(&create);
+    let producer = stage.producer(Some("transactions"));
+    producer.init_transactions(LATE).expect("the broker has a coordinator");
+    let transaction = async |ids: std::ops::Range<u64>, keep: bool| {
+        producer.begin_transaction().expect("none is open");
+        for id in ids {
+            send(&producer, 0, Some(&id.to_string()), id).await;
+        }
+        if keep { producer.commit_transaction(LATE) } else { producer.abort_transaction(LATE) }.expect("it ends");
+    };
+    let mut kept: BTreeSet<u64> = (0..10).chain(20..30).collect();
+    transaction(0..10, true).await;
+    transaction(10..20, false).await;
+    transaction(20..30, true).await;
+    transaction(30..40, false).await;
+
+    let armed = stage.directory.path().join("armed");
+    fs::create_dir(&armed).expect("a directory");
+    let launch = stage.copy("one").environment("FAULT_POINT", "insert.before:1");
+    let mut process = launch.environment("FAULT_POINT_DIR", &armed.to_string_lossy()).start();
+    process.addresses(LATE).await;
+    eventually(LATE, || async { if armed.join("reached").exists() { Ok(()) } else { Err("not reached".to_owned()) } })
+        .await;
+    process.kill();
+    let mut process = stage.copy("one").start();
+    stage.rows_are(kept.iter().copied()).await;
+    transaction(50..55, false).await;
+    transaction(60..65, true).await;
+    kept.extend(60..65);
+    stage.rows_are(kept.iter().copied()).await;
+    process.addresses(LATE).await;
+    end(process);
+
+    // The cursor is where compaction takes records away; of one key the last stays.
+    let producer = stage.producer(None);
+    for id in 70..80 {
+        send(&producer, 0, Some("one key"), id).await;
+    }
+    kept.insert(79);
+    let mut next = 1000;
+    while stage.is_stored(70) {
+        assert!(next < 2000, "compaction does not come");
+        send(&producer, 0, Some(&next.to_string()), next).await;
+        kept.insert(next);
+        next += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let process = stage.copy("one").start();
+    stage.rows_are(kept.iter().copied()).await;
+    end(process);
+    let line = stage.counts("one");
+    assert_eq!((&line["inserted"], &line["counts"]["records"]), (&json!(kept.len()), &json!(kept.len())), "{line}");
+    assert!(line["without_record"].as_u64() >= Some(9 + 25 + 5), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_above_the_topics_limit_is_its_own_error() {
+    let stage = Stage::new().await;
+    let mut process = stage.copy("one").start();
+    let addresses = process.addresses(LATE).await;
+    let event = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","userId":"u","timestamp":"2026-01-01T00:00:00Z","eventType":"{}"}}"#,
+            if id == "large" { "x".repeat(1_048_588) } else { "click".to_owned() }
+        )
+    };
+    let body = format!("[{},{},{}]", event("small"), event("large"), event("last"));
+    let answer = http::post_json(&format!("http://{}/ingest/events", addresses.http), body).await;
+    let text = answer.text();
+    assert!(text.contains("too_large"), "{} {text}", answer.status);
+    stage.shows("SELECT id FROM events ORDER BY id", "last\nsmall").await;
+    end(process);
+}
