@@ -1,10 +1,13 @@
-//! The tests on a real Apache Kafka: `cargo test -p moose-tests --features kafka --test kafka`.
+//! The tests on a real Apache Kafka: `cargo test -p moose-tests --features kafka --test kafka`, and with `kafka-tls`
+//! in its place those of a broker that asks who one is.
 #![expect(clippy::expect_used, reason = "the helpers of tests fail as tests do")]
 
 mod operators;
 mod pipeline;
 mod stage;
 mod stream;
+#[cfg(feature = "kafka-tls")]
+mod tls;
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,6 @@
 //! What a pipeline on Kafka stands on: a broker of its own, a database on the shared engine, and its own directories.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use moose_tests::{
     engine::{self, SharedEngine},
@@ -29,12 +29,17 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes a database that is named after the test.
     pub(crate) async fn new() -> Self {
+        Self::on(Broker::start).await
+    }
+
+    /// The same, with a broker that is started in its own way.
+    pub(crate) async fn on(start: impl FnOnce(&Path) -> Broker) -> Self {
         let engine = engine::shared(PIPELINE, env!("CARGO_TARGET_TMPDIR"));
         let thread = std::thread::current();
         let database: String = thread.name().unwrap_or("main").replace("::", "_");
         http::sql(&engine.url(), &format!("CREATE DATABASE {database} ENGINE = Atomic")).await;
         let directory = TempDir::new().expect("a temporary directory");
-        let broker = Broker::start(&directory.path().join("broker"));
+        let broker = start(&directory.path().join("broker"));
         let proxy = Proxy::start(engine.address).await;
         Self { directory, broker, engine, proxy, database }
     }

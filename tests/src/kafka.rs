@@ -25,7 +25,7 @@ const JARS: [(&str, &str, &str); 3] = [
     ("org.slf4j", "slf4j-simple", "1.7.36"),
 ];
 /// The address that brokers listen on.
-const HOST: &str = "127.0.0.3";
+pub const HOST: &str = "127.0.0.3";
 /// Who a cluster is, in the form that Kafka wants; each has a directory of its own, so one name is enough.
 const CLUSTER: &str = "bW9vc2UtdGVzdHMtY2x1cw";
 /// A JVM on a busy machine of two cores takes its time.
@@ -58,12 +58,20 @@ impl Broker {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn start_with(directory: &Path, properties: &[&str]) -> Self {
+        Self::start_formatted(directory, properties, &[])
+    }
+
+    /// The same, with more arguments for what formats its directory.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_formatted(directory: &Path, properties: &[&str], format: &[&str]) -> Self {
         let [port, controller] = free_ports();
         fs::create_dir_all(directory).expect("a directory for the broker");
         fs::write(directory.join("server.properties"), server_properties(directory, port, controller, properties))
             .expect("a file in the broker's directory");
         let mut broker = Self { running: None, directory: directory.to_owned(), port };
-        let arguments = ["format", "--cluster-id", CLUSTER, "--config", "server.properties"];
+        let arguments = [&["format", "--cluster-id", CLUSTER, "--config", "server.properties"], format].concat();
         let formatted = broker.java("kafka.tools.StorageTool", &arguments).output().expect("Java is there");
         assert!(
             formatted.status.success(),
@@ -205,8 +213,10 @@ fn server_properties(directory: &Path, port: u16, controller: u16, more: &[&str]
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{HOST}:{controller}
-listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}
-advertised.listeners=PLAINTEXT://{HOST}:{port}
+listeners=CLIENTS://{HOST}:{port},CONTROLLER://{HOST}:{controller}
+advertised.listeners=CLIENTS://{HOST}:{port}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs={}
 auto.create.topics.enable=false

@@ -99,7 +99,7 @@ impl AppError {
             | Self::Stream(StreamError::Settings { .. })
             | Self::UnsafeTables { .. }
             | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
-            Self::Stream(StreamError::Unreachable { .. }) => 5,
+            Self::Stream(StreamError::Unreachable { .. } | StreamError::Denied { .. }) => 5,
             Self::ClickHouse(error) if error.is_unreachable() => 5,
             _ => 1,
         }

@@ -368,6 +368,14 @@ pub enum StreamError {
         /// The error.
         reason: String,
     },
+    /// The brokers are there and don't let this process in, or are not those that it trusts.
+    #[error("{brokers} can't be talked to: {reason}; set `kafka.properties` to what the brokers ask for")]
+    Denied {
+        /// Who was asked.
+        brokers: String,
+        /// The error.
+        reason: String,
+    },
     /// The settings of the stream's storage are wrong.
     #[error("the settings of the stream can't be used: {reason}")]
     Settings {

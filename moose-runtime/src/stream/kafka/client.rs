@@ -1,6 +1,10 @@
 //! What all clients of the cluster have in common: their properties, and where their log goes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -131,6 +135,40 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {}
+
+/// The same, and remembers what went wrong with the brokers last.
+#[derive(Debug, Default)]
+pub(super) struct Troubles(Mutex<Option<(RDKafkaErrorCode, String)>>);
+
+impl Troubles {
+    /// Why no broker answers, as far as it is known.
+    pub(super) fn told(&self, brokers: String, error: &KafkaError) -> StreamError {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some((RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL, reason)) => {
+                StreamError::Denied { brokers, reason }
+            }
+            Some((_, reason)) => StreamError::Unreachable { brokers, reason },
+            None => StreamError::Unreachable { brokers, reason: error.to_string() },
+        }
+    }
+}
+
+impl ClientContext for Troubles {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // That all brokers are down follows from what went wrong with each.
+        let code = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::AllBrokersDown);
+        if let Some(code) = code {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((code, reason.to_owned()));
+        }
+        Context.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Troubles {}
 
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     if (level as i32) <= (RDKafkaLogLevel::Error as i32) {

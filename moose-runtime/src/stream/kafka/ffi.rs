@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use rdkafka::{
     TopicPartitionList, bindings as rd,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::RDKafkaErrorCode,
     types::RDKafkaRespErr,
 };
@@ -254,7 +254,7 @@ fn read(message: *const rd::rd_kafka_message_t) -> Fetched {
 
 /// The id that the brokers gave the topic when it was made; none where they give none. Blocks.
 pub(super) fn topic_id(
-    client: &BaseConsumer<Context>,
+    client: &BaseConsumer<impl ConsumerContext>,
     topic: &str,
     timeout: Duration,
 ) -> Result<Option<u128>, RDKafkaErrorCode> {

@@ -16,13 +16,15 @@ use rdkafka::{
 };
 
 use super::{
-    client::{ANSWER, Context, KafkaOptions, blocking, failed, is_unreachable, not_made},
+    client::{ANSWER, Context, KafkaOptions, Troubles, blocking, failed, is_unreachable, not_made},
     ffi,
 };
 use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 
 /// How long a topic that was made may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
+/// How long it is listened to what went wrong with the brokers.
+const TROUBLES: Duration = Duration::from_millis(100);
 /// A topic that is deleted and made anew is noticed within this time.
 const ID_AGAIN: Duration = Duration::from_secs(5);
 /// What a batch of one record has beside the record, at the most that we send.
@@ -33,7 +35,7 @@ pub(super) struct Topics {
     options: KafkaOptions,
     admin: AdminClient<Context>,
     /// Asks the brokers; in no group.
-    asker: Arc<BaseConsumer<Context>>,
+    asker: Arc<BaseConsumer<Troubles>>,
     partitions: RwLock<HashMap<String, u16>>,
     ids: RwLock<HashMap<String, (u128, Instant)>>,
     max_record_bytes: AtomicUsize,
@@ -50,8 +52,8 @@ pub(super) struct Settings<'a> {
 impl Topics {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
         let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
-        let asker = options.reader().create_with_context(Context);
-        let asker: BaseConsumer<Context> = asker.map_err(|error| not_made(&error))?;
+        let asker = options.reader().create_with_context(Troubles::default());
+        let asker: BaseConsumer<Troubles> = asker.map_err(|error| not_made(&error))?;
         let producer = options.producer();
         let max = producer.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
         Ok(Self {
@@ -74,13 +76,16 @@ impl Topics {
     pub(super) async fn reach(&self) -> Result<()> {
         let (asker, brokers) = (Arc::clone(&self.asker), self.options.brokers.clone());
         blocking("ask the brokers", move || {
-            asker.fetch_metadata(Some("__consumer_offsets"), ANSWER).map(drop).map_err(|error| {
-                if is_unreachable(&error) {
-                    StreamError::Unreachable { brokers, reason: error.to_string() }
-                } else {
-                    failed("ask the brokers for their topics", error)
-                }
-            })
+            let Err(error) = asker.fetch_metadata(Some("__consumer_offsets"), ANSWER) else { return Ok(()) };
+            if !is_unreachable(&error) {
+                return Err(failed("ask the brokers for their topics", error));
+            }
+            // The error says no more than that the time is over; what happened in it waits to be taken.
+            let end = Instant::now() + TROUBLES;
+            while Instant::now() < end {
+                let _ = asker.poll(TROUBLES);
+            }
+            Err(asker.context().told(brokers, &error))
         })
         .await
     }
