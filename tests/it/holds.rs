@@ -62,14 +62,7 @@ impl Scene {
 
     /// Waits until everything that was posted has passed; then each number is there once and as it came.
     async fn passes(&self) {
-        let accounting = format!("http://{}/accounting", self.app.management_address());
-        eventually(LATE, || async {
-            let failures = self.app.health().failures();
-            let accounts = http::get(&accounting).await.json();
-            let passed = accounts["accounts"][0]["inserted"] == self.posted;
-            if passed && failures.is_empty() { Ok(()) } else { Err(format!("{failures:?} {accounts}")) }
-        })
-        .await;
+        self.stage.has_passed(&self.app, self.posted).await;
         let posted: BTreeSet<u64> = (0..self.posted).collect();
         each_is_a_row_once(&self.stage.url(), "numbers", &posted, SOON).await;
         let offsets = "SELECT uniqExact(_stream_offset) = count(), uniqExact(_stream_epoch) FROM numbers";

@@ -10,7 +10,6 @@ use std::{
 use hyper::StatusCode;
 use moose_runtime::app::RunningApp;
 use moose_tests::{
-    http,
     load::each_is_a_row_once,
     pipelines::NUMBERS,
     proxy::{Canned, Fault, Recorded, RuleHandle, insert_into},
@@ -73,14 +72,7 @@ impl Scene {
 
     /// Waits until every range has passed, by the cursor.
     async fn is_settled(&self) {
-        let accounting = format!("http://{}/accounting", self.app.management_address());
-        eventually(LATE, || async {
-            let failures = self.app.health().failures();
-            let accounts = http::get(&accounting).await.json();
-            let passed = accounts["accounts"][0]["inserted"] == self.posted;
-            if passed && failures.is_empty() { Ok(()) } else { Err(format!("{failures:?} {accounts}")) }
-        })
-        .await;
+        self.stage.has_passed(&self.app, self.posted).await;
     }
 
     async fn end(self) {

@@ -18,7 +18,7 @@ use moose_tests::{
     wait::eventually,
 };
 
-use crate::stage::{LATE, PIPELINE, SOON, Stage, numbers, post_numbers};
+use crate::stage::{LATE, SOON, Stage, post_numbers};
 
 /// Rows, different ones, and those that are not as they came.
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
@@ -252,15 +252,7 @@ fn dead_letters(launch: &Launch, arguments: &[&str]) -> (bool, serde_json::Value
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_lists_replays_and_drops_with_and_without_a_running_instance() {
     let stage = Stage::new().await;
-    let launch = Launch::new(PIPELINE, stage.data_dir())
-        .environment("MOOSE_CLICKHOUSE__URL", &stage.proxy.url())
-        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
-    let mut process = launch.start();
-    let addresses = process.addresses(LATE).await;
-    stage.sql("ALTER TABLE numbers ADD CONSTRAINT good CHECK id NOT IN (3, 5, 7)").await;
-    let url = format!("http://{}/ingest/numbers", addresses.http);
-    let answer = http::post(&url, "application/x-ndjson", numbers(0..10)).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let (launch, mut process) = stage.process_with_numbers("id NOT IN (3, 5, 7)").await;
     let listed = eventually(LATE, || async {
         let (_, answer) = dead_letters(&launch, &["list", "--table", "numbers"]);
         let count = answer["dead_letters"].as_array().map_or(0, Vec::len);
@@ -310,15 +302,7 @@ async fn the_command_lists_replays_and_drops_with_and_without_a_running_instance
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_failed_in_a_view_comes_into_table_and_view_once() {
     let stage = Stage::new().await;
-    let launch = Launch::new(PIPELINE, stage.data_dir())
-        .environment("MOOSE_CLICKHOUSE__URL", &stage.proxy.url())
-        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
-    let mut process = launch.start();
-    let addresses = process.addresses(LATE).await;
-    stage.sql("ALTER TABLE numbers ADD CONSTRAINT good CHECK id != 3").await;
-    let url = format!("http://{}/ingest/numbers", addresses.http);
-    let answer = http::post(&url, "application/x-ndjson", numbers(0..10)).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let (launch, mut process) = stage.process_with_numbers("id != 3").await;
     stage.shows(ONCE, &once(9), LATE).await;
     stage
         .sql(

@@ -10,6 +10,7 @@ use moose_runtime::{
 use moose_tests::{
     engine::{self, SharedEngine},
     http,
+    process::{Launch, Process},
     proxy::Proxy,
     wait::eventually,
 };
@@ -76,6 +77,32 @@ impl Stage {
             Ok(app) => app,
             Err(error) => panic!("the application did not start: {error}"),
         }
+    }
+
+    /// Waits until the first table has `rows` inserted and nothing fails any more.
+    pub(crate) async fn has_passed(&self, app: &RunningApp, rows: u64) {
+        let accounting = format!("http://{}/accounting", app.management_address());
+        eventually(LATE, || async {
+            let failures = app.health().failures();
+            let accounts = http::get(&accounting).await.json();
+            let passed = accounts["accounts"][0]["inserted"] == rows;
+            if passed && failures.is_empty() { Ok(()) } else { Err(format!("{failures:?} {accounts}")) }
+        })
+        .await;
+    }
+
+    /// A pipeline as a process of its own on the proxy, that was sent ten numbers under a constraint.
+    pub(crate) async fn process_with_numbers(&self, constraint: &str) -> (Launch, Process) {
+        let launch = Launch::new(PIPELINE, self.data_dir())
+            .environment("MOOSE_CLICKHOUSE__URL", &self.proxy.url())
+            .environment("MOOSE_CLICKHOUSE__DATABASE", &self.database);
+        let mut process = launch.start();
+        let addresses = process.addresses(LATE).await;
+        self.sql(&format!("ALTER TABLE numbers ADD CONSTRAINT good CHECK {constraint}")).await;
+        let url = format!("http://{}/ingest/numbers", addresses.http);
+        let answer = http::post(&url, "application/x-ndjson", numbers(0..10)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        (launch, process)
     }
 
     /// Runs a statement in the test's database, past the proxy.
