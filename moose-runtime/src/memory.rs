@@ -61,7 +61,8 @@ impl Share {
     }
 
     /// Bytes that are reserved at present.
-    pub fn reserved(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn reserved(&self) -> u64 {
         (self.size as usize).saturating_sub(self.grains.available_permits()) as u64 * GRAIN
     }
 }

@@ -13,6 +13,8 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::{
     Prepared, SyncError,
     bisection::Bisection,
@@ -199,7 +201,13 @@ impl Trial<'_> {
         let letters =
             courier.shared.backend.dead_letter_offsets(&courier.assignment.letter_key(from), first - 1).await?;
         for record in courier.read_again(from, first - 1).await?.into_iter().rev() {
-            if !letters.contains_key(&record.offset) && self.refusal(&[record]).await?.is_none() {
+            if letters.contains_key(&record.offset) {
+                continue;
+            }
+            // What an earlier build has stored need not be a row of this one's.
+            let closed = courier.encode(vec![record], BTreeSet::new()).await?;
+            let Some(row) = closed.map(|closed| closed.range).filter(|range| range.rows() == 1) else { continue };
+            if self.refusal_of(row.body).await?.is_none() {
                 return Ok(true);
             }
         }
@@ -224,7 +232,11 @@ impl Trial<'_> {
             return Err(SyncError::Stopping);
         }
         let Some(closed) = self.courier.encode(records.to_vec(), BTreeSet::new()).await? else { return Ok(None) };
-        match self.courier.send(self.table, None, closed.range.body, &self.settings).await {
+        self.refusal_of(closed.range.body).await
+    }
+
+    async fn refusal_of(&self, body: Bytes) -> Result<Option<ClickHouseError>, SyncError> {
+        match self.courier.send(self.table, None, body, &self.settings).await {
             Ok(_took) => Ok(None),
             Err(SyncError::Insert(answer)) => {
                 let error = SyncError::Insert(answer.clone());
