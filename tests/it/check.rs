@@ -11,13 +11,11 @@ use moose_tests::{
     proxy::{Canned, Fault},
 };
 
-use crate::stage::Stage;
+use crate::stage::{COLUMNS, Stage};
 
 const RESOURCES: &[&dyn Resource] = &[&NUMBERS];
 
 /// The columns of `numbers` as they are declared.
-const COLUMNS: &str = "id UInt64, small UInt8, _stream_epoch UInt64 MATERIALIZED 18446744073709551615, \
-     _stream_partition UInt16 MATERIALIZED 65535, _stream_offset UInt64 MATERIALIZED 18446744073709551615";
 const WINDOW: &str = "non_replicated_deduplication_window = 100000";
 
 /// Starts on a table that was made by hand, and answers what was found and promised.

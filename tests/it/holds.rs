@@ -18,7 +18,7 @@ use moose_tests::{
 };
 use serde_json::Value;
 
-use crate::stage::{LATE, PIPELINE, SOON, Stage, post_numbers};
+use crate::stage::{COLUMNS, LATE, PIPELINE, SOON, Stage, post_numbers};
 
 /// An application that has stored its first hundred numbers.
 struct Scene {
@@ -206,12 +206,10 @@ async fn too_many_parts_are_a_hold_until_they_are_merged() {
 async fn a_batch_over_300_table_partitions_is_stored() {
     let stage = Stage::new().await;
     stage
-        .sql(
-            "CREATE TABLE numbers (id UInt64, small UInt8, \
-             _stream_epoch UInt64 MATERIALIZED 18446744073709551615, _stream_partition UInt16 MATERIALIZED 65535, \
-             _stream_offset UInt64 MATERIALIZED 18446744073709551615) ENGINE = MergeTree PARTITION BY id % 300 ORDER BY id \
+        .sql(&format!(
+            "CREATE TABLE numbers ({COLUMNS}) ENGINE = MergeTree PARTITION BY id % 300 ORDER BY id \
              SETTINGS non_replicated_deduplication_window = 100000",
-        )
+        ))
         .await;
     let mut config = stage.config();
     config.sync.max_rows = 600;

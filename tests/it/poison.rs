@@ -18,7 +18,7 @@ use moose_tests::{
     wait::eventually,
 };
 
-use crate::stage::{LATE, SOON, Stage, post_numbers};
+use crate::stage::{COLUMNS, LATE, SOON, Stage, post_numbers};
 
 /// Rows, different ones, and those that are not as they came.
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
@@ -145,13 +145,11 @@ async fn a_sorting_key_that_throws_over_several_table_partitions() {
     let stage = Stage::new().await;
     // The rest of the range may be stored in other partitions by the INSERT that is refused.
     stage
-        .sql(
-            "CREATE TABLE numbers (id UInt64, small UInt8, \
-             _stream_epoch UInt64 MATERIALIZED 18446744073709551615, _stream_partition UInt16 MATERIALIZED 65535, \
-             _stream_offset UInt64 MATERIALIZED 18446744073709551615) ENGINE = MergeTree \
+        .sql(&format!(
+            "CREATE TABLE numbers ({COLUMNS}) ENGINE = MergeTree \
              PARTITION BY id % 8 ORDER BY (id, throwIf(id % 100 = 35)) \
              SETTINGS non_replicated_deduplication_window = 1000",
-        )
+        ))
         .await;
     let app = stage.start_in_ranges(1_000).await;
     post_all(&app, 1_000).await;

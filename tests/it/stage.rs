@@ -19,6 +19,10 @@ use tempfile::TempDir;
 /// The program that tests start, kill, and start engines out of.
 pub(crate) const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");
 
+/// The columns of the table `numbers`, for tests that make it by hand.
+pub(crate) const COLUMNS: &str = "id UInt64, small UInt8, _stream_epoch UInt64 MATERIALIZED 18446744073709551615, \
+     _stream_partition UInt16 MATERIALIZED 65535, _stream_offset UInt64 MATERIALIZED 18446744073709551615";
+
 /// How long a row may take that should be there within two seconds: machines that build beside are slow.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
