@@ -22,6 +22,8 @@ pub mod cli;
 pub mod clickhouse;
 #[cfg(feature = "runtime")]
 pub mod config;
+#[cfg(feature = "runtime")]
+pub mod drain;
 #[cfg(feature = "embedded")]
 pub mod engine;
 #[cfg(feature = "runtime")]

@@ -13,6 +13,7 @@ use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     config::Config,
     declare::{Model, StreamModel, TableModel, check_against_build},
+    drain::Drains,
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
@@ -57,6 +58,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         health: Arc::clone(&health),
         stop: drain.clone(),
         resume: builder.resume,
+        drains: Drains::default(),
         reopen: database.reopen(),
     };
     let (mut topics, mut places) = (HashMap::new(), Vec::new());
@@ -111,6 +113,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model)));
         async move { ("the management port", manage::serve(management, router, close).await) }
     });
+    let draining = watch_drains(&shared, &filled, &addresses, close_rest.clone());
     let mut rosters = Vec::with_capacity(filled.len());
     for filled in filled {
         rosters.push(Roster::start(&shared, filled).await?);
@@ -118,7 +121,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let measuring = measure(Arc::clone(&backend), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
     let watching = database.watch(Arc::clone(&health), close_rest.clone());
     let housekeeping = tokio::spawn(async move {
-        tokio::join!(measuring, watching);
+        tokio::join!(measuring, watching, draining);
     });
     let parts = Parts {
         servers: Mutex::new(servers),
@@ -137,6 +140,19 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
     Ok(RunningApp { parts, topics, model, config, client: database.client, metrics, health, addresses, report })
+}
+
+/// Looks for drained tables until the stop. The instance is named so that an operator finds it.
+fn watch_drains(
+    shared: &Shared,
+    filled: &[Filled],
+    addresses: &Addresses,
+    stop: Shutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    let tables = filled.iter().map(|filled| filled.table.name.clone()).collect();
+    let instance = format!("{} {} ({:08x})", shared.app_name, addresses.management, rand::random::<u32>());
+    let (drains, client, health) = (shared.drains.clone(), shared.client.clone(), Arc::clone(&shared.health));
+    async move { drains.watch(client, tables, instance, &health, stop).await }
 }
 
 /// What `/dead-letters` of the management port asks.
