@@ -7,7 +7,7 @@ mod difference;
 pub mod provenance;
 mod table;
 
-pub use data_type::{DataType, DataTypeError};
+pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
 pub use difference::{ActualColumn, DefaultKind, Difference, UnknownDefaultKind, differences};
 pub use table::{Column, Engine, Table};

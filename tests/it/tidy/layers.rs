@@ -10,7 +10,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("record", &["schema"]),
     ("declare", &["record", "schema"]),
-    ("build", &["declare", "record", "schema"]),
+    // The files of migrations: read, written and embedded, never run.
+    ("migration", &["schema"]),
+    ("build", &["declare", "migration", "record", "schema"]),
     // Bytes in, bytes out: a stream never sees a record type.
     ("stream", &[]),
     ("clickhouse", &["declare", "record", "schema"]),
@@ -33,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ingest",
             "manage",
             "migrate",
+            "migration",
             "record",
             "schema",
             "stream",
@@ -51,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ingest",
             "manage",
             "migrate",
+            "migration",
             "record",
             "schema",
             "stream",

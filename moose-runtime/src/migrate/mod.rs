@@ -1,0 +1,31 @@
+//! Running migrations: what was applied is remembered in the database, one runner works at a time, and whatever it is
+//! interrupted by, the next one goes on.
+//!
+//! - `history`: the table `_moose_migrations`, a row before and after each step;
+//! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
+//! - `statement`: what a statement does, as far as repeating it depends on that;
+//! - `runner`: takes the steps of the files that are pending;
+//! - `swap`: which table stands under which name, noted before it changes;
+//! - `drift`: how the real tables differ from what the migrations lead to;
+//! - `status`: all of that at a glance.
+//!
+//! ClickHouse has no transactions over statements, so every step is either the same when it is done again, or its outcome
+//! can be found out: a table by its identity, a column by the table's text, a copy by beginning it anew.
+
+mod baseline;
+mod drift;
+mod error;
+mod history;
+mod lock;
+mod mutations;
+mod runner;
+mod statement;
+mod status;
+mod swap;
+
+pub use baseline::baseline;
+pub use drift::{Drift, drift};
+pub use error::MigrateError;
+pub use history::{History, Progress};
+pub use runner::{Done, InDoubt, Options, apply};
+pub use status::{Status, status};
