@@ -91,6 +91,18 @@ points! {
     RetentionNoted = "retention.noted",
     /// The segment is dropped.
     RetentionAfter = "retention.after",
+    /// A table is about to be drained for a migration.
+    MigrateDrain = "migrate.drain",
+    /// A statement of a migration is the next to be taken; nothing is noted about it.
+    MigrateBefore = "migrate.before",
+    /// It is noted that the statement is begun.
+    MigrateBegun = "migrate.begun",
+    /// It was answered.
+    MigrateRan = "migrate.ran",
+    /// It is noted that it is done.
+    MigrateDone = "migrate.done",
+    /// The drained table takes INSERTs again; that is not noted.
+    MigrateResumed = "migrate.resumed",
 }
 
 /// Passes a point.

@@ -34,6 +34,13 @@ enum State {
     Baseline,
 }
 
+impl Progress {
+    /// How many steps are done.
+    pub fn done(&self) -> usize {
+        self.steps.values().filter(|record| record.is_done).count()
+    }
+}
+
 impl State {
     const ALL: [(Self, &str); 5] = [
         (Self::Begun, "begun"),

@@ -5,6 +5,7 @@
 //! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
 //! - `statement`: what a statement does, as far as repeating it depends on that;
 //! - `runner`: takes the steps of the files that are pending;
+//! - `section`: what a table is drained for: a copy, and its exchange;
 //! - `swap`: which table stands under which name, noted before it changes;
 //! - `drift`: how the real tables differ from what the migrations lead to;
 //! - `status`: all of that at a glance.
@@ -19,6 +20,7 @@ mod history;
 mod lock;
 mod mutations;
 mod runner;
+mod section;
 mod statement;
 mod status;
 mod swap;
