@@ -4,13 +4,12 @@ use std::marker::PhantomData;
 
 #[cfg(feature = "runtime")]
 use crate::record::{Batch, ErasedBatch};
-use crate::{
-    record::{OlapRecord, RecordColumns},
-    schema::Engine,
-};
+use crate::record::{OlapRecord, RecordColumns};
 
 use super::{
     check::{self, Message},
+    element::Few,
+    engine::Engine,
     spec::{Resource, Spec, TableSpec},
 };
 
@@ -41,14 +40,21 @@ impl<R: OlapRecord> OlapTable<R> {
         let spec = TableSpec {
             name,
             columns: <R::Columns as RecordColumns<R>>::COLUMNS,
-            engine: Engine::MergeTree,
+            engine: Engine::merge_tree(),
             order_by: R::KEY,
             primary_key: &[],
             partition_by: None,
+            sample_by: None,
             ttl: None,
+            indexes: Few::NONE,
+            projections: Few::NONE,
+            constraints: Few::NONE,
             settings: &[],
+            cluster: None,
             provenance: true,
             comment: None,
+            renamed_from: None,
+            dropped: &[],
         };
         Self { spec, declared: true, record: PhantomData }
     }
