@@ -8,6 +8,7 @@
 //! runtime, no HTTP and no C code.
 
 pub mod declare;
+pub mod migration;
 pub mod record;
 pub mod schema;
 

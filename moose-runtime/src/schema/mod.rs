@@ -10,7 +10,7 @@ pub(crate) mod fixture;
 pub mod provenance;
 mod table;
 
-pub use data_type::{DataType, DataTypeError};
+pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
 pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefaultKind, differences};
 pub use engine::{Engine, EngineError, EngineKind, Replication};
