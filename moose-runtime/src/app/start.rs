@@ -6,7 +6,8 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time:
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use super::{
-    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, parts::Parts, tables,
+    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, migrations, parts::Parts,
+    tables,
 };
 #[cfg(feature = "kafka")]
 use crate::stream::kafka::{Kafka, KafkaOptions};
@@ -17,6 +18,8 @@ use crate::{
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
+    migrate::MigrateError,
+    migration::Migrations,
     shutdown::Shutdown,
     stream::{
         Backend, Retention, Topic, TopicSpec,
@@ -32,6 +35,11 @@ const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let model = Arc::new(declared(&builder)?);
+    // Those of the package are none of a part of its declarations.
+    let files = match builder.resources {
+        None => Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?,
+        Some(_) => Migrations::default(),
+    };
     let config = match builder.config.clone() {
         Some(config) => config,
         None => Config::load(builder.program.name, None, Vec::new())?,
@@ -43,7 +51,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
-    tables::prepare(&database.client, &model, &database.storage).await?;
+    migrations::prepare(&database.client, &model, database.storage, &files, builder.migrating).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());

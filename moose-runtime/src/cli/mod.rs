@@ -11,6 +11,7 @@ mod dev;
 mod error;
 mod ls;
 mod management;
+mod migrate;
 mod query;
 mod run;
 mod sample;
@@ -62,6 +63,11 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
                 if counts { check::counts(&config, json).await } else { check::check(&config, json).await }
             })?;
             return Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::FAILURE) });
+        }
+        Command::Migrate { what, json } => {
+            terminal::start_logging();
+            let clean = wait_for(migrate::migrate(program, &config, what, json))?;
+            return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::PENDING) });
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
         Command::DeadLetters { letters, json } => {

@@ -148,9 +148,8 @@ impl Watcher<'_> {
             markers.iter().filter(ours).cloned().partition(|marker| marker.until > now);
         let drained = valid.iter().chain(&over).map(|marker| (marker.table.clone(), marker.phase)).collect();
         self.drains.set(drained);
-        self.answered.retain(|(table, owner), _| {
-            valid.iter().any(|marker| marker.table == *table && marker.owner == *owner)
-        });
+        self.answered
+            .retain(|(table, owner), _| valid.iter().any(|marker| marker.table == *table && marker.owner == *owner));
         for table in &self.tables {
             if !markers.iter().any(|marker| marker.table == *table) {
                 self.health.recovered(&part(table));

@@ -100,7 +100,9 @@ pub enum MigrateError {
         reason: String,
     },
     /// Another process took the lock over.
-    #[error("the lock of the migrations was taken over by {by}, because it was not renewed in time; nothing goes on here")]
+    #[error(
+        "the lock of the migrations was taken over by {by}, because it was not renewed in time; nothing goes on here"
+    )]
     LockLost {
         /// Who has it now.
         by: String,

@@ -217,7 +217,12 @@ impl Writer {
         self.write(migration, step, State::Begun, statement, note).await
     }
 
-    pub(super) async fn done(&mut self, migration: &Migration, step: usize, statement: &str) -> Result<(), MigrateError> {
+    pub(super) async fn done(
+        &mut self,
+        migration: &Migration,
+        step: usize,
+        statement: &str,
+    ) -> Result<(), MigrateError> {
         self.write(migration, step, State::Done, statement, String::new()).await
     }
 

@@ -3,17 +3,10 @@
 //! The holder renews the lease in the background. One that is gone is passed by after [`LEASE`]: its table is renamed to a
 //! name of its own, which of several successors only one can do, and which nobody can do twice.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::Mutex,
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 
 use super::MigrateError;
 use crate::{

@@ -21,12 +21,13 @@ mod lock;
 mod mutations;
 mod runner;
 mod section;
+mod shape;
 mod statement;
 mod status;
 mod swap;
 
 pub use baseline::baseline;
-pub use drift::{Drift, drift};
+pub use drift::{Drift, drift, unsaved};
 pub use error::MigrateError;
 pub use history::{History, Progress};
 pub use runner::{Done, InDoubt, Options, apply};

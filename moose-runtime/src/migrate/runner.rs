@@ -167,7 +167,7 @@ impl Runner<'_> {
             let record = self.record(migration, index);
             match &step.action {
                 Action::Drain(table) => self.drain(migration, index, table).await?,
-                Action::Resume(table) if record.is_none_or(|record| !record.is_done) => {
+                Action::Resume(table) if record.as_ref().is_none_or(|record| !record.is_done) => {
                     self.resume(migration, index, table).await?;
                 }
                 Action::Statement(sql) if record.as_ref().is_none_or(|record| !record.is_done) => {
@@ -191,9 +191,11 @@ impl Runner<'_> {
         if is_done(&section.end) {
             return Ok(());
         }
-        let begun = self.writer.history.progress(migration.number()).is_some_and(|progress| {
-            progress.steps.keys().any(|known| section.statements().contains(known))
-        });
+        let begun = self
+            .writer
+            .history
+            .progress(migration.number())
+            .is_some_and(|progress| progress.steps.keys().any(|known| section.statements().contains(known)));
         let is_swapped = begun && self.is_swapped(migration, &section).await?;
         if begun && !is_swapped {
             self.begin_anew(migration, &section).await?;

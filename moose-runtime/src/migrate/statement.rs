@@ -93,7 +93,8 @@ impl Reader<'_> {
     /// The words, in any case, if they come next.
     fn take(&mut self, words: &[&str]) -> bool {
         let next = self.words.get(self.at..).unwrap_or_default();
-        let same = |(expected, word): (&&str, &Word)| matches!(word, Word::Bare(word) if word.eq_ignore_ascii_case(expected));
+        let same =
+            |(expected, word): (&&str, &Word)| matches!(word, Word::Bare(word) if word.eq_ignore_ascii_case(expected));
         let found = next.len() >= words.len() && words.iter().zip(next).all(same);
         if found {
             self.at += words.len();

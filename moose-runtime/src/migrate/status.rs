@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{History, MigrateError, runner::pending};
 use crate::{
     clickhouse::Client,
-    migration::{Discrepancy, Migrations},
+    migration::{Discrepancy, Migration, Migrations},
 };
 
 /// Where a database stands.
@@ -19,6 +19,11 @@ pub struct Status {
     pub pending: Vec<PendingMigration>,
     /// In what the files differ from what was applied.
     pub differences: Vec<String>,
+    /// Migrations that were applied and come after the last file: those of a newer program, or of files that are gone.
+    pub ahead: Vec<String>,
+    /// The differences without those.
+    #[serde(skip)]
+    older: Vec<String>,
 }
 
 /// A migration that was applied.
@@ -52,6 +57,11 @@ impl Status {
     pub fn is_clean(&self) -> bool {
         self.pending.is_empty() && self.differences.is_empty()
     }
+
+    /// The differences as an older program has them, to which the latest migrations mean nothing.
+    pub fn older_differences(&self) -> Vec<String> {
+        self.older.clone()
+    }
 }
 
 /// Finds out where the database stands. Changes nothing.
@@ -67,6 +77,13 @@ pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, 
             baseline: progress.is_baseline,
         })
     });
+    let last = migrations.files().last().map_or(0, Migration::number);
+    let all = history.applied();
+    let ahead = all.iter().filter(|applied| applied.number > last);
+    let ahead = ahead.map(|applied| format!("{:04}_{}", applied.number, applied.name)).collect();
+    let known: Vec<_> = all.iter().filter(|applied| applied.number <= last).cloned().collect();
+    let older = migrations.pending(&known).err().unwrap_or_default();
+    let older = older.iter().map(Discrepancy::to_string).collect();
     let (pending, differences) = match pending(migrations, &history) {
         Ok(pending) => (pending, Vec::new()),
         Err(MigrateError::Differ { differences }) => {
@@ -79,7 +96,7 @@ pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, 
         steps: migration.steps().len(),
         done: history.progress(migration.number()).map_or(0, |progress| progress.done()),
     });
-    Ok(Status { applied: applied.collect(), pending: pending.collect(), differences })
+    Ok(Status { applied: applied.collect(), pending: pending.collect(), differences, ahead, older })
 }
 
 impl fmt::Display for Status {

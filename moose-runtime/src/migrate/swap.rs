@@ -68,7 +68,8 @@ pub(super) fn renamed(before: &BTreeMap<String, Uuid>, now: &BTreeMap<String, Uu
 
 fn told(before: &BTreeMap<String, Uuid>, now: &BTreeMap<String, Uuid>, names: &[&str]) -> String {
     let text = |uuid: Option<&Uuid>| uuid.map_or("not there".to_owned(), ToString::to_string);
-    let each = names.iter().map(|name| format!("`{name}` was {}, is {}", text(before.get(*name)), text(now.get(*name))));
+    let each =
+        names.iter().map(|name| format!("`{name}` was {}, is {}", text(before.get(*name)), text(now.get(*name))));
     each.collect::<Vec<_>>().join("; ")
 }
 
