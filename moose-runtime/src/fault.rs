@@ -9,6 +9,7 @@
 //!   there. A directory that is made later arms the point later.
 //! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
 //! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
+//! - `FAULT_LEASE=<milliseconds>`: how long the lock of migrations and drained tables outlive a holder that is gone.
 //!
 //! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
 
@@ -135,6 +136,15 @@ pub fn retention_interval(usual: Duration) -> Duration {
     usual
 }
 
+/// How long a lease is valid that is usually valid so long.
+#[inline]
+pub fn lease(usual: Duration) -> Duration {
+    #[cfg(feature = "fault-points")]
+    return armed::lease().unwrap_or(usual);
+    #[cfg(not(feature = "fault-points"))]
+    usual
+}
+
 #[cfg(feature = "fault-points")]
 mod armed {
     //! What the environment of this process asks for.
@@ -206,7 +216,14 @@ mod armed {
     }
 
     pub(super) fn retention_interval() -> Option<Duration> {
-        let milliseconds = env::var("FAULT_RETENTION_INTERVAL").ok()?.parse().ok()?;
-        Some(Duration::from_millis(milliseconds))
+        milliseconds("FAULT_RETENTION_INTERVAL")
+    }
+
+    pub(super) fn lease() -> Option<Duration> {
+        milliseconds("FAULT_LEASE")
+    }
+
+    fn milliseconds(name: &str) -> Option<Duration> {
+        Some(Duration::from_millis(env::var(name).ok()?.parse().ok()?))
     }
 }

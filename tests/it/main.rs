@@ -13,6 +13,7 @@ mod facts;
 mod holds;
 mod input;
 mod lies;
+mod migrations;
 mod outages;
 mod poison;
 mod proxy;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DrainError, LEASE, Phase,
-    marker::{self, Marker, bar, is_barred, name_of, server_time, unbar, uuid_of},
+    DrainError, Phase,
+    marker::{self, Marker, bar, is_barred, lease, name_of, server_time, unbar, uuid_of},
 };
 use crate::{
     clickhouse::Client,
@@ -37,7 +37,7 @@ pub struct Order {
     pub alone: bool,
 }
 
-/// A table that is drained. Whoever holds it renews it ([`Gate::renew`]) more often than each [`LEASE`].
+/// A table that is drained. Whoever holds it renews it ([`Gate::renew`]) more often than each [`lease`].
 #[derive(Clone, Debug)]
 pub struct Gate {
     client: Client,
@@ -97,7 +97,7 @@ impl Gate {
     }
 
     fn lifted(&self) -> DrainError {
-        DrainError::Lifted { table: self.marker.table.clone(), lease: LEASE.as_secs() }
+        DrainError::Lifted { table: self.marker.table.clone(), lease: lease().as_secs() }
     }
 
     /// Opens the table, whichever stands under its name now.
@@ -135,7 +135,7 @@ impl Gate {
                 );
                 return Ok(());
             }
-            if renewed.elapsed() > LEASE / 3 {
+            if renewed.elapsed() > lease() / 3 {
                 self.renew().await?;
                 renewed = Instant::now();
             }
@@ -151,7 +151,7 @@ impl Gate {
             sleep(LOOK_EVERY).await;
             let running = self.running().await?;
             before.retain(|query| running.contains(query));
-            if renewed.elapsed() > LEASE / 3 {
+            if renewed.elapsed() > lease() / 3 {
                 self.renew().await?;
                 renewed = Instant::now();
             }
@@ -204,5 +204,5 @@ async fn rename(client: &Client, from: &str, to: &str) -> Result<(), DrainError>
 }
 
 fn lease_end(now: i64) -> i64 {
-    now.saturating_add(i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX))
+    now.saturating_add(i64::try_from(lease().as_millis()).unwrap_or(i64::MAX))
 }

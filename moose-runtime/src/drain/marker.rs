@@ -10,11 +10,14 @@ use uuid::Uuid;
 use super::DrainError;
 use crate::{
     clickhouse::{ClickHouseError, Client},
+    fault,
     schema::{quote_identifier, quote_string},
 };
 
 /// How long a drain is valid that nobody renews.
-pub const LEASE: Duration = Duration::from_secs(30);
+pub fn lease() -> Duration {
+    fault::lease(Duration::from_secs(30))
+}
 
 /// Begin of the names of markers.
 const PREFIX: &str = "_moose_drain_";

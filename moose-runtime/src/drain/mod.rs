@@ -27,6 +27,6 @@ mod watch;
 
 pub use error::DrainError;
 pub use gate::{Gate, Order};
-pub use marker::{LEASE, Phase, is_bar};
+pub use marker::{Phase, is_bar, lease};
 pub use successor::Successor;
 pub use watch::{Drains, OnItsWay};

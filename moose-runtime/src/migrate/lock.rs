@@ -1,6 +1,6 @@
 //! One runner at a time: a table that can be made only once, with the holder and the end of its lease in its comment.
 //!
-//! The holder renews the lease in the background. One that is gone is passed by after [`LEASE`]: its table is renamed to a
+//! The holder renews the lease in the background. One that is gone is passed by after [`lease`]: its table is renamed to a
 //! name of its own, which of several successors only one can do, and which nobody can do twice.
 
 use std::{sync::Arc, time::Duration};
@@ -12,15 +12,16 @@ use super::MigrateError;
 use crate::{
     clickhouse::{ClickHouseError, Client},
     drain::Gate,
+    fault,
     schema::{quote_identifier, quote_string},
 };
 
 /// Name of the table.
 const TABLE: &str = "_moose_migration_lock";
-/// How long the lock outlives a holder that is gone.
-pub(super) const LEASE: Duration = Duration::from_secs(30);
-/// How often it is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How long the lock outlives a holder that is gone. It is renewed six times as often.
+fn lease() -> Duration {
+    fault::lease(Duration::from_secs(30))
+}
 /// How often those who wait look.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// `TABLE_ALREADY_EXISTS`.
@@ -29,7 +30,11 @@ const TABLE_EXISTS: u32 = 57;
 const UNKNOWN_TABLE: u32 = 60;
 
 /// Stands before each statement of a migration, so that those of a runner that is gone are found.
-pub(super) const TAG: &str = "/* moose migration ";
+fn tag(client: &Client) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric();
+    let database: String = client.database().chars().map(|found| if is_plain(found) { found } else { '_' }).collect();
+    format!("/* moose migration of {database} by ")
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
@@ -97,7 +102,7 @@ impl Lock {
 
     /// What stands before the statements of this holder.
     pub(super) fn tag(&self) -> String {
-        format!("{TAG}{} */ ", self.holder.id)
+        format!("{}{} */ ", tag(&self.client), self.holder.id)
     }
 
     /// Fails when somebody else has it.
@@ -123,7 +128,7 @@ async fn still_held(client: &Client, holder: &Holder) -> Result<(), MigrateError
 
 async fn keep_renewing(client: Client, mut holder: Holder, gates: Arc<Mutex<Vec<(String, Gate)>>>) {
     loop {
-        sleep(RENEW_EVERY).await;
+        sleep(lease() / 6).await;
         if let Err(error) = renew(&client, &mut holder).await {
             // The runner asks before each step, and finds out.
             tracing::warn!(%error, "failed to renew the lock of the migrations; will be tried again");
@@ -191,7 +196,7 @@ async fn sweep(client: &Client) -> Result<(), MigrateError> {
 async fn end_orphans(client: &Client) -> Result<(), MigrateError> {
     let running = format!(
         "SELECT query_id, query_kind FROM system.processes WHERE query_id != queryID() AND startsWith(query, {})",
-        quote_string(TAG)
+        quote_string(&tag(client))
     );
     loop {
         let orphans: Vec<(String, String)> = client.query_rows(&running).await?;
@@ -207,7 +212,7 @@ async fn end_orphans(client: &Client) -> Result<(), MigrateError> {
 }
 
 async fn lease_end(client: &Client) -> Result<i64, ClickHouseError> {
-    let milliseconds = LEASE.as_millis();
+    let milliseconds = lease().as_millis();
     let rows: Vec<(String,)> =
         client.query_rows(&format!("SELECT toString(toUnixTimestamp64Milli(now64(3)) + {milliseconds})")).await?;
     rows.first().and_then(|(end,)| end.parse().ok()).ok_or_else(|| ClickHouseError::Unexpected {
