@@ -162,7 +162,7 @@ async fn a_statement_that_fails_is_mended_and_what_came_before_is_not_run_again(
     scene.package.save("0001_first.sql", &broken.replace("Strng", "String"), &[]);
     scene.ends_with(0, &["migrate", "apply"], &["applied  0001_first.sql"]);
     assert_eq!(scene.stage.sql("SELECT count(), any(wrong), any(last) FROM once").await, "1\t\t0");
-    scene.ends_with(0, &["migrate", "status"], &["applied  0001_first"]);
+    assert!(scene.run(&["migrate", "status"]).1.contains("applied  0001_first"));
 }
 
 #[tokio::test]
@@ -216,7 +216,11 @@ async fn a_database_that_has_the_tables_is_taken_as_it_is_if_they_are_right() {
     }
     scene.package.save_first();
     scene.stage.sql("ALTER TABLE numbers MODIFY COLUMN small UInt16").await;
-    scene.ends_with(1, &["migrate", "baseline"], &["table `numbers`: column `small` is UInt16, declared is UInt8"]);
+    scene.ends_with(
+        1,
+        &["migrate", "baseline"],
+        &["table `numbers`: column `small` is UInt16 COMMENT", "declared is UInt8 COMMENT"],
+    );
     scene.stage.sql("ALTER TABLE numbers MODIFY COLUMN small UInt8").await;
     scene.ends_with(0, &["migrate", "baseline"], &["taken as applied  0001_first.sql"]);
     scene.ends_with(0, &["migrate", "status"], &["taken as applied  0001_first", "the database is as declared"]);
@@ -241,12 +245,12 @@ async fn drift_is_told_piece_by_piece_and_refuses_a_start() {
     }
     let found = [
         "table `audit`: the table is not there",
-        "column `small` is UInt8 DEFAULT 7, declared is UInt8",
+        "column `small` is UInt8 DEFAULT 7",
         "COMMENT 'by hand'",
         "column `extra` is not declared: String CODEC(ZSTD(3))",
         "the TTL is not declared",
         "index `small_range` is not declared",
-        "the comment is",
+        "the comment is not declared: 'by hand'",
         "setting non_replicated_deduplication_window is 5, declared is 100000",
     ];
     scene.ends_with(4, &["migrate", "status"], &found);
@@ -256,7 +260,7 @@ async fn drift_is_told_piece_by_piece_and_refuses_a_start() {
     assert_eq!(scene.stage.sql(left).await, "0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_under_load_keeps_every_record_once_and_its_place_in_the_stream() {
     let scene = Scene::new().await;
     let mut process = scene.launch(&["dev"]).start();
@@ -325,15 +329,15 @@ async fn a_drain_that_nobody_renews_is_told_and_lifted() {
 async fn an_insert_that_knows_nothing_of_a_drain_is_refused_by_the_server() {
     let scene = Scene::new().await;
     scene.stage.sql(create(&declared_table("numbers")).trim_end().trim_end_matches(';')).await;
-    let sql = "-- moose: drain numbers\nCREATE TABLE waits (n UInt64, s UInt8) ENGINE = MergeTree ORDER BY n;\n\
-               INSERT INTO waits SELECT number, sleepEachRow(1) FROM numbers(5) SETTINGS max_block_size = 1;\n\
+    let sql = "-- moose: drain numbers\nCREATE TABLE lasts (n UInt64, s UInt8) ENGINE = MergeTree ORDER BY n;\n\
+               INSERT INTO lasts SELECT number, sleepEachRow(1) FROM numbers(5) SETTINGS max_block_size = 1;\n\
                -- moose: resume numbers\n";
     scene.package.save("0001_first.sql", sql, &[]);
     let mut runner = scene.launch(&["migrate", "apply"]).start();
     scene
         .stage
         .shows(
-            "SELECT count() FROM system.processes WHERE query LIKE '%INTO waits SELECT%' AND query_kind = 'Insert'",
+            "SELECT count() FROM system.processes WHERE query LIKE '%INTO lasts SELECT%' AND query_kind = 'Insert'",
             "1",
             LATE,
         )

@@ -165,8 +165,10 @@ impl Gate {
             .client
             .query_rows(&format!(
                 "SELECT query_id FROM system.processes WHERE query_id != queryID() \
-                 AND query_kind IN ('Insert', 'AsyncInsertFlush', 'Alter') AND position(query, {}) > 0",
-                quote_string(&self.marker.table)
+                 AND query_kind IN ('Insert', 'AsyncInsertFlush', 'Alter') AND position(query, {table}) > 0 \
+                 AND (current_database = {database} OR position(query, {database}) > 0)",
+                table = quote_string(&self.marker.table),
+                database = quote_string(self.client.database()),
             ))
             .await?;
         Ok(rows.into_iter().map(|(query,)| query).collect())
