@@ -91,7 +91,7 @@ async fn a_rebuild_under_load_whose_runner_is_killed_at_each_step_comes_to_its_e
     let batches = Batches { records: 10, pause: Duration::from_millis(10), record };
     let load = Load::start(format!("http://{}/ingest/numbers", addresses.http), 0, batches);
     for (number, (point, pass)) in (1_u32..).zip(&kills) {
-        let key: &[&str] = if number.is_multiple_of(2) { &["id"] } else { &["small", "id"] };
+        let key: &[&str] = if number.is_multiple_of(2) { &["id", "small"] } else { &["small", "id"] };
         let file = format!("{number:04}_rebuild.sql");
         rebuilds.package.save(&file, &rebuild("numbers", number, key), &[]);
         rebuilds.killed_at(number, point, *pass).await;

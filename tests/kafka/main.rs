@@ -2,6 +2,7 @@
 //! in its place those of a broker that asks who one is.
 #![expect(clippy::expect_used, reason = "the helpers of tests fail as tests do")]
 
+mod drain;
 mod operators;
 mod pipeline;
 mod stage;

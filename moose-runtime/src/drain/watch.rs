@@ -29,6 +29,8 @@ struct State {
     drained: BTreeMap<String, Phase>,
     /// Ranges that are written down and not in the table yet, by table.
     on_their_way: BTreeMap<String, u64>,
+    /// How many drains have ended, by table.
+    ended: BTreeMap<String, u64>,
 }
 
 impl Default for Drains {
@@ -96,6 +98,11 @@ impl Drains {
         self.state.borrow().drained.contains_key(table)
     }
 
+    /// How many drains of the table have ended: after each it may be another table.
+    pub fn ended(&self, table: &str) -> u64 {
+        self.state.borrow().ended.get(table).copied().unwrap_or(0)
+    }
+
     /// Asks the database itself, for what the bar does not hold off; an error while the table is drained.
     pub async fn ask(client: &Client, table: &str) -> Result<(), DrainError> {
         let (markers, _) = marker::all(client).await?;
@@ -110,6 +117,9 @@ impl Drains {
     fn set(&self, drained: BTreeMap<String, Phase>) {
         self.state.send_if_modified(|state| {
             let news = state.drained != drained;
+            for table in state.drained.keys().filter(|table| !drained.contains_key(*table)) {
+                *state.ended.entry(table.clone()).or_default() += 1;
+            }
             state.drained = drained;
             news
         });
@@ -231,5 +241,6 @@ mod tests {
         assert!(!is_ready(drains.passable("a")).await);
         drains.set(BTreeMap::new());
         assert!(is_ready(drains.opened("a")).await && drains.begin("a").is_some());
+        assert_eq!((drains.ended("a"), drains.ended("b")), (1, 0));
     }
 }
