@@ -94,7 +94,9 @@ impl Comparison<'_> {
 
     fn column(&mut self, before: &Column, after: &Column) {
         let name = || after.name.clone();
-        if before.is_stored() != after.is_stored() || (!after.is_stored() && before.default != after.default) {
+        let kind = |column: &Column| column.default.as_ref().map(|default| default.kind);
+        let is_computed_otherwise = !after.is_stored() && kind(before) != kind(after);
+        if before.is_stored() != after.is_stored() || is_computed_otherwise {
             self.replace(before, after);
             return;
         }
@@ -184,7 +186,8 @@ fn moved(there: &[String], wanted: &[&String]) -> Vec<(String, Position)> {
 fn longest_rising(values: &[usize]) -> BTreeSet<usize> {
     let mut best: Vec<Vec<usize>> = Vec::with_capacity(values.len());
     for &value in values {
-        let before = best.iter().filter(|rising| rising.last().is_none_or(|last| *last < value)).max_by_key(|it| it.len());
+        let before =
+            best.iter().filter(|rising| rising.last().is_none_or(|last| *last < value)).max_by_key(|it| it.len());
         let mut rising = before.cloned().unwrap_or_default();
         rising.push(value);
         best.push(rising);

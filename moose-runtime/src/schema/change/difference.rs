@@ -82,14 +82,13 @@ fn renamed_from<'a>(table: &Table, before: &BTreeMap<&str, &'a Table>) -> Option
 }
 
 fn in_the_way(source: &Table, table: &Table, after: &BTreeMap<&str, &Table>) -> Option<Refusal> {
-    (source.name != table.name && after.get(source.name.as_str()).is_some_and(|other| other.renamed_from.is_none())).then(
-        || Refusal::RenameInTheWay {
+    (source.name != table.name && after.get(source.name.as_str()).is_some_and(|other| other.renamed_from.is_none()))
+        .then(|| Refusal::RenameInTheWay {
             table: table.name.clone(),
             from: source.name.clone(),
             to: table.name.clone(),
             why: format!("a table `{}` is declared too", source.name),
-        },
-    )
+        })
 }
 
 /// An old table that a rebuild has left is on the cluster of the table that it was.
@@ -114,9 +113,5 @@ fn alter(before: &Table, after: &Table) -> Result<Option<TableChange>, Vec<Refus
     if let Some(refusal) = super::rebuild::refusal(before, after, &changes) {
         return Err(vec![refusal]);
     }
-    Ok(Some(TableChange::Alter {
-        before: Box::new(before.clone()),
-        after: Box::new(recordable(after)),
-        changes,
-    }))
+    Ok(Some(TableChange::Alter { before: Box::new(before.clone()), after: Box::new(recordable(after)), changes }))
 }

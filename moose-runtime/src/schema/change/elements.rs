@@ -8,9 +8,8 @@ use super::{Change, Fit};
 /// Keys and engine: what no ALTER changes. A key over a column that is renamed is another key, since no ALTER renames a
 /// column that is in one.
 pub(super) fn keys(before: &Table, after: &Table, renamed: &BTreeMap<String, String>) -> Vec<Change> {
-    let touched: BTreeSet<&str> = (renamed.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()]))
-        .chain(retyped(before, after))
-        .collect();
+    let touched: BTreeSet<&str> =
+        (renamed.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()])).chain(retyped(before, after)).collect();
     let is_touched = |columns: &[String]| columns.iter().any(|column| touched.contains(column.as_str()));
     let mut changes = Vec::new();
     if before.engine != after.engine || is_touched(&after.engine.columns()) {

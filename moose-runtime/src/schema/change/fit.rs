@@ -63,7 +63,8 @@ fn widens(old: &DataType, new: &DataType) -> bool {
         (old, DataType::LowCardinality(new)) => widens(old, new),
         (DataType::Nullable(old), DataType::Nullable(new)) => widens(old, new),
         (DataType::Nullable(_), _) => false,
-        (old, DataType::Nullable(new)) | (DataType::Array(old), DataType::Array(new)) => widens(old, new),
+        (old, DataType::Nullable(new)) => widens(old, new),
+        (DataType::Array(old), DataType::Array(new)) => widens(old, new),
         (DataType::Map(old_key, old), DataType::Map(new_key, new)) => old_key == new_key && widens(old, new),
         (DataType::Enum8(old), DataType::Enum8(new) | DataType::Enum16(new))
         | (DataType::Enum16(old), DataType::Enum16(new)) => old.iter().all(|label| new.contains(label)),
@@ -72,7 +73,9 @@ fn widens(old: &DataType, new: &DataType) -> bool {
         (
             DataType::Decimal { precision: old, scale: old_scale },
             DataType::Decimal { precision: new, scale: new_scale },
-        ) => old_scale <= new_scale && i16::from(*old) - i16::from(*old_scale) <= i16::from(*new) - i16::from(*new_scale),
+        ) => {
+            old_scale <= new_scale && i16::from(*old) - i16::from(*old_scale) <= i16::from(*new) - i16::from(*new_scale)
+        }
         (DataType::Date, DataType::Date32) => true,
         // The time zone of a column is how its values are shown.
         (DataType::DateTime { .. }, DataType::DateTime { .. }) => true,

@@ -19,6 +19,7 @@ mod columns;
 mod difference;
 mod elements;
 mod fit;
+mod guard;
 mod model;
 mod plan;
 mod rebuild;
