@@ -26,7 +26,7 @@ pub(super) fn compare(before: &Table, after: &Table) -> Result<Compared, Vec<Ref
             None => {
                 let position = behind(previous);
                 added.push(column);
-                comparison.changes.push(Change::AddColumn { column: recordable(column), position });
+                comparison.changes.push(Change::AddColumn { column: column.recordable(), position });
             }
             Some(source) => {
                 if source.name != column.name {
@@ -132,8 +132,8 @@ impl Comparison<'_> {
             return;
         }
         // A rename of its own comes before.
-        let before = Column { name: after.name.clone(), ..recordable(before) };
-        self.changes.push(Change::ReplaceColumn { before, after: recordable(after) });
+        let before = Column { name: after.name.clone(), ..before.recordable() };
+        self.changes.push(Change::ReplaceColumn { before, after: after.recordable() });
     }
 
     fn data_type(&mut self, before: &Column, after: &Column) {
@@ -153,10 +153,6 @@ impl Comparison<'_> {
         };
         self.refusals.push(refusal);
     }
-}
-
-fn recordable(column: &Column) -> Column {
-    Column { renamed_from: None, narrowed: false, ..column.clone() }
 }
 
 /// The fewest columns to move so that those that both tables have stand in the declared order.

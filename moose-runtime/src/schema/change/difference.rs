@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Table;
+use super::super::{Column, Table};
 use super::{Change, Refusal, TableChange, columns, elements};
 
 /// What the migrations lead to so far.
@@ -41,7 +41,7 @@ pub fn diff(recorded: Recorded<'_>, declared: Declared<'_>) -> Result<Vec<TableC
         let old = before.get(name).copied();
         let source = old.or_else(|| renamed_from(table, &before));
         let Some(source) = source else {
-            created.push(TableChange::Create(Box::new(recordable(table))));
+            created.push(TableChange::Create(Box::new(table.recordable())));
             continue;
         };
         met.insert(source.name.as_str());
@@ -66,14 +66,19 @@ pub fn diff(recorded: Recorded<'_>, declared: Declared<'_>) -> Result<Vec<TableC
     if refusals.is_empty() { Ok([renamed, altered, created, gone].concat()) } else { Err(refusals) }
 }
 
-/// The table as it is recorded: without the author's words about the way there.
-pub(super) fn recordable(table: &Table) -> Table {
-    let mut table = Table { renamed_from: None, dropped: Vec::new(), ..table.clone() };
-    for column in &mut table.columns {
-        column.renamed_from = None;
-        column.narrowed = false;
+impl Table {
+    /// The table as it is recorded: without the author's words about the way there.
+    pub fn recordable(&self) -> Self {
+        let columns = self.columns.iter().map(Column::recordable).collect();
+        Self { renamed_from: None, dropped: Vec::new(), columns, ..self.clone() }
     }
-    table
+}
+
+impl Column {
+    /// The column as it is recorded.
+    pub(super) fn recordable(&self) -> Self {
+        Self { renamed_from: None, narrowed: false, ..self.clone() }
+    }
 }
 
 /// The recorded table that this one was, if it says so.
@@ -113,5 +118,5 @@ fn alter(before: &Table, after: &Table) -> Result<Option<TableChange>, Vec<Refus
     if let Some(refusal) = super::rebuild::refusal(before, after, &changes) {
         return Err(vec![refusal]);
     }
-    Ok(Some(TableChange::Alter { before: Box::new(before.clone()), after: Box::new(recordable(after)), changes }))
+    Ok(Some(TableChange::Alter { before: Box::new(before.clone()), after: Box::new(after.recordable()), changes }))
 }

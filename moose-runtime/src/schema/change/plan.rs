@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::super::quote_identifier;
+use super::super::{Table, quote_identifier, quote_string};
 use super::{Change, Risk, TableChange, alter, model::line, rebuild};
 
 /// How a database is brought from the recorded schema to the declared one.
@@ -47,13 +47,13 @@ fn table_plan(change: &TableChange, number: u32) -> TablePlan {
     match change {
         TableChange::Create(table) => TablePlan {
             table: table.name.clone(),
-            changes: vec![("create table".to_owned(), Risk::Safe)],
+            changes: vec![(format!("create table with {}", columns(table)), Risk::Safe)],
             steps: vec![PlanStep::Statement(table.create_statement_as(&table.name))],
             kept: None,
             let_go: None,
         },
         TableChange::Drop { name, cluster } => {
-            let cluster = cluster.as_ref().map(|name| format!(" ON CLUSTER {}", super::super::quote_string(name)));
+            let cluster = cluster.as_ref().map(|name| format!(" ON CLUSTER {}", quote_string(name)));
             let statement = format!("DROP TABLE IF EXISTS {}{}", quote_identifier(name), cluster.unwrap_or_default());
             TablePlan {
                 table: name.clone(),
@@ -79,6 +79,11 @@ fn table_plan(change: &TableChange, number: u32) -> TablePlan {
             TablePlan { table: after.name.clone(), changes: told, steps, kept, let_go: None }
         }
     }
+}
+
+/// `` `a`, `b` ``
+fn columns(table: &Table) -> String {
+    table.columns.iter().map(|column| quote_identifier(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
 impl Plan {
