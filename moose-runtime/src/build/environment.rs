@@ -112,7 +112,8 @@ mod tests {
     fn a_draft_is_an_error_where_what_was_committed_is_built() {
         let (bare, with) = (package(false), package(true));
         assert_eq!(mode(&with, &[]), Ok(Mode::Draft));
-        for (value, locked) in [("true", true), ("1", true), ("woodpecker", true), ("false", false), ("0", false), ("", false)]
+        for (value, locked) in
+            [("true", true), ("1", true), ("woodpecker", true), ("false", false), ("0", false), ("", false)]
         {
             let expected = if locked { Mode::Locked("CI is set") } else { Mode::Draft };
             assert_eq!(mode(&with, &[("CI", value)]), Ok(expected), "CI={value}");

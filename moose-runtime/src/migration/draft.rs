@@ -138,8 +138,9 @@ impl Draft {
             .zip(read.steps().iter().map(Some).chain(std::iter::repeat(None)))
             .find_map(|(planned, step)| (step.map(|step| &step.action) != Some(&planned)).then_some(planned));
         match odd {
-            Some(Action::Statement(statement)) => Err(MigrationError::Expression { statement }),
-            Some(Action::Drain(statement) | Action::Resume(statement)) => Err(MigrationError::Expression { statement }),
+            Some(Action::Statement(statement) | Action::Drain(statement) | Action::Resume(statement)) => {
+                Err(MigrationError::Expression { statement })
+            }
             None => Ok(()),
         }
     }

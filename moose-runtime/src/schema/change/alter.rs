@@ -189,11 +189,11 @@ impl Alteration<'_> {
         }
         if filled {
             // What can't be missing any more needs a value for what is; the guard has seen to it that nothing is.
-            let filler = ColumnDefault {
+            let stand_in = ColumnDefault {
                 kind: DefaultKind::Default,
                 expression: format!("defaultValueOfTypeName({})", quote_string(&column.data_type.to_string())),
             };
-            let column = Column { default: Some(filler), ..column.clone() };
+            let column = Column { default: Some(stand_in), ..column.clone() };
             self.alter(&format!("MODIFY COLUMN {}", column.definition()));
             self.alter(&format!("MODIFY COLUMN {name} REMOVE DEFAULT"));
         } else if modified {

@@ -68,6 +68,7 @@ pub fn diff(recorded: Recorded<'_>, declared: Declared<'_>) -> Result<Vec<TableC
 
 impl Table {
     /// The table as it is recorded: without the author's words about the way there.
+    #[must_use]
     pub fn recordable(&self) -> Self {
         let columns = self.columns.iter().map(Column::recordable).collect();
         Self { renamed_from: None, dropped: Vec::new(), columns, ..self.clone() }

@@ -58,17 +58,16 @@ fn is_scalar(data_type: &DataType) -> bool {
 fn widens(old: &DataType, new: &DataType) -> bool {
     match (old, new) {
         _ if old == new => true,
-        (DataType::LowCardinality(old), DataType::LowCardinality(new)) => widens(old, new),
+        (DataType::LowCardinality(old), DataType::LowCardinality(new))
+        | (DataType::Nullable(old), DataType::Nullable(new))
+        | (DataType::Array(old), DataType::Array(new)) => widens(old, new),
         (DataType::LowCardinality(old), new) => widens(old, new),
         (old, DataType::LowCardinality(new)) => widens(old, new),
-        (DataType::Nullable(old), DataType::Nullable(new)) => widens(old, new),
         (DataType::Nullable(_), _) => false,
         (old, DataType::Nullable(new)) => widens(old, new),
-        (DataType::Array(old), DataType::Array(new)) => widens(old, new),
         (DataType::Map(old_key, old), DataType::Map(new_key, new)) => old_key == new_key && widens(old, new),
         (DataType::Enum8(old), DataType::Enum8(new) | DataType::Enum16(new))
         | (DataType::Enum16(old), DataType::Enum16(new)) => old.iter().all(|label| new.contains(label)),
-        (DataType::Enum8(_) | DataType::Enum16(_), DataType::String) => true,
         (DataType::FixedString(old), DataType::FixedString(new)) => old <= new,
         (
             DataType::Decimal { precision: old, scale: old_scale },
@@ -76,9 +75,10 @@ fn widens(old: &DataType, new: &DataType) -> bool {
         ) => {
             old_scale <= new_scale && i16::from(*old) - i16::from(*old_scale) <= i16::from(*new) - i16::from(*new_scale)
         }
-        (DataType::Date, DataType::Date32) => true,
         // The time zone of a column is how its values are shown.
-        (DataType::DateTime { .. }, DataType::DateTime { .. }) => true,
+        (DataType::Enum8(_) | DataType::Enum16(_), DataType::String)
+        | (DataType::Date, DataType::Date32)
+        | (DataType::DateTime { .. }, DataType::DateTime { .. }) => true,
         (DataType::DateTime { .. }, DataType::DateTime64 { precision, .. }) => *precision <= 7,
         (DataType::DateTime64 { precision: old, .. }, DataType::DateTime64 { precision: new, .. }) => {
             old == new || (old < new && *new <= 7)

@@ -172,8 +172,8 @@ impl Change {
             Self::RenameTable { .. }
             | Self::RenameColumn { .. }
             | Self::DropColumn { .. }
-            | Self::Provenance { .. } => true,
-            Self::ReplaceColumn { .. } => true,
+            | Self::Provenance { .. }
+            | Self::ReplaceColumn { .. } => true,
             Self::ColumnType { fit, .. } => *fit != Fit::Widens,
             _ => false,
         }
@@ -209,8 +209,10 @@ impl Display for Change {
             Self::Engine { from, to } => write!(f, "engine: {from} -> {to}"),
             Self::SortingKey { from, to } => write!(f, "sorting key: {} -> {}", key(from), key(to)),
             Self::PrimaryKey { from, to } => write!(f, "primary key: {} -> {}", key(from), key(to)),
-            Self::PartitionKey { from, to } => write!(f, "partition key: {} -> {}", text(from), text(to)),
-            Self::SampleKey { from, to } => write!(f, "sample key: {} -> {}", text(from), text(to)),
+            Self::PartitionKey { from, to } => {
+                write!(f, "partition key: {} -> {}", text(from.as_ref()), text(to.as_ref()))
+            }
+            Self::SampleKey { from, to } => write!(f, "sample key: {} -> {}", text(from.as_ref()), text(to.as_ref())),
             Self::AddColumn { column, position } => write!(f, "add column {} {position}", line(&column.definition())),
             Self::DropColumn { name, data_type } => write!(f, "drop column `{name}` {data_type}"),
             Self::RenameColumn { from, to } => write!(f, "rename column `{from}` to `{to}`"),
@@ -222,25 +224,29 @@ impl Display for Change {
                 write!(f, "column `{column}`: default {} -> {}", default(from.as_ref()), default(to.as_ref()))
             }
             Self::ColumnCodec { column, from, to } => {
-                write!(f, "column `{column}`: codec {} -> {}", text(from), text(to))
+                write!(f, "column `{column}`: codec {} -> {}", text(from.as_ref()), text(to.as_ref()))
             }
-            Self::ColumnTtl { column, from, to } => write!(f, "column `{column}`: TTL {} -> {}", text(from), text(to)),
+            Self::ColumnTtl { column, from, to } => {
+                write!(f, "column `{column}`: TTL {} -> {}", text(from.as_ref()), text(to.as_ref()))
+            }
             Self::ColumnComment { column, from, to } => {
-                write!(f, "column `{column}`: comment {} -> {}", text(from), text(to))
+                write!(f, "column `{column}`: comment {} -> {}", text(from.as_ref()), text(to.as_ref()))
             }
             Self::MoveColumn { column, position } => write!(f, "move column `{column}` {position}"),
-            Self::TableTtl { from, to } => write!(f, "TTL: {} -> {}", text(from), text(to)),
+            Self::TableTtl { from, to } => write!(f, "TTL: {} -> {}", text(from.as_ref()), text(to.as_ref())),
             Self::AddIndex { index } => write!(f, "add {}", line(&index.definition())),
             Self::DropIndex { name } => write!(f, "drop index `{name}`"),
             Self::AddProjection { projection } => write!(f, "add {}", line(&projection.definition())),
             Self::DropProjection { name } => write!(f, "drop projection `{name}`"),
             Self::AddConstraint { constraint } => write!(f, "add {}", line(&constraint.definition())),
             Self::DropConstraint { name } => write!(f, "drop constraint `{name}`"),
-            Self::Setting { name, from, to } => write!(f, "setting {name}: {} -> {}", text(from), text(to)),
-            Self::TableComment { from, to } => write!(f, "comment: {} -> {}", text(from), text(to)),
+            Self::Setting { name, from, to } => {
+                write!(f, "setting {name}: {} -> {}", text(from.as_ref()), text(to.as_ref()))
+            }
+            Self::TableComment { from, to } => write!(f, "comment: {} -> {}", text(from.as_ref()), text(to.as_ref())),
             Self::Provenance { to: true } => f.write_str("add the hidden columns of delivery"),
             Self::Provenance { to: false } => f.write_str("drop the hidden columns of delivery"),
-            Self::Cluster { from, to } => write!(f, "cluster: {} -> {}", text(from), text(to)),
+            Self::Cluster { from, to } => write!(f, "cluster: {} -> {}", text(from.as_ref()), text(to.as_ref())),
         }
     }
 }
@@ -250,8 +256,8 @@ pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn text(text: &Option<String>) -> String {
-    text.as_ref().map_or_else(|| "none".to_owned(), |text| line(text))
+fn text(text: Option<&String>) -> String {
+    text.map_or_else(|| "none".to_owned(), |text| line(text))
 }
 
 fn key(columns: &[String]) -> String {

@@ -30,8 +30,8 @@ fn changed(change: impl FnOnce(&mut Table)) -> Table {
     table
 }
 
-fn default(kind: DefaultKind, expression: &str) -> Option<ColumnDefault> {
-    Some(ColumnDefault { kind, expression: expression.to_owned() })
+fn default(kind: DefaultKind, expression: &str) -> ColumnDefault {
+    ColumnDefault { kind, expression: expression.to_owned() }
 }
 
 fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut Column {
@@ -92,7 +92,7 @@ golden!(
     events(),
     changed(|table| {
         let mut country = fixture::column("country", "LowCardinality(String)");
-        country.default = default(DefaultKind::Default, "'unknown'");
+        country.default = Some(default(DefaultKind::Default, "'unknown'"));
         country.comment = Some("Where the event's user is".to_owned());
         table.columns.insert(2, country);
         table.columns.insert(0, fixture::column("tenant", "UInt16"));
@@ -178,34 +178,34 @@ golden!(
 golden!(
     defaults_change,
     changed(|table| {
-        column(table, "amount").default = default(DefaultKind::Materialized, "length(id)");
-        column(table, "note").default = default(DefaultKind::Default, "'none'");
+        column(table, "amount").default = Some(default(DefaultKind::Materialized, "length(id)"));
+        column(table, "note").default = Some(default(DefaultKind::Default, "'none'"));
     }),
     changed(|table| {
-        column(table, "amount").default = default(DefaultKind::Default, "1");
-        column(table, "userId").default = default(DefaultKind::Default, "'nobody'");
+        column(table, "amount").default = Some(default(DefaultKind::Default, "1"));
+        column(table, "userId").default = Some(default(DefaultKind::Default, "'nobody'"));
     })
 );
 golden!(
     computed_columns_change,
     changed(|table| {
-        column(table, "note").default = default(DefaultKind::Alias, "id");
-        column(table, "amount").default = default(DefaultKind::Alias, "1");
+        column(table, "note").default = Some(default(DefaultKind::Alias, "id"));
+        column(table, "amount").default = Some(default(DefaultKind::Alias, "1"));
     }),
     changed(|table| {
-        column(table, "note").default = default(DefaultKind::Alias, "upper(id)");
+        column(table, "note").default = Some(default(DefaultKind::Alias, "upper(id)"));
     })
 );
 golden!(
     a_stored_column_that_becomes_computed_is_refused,
     events(),
-    changed(|table| column(table, "note").default = default(DefaultKind::Alias, "id"))
+    changed(|table| column(table, "note").default = Some(default(DefaultKind::Alias, "id")))
 );
 golden!(
     a_stored_column_becomes_computed_where_the_code_says_so,
     events(),
     changed(|table| {
-        column(table, "note").default = default(DefaultKind::Ephemeral, "");
+        column(table, "note").default = Some(default(DefaultKind::Ephemeral, ""));
         column(table, "note").narrowed = true;
     })
 );
@@ -277,7 +277,7 @@ golden!(
     changed(|table| {
         table.order_by = vec!["userId".to_owned(), "id".to_owned()];
         table.primary_key = vec!["userId".to_owned()];
-        column(table, "note").default = default(DefaultKind::Materialized, "upper(id)");
+        column(table, "note").default = Some(default(DefaultKind::Materialized, "upper(id)"));
     })
 );
 golden!(
