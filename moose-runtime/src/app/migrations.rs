@@ -61,14 +61,9 @@ async fn problems(
     let mut problems = status.differences.clone();
     problems.extend(status.pending.iter().map(|pending| format!("migration `{}` is pending", pending.file)));
     let Some(schema) = migrations.schema() else { return Ok(problems) };
-    problems
-        .extend(migrate::unsaved(&schema.tables, model.tables.iter().map(|declared| &declared.table)).into_iter().map(
-        |table| {
-            format!(
-                "table `{table}` is declared otherwise than the migrations lead to: save one with `migrate save <name>`"
-            )
-        },
-    ));
+    let unsaved = migrate::unsaved(migrations, &model.declared_tables(), &model.dropped_tables);
+    let told = |change| format!("no migration does what is declared: {change}; save one with `migrate save <name>`");
+    problems.extend(unsaved.into_iter().map(told));
     if problems.is_empty() {
         problems.extend(migrate::drift(client, storage, &schema.tables).await?.iter().map(ToString::to_string));
     }

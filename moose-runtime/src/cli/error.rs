@@ -60,6 +60,12 @@ pub(super) enum CliError {
         /// Why.
         reason: String,
     },
+    /// The declarations have changes that need a word of the author.
+    #[error("the declarations have changes that no migration makes unasked:\n{list}")]
+    Refused {
+        /// A line each, with what to write.
+        list: String,
+    },
     /// Migrations could not be applied.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
@@ -92,6 +98,7 @@ impl CliError {
             | Self::Stream(_)
             | Self::DeadLetters { .. }
             | Self::Migrate(_)
+            | Self::Refused { .. }
             | Self::System { .. } => exit_code::FAILURE,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     declare::{Model, Program},
     migrate::{self, Drift, InDoubt, Options, Status},
-    migration::Migrations,
+    migration::{DIRECTORY, Draft, Migrations, package_directory},
     schema::Storage,
 };
 
@@ -22,6 +22,11 @@ pub(super) enum Migrate {
     Status,
     /// Print the statements of what is pending; ends with 4 where something is
     Plan,
+    /// Save what the declarations ask for beyond the migrations, as a new one
+    Save {
+        /// Its name: letters, digits and `_`
+        name: String,
+    },
     /// Apply what is pending, once, however many processes are told to
     Apply {
         /// About a statement that was interrupted and whose outcome can't be found out
@@ -52,6 +57,9 @@ impl From<Outcome> for InDoubt {
 
 /// Does it. False where something is pending or differs.
 pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, json: bool) -> Result<bool, CliError> {
+    if let Migrate::Save { name } = what {
+        return save(&name, json).map(|()| true);
+    }
     let migrations = Migrations::of_program(program.schema).map_err(migrate::MigrateError::from)?;
     let server = Server::find(config).await?;
     let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
@@ -77,6 +85,7 @@ impl Job {
             Migrate::Plan => self.plan().await,
             Migrate::Apply { in_doubt } => self.apply(in_doubt).await,
             Migrate::Baseline => self.baseline().await,
+            Migrate::Save { .. } => Ok(true),
         }
     }
 
@@ -93,8 +102,8 @@ impl Job {
         for found in &drift {
             let _ = writeln!(text, "DRIFT    {found}");
         }
-        for table in &unsaved {
-            let _ = writeln!(text, "UNSAVED  table `{table}` is declared otherwise than the migrations lead to");
+        for change in &unsaved {
+            let _ = writeln!(text, "UNSAVED  {change}");
         }
         text.push_str(if clean { "the database is as declared\n" } else { "" });
         if !status.pending.is_empty() {
@@ -112,21 +121,25 @@ impl Job {
         }
     }
 
-    /// The tables that are declared otherwise than the migrations lead to.
+    /// What the declarations ask for beyond the migrations. A package without any is not asked about them.
     fn unsaved(&self) -> Result<Vec<String>, CliError> {
-        let Some(schema) = self.migrations.schema() else { return Ok(Vec::new()) };
+        if self.migrations.files().is_empty() {
+            return Ok(Vec::new());
+        }
         let model = Model::linked()?;
-        Ok(migrate::unsaved(&schema.tables, model.tables.iter().map(|declared| &declared.table)))
+        Ok(migrate::unsaved(&self.migrations, &model.declared_tables(), &model.dropped_tables))
     }
 
     async fn plan(&self) -> Result<bool, CliError> {
         let status = migrate::status(&self.client, &self.migrations).await?;
+        let draft = draft(&self.migrations)?;
         let pending = |file: &str| status.pending.iter().any(|pending| pending.file == file);
         let files = self.migrations.files().iter().filter(|migration| pending(&migration.file()));
         if self.json {
             let files: Vec<_> =
                 files.map(|migration| json!({ "file": migration.file(), "sql": migration.sql() })).collect();
-            print(&json!({ "pending": files, "differences": status.differences }))?;
+            let draft = draft.as_ref().map(|draft| json!({ "changes": draft.lines(), "sql": draft.sql() }));
+            print(&json!({ "pending": files, "differences": status.differences, "draft": draft }))?;
         } else {
             let mut text = String::new();
             for migration in files {
@@ -135,12 +148,16 @@ impl Job {
             for difference in &status.differences {
                 let _ = writeln!(text, "-- DIFFERS  {difference}");
             }
+            if let Some(draft) = &draft {
+                let _ =
+                    writeln!(text, "-- not saved yet: save it with `migrate save <name>`\n{}", draft.sql().trim_end());
+            }
             if text.is_empty() {
                 text.push_str("-- nothing is pending\n");
             }
             write_out(&text)?;
         }
-        Ok(status.is_clean())
+        Ok(status.is_clean() && draft.is_none())
     }
 
     async fn apply(&self, in_doubt: Option<Outcome>) -> Result<bool, CliError> {
@@ -168,6 +185,35 @@ impl Job {
             write_out(&lines)?;
         }
         Ok(true)
+    }
+}
+
+/// The migration that is not saved yet; `None` where there is nothing to save.
+fn draft(migrations: &Migrations) -> Result<Option<Draft>, CliError> {
+    let model = Model::linked()?;
+    Draft::of(migrations, &model.declared_tables(), &model.dropped_tables)
+        .map_err(|refused| CliError::Refused { list: refused.to_string() })
+}
+
+/// Writes it into the package, whose files count here, not those that the binary carries.
+fn save(name: &str, json: bool) -> Result<(), CliError> {
+    let directory = package_directory().join(DIRECTORY);
+    let there = Migrations::read(&directory).map_err(migrate::MigrateError::from)?.unwrap_or_default();
+    let draft = draft(&there)?;
+    let saved = match &draft {
+        Some(draft) => Some(draft.save(&directory, name).map_err(migrate::MigrateError::from)?),
+        None => None,
+    };
+    if json {
+        let changes = draft.map(|draft| draft.lines()).unwrap_or_default();
+        return print(&json!({ "file": saved, "changes": changes }));
+    }
+    match (saved, draft) {
+        (Some(path), Some(draft)) => {
+            let lines: String = draft.lines().iter().map(|line| format!("  {line}\n")).collect();
+            write_out(&format!("saved {}\n{lines}read it, and commit it with schema.json\n", path.display()))
+        }
+        _ => write_out("nothing to save: the migrations lead to what is declared\n"),
     }
 }
 

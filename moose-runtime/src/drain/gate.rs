@@ -42,6 +42,8 @@ pub struct Order {
 pub struct Gate {
     client: Client,
     marker: Marker,
+    /// Another name that the table has got meanwhile, with its bar.
+    renamed: Option<String>,
 }
 
 impl Gate {
@@ -65,7 +67,7 @@ impl Gate {
             Err(error) if error.code() == Some(TABLE_EXISTS) => client.execute(&marker.change()?).await?,
             made => made?,
         }
-        let mut gate = Self { client: client.clone(), marker };
+        let mut gate = Self { client: client.clone(), marker, renamed: None };
         if !order.alone {
             gate.wait_for_ranges(order.patience).await?;
         }
@@ -74,6 +76,11 @@ impl Gate {
         bar(client, table).await?;
         gate.wait_for_inserts().await?;
         Ok(gate)
+    }
+
+    /// Takes the marker of a table away that is not there any more.
+    pub async fn forget(client: &Client, table: &str) -> Result<(), DrainError> {
+        Ok(client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(table))).await?)
     }
 
     /// Goes on holding it.
@@ -93,7 +100,8 @@ impl Gate {
     /// Fails when INSERTs may have come through since it was closed: before what was copied takes the table's place.
     pub async fn still_closed(&self) -> Result<(), DrainError> {
         self.still_held().await?;
-        if is_barred(&self.client, &self.marker.table).await? { Ok(()) } else { Err(self.lifted()) }
+        let table = self.renamed.as_ref().unwrap_or(&self.marker.table);
+        if is_barred(&self.client, table).await? { Ok(()) } else { Err(self.lifted()) }
     }
 
     fn lifted(&self) -> DrainError {
@@ -102,9 +110,16 @@ impl Gate {
 
     /// Opens the table, whichever stands under its name now.
     pub async fn open(self) -> Result<(), DrainError> {
-        let Self { client, marker } = self;
-        unbar(&client, &marker.table).await?;
+        let Self { client, marker, renamed } = self;
+        for table in std::iter::once(&marker.table).chain(&renamed) {
+            unbar(&client, table).await?;
+        }
         Ok(client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(&marker.table))).await?)
+    }
+
+    /// The table has got another name.
+    pub fn renamed_to(&mut self, table: &str) {
+        self.renamed = Some(table.to_owned());
     }
 
     /// Takes the bar from a table that was exchanged against the drained one, so that rows can be inserted there too.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{MigrateError, shape::Shape};
 use crate::{
     clickhouse::Client,
+    migration::{Draft, Migrations},
     schema::{Engine, Storage, Table, quote_identifier, quote_string},
 };
 
@@ -71,15 +72,12 @@ pub async fn drift<'a>(
     Ok(found)
 }
 
-/// Names of the tables that are declared otherwise than they were saved, or are only on one side.
-pub fn unsaved<'a>(saved: &[Table], declared: impl Iterator<Item = &'a Table>) -> Vec<String> {
-    let declared: Vec<&Table> = declared.collect();
-    let is_declared = |table: &&Table| declared.contains(table);
-    let mut names: Vec<String> =
-        saved.iter().filter(|table| !is_declared(table)).map(|table| table.name.clone()).collect();
-    let is_new = |table: &&&Table| saved.iter().all(|saved| saved.name != table.name);
-    names.extend(declared.iter().filter(is_new).map(|table| table.name.clone()));
-    names
+/// What the declarations ask for beyond the migrations, a line each.
+pub fn unsaved(migrations: &Migrations, tables: &[Table], dropped: &[String]) -> Vec<String> {
+    match Draft::of(migrations, tables, dropped) {
+        Ok(draft) => draft.map(|draft| draft.lines()).unwrap_or_default(),
+        Err(refused) => refused.refusals.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// The declared table as the server would write it.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 
-use super::MigrateError;
+use super::{MigrateError, section::Section};
 use crate::{
     clickhouse::{ClickHouseError, Client},
     drain::Gate,
@@ -52,7 +52,7 @@ pub(super) struct Lock {
     client: Client,
     holder: Holder,
     /// Renewed together with the lock.
-    pub(super) gates: Arc<Mutex<Vec<(String, Gate)>>>,
+    pub(super) gates: Arc<Mutex<Vec<(Section, Gate)>>>,
     renewing: JoinHandle<()>,
 }
 
@@ -126,16 +126,16 @@ async fn still_held(client: &Client, holder: &Holder) -> Result<(), MigrateError
     }
 }
 
-async fn keep_renewing(client: Client, mut holder: Holder, gates: Arc<Mutex<Vec<(String, Gate)>>>) {
+async fn keep_renewing(client: Client, mut holder: Holder, gates: Arc<Mutex<Vec<(Section, Gate)>>>) {
     loop {
         sleep(lease() / 6).await;
         if let Err(error) = renew(&client, &mut holder).await {
             // The runner asks before each step, and finds out.
             tracing::warn!(%error, "failed to renew the lock of the migrations; will be tried again");
         }
-        for (table, gate) in gates.lock().await.iter_mut() {
+        for (section, gate) in gates.lock().await.iter_mut() {
             if let Err(error) = gate.renew().await {
-                tracing::warn!(table, %error, "failed to renew the drain; will be tried again");
+                tracing::warn!(table = section.table, %error, "failed to renew the drain; will be tried again");
             }
         }
     }

@@ -62,9 +62,9 @@ pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -
     // Drains that a failure has left: their tables go on with what they have.
     let mut left = Vec::new();
     left.append(&mut *lock.gates.lock().await);
-    for (table, gate) in left {
+    for (section, gate) in left {
         if let Err(error) = gate.open().await {
-            tracing::warn!(table, %error, "failed to open the drained table; it opens by itself");
+            tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
         }
     }
     match (result, lock.release().await) {
@@ -200,11 +200,19 @@ impl Runner<'_> {
         if begun && !is_swapped {
             self.begin_anew(migration, &section).await?;
         }
+        // An earlier runner may have come as far as its new name.
+        let mut name = table.to_owned();
+        if let Some(renamed) = &section.renamed
+            && swap::definition(self.client, table).await?.is_none()
+        {
+            name.clone_from(renamed);
+            Gate::forget(self.client, table).await?;
+        }
         // Once it is swapped, what bears the copy's name is the table as it was before.
         let copy = section.swap.as_ref().filter(|_| !is_swapped).map(|(_, copy)| copy.clone());
         fault::point(Point::MigrateDrain);
         let order = Order {
-            table: table.to_owned(),
+            table: name,
             copy,
             owner: self.lock.who().to_owned(),
             reason: format!("migration {}", migration.file()),
@@ -212,7 +220,7 @@ impl Runner<'_> {
             alone: self.options.alone,
         };
         let gate = Gate::close(self.client, &order).await?;
-        self.lock.gates.lock().await.push((table.to_owned(), gate));
+        self.lock.gates.lock().await.push((section, gate));
         Ok(())
     }
 
@@ -220,9 +228,10 @@ impl Runner<'_> {
     async fn is_swapped(&self, migration: &Migration, section: &Section) -> Result<bool, MigrateError> {
         let Some((step, copy)) = &section.swap else { return Ok(true) };
         let Some(record) = self.record(migration, *step) else { return Ok(false) };
-        let now = swap::identities(self.client, &[&section.table, copy]).await?;
+        let table = section.renamed.as_ref().unwrap_or(&section.table);
+        let now = swap::identities(self.client, &[table, copy]).await?;
         let copied = record.note.tables.get(copy);
-        Ok(record.is_done || copied.is_some_and(|copied| now.get(&section.table) == Some(copied)))
+        Ok(record.is_done || copied.is_some_and(|copied| now.get(table) == Some(copied)))
     }
 
     /// Takes back what was begun of a copy: since then the table may have got rows.
@@ -236,7 +245,7 @@ impl Runner<'_> {
 
     async fn resume(&mut self, migration: &Migration, step: usize, table: &str) -> Result<(), MigrateError> {
         let mut gates = self.lock.gates.lock().await;
-        let gate = gates.iter().position(|(drained, _)| drained == table).map(|at| gates.remove(at).1);
+        let gate = gates.iter().position(|(drained, _)| drained.table == table).map(|at| gates.remove(at).1);
         drop(gates);
         if let Some(gate) = gate {
             gate.open().await?;
@@ -326,11 +335,12 @@ impl Runner<'_> {
     async fn before(&self, kind: &Kind, note: &Note) -> Result<(), MigrateError> {
         let Kind::Exchange(first, second) = kind else { return Ok(()) };
         let gates = self.lock.gates.lock().await;
-        for (table, gate) in gates.iter().filter(|(table, _)| table == first || table == second) {
+        let pairs = [(first, second), (second, first)];
+        for (section, gate) in gates.iter() {
+            let Some((table, copy)) = pairs.iter().find(|(table, _)| section.is_about(table)) else { continue };
             gate.still_closed().await?;
-            let copy = if table == first { second } else { first };
-            if let (Some(was), Some(is)) = (note.tables.get(table), note.tables.get(copy)) {
-                let successor = Successor { table: table.clone(), was: *was, is: *is };
+            if let (Some(was), Some(is)) = (note.tables.get(*table), note.tables.get(*copy)) {
+                let successor = Successor { table: (*table).clone(), was: *was, is: *is };
                 successor.note(self.client, self.options.storage).await?;
             }
         }
@@ -356,8 +366,18 @@ impl Runner<'_> {
             }
             Kind::Exchange(first, second) => {
                 let gates = self.lock.gates.lock().await;
-                for (table, gate) in gates.iter().filter(|(table, _)| table == first || table == second) {
-                    gate.unbar_the_old(if table == first { second } else { first }).await?;
+                for (section, gate) in gates.iter() {
+                    if section.is_about(first) || section.is_about(second) {
+                        gate.unbar_the_old(if section.is_about(first) { second } else { first }).await?;
+                    }
+                }
+                Ok(())
+            }
+            Kind::Rename(from, to) => {
+                for (section, gate) in self.lock.gates.lock().await.iter_mut() {
+                    if section.table == *from {
+                        gate.renamed_to(to);
+                    }
                 }
                 Ok(())
             }

@@ -21,6 +21,8 @@ pub(super) struct Section {
     start: usize,
     /// The step that resumes it.
     pub(super) end: usize,
+    /// Another name that the table gets in it.
+    pub(super) renamed: Option<String>,
     /// The step that makes the copy.
     pub(super) made: Option<usize>,
     /// The step that puts a copy in the table's place, and the copy's name.
@@ -41,15 +43,25 @@ impl Section {
                 _ => None,
             })
         };
+        let renamed = statements().find_map(|(_, kind)| match kind {
+            Kind::Rename(from, to) if from == table => Some(to),
+            _ => None,
+        });
+        let is_table = |name: &String| name == table || renamed.as_ref() == Some(name);
         let swap = statements().find_map(|(at, kind)| match kind {
-            Kind::Exchange(first, second) if first == table => Some((at, second)),
-            Kind::Exchange(first, second) if second == table => Some((at, first)),
+            Kind::Exchange(first, second) if is_table(&first) => Some((at, second)),
+            Kind::Exchange(first, second) if is_table(&second) => Some((at, first)),
             _ => None,
         });
         let made = swap.as_ref().and_then(|(_, copy)| {
             statements().find(|(_, kind)| matches!(kind, Kind::Create(made) if made == copy)).map(|(at, _)| at)
         });
-        Self { table: table.to_owned(), start, end, made, swap }
+        Self { table: table.to_owned(), start, end, renamed, made, swap }
+    }
+
+    /// Whether a table of this name is the drained one.
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        self.table == name || self.renamed.as_deref() == Some(name)
     }
 
     /// The steps in it.
@@ -94,6 +106,16 @@ mod tests {
         assert_eq!((section.made, section.swap.clone(), section.end), (Some(1), Some((3, "t__new_2".to_owned())), 5));
         assert_eq!(section.statements(), 1..5);
         assert!(makes(&migration, 2, "t__new_2") && !makes(&migration, 1, "t__new_2") && !makes(&migration, 2, "t"));
+    }
+
+    #[test]
+    fn a_section_follows_a_table_to_another_name() {
+        let text = REBUILD
+            .replacen("\nCREATE", "\nRENAME TABLE t TO u;\nCREATE", 1)
+            .replace("EXCHANGE TABLES t", "EXCHANGE TABLES u");
+        let section = Section::of(&Migration::parse("0002_a.sql", &text).unwrap(), 0, "t");
+        assert_eq!((section.renamed.as_deref(), section.swap.clone()), (Some("u"), Some((4, "t__new_2".to_owned()))));
+        assert!(section.is_about("t") && section.is_about("u") && !section.is_about("t__new_2"));
     }
 
     #[test]
