@@ -348,3 +348,38 @@ async fn an_insert_that_knows_nothing_of_a_drain_is_refused_by_the_server() {
     scene.stage.sql("INSERT INTO numbers (id, small) VALUES (1, 1)").await;
     assert_eq!(scene.stage.sql("SELECT count() FROM numbers").await, "1");
 }
+
+/// The numbers alone, in a table without the hidden columns.
+const BARE: &str = env!("CARGO_BIN_EXE_bare");
+
+#[tokio::test]
+async fn a_development_database_follows_the_declarations_and_loses_nothing_unasked() {
+    let scene = Scene::new().await;
+    let launch = |program: &str| {
+        Launch::new(program, scene.stage.data_dir())
+            .environment("MOOSE_CLICKHOUSE__URL", &scene.stage.engine.url())
+            .environment("MOOSE_CLICKHOUSE__DATABASE", &scene.stage.database)
+    };
+    let hidden = "SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'numbers' \
+                  AND name = '_stream_offset'";
+    let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, '_')";
+    for (round, (program, id)) in [(BARE, 1), (PIPELINE, 2), (BARE, 3)].into_iter().enumerate() {
+        let mut process = launch(program).start();
+        let addresses = process.addresses(LATE).await;
+        let url = format!("http://{}/ingest/numbers", addresses.http);
+        let answer = http::post_json(&url, format!(r#"{{"id":{id},"small":1}}"#)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        scene.stage.shows("SELECT count(), uniqExact(id) FROM numbers", &format!("{id}\t{id}"), LATE).await;
+        let found = (scene.stage.sql(hidden).await, scene.stage.sql(tables).await);
+        let expected =
+            if round == 0 { ("0".to_owned(), "1".to_owned()) } else { ("1".to_owned(), declared().len().to_string()) };
+        assert_eq!(found, expected, "{}", process.output());
+        process.interrupt();
+        assert!(process.wait(LATE).success(), "{}", process.output());
+        if round == 2 {
+            let output = process.output();
+            assert!(output.contains("table `numbers`: not done, because it would lose what is there"), "{output}");
+            assert!(output.contains("table `events` is not declared any more"), "{output}");
+        }
+    }
+}

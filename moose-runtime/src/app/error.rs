@@ -75,7 +75,7 @@ pub enum AppError {
     /// Migrations are pending, or the tables are not as they lead to.
     #[error(
         "the tables are not as this program needs them; look with `migrate status`, apply what is pending with `migrate apply` \
-         or start with --migrate:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>()
+         or start with --migrate:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<Vec<_>>().concat()
     )]
     Migrations {
         /// All that speaks against a start.

@@ -5,17 +5,19 @@ use super::{AppError, tables};
 use crate::{
     clickhouse::Client,
     declare::Model,
-    migrate::{self, MigrateError, Options},
+    migrate::{self, Confirm, MigrateError, Options},
     migration::Migrations,
     schema::Storage,
 };
 
 /// What a start does about migrations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Migrating {
-    /// Tables that are missing are made, and what differs is told.
-    #[default]
-    Develop,
+    /// Tables are made and brought along to the declarations.
+    Develop {
+        /// Asked before something is done that takes values away; told no, it is not done.
+        confirm: Confirm,
+    },
     /// The start is refused while migrations are pending, or tables are not as these lead to. A package without
     /// migrations is treated as in development.
     Refuse,
@@ -23,24 +25,53 @@ pub enum Migrating {
     Apply,
 }
 
-/// Makes the tables fit to be written, as far as `migrating` allows.
+impl Default for Migrating {
+    /// In development, with nobody to be asked.
+    fn default() -> Self {
+        Self::Develop { confirm: |_| false }
+    }
+}
+
+/// Makes the tables fit to be written, as far as `migrating` allows. Without `migrations`, where only a part of the
+/// declarations runs, tables that are missing are made.
 pub(super) async fn prepare(
     client: &Client,
     model: &Model,
     storage: Storage,
-    migrations: &Migrations,
+    migrations: Option<&Migrations>,
     migrating: Migrating,
 ) -> Result<(), AppError> {
-    if migrating == Migrating::Develop || migrations.files().is_empty() {
-        return Ok(tables::prepare(client, model, &storage).await?);
+    // An engine that this process has just started has nobody else who writes.
+    let options = Options { storage, alone: storage == Storage::Embedded, in_doubt: None };
+    let Some(migrations) = migrations else {
+        tables::prepare(client, model, &storage).await?;
+        return Ok(());
+    };
+    if let Migrating::Develop { confirm } = migrating {
+        return develop(client, model, options, confirm).await;
     }
-    if migrating == Migrating::Apply {
-        // An engine that this process has just started has nobody else who writes.
-        let options = Options { storage, alone: storage == Storage::Embedded, in_doubt: None };
+    if migrations.files().is_empty() {
+        tables::prepare(client, model, &storage).await?;
+        return Ok(());
+    }
+    if matches!(migrating, Migrating::Apply) {
         migrate::apply(client, migrations, options).await?;
     }
     let problems = problems(client, model, storage, migrations).await?;
     if problems.is_empty() { Ok(()) } else { Err(AppError::Migrations { problems }) }
+}
+
+async fn develop(client: &Client, model: &Model, options: Options, confirm: Confirm) -> Result<(), AppError> {
+    let fresh = tables::prepare(client, model, &options.storage).await?;
+    let tables = model.declared_tables();
+    let developed = migrate::develop(client, &tables, &model.dropped_tables, options, fresh, confirm).await?;
+    for change in developed.done {
+        tracing::info!("{change}");
+    }
+    for left in developed.left {
+        tracing::warn!("{left}");
+    }
+    Ok(())
 }
 
 /// Everything about migrations that speaks against a start.

@@ -37,8 +37,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let model = Arc::new(declared(&builder)?);
     // Those of the package are none of a part of its declarations.
     let files = match builder.resources {
-        None => Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?,
-        Some(_) => Migrations::default(),
+        None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
+        Some(_) => None,
     };
     let config = match builder.config.clone() {
         Some(config) => config,
@@ -51,7 +51,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
-    migrations::prepare(&database.client, &model, database.storage, &files, builder.migrating).await?;
+    migrations::prepare(&database.client, &model, database.storage, files.as_ref(), builder.migrating).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());

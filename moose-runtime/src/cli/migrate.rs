@@ -168,8 +168,8 @@ impl Job {
         } else if done.migrations.is_empty() {
             write_out("nothing is pending\n")?;
         } else {
-            let lines: String = done.migrations.iter().map(|file| format!("applied  {file}\n")).collect();
-            write_out(&lines)?;
+            let lines: Vec<String> = done.migrations.iter().map(|file| format!("applied  {file}\n")).collect();
+            write_out(&lines.concat())?;
         }
         Ok(true)
     }
@@ -181,8 +181,8 @@ impl Job {
         } else if files.is_empty() {
             write_out("all migrations are applied already\n")?;
         } else {
-            let lines: String = files.iter().map(|file| format!("taken as applied  {file}\n")).collect();
-            write_out(&lines)?;
+            let lines: Vec<String> = files.iter().map(|file| format!("taken as applied  {file}\n")).collect();
+            write_out(&lines.concat())?;
         }
         Ok(true)
     }
@@ -210,7 +210,8 @@ fn save(name: &str, json: bool) -> Result<(), CliError> {
     }
     match (saved, draft) {
         (Some(path), Some(draft)) => {
-            let lines: String = draft.lines().iter().map(|line| format!("  {line}\n")).collect();
+            let lines: Vec<String> = draft.lines().iter().map(|line| format!("  {line}\n")).collect();
+            let lines = lines.concat();
             write_out(&format!("saved {}\n{lines}read it, and commit it with schema.json\n", path.display()))
         }
         _ => write_out("nothing to save: the migrations lead to what is declared\n"),

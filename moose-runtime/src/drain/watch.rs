@@ -131,7 +131,7 @@ impl Drains {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.unless_signalled(ticks.tick()).await.is_some() {
-            match stop.unless_signalled(watcher.look()).await {
+            match Box::pin(stop.unless_signalled(watcher.look())).await {
                 Some(Err(error)) => tracing::debug!(%error, "failed to look for drained tables"),
                 Some(Ok(())) => {}
                 None => return,

@@ -1,6 +1,10 @@
 //! A database that already has the tables: its migrations are taken as applied.
 
-use super::{Drift, History, MigrateError, drift, history::Writer, lock::Lock};
+use super::{
+    Drift, History, MigrateError, drift,
+    history::{Record, Writer},
+    lock::Lock,
+};
 use crate::{clickhouse::Client, migration::Migrations, schema::Storage};
 
 /// Takes all migrations as applied that are not, without running them. Refused unless the tables are as the migrations
@@ -12,28 +16,26 @@ pub async fn baseline(client: &Client, migrations: &Migrations, storage: Storage
     };
     let lock = Lock::acquire(client).await?;
     let result = async {
-        let mut writer = Writer::open(client, storage, lock.who().to_owned()).await?;
+        let mut writer = Writer::open(client, Record::Migrations, storage, lock.who().to_owned()).await?;
         let pending = super::runner::pending(migrations, &writer.history)?;
         if let Some(begun) = pending.iter().find(|migration| is_begun(&writer.history, migration.number())) {
             return refuse(format!("migration `{}` was applied in part: finish it with `migrate apply`", begun.file()));
         }
         let differences = drift(client, storage, &schema.tables).await?;
         if !differences.is_empty() {
-            let list: String = differences.iter().map(|found: &Drift| format!("\n  {found}")).collect();
+            let list: Vec<String> = differences.iter().map(|found: &Drift| format!("\n  {found}")).collect();
+            let list = list.concat();
             return refuse(format!(
                 "the tables are not those that the migrations lead to, so they can't be taken as applied:{list}"
             ));
         }
         for migration in pending {
-            writer.baseline(migration).await?;
+            writer.baseline(migration, "").await?;
         }
         Ok(pending.iter().map(crate::migration::Migration::file).collect())
     }
     .await;
-    match (result, lock.release().await) {
-        (Ok(files), Ok(())) => Ok(files),
-        (Ok(_), Err(error)) | (Err(error), _) => Err(error),
-    }
+    lock.end_with(result).await
 }
 
 fn is_begun(history: &History, number: u32) -> bool {

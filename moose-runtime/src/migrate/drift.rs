@@ -158,7 +158,7 @@ fn compare(table: &str, declared: &Shape, actual: &Shape) -> Vec<Drift> {
         ("COMMENT", "the comment"),
     ] {
         let (declared, actual) = (declared.clauses.get(clause), actual.clauses.get(clause));
-        differs(name.to_owned(), declared, actual.map(without_path).as_ref());
+        differs(name.to_owned(), declared, actual.map(|actual| without_path(actual)).as_ref());
     }
     // A setting that the table has beyond the declared ones is the operator's.
     for (name, value) in &declared.settings {
@@ -168,9 +168,9 @@ fn compare(table: &str, declared: &Shape, actual: &Shape) -> Vec<Drift> {
 }
 
 /// A replicated engine without the path and the name of the replica, which are the cluster's to say.
-fn without_path(engine: &String) -> String {
+fn without_path(engine: &str) -> String {
     let Some((name, rest)) = engine.split_once('(').filter(|(name, _)| name.starts_with("Replicated")) else {
-        return engine.clone();
+        return engine.to_owned();
     };
     let arguments: Vec<&str> = rest.trim_end_matches(')').split(',').map(str::trim).skip(2).collect();
     if arguments.is_empty() { name.to_owned() } else { format!("{name}({})", arguments.join(", ")) }
@@ -209,9 +209,9 @@ mod tests {
 
     #[test]
     fn a_replicated_engine_is_compared_without_its_path() {
-        assert_eq!(without_path(&"ReplicatedMergeTree('/a/{uuid}', '{replica}')".to_owned()), "ReplicatedMergeTree");
-        let versioned = "ReplicatedReplacingMergeTree('/a', '{replica}', version)".to_owned();
-        assert_eq!(without_path(&versioned), "ReplicatedReplacingMergeTree(version)");
-        assert_eq!(without_path(&"ReplacingMergeTree(version)".to_owned()), "ReplacingMergeTree(version)");
+        assert_eq!(without_path("ReplicatedMergeTree('/a/{uuid}', '{replica}')"), "ReplicatedMergeTree");
+        let versioned = "ReplicatedReplacingMergeTree('/a', '{replica}', version)";
+        assert_eq!(without_path(versioned), "ReplicatedReplacingMergeTree(version)");
+        assert_eq!(without_path("ReplacingMergeTree(version)"), "ReplacingMergeTree(version)");
     }
 }

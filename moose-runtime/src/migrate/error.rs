@@ -130,5 +130,5 @@ pub enum MigrateError {
 }
 
 fn list(differences: &[Discrepancy]) -> String {
-    differences.iter().map(|difference| format!("\n  {difference}")).collect()
+    differences.iter().map(|difference| format!("\n  {difference}")).collect::<Vec<_>>().concat()
 }

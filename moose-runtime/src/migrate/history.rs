@@ -13,8 +13,24 @@ use crate::{
     schema::{Storage, quote_identifier, quote_string},
 };
 
-/// Where the rows lie.
-pub(super) const TABLE: &str = "_moose_migrations";
+/// What is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// The migrations of the files.
+    Migrations,
+    /// What development has changed by itself.
+    Development,
+}
+
+impl Record {
+    /// Where the rows lie.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::Migrations => "_moose_migrations",
+            Self::Development => "_moose_development",
+        }
+    }
+}
 
 /// `UNKNOWN_TABLE`.
 const UNKNOWN_TABLE: u32 = 60;
@@ -94,6 +110,8 @@ pub struct Progress {
     pub by: String,
     /// When, as the server writes it, UTC.
     pub at: String,
+    /// What was remembered with the whole.
+    pub(super) leads_to: String,
     pub(super) steps: BTreeMap<usize, StepRecord>,
 }
 
@@ -110,11 +128,11 @@ struct Row(u32, String, String, String, u32, String, String, String, String, Str
 
 impl History {
     /// Reads it; empty where nothing was applied yet.
-    pub async fn load(client: &Client) -> Result<Self, MigrateError> {
+    pub(super) async fn load(client: &Client, record: Record) -> Result<Self, MigrateError> {
         let sql = format!(
             "SELECT number, name, checksum, toString(sequence), step, state, statement, note, by, toString(at, 'UTC') \
              FROM {} ORDER BY sequence",
-            quote_identifier(TABLE)
+            quote_identifier(record.table())
         );
         let rows: Vec<Row> = match client.query_rows(&sql).await {
             Err(error) if error.code() == Some(UNKNOWN_TABLE) => Vec::new(),
@@ -122,13 +140,13 @@ impl History {
         };
         let mut history = Self::default();
         for row in rows {
-            history.add(row)?;
+            history.add(row, record)?;
         }
         Ok(history)
     }
 
-    fn add(&mut self, row: Row) -> Result<(), MigrateError> {
-        let unclear = |reason: String| MigrateError::History { table: TABLE, reason };
+    fn add(&mut self, row: Row, record: Record) -> Result<(), MigrateError> {
+        let unclear = |reason: String| MigrateError::History { table: record.table(), reason };
         let Row(number, name, checksum, sequence, step, state, statement, note, by, at) = row;
         let state = State::of(&state).ok_or_else(|| unclear(format!("`{state}` is no state of a step")))?;
         self.last = sequence.parse().map_err(|_| unclear(format!("`{sequence}` is no number")))?;
@@ -139,6 +157,7 @@ impl History {
             is_baseline: false,
             by: String::new(),
             at: String::new(),
+            leads_to: String::new(),
             steps: BTreeMap::new(),
         });
         (progress.name, progress.checksum, progress.by, progress.at) = (name, checksum, by, at);
@@ -154,8 +173,8 @@ impl History {
                 known.is_done = true;
             }
             State::Undone => progress.steps.retain(|known, _| *known < step),
-            State::Applied => progress.is_applied = true,
-            State::Baseline => (progress.is_applied, progress.is_baseline) = (true, true),
+            State::Applied => (progress.is_applied, progress.leads_to) = (true, note),
+            State::Baseline => (progress.is_applied, progress.is_baseline, progress.leads_to) = (true, true, note),
         }
         Ok(())
     }
@@ -172,6 +191,12 @@ impl History {
             .collect()
     }
 
+    /// The last migration that is done as a whole: its number, and what was remembered with it.
+    pub(super) fn last(&self) -> Option<(u32, &str)> {
+        let whole = self.migrations.iter().rfind(|(_, progress)| progress.is_applied);
+        whole.map(|(number, progress)| (*number, progress.leads_to.as_str()))
+    }
+
     /// What is known of a migration.
     pub fn progress(&self, number: u32) -> Option<&Progress> {
         self.migrations.get(&number)
@@ -182,13 +207,19 @@ impl History {
 #[derive(Debug)]
 pub(super) struct Writer {
     client: Client,
+    record: Record,
     by: String,
     pub(super) history: History,
 }
 
 impl Writer {
     /// Makes the table where it is missing, and reads what it has.
-    pub(super) async fn open(client: &Client, storage: Storage, by: String) -> Result<Self, MigrateError> {
+    pub(super) async fn open(
+        client: &Client,
+        record: Record,
+        storage: Storage,
+        by: String,
+    ) -> Result<Self, MigrateError> {
         let settings = if storage == Storage::Embedded {
             " SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
         } else {
@@ -199,10 +230,10 @@ impl Writer {
                 "CREATE TABLE IF NOT EXISTS {} (sequence UInt64, number UInt32, name String, checksum String, \
                  step UInt32, state LowCardinality(String), statement String, note String, by String, \
                  at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY sequence{settings}",
-                quote_identifier(TABLE)
+                quote_identifier(record.table())
             ))
             .await?;
-        Ok(Self { client: client.clone(), by, history: History::load(client).await? })
+        Ok(Self { client: client.clone(), record, by, history: History::load(client, record).await? })
     }
 
     pub(super) async fn begun(
@@ -213,7 +244,7 @@ impl Writer {
         note: &Note,
     ) -> Result<(), MigrateError> {
         let note = serde_json::to_string(note)
-            .map_err(|error| MigrateError::History { table: TABLE, reason: error.to_string() })?;
+            .map_err(|error| MigrateError::History { table: self.record.table(), reason: error.to_string() })?;
         self.write(migration, step, State::Begun, statement, note).await
     }
 
@@ -230,12 +261,12 @@ impl Writer {
         self.write(migration, step, State::Undone, "", String::new()).await
     }
 
-    pub(super) async fn applied(&mut self, migration: &Migration) -> Result<(), MigrateError> {
-        self.write(migration, migration.steps().len(), State::Applied, "", String::new()).await
+    pub(super) async fn applied(&mut self, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
+        self.write(migration, migration.steps().len(), State::Applied, "", leads_to.to_owned()).await
     }
 
-    pub(super) async fn baseline(&mut self, migration: &Migration) -> Result<(), MigrateError> {
-        self.write(migration, migration.steps().len(), State::Baseline, "", String::new()).await
+    pub(super) async fn baseline(&mut self, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
+        self.write(migration, migration.steps().len(), State::Baseline, "", leads_to.to_owned()).await
     }
 
     async fn write(
@@ -261,14 +292,14 @@ impl Writer {
         );
         let [name, checksum, state, statement, note, by] =
             [&row.1, &row.2, &row.5, &row.6, &row.7, &row.8].map(|text| quote_string(text));
-        let (table, number, step) = (quote_identifier(TABLE), row.0, row.4);
+        let (table, number, step) = (quote_identifier(self.record.table()), row.0, row.4);
         self.client
             .execute(&format!(
                 "INSERT INTO {table} (sequence, number, name, checksum, step, state, statement, note, by) \
                  VALUES ({sequence}, {number}, {name}, {checksum}, {step}, {state}, {statement}, {note}, {by})"
             ))
             .await?;
-        self.history.add(row)
+        self.history.add(row, self.record)
     }
 }
 
@@ -288,16 +319,16 @@ mod tests {
         let mut history = History::default();
         let rows = [(0, State::Begun), (0, State::Done), (1, State::Begun), (1, State::Done), (2, State::Begun)];
         for (sequence, (step, state)) in (1..).zip(rows) {
-            history.add(row(sequence, step, state)).unwrap();
+            history.add(row(sequence, step, state), Record::Migrations).unwrap();
         }
         let done = |history: &History| -> Vec<bool> {
             history.progress(1).unwrap().steps.values().map(|step| step.is_done).collect()
         };
         assert_eq!(done(&history), [true, true, false]);
-        history.add(row(6, 1, State::Undone)).unwrap();
+        history.add(row(6, 1, State::Undone), Record::Migrations).unwrap();
         assert_eq!(done(&history), [true]);
         assert!(history.applied().is_empty());
-        history.add(row(7, 3, State::Applied)).unwrap();
+        history.add(row(7, 3, State::Applied), Record::Migrations).unwrap();
         assert_eq!(history.applied().len(), 1);
         assert_eq!(history.last, 7);
     }

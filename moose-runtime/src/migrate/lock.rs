@@ -110,8 +110,26 @@ impl Lock {
         still_held(&self.client, &self.holder).await
     }
 
+    /// Opens the drained tables that a failure has left, and gives the lock back.
+    pub(super) async fn end_with<T>(self, result: Result<T, MigrateError>) -> Result<T, MigrateError> {
+        let mut left = Vec::new();
+        left.append(&mut *self.gates.lock().await);
+        // Who has taken the lock over has taken the drains over too.
+        if !left.is_empty() && self.still_held().await.is_ok() {
+            for (section, gate) in left {
+                if let Err(error) = gate.open().await {
+                    tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
+                }
+            }
+        }
+        match (result, self.release().await) {
+            (Ok(done), Ok(())) => Ok(done),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+        }
+    }
+
     /// Gives it back.
-    pub(super) async fn release(self) -> Result<(), MigrateError> {
+    async fn release(self) -> Result<(), MigrateError> {
         self.renewing.abort();
         self.still_held().await?;
         Ok(self.client.execute(&format!("DROP TABLE IF EXISTS {TABLE} SYNC")).await?)

@@ -4,7 +4,8 @@
 //! - `history`: the table `_moose_migrations`, a row before and after each step;
 //! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
 //! - `statement`: what a statement does, as far as repeating it depends on that;
-//! - `runner`: takes the steps of the files that are pending;
+//! - `runner`, `steps`: bring what is pending to its end, step by step;
+//! - `develop`: brings a development database to the declarations, without files;
 //! - `section`: what a table is drained for: a copy, and its exchange;
 //! - `swap`: which table stands under which name, noted before it changes;
 //! - `drift`: how the real tables differ from what the migrations lead to;
@@ -14,6 +15,7 @@
 //! can be found out: a table by its identity, a column by the table's text, a copy by beginning it anew.
 
 mod baseline;
+mod develop;
 mod drift;
 mod error;
 mod history;
@@ -24,9 +26,11 @@ mod section;
 mod shape;
 mod statement;
 mod status;
+mod steps;
 mod swap;
 
 pub use baseline::baseline;
+pub use develop::{Confirm, Developed, develop};
 pub use drift::{Drift, drift, unsaved};
 pub use error::MigrateError;
 pub use history::{History, Progress};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{History, MigrateError, runner::pending};
+use super::{History, MigrateError, Progress, history::Record, runner::pending};
 use crate::{
     clickhouse::Client,
     migration::{Discrepancy, Migration, Migrations},
@@ -66,7 +66,7 @@ impl Status {
 
 /// Finds out where the database stands. Changes nothing.
 pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, MigrateError> {
-    let history = History::load(client).await?;
+    let history = History::load(client, Record::Migrations).await?;
     let applied = history.applied().into_iter().filter_map(|applied| {
         let progress = history.progress(applied.number)?;
         Some(AppliedMigration {
@@ -94,7 +94,7 @@ pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, 
     let pending = pending.iter().map(|migration| PendingMigration {
         file: migration.file(),
         steps: migration.steps().len(),
-        done: history.progress(migration.number()).map_or(0, |progress| progress.done()),
+        done: history.progress(migration.number()).map_or(0, Progress::done),
     });
     Ok(Status { applied: applied.collect(), pending: pending.collect(), differences, ahead, older })
 }
