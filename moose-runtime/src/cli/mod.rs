@@ -59,10 +59,14 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             wait_for(run::run(program, config, from, allowed))
         }
         Command::Check { counts, json } => {
-            let agreed = wait_for(async {
-                if counts { check::counts(&config, json).await } else { check::check(&config, json).await }
+            let found = wait_for(async {
+                if counts { check::counts(&config, json).await } else { check::check(program, &config, json).await }
             })?;
-            return Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::FAILURE) });
+            return Ok(match found {
+                check::Found::Good => ExitCode::SUCCESS,
+                check::Found::Wrong => ExitCode::from(error::exit_code::FAILURE),
+                check::Found::Pending => ExitCode::from(error::exit_code::PENDING),
+            });
         }
         Command::Migrate { what, json } => {
             terminal::start_logging();

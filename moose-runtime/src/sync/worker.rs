@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Assignment, Prepared, ResumeFrom, Shared, SyncError,
-    anew::begin_anew_if_told,
+    anew::{begin_anew_if_told, inherit},
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
@@ -147,6 +147,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
     let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
+    inherit(shared, &assignment, &group).await?;
     assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
     let is_noted = !shared.backend.forgets_cursors() || known.is_noted().await?;
     if shared.backend.forgets_cursors() {
