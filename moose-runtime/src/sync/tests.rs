@@ -79,7 +79,7 @@ impl Bench {
     }
 
     async fn append(&self, payloads: impl Iterator<Item = String>) {
-        let records = payloads.map(Bytes::from).collect();
+        let records = payloads.map(|payload| Bytes::from(payload).into()).collect();
         self.shared.backend.append(TOPIC, 0, records).await.unwrap();
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::stream::{
-    Assignments, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result,
-    StreamError, Topic, TopicSpec, partition_of,
+    Assignments, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord, Record,
+    Result, StreamError, Topic, TopicSpec, partition_of,
 };
 
 /// Fails appends to some partitions.
@@ -18,7 +18,13 @@ impl Backend for Failing {
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
         self.inner.open_topic(spec)
     }
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+    fn topic<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Topic>> {
+        self.inner.topic(topic)
+    }
+    fn partitions(&self, topic: &str) -> u16 {
+        self.inner.partitions(topic)
+    }
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>> {
         match (self.fails)(partition) {
             Some(error) => Box::pin(std::future::ready(Err(error))),
             None => self.inner.append(topic, partition, records),

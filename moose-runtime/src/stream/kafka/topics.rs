@@ -25,8 +25,8 @@ use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 /// How long it is listened to what went wrong with the brokers.
 const TROUBLES: Duration = Duration::from_millis(100);
-/// A topic that is deleted and made anew is noticed within this time.
-const ID_AGAIN: Duration = Duration::from_secs(5);
+/// How often it is looked for partitions that somebody has added.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What a batch of one record has beside the record, at the most that we send.
 const BESIDE_A_RECORD: usize = 512;
 
@@ -37,7 +37,8 @@ pub(super) struct Topics {
     /// Asks the brokers; in no group.
     asker: Arc<BaseConsumer<Troubles>>,
     partitions: RwLock<HashMap<String, u16>>,
-    ids: RwLock<HashMap<String, (u128, Instant)>>,
+    /// The ids that were found last.
+    ids: RwLock<HashMap<String, u128>>,
     max_record_bytes: AtomicUsize,
     /// Whether the brokers answer questions about topics; a mock cluster does not.
     answers: AtomicBool,
@@ -52,7 +53,7 @@ pub(super) struct Settings<'a> {
 impl Topics {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
         let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
-        let asker = options.reader().create_with_context(Troubles::default());
+        let asker = options.reader(1 << 20).create_with_context(Troubles::default());
         let asker: BaseConsumer<Troubles> = asker.map_err(|error| not_made(&error))?;
         let producer = options.producer();
         let max = producer.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
@@ -113,7 +114,11 @@ impl Topics {
     pub(super) fn has(&self, topic: &str, partition: u16) {
         let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
         let count = partitions.entry(topic.to_owned()).or_default();
-        *count = (*count).max(partition.saturating_add(1));
+        let found = partition.saturating_add(1);
+        if *count != 0 && *count < found {
+            tracing::info!(topic, from = *count, to = found, "partitions were added");
+        }
+        *count = (*count).max(found);
     }
 
     /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
@@ -241,16 +246,29 @@ impl Topics {
         .await
     }
 
-    /// The id that the brokers gave the topic; 0 where they give none.
-    /// Asked for anew every few seconds.
-    pub(super) async fn id(&self, topic: &str) -> Result<u128> {
-        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
-        if let Some((id, _)) = known.filter(|(_, at)| at.elapsed() < ID_AGAIN) {
-            return Ok(id);
-        }
+    /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
+    pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
         let id = if self.answers.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
-        self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), (id, Instant::now()));
-        Ok(id)
+        let before = self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), id);
+        Ok((id, before))
+    }
+
+    /// Looks for partitions that somebody has added to the topics in use, as long as somebody uses them.
+    pub(super) fn keep_looking(topics: &Arc<Self>) {
+        let topics = Arc::downgrade(topics);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                let Some(topics) = topics.upgrade() else { return };
+                for topic in topics.names() {
+                    match topics.look(&topic).await {
+                        Ok(0) => {}
+                        Ok(found) => topics.has(&topic, found.saturating_sub(1)),
+                        Err(error) => tracing::debug!(topic, %error, "can't look for added partitions"),
+                    }
+                }
+            }
+        });
     }
 
     /// Asks no such questions: a mock cluster would leave them without an answer.
