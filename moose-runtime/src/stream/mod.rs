@@ -8,6 +8,8 @@ pub mod accounting;
 #[doc(hidden)]
 pub mod contract;
 mod dead_letter;
+#[cfg(test)]
+pub(crate) mod double;
 mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;

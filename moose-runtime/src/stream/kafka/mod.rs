@@ -72,7 +72,18 @@ impl std::fmt::Debug for Kafka {
 impl Kafka {
     /// Makes the clients, and fails when no broker answers.
     pub async fn connect(options: KafkaOptions) -> Result<Self> {
-        let topics = Arc::new(Topics::new(&options)?);
+        Self::connect_with(options, Topics::new).await
+    }
+
+    /// The same for librdkafka's mock cluster, which leaves questions about topics without an answer.
+    #[cfg(any(test, feature = "fault-points"))]
+    #[doc(hidden)]
+    pub async fn connect_to_mock(options: KafkaOptions) -> Result<Self> {
+        Self::connect_with(options, Topics::of_mock).await
+    }
+
+    async fn connect_with(options: KafkaOptions, topics: fn(&KafkaOptions) -> Result<Topics>) -> Result<Self> {
+        let topics = Arc::new(topics(&options)?);
         topics.reach().await?;
         Topics::keep_looking(&topics);
         Ok(Self {

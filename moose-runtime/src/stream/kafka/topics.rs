@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,7 +41,7 @@ pub(super) struct Topics {
     ids: RwLock<HashMap<String, u128>>,
     max_record_bytes: AtomicUsize,
     /// Whether the brokers answer questions about topics; a mock cluster does not.
-    answers: AtomicBool,
+    answers: bool,
 }
 
 /// What a topic is made with.
@@ -63,7 +63,7 @@ impl Topics {
             asker: Arc::new(asker),
             partitions: RwLock::default(),
             ids: RwLock::default(),
-            answers: AtomicBool::new(true),
+            answers: true,
             max_record_bytes: AtomicUsize::new(usize::saturating_sub(max, BESIDE_A_RECORD)),
         })
     }
@@ -178,7 +178,7 @@ impl Topics {
     /// Says where a topic that was there already is set otherwise than declared; nothing is changed.
     async fn compare(&self, spec: &TopicSpec, settings: &Settings<'_>) {
         let name = spec.name.as_str();
-        if !self.answers.load(Ordering::Relaxed) {
+        if !self.answers {
             return;
         }
         let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(name)], &admin_options()).await;
@@ -248,7 +248,7 @@ impl Topics {
 
     /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
     pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
-        let id = if self.answers.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
+        let id = if self.answers { self.ask_for_id(topic).await? } else { 0 };
         let before = self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), id);
         Ok((id, before))
     }
@@ -271,10 +271,10 @@ impl Topics {
         });
     }
 
-    /// Asks no such questions: a mock cluster would leave them without an answer.
-    #[cfg(test)]
-    pub(super) fn of_mock(&self) {
-        self.answers.store(false, Ordering::Relaxed);
+    /// Of a mock cluster, which would leave questions about topics without an answer.
+    #[cfg(any(test, feature = "fault-points"))]
+    pub(super) fn of_mock(options: &KafkaOptions) -> Result<Self> {
+        Ok(Self { answers: false, ..Self::new(options)? })
     }
 
     async fn ask_for_id(&self, topic: &str) -> Result<u128> {
