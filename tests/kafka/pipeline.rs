@@ -40,7 +40,7 @@ async fn an_event_goes_through_kafka_and_so_does_what_other_clients_write() {
     // As any client sees them: the key says which record it was, the header why, and the payload is the record's.
     let seen = stage.broker().consume("events.dead-letters", 3, &["print.headers=true", "print.key=true"]);
     for (line, (offset, why, payload)) in
-        seen.iter().zip([(2, "not JSON", "no JSON"), (3, "/userId", "{\"id\":5}"), (4, "empty", "")])
+        seen.iter().zip([(2, "not JSON", "no JSON"), (3, "/userId", "{\"id\":5}"), (4, "without a value", "")])
     {
         assert!(line.starts_with("moose-dead-letter:{") && line.contains(why), "{why}: {line}");
         assert!(line.contains(&format!("/{offset}")) && line.ends_with(payload), "{offset}: {line}");
@@ -89,7 +89,9 @@ async fn a_backlog_is_read_ahead_within_the_memory_budget() {
     const BUDGET: u64 = 16 << 20;
     let Some(stage) = Stage::new().await else { return };
     stage.make_topic("numbers", 16);
-    let mut process = stage.copy("one").environment("MOOSE_MEMORY__BUDGET", "16 MiB").start();
+    let launch = stage.copy("one").environment("MOOSE_HTTP__MAX_DECOMPRESSED", "1 MiB");
+    let launch = launch.environment("MOOSE_HTTP__MAX_BODY", "1 MiB").environment("MOOSE_MEMORY__BUDGET", "16 MiB");
+    let mut process = launch.start();
     process.addresses(LATE).await;
     eventually(LATE, || async {
         let assigned = process.output().matches("topic=\"numbers\" partition=").count();
