@@ -8,6 +8,7 @@
 //! runtime, no HTTP and no C code.
 
 pub mod declare;
+pub mod migration;
 pub mod record;
 pub mod schema;
 
@@ -50,7 +51,7 @@ pub use moose_macros::{OlapRecord, pipeline};
 pub mod prelude {
     pub use crate::{
         OlapRecord,
-        declare::{IngestApi, IngestPipeline, OlapTable, Stream},
+        declare::{Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
     pub use chrono::{DateTime, NaiveDate, Utc};
@@ -67,6 +68,7 @@ pub mod __private {
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
         FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores,
     };
+    pub use crate::schema::DefaultKind;
     pub use inventory;
     pub use serde;
     pub use serde::de::{Error as DeserializeError, MapAccess};

@@ -1,7 +1,10 @@
-//! The build-script side: the declarations, evaluated, become DDL and a fingerprint.
+//! The build-script side: the declarations, evaluated, become DDL and a fingerprint, and the package's migrations are
+//! embedded.
 //!
-//! Reads nothing and writes to the build's output directory alone, so packaged, vendored and documentation builds are
-//! like any other.
+//! Reads `migrations/` and writes to the build's output directory alone, so packaged, vendored and documentation builds
+//! are like any other.
+
+mod watch;
 
 use std::{
     env,
@@ -12,10 +15,16 @@ use std::{
     process,
 };
 
+use serde::Serialize;
+
 use crate::{
     declare::{DeclarationErrors, LinkedSchema, Model},
+    migration::{DIRECTORY, MigrationError, Migrations},
     schema::Storage,
 };
+
+/// What of the environment the build script's output depends on, beside what cargo sets.
+const VARIABLES: [&str; 0] = [];
 
 /// Database under which the DDL is shown; the configuration of the running program decides.
 const DATABASE: &str = "moose";
@@ -23,8 +32,8 @@ const DATABASE: &str = "moose";
 /// Evaluates the declarations that are compiled into this build script.
 ///
 /// The DDL of every table goes to `$OUT_DIR/moose.sql` and into the build's output (`cargo build -vv` shows it), the
-/// schema to `$OUT_DIR/moose-schema.json`, where `run!` and `app!` find it through `MOOSE_SCHEMA`. What is wrong with
-/// the declarations fails the build.
+/// schema and the migrations of the package to `$OUT_DIR/moose-schema.json`, where `run!` and `app!` find them through
+/// `MOOSE_SCHEMA`. What is wrong with the declarations or with the files in `migrations/` fails the build.
 ///
 /// ```ignore
 /// // build.rs
@@ -75,6 +84,11 @@ enum BuildError {
         #[from]
         source: DeclarationErrors,
     },
+    #[error(transparent)]
+    Migrations {
+        #[from]
+        source: MigrationError,
+    },
     #[error("OUT_DIR is not set: `moose_runtime::build::migrations()` runs in a build script (build.rs)")]
     NotABuildScript,
     #[error("failed to write {}: {source}", .path.display())]
@@ -88,12 +102,15 @@ enum BuildError {
 
 fn evaluate() -> Result<Outcome, BuildError> {
     let directory = env::var_os("OUT_DIR").map(PathBuf::from).ok_or(BuildError::NotABuildScript)?;
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or(BuildError::NotABuildScript)?;
     let model = Model::linked()?;
+    let migrations = Migrations::read(&package.join(DIRECTORY))?.unwrap_or_default();
     let sql = statements(&model);
     let schema_path = directory.join("moose-schema.json");
     write(&directory.join("moose.sql"), &sql)?;
-    write(&schema_path, &schema_json(&model)?)?;
-    Ok(Outcome { text: directives(&schema_path, &sql), failed: false })
+    write(&schema_path, &schema_json(&model, &migrations)?)?;
+    let watched = watch::lines(&package, &directory);
+    Ok(Outcome { text: directives(&watched, &schema_path, &sql), failed: false })
 }
 
 /// The DDL of all tables, by name.
@@ -104,19 +121,23 @@ fn statements(model: &Model) -> String {
     statements.join("\n")
 }
 
-fn schema_json(model: &Model) -> Result<String, serde_json::Error> {
-    let mut json = serde_json::to_string_pretty(&LinkedSchema::of(model))?;
+/// What the binary is to know of its build.
+#[derive(Serialize)]
+struct Left<'a> {
+    #[serde(flatten)]
+    declared: LinkedSchema,
+    migrations: &'a Migrations,
+}
+
+fn schema_json(model: &Model, migrations: &Migrations) -> Result<String, serde_json::Error> {
+    let mut json = serde_json::to_string_pretty(&Left { declared: LinkedSchema::of(model), migrations })?;
     json.push('\n');
     Ok(json)
 }
 
 /// What a good build script says to cargo.
-fn directives(schema_path: &Path, sql: &str) -> String {
-    let mut text = String::new();
-    // The output depends on the declarations alone, and those are compiled into the build script: cargo runs it again
-    // whenever it has compiled it again. Without any such line cargo would also run it for every other file of the
-    // package, which would mean: after each record that the embedded stream stores below it. A manifest always exists.
-    text.push_str("cargo::rerun-if-changed=Cargo.toml\n");
+fn directives(watched: &str, schema_path: &Path, sql: &str) -> String {
+    let mut text = watched.to_owned();
     text.push_str("cargo::rustc-env=MOOSE_SCHEMA=");
     text.push_str(&schema_path.to_string_lossy());
     text.push('\n');

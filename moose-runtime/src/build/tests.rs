@@ -19,7 +19,7 @@ fn the_ddl_of_all_tables_can_be_run_as_it_stands() {
 #[test]
 fn cargo_is_told_where_the_schema_is_and_reads_no_directive_in_the_ddl() {
     let sql = statements(&model(&[&EVENTS]));
-    let text = directives(Path::new("/out/moose-schema.json"), &sql);
+    let text = directives("cargo::rerun-if-changed=Cargo.toml\n", Path::new("/out/moose-schema.json"), &sql);
     let told: Vec<_> = text.lines().filter(|line| line.starts_with("cargo:")).collect();
     assert_eq!(
         told[..2],

@@ -16,24 +16,55 @@ pub(super) fn record(columns: &[ColumnSpec]) -> String {
 
 fn value(name: &str, data_type: &DataType) -> String {
     match data_type {
-        DataType::String => quoted(&format!("{name}-1")),
+        DataType::FixedString(bytes) => quoted(&"x".repeat(*bytes as usize)),
         DataType::Bool => "true".to_owned(),
         DataType::Int8
         | DataType::Int16
         | DataType::Int32
         | DataType::Int64
+        | DataType::Int128
+        | DataType::Int256
         | DataType::UInt8
         | DataType::UInt16
         | DataType::UInt32
-        | DataType::UInt64 => "1".to_owned(),
-        DataType::Float32 | DataType::Float64 => "1.5".to_owned(),
-        DataType::Date32 => quoted("2024-01-15"),
-        DataType::DateTime64 { .. } => quoted("2024-01-15T10:30:00Z"),
+        | DataType::UInt64
+        | DataType::UInt128
+        | DataType::UInt256 => "1".to_owned(),
+        DataType::BFloat16 | DataType::Float32 | DataType::Float64 => "1.5".to_owned(),
+        DataType::Decimal { .. } => "0".to_owned(),
+        DataType::Date | DataType::Date32 => quoted("2024-01-15"),
+        DataType::Time | DataType::Time64 { .. } => quoted("10:30:00"),
+        DataType::DateTime { .. } | DataType::DateTime64 { .. } => quoted("2024-01-15T10:30:00Z"),
         DataType::Uuid => quoted("018d0c5e-0000-7000-8000-000000000001"),
-        DataType::Nullable(inner) | DataType::LowCardinality(inner) => value(name, inner),
+        DataType::Ipv4 => quoted("192.0.2.1"),
+        DataType::Ipv6 => quoted("2001:db8::1"),
+        DataType::Enum8(labels) | DataType::Enum16(labels) => quoted(labels.first().map_or("", |(label, _)| label)),
+        DataType::Nullable(inner)
+        | DataType::LowCardinality(inner)
+        | DataType::SimpleAggregateFunction { data_type: inner, .. } => value(name, inner),
         DataType::Array(inner) => format!("[{}]", value(name, inner)),
+        DataType::Map(key, inner) => {
+            let key = value(name, key);
+            let key = if key.starts_with('"') { key } else { quoted(&key) };
+            format!("{{{key}:{}}}", value(name, inner))
+        }
+        DataType::Tuple(elements) => {
+            let elements: Vec<String> = elements.iter().map(|element| value(name, element)).collect();
+            format!("[{}]", elements.join(","))
+        }
+        DataType::NamedTuple(columns) => record(columns),
+        DataType::Nested(columns) => format!("[{}]", record(columns)),
+        DataType::Json(options) => record(options.paths),
+        DataType::Point => POINT.to_owned(),
+        DataType::Ring | DataType::LineString => format!("[{POINT}]"),
+        DataType::Polygon | DataType::MultiLineString => format!("[[{POINT}]]"),
+        DataType::MultiPolygon => format!("[[[{POINT}]]]"),
+        // Of what can hold several types, one that it always may.
+        DataType::String | DataType::Variant(_) | DataType::Dynamic => quoted(&format!("{name}-1")),
     }
 }
+
+const POINT: &str = "[1.5,1.5]";
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -49,7 +80,7 @@ mod tests {
     use super::*;
 
     fn column(json: &'static [&'static str], data_type: DataType) -> ColumnSpec {
-        ColumnSpec { name: "column", json, data_type, codec: None, default: None, comment: None }
+        ColumnSpec::new("column", json, data_type)
     }
 
     #[test]

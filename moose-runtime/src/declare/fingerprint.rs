@@ -28,11 +28,11 @@ pub struct Program {
     pub name: &'static str,
     /// Version of the package.
     pub version: &'static str,
-    /// What the build script saw, as JSON; `None` where there is no build script.
+    /// What the build script saw, and the migrations that it found, as JSON; `None` where there is no build script.
     pub schema: Option<&'static str>,
 }
 
-/// All resources as plain data: the content of `moose-schema.json`.
+/// All resources as plain data: the content of `moose-schema.json`, in which the migrations stand beside them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkedSchema {
     /// Version of this layout; 1 today.

@@ -20,7 +20,7 @@ mod typed;
 
 pub use batch::{ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
 pub use column::{AllowsLowCardinality, AllowsPrecision, Column, ColumnType, NullableInside, Stores};
-pub use data_type::DataType;
+pub use data_type::{DataType, JsonOptions};
 pub use decode::Seed;
 pub use error::{Problem, ValueError};
 pub use explain::{Findings, Node, Place};

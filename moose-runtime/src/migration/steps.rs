@@ -1,0 +1,297 @@
+//! The text of a migration as steps.
+//!
+//! Just enough of ClickHouse's grammar to know where a statement ends: quotes, comments and heredocs. What a statement
+//! means is the server's to say. Rows as data after an `INSERT … FORMAT` are not for a migration: a `;` in them would
+//! end the statement.
+
+use std::collections::BTreeMap;
+
+use super::MigrationError;
+
+/// How a directive begins.
+const DIRECTIVE: &str = "moose:";
+
+/// One step of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Line of the file on which it begins, from 1.
+    pub line: usize,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Runs one SQL statement, without the semicolon and the comments before it.
+    Statement(String),
+    /// Lets no INSERT into the table begin and waits until none is under way.
+    Drain(String),
+    /// Lets INSERTs into the table begin again.
+    Resume(String),
+}
+
+/// The steps of a file, whose drains and resumes come in pairs.
+pub(super) fn read(file: &str, text: &str) -> Result<Vec<Step>, MigrationError> {
+    let mut reader = Reader { file, text, at: 0, line: 1, open: None, steps: Vec::new() };
+    while reader.at < text.len() {
+        reader.token()?;
+    }
+    reader.end_statement(text.len());
+    check_pairs(file, &reader.steps)?;
+    Ok(reader.steps)
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    at: usize,
+    line: usize,
+    /// Where the statement that is being read began, and on which line.
+    open: Option<(usize, usize)>,
+    steps: Vec<Step>,
+}
+
+impl Reader<'_> {
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        let passed = self.rest().get(..bytes).unwrap_or_default();
+        self.line += passed.matches('\n').count();
+        self.at += bytes;
+    }
+
+    /// Reads a comment, a quoted piece, or one character.
+    fn token(&mut self) -> Result<(), MigrationError> {
+        let rest = self.rest();
+        if rest.starts_with("--") || rest.starts_with("# ") || rest.starts_with("#!") {
+            return self.line_comment();
+        }
+        if rest.starts_with("/*") {
+            let length = rest.find("*/").map(|end| end + 2);
+            return self.piece(length, "comment");
+        }
+        let first = rest.chars().next().unwrap_or_default();
+        if first.is_whitespace() {
+            self.advance(first.len_utf8());
+            return Ok(());
+        }
+        if first == ';' {
+            self.end_statement(self.at);
+            self.advance(1);
+            return Ok(());
+        }
+        self.open.get_or_insert((self.at, self.line));
+        match first {
+            '\'' => return self.piece(quoted(self.rest(), '\''), "string"),
+            '`' | '"' => return self.piece(quoted(self.rest(), first), "quoted name"),
+            '$' if let Some(tag) = heredoc_tag(self.rest()) => {
+                let length = self.rest().get(tag..).and_then(|body| body.find(self.rest().get(..tag)?));
+                return self.piece(length.map(|body| body + 2 * tag), "heredoc");
+            }
+            _ => self.word(),
+        }
+        Ok(())
+    }
+
+    /// A word as a whole, since a `$` or a quote's letter inside one begins nothing; any other character alone.
+    fn word(&mut self) {
+        let is_word = |character: char| character.is_alphanumeric() || character == '_' || character == '$';
+        let end = self.rest().find(|character| !is_word(character)).unwrap_or(self.rest().len());
+        let first = self.rest().chars().next().map_or(1, char::len_utf8);
+        self.advance(end.max(first));
+    }
+
+    fn piece(&mut self, length: Option<usize>, what: &'static str) -> Result<(), MigrationError> {
+        let length =
+            length.ok_or_else(|| MigrationError::Unended { file: self.file.to_owned(), line: self.line, what })?;
+        self.advance(length);
+        Ok(())
+    }
+
+    fn line_comment(&mut self) -> Result<(), MigrationError> {
+        let rest = self.rest();
+        let length = rest.find('\n').unwrap_or(rest.len());
+        let comment = rest.get(..length).unwrap_or_default();
+        let text = comment.strip_prefix("--").unwrap_or_default().trim();
+        let line = self.line;
+        if let Some(order) = text.strip_prefix(DIRECTIVE) {
+            if self.open.is_some() {
+                return Err(MigrationError::DirectiveInStatement { file: self.file.to_owned(), line });
+            }
+            let action = directive(order).ok_or_else(|| MigrationError::Directive {
+                file: self.file.to_owned(),
+                line,
+                text: comment.to_owned(),
+            })?;
+            self.steps.push(Step { line, action });
+        }
+        self.advance(length);
+        Ok(())
+    }
+
+    fn end_statement(&mut self, end: usize) {
+        if let Some((start, line)) = self.open.take() {
+            let text = self.text.get(start..end).unwrap_or_default().trim_end().to_owned();
+            self.steps.push(Step { line, action: Action::Statement(text) });
+        }
+    }
+}
+
+fn directive(order: &str) -> Option<Action> {
+    let mut words = order.split_whitespace();
+    let (verb, table, end) = (words.next()?, words.next()?, words.next());
+    let is_name = table.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match verb {
+        "drain" if is_name && end.is_none() => Some(Action::Drain(table.to_owned())),
+        "resume" if is_name && end.is_none() => Some(Action::Resume(table.to_owned())),
+        _ => None,
+    }
+}
+
+/// Length of the quoted piece that `text` begins with: a backslash and a doubled quote don't end it.
+fn quoted(text: &str, quote: char) -> Option<usize> {
+    let mut characters = text.char_indices().skip(1).peekable();
+    while let Some((at, character)) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// Length of the `$tag$` that `text` begins with.
+fn heredoc_tag(text: &str) -> Option<usize> {
+    let end = text.get(1..)?.find('$')? + 1;
+    let is_tag = text.get(1..end)?.chars().all(|character| character.is_alphanumeric() || character == '_');
+    is_tag.then_some(end + 1)
+}
+
+fn check_pairs(file: &str, steps: &[Step]) -> Result<(), MigrationError> {
+    let mut drained: BTreeMap<&str, usize> = BTreeMap::new();
+    let fail = |line, what| Err(MigrationError::Pairing { file: file.to_owned(), line, what });
+    for Step { line, action } in steps {
+        match action {
+            Action::Drain(table) => {
+                if drained.insert(table, *line).is_some() {
+                    return fail(*line, format!("table `{table}` is drained already"));
+                }
+            }
+            Action::Resume(table) => {
+                if drained.remove(table.as_str()).is_none() {
+                    return fail(*line, format!("table `{table}` is resumed and was not drained"));
+                }
+            }
+            Action::Statement(_) => {}
+        }
+    }
+    match drained.into_iter().next() {
+        Some((table, line)) => {
+            fail(line, format!("table `{table}` is drained and never resumed: add `-- moose: resume {table}`"))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn steps(text: &str) -> Vec<(usize, Action)> {
+        read("0001_a.sql", text).expect("a migration").into_iter().map(|step| (step.line, step.action)).collect()
+    }
+
+    fn statement(text: &str) -> Action {
+        Action::Statement(text.to_owned())
+    }
+
+    fn error(text: &str) -> String {
+        read("0001_a.sql", text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn statements_end_at_semicolons_and_directives_stand_between_them() {
+        let text = "-- Two changes.\n-- moose: drain events\nALTER TABLE `events`\n    DROP COLUMN `a`;\n\n--moose:  resume  events\n\
+                    SELECT 1; SELECT 2\n";
+        assert_eq!(
+            steps(text),
+            [
+                (2, Action::Drain("events".to_owned())),
+                (3, statement("ALTER TABLE `events`\n    DROP COLUMN `a`")),
+                (6, Action::Resume("events".to_owned())),
+                (7, statement("SELECT 1")),
+                (7, statement("SELECT 2")),
+            ]
+        );
+    }
+
+    #[test]
+    fn semicolons_in_quotes_comments_and_heredocs_end_nothing() {
+        for text in [
+            "SELECT ';'",
+            r"SELECT '\';'",
+            "SELECT 'it''s;'",
+            "SELECT `a;b`",
+            "SELECT \"a;b\"",
+            "SELECT /* ; */ 1",
+            "SELECT 1 -- ;\n+ 1",
+            "SELECT 1 # ;\n+ 1",
+            "SELECT $$;'$$",
+            "SELECT $tag$ ; $$ $tag$",
+            "SELECT a$b, 'ä;'",
+        ] {
+            assert_eq!(steps(&format!("{text};\n")), [(1, statement(text))]);
+        }
+        assert_eq!(steps("-- only\n/* comments */ ;;\n# here"), []);
+    }
+
+    #[test]
+    fn what_has_no_end_is_told_with_its_line() {
+        for (text, what) in
+            [("'a", "string"), ("'a\\'", "string"), ("`a", "quoted name"), ("/* a", "comment"), ("$x$ a", "heredoc")]
+        {
+            assert_eq!(
+                error(&format!("SELECT 1;\nSELECT {text}")),
+                format!("`0001_a.sql`, line 2: the {what} that begins here has no end")
+            );
+        }
+    }
+
+    #[test]
+    fn a_directive_that_can_not_be_obeyed_is_refused() {
+        for line in ["-- moose: stop events", "-- moose: drain", "-- moose: drain a b", "-- moose: drain `a`"] {
+            let error = error(&format!("\n{line}\n"));
+            assert!(error.starts_with("`0001_a.sql`, line 2: ") && error.contains(line), "{error}");
+        }
+        assert!(error("SELECT 1\n-- moose: drain a\n;").contains("line 2: a directive stands between statements"));
+        assert!(error("-- moose: drain a").contains("drained and never resumed"));
+        assert!(error("-- moose: resume a").contains("was not drained"));
+        assert!(
+            error("-- moose: drain a\n-- moose: drain a\n-- moose: resume a")
+                .contains("line 2: table `a` is drained already")
+        );
+        // A comment about it is none.
+        assert_eq!(steps("-- how moose: drains\n"), []);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_reader(text in "[a-z;'`\"$\\\\/*#ä \n-]{0,60}") {
+            drop(read("0001_a.sql", &text));
+        }
+
+        #[test]
+        fn statements_come_out_as_they_went_in(bodies in proptest::collection::vec("[a-z]('[a-z;-]{0,6}'|`[;a-z]{0,4}`|[a-z ]){0,6}[a-z]", 0..6)) {
+            let text = bodies.iter().fold(String::new(), |text, body| text + "-- about; it's\n" + body + ";\n");
+            let read: Vec<Action> = steps(&text).into_iter().map(|(_, action)| action).collect();
+            prop_assert_eq!(read, bodies.iter().map(|body| statement(body)).collect::<Vec<_>>());
+        }
+    }
+}

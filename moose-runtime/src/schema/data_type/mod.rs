@@ -1,0 +1,328 @@
+//! The ClickHouse type of a column, from and to ClickHouse's own text.
+//!
+//! The text is the one of `system.columns` and of DDL. What this version does not know keeps its text, so a table with
+//! such columns can still be read and compared.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use parse::DataTypeError;
+
+use super::ddl::{quote_identifier, quote_string};
+
+/// A ClickHouse type, owned: what stands in a schema or was read from a server.
+///
+/// `parse(print(t)) = t`, and printing what was parsed gives ClickHouse's own spelling of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+#[non_exhaustive]
+pub enum DataType {
+    /// `String`
+    String,
+    /// `FixedString(N)`
+    FixedString(u32),
+    /// `Bool`
+    Bool,
+    /// `Int8`
+    Int8,
+    /// `Int16`
+    Int16,
+    /// `Int32`
+    Int32,
+    /// `Int64`
+    Int64,
+    /// `Int128`
+    Int128,
+    /// `Int256`
+    Int256,
+    /// `UInt8`
+    UInt8,
+    /// `UInt16`
+    UInt16,
+    /// `UInt32`
+    UInt32,
+    /// `UInt64`
+    UInt64,
+    /// `UInt128`
+    UInt128,
+    /// `UInt256`
+    UInt256,
+    /// `BFloat16`
+    BFloat16,
+    /// `Float32`
+    Float32,
+    /// `Float64`
+    Float64,
+    /// `Decimal(precision, scale)`
+    Decimal {
+        /// Decimal digits in all, 1 to 76.
+        precision: u8,
+        /// Digits of them after the point.
+        scale: u8,
+    },
+    /// `Date`
+    Date,
+    /// `Date32`
+    Date32,
+    /// `Time`
+    Time,
+    /// `Time64(precision)`
+    Time64 {
+        /// Decimal digits of the second's fraction, 0 to 9.
+        precision: u8,
+    },
+    /// `DateTime` or `DateTime('timezone')`
+    DateTime {
+        /// Time zone in which the server prints the values.
+        timezone: Option<String>,
+    },
+    /// `DateTime64(precision)` or `DateTime64(precision, 'timezone')`
+    DateTime64 {
+        /// Decimal digits of the second's fraction, 0 to 9.
+        precision: u8,
+        /// Time zone in which the server prints the values.
+        timezone: Option<String>,
+    },
+    /// `UUID`
+    Uuid,
+    /// `IPv4`
+    Ipv4,
+    /// `IPv6`
+    Ipv6,
+    /// `Enum8('label' = value, …)`, in order of the values.
+    Enum8(Vec<(String, i16)>),
+    /// `Enum16('label' = value, …)`, in order of the values.
+    Enum16(Vec<(String, i16)>),
+    /// `Nullable(…)`
+    Nullable(Box<DataType>),
+    /// `Array(…)`
+    Array(Box<DataType>),
+    /// `LowCardinality(…)`
+    LowCardinality(Box<DataType>),
+    /// `Map(key, value)`
+    Map(Box<DataType>, Box<DataType>),
+    /// `Tuple(…)` of elements without names.
+    Tuple(Vec<DataType>),
+    /// `Tuple(name type, …)`
+    NamedTuple(Vec<(String, DataType)>),
+    /// `Nested(name type, …)` that is not taken apart. A server takes it apart by default, and then shows a column
+    /// `name.element Array(type)` for each element.
+    Nested(Vec<(String, DataType)>),
+    /// `Variant(…)`, in order of the types' texts.
+    Variant(Vec<DataType>),
+    /// `Dynamic` or `Dynamic(max_types=N)`
+    Dynamic {
+        /// Types that are stored apart, where it is said.
+        max_types: Option<u32>,
+    },
+    /// `JSON(…)`
+    Json(Box<JsonOptions>),
+    /// `Point`
+    Point,
+    /// `Ring`
+    Ring,
+    /// `LineString`
+    LineString,
+    /// `MultiLineString`
+    MultiLineString,
+    /// `Polygon`
+    Polygon,
+    /// `MultiPolygon`
+    MultiPolygon,
+    /// `SimpleAggregateFunction(function, type)`
+    SimpleAggregateFunction {
+        /// The function that merges values.
+        function: String,
+        /// Type of the values.
+        data_type: Box<DataType>,
+    },
+    /// Any other type, as ClickHouse writes it.
+    Other(String),
+}
+
+/// What stands between the parentheses of `JSON(…)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct JsonOptions {
+    /// Types of one path that are stored apart, where it is said.
+    pub max_dynamic_types: Option<u32>,
+    /// Paths that are stored as columns, where it is said.
+    pub max_dynamic_paths: Option<u32>,
+    /// Paths with a type of their own, in order of the paths.
+    pub paths: Vec<(String, DataType)>,
+    /// Paths that are not stored, in order.
+    pub skips: Vec<String>,
+    /// Paths that are not stored, as regular expressions.
+    pub skip_regexps: Vec<String>,
+}
+
+/// Types without parameters, and their texts.
+const PLAIN: [(DataType, &str); 29] = [
+    (DataType::String, "String"),
+    (DataType::Bool, "Bool"),
+    (DataType::Int8, "Int8"),
+    (DataType::Int16, "Int16"),
+    (DataType::Int32, "Int32"),
+    (DataType::Int64, "Int64"),
+    (DataType::Int128, "Int128"),
+    (DataType::Int256, "Int256"),
+    (DataType::UInt8, "UInt8"),
+    (DataType::UInt16, "UInt16"),
+    (DataType::UInt32, "UInt32"),
+    (DataType::UInt64, "UInt64"),
+    (DataType::UInt128, "UInt128"),
+    (DataType::UInt256, "UInt256"),
+    (DataType::BFloat16, "BFloat16"),
+    (DataType::Float32, "Float32"),
+    (DataType::Float64, "Float64"),
+    (DataType::Date, "Date"),
+    (DataType::Date32, "Date32"),
+    (DataType::Time, "Time"),
+    (DataType::Uuid, "UUID"),
+    (DataType::Ipv4, "IPv4"),
+    (DataType::Ipv6, "IPv6"),
+    (DataType::Point, "Point"),
+    (DataType::Ring, "Ring"),
+    (DataType::LineString, "LineString"),
+    (DataType::MultiLineString, "MultiLineString"),
+    (DataType::Polygon, "Polygon"),
+    (DataType::MultiPolygon, "MultiPolygon"),
+];
+
+/// Words that ClickHouse quotes where they are names of elements.
+const QUOTED_WORDS: [&str; 5] = ["all", "distinct", "from", "select", "table"];
+
+impl DataType {
+    /// `Enum8` with its values in ClickHouse's order.
+    pub fn enum8(mut labels: Vec<(String, i16)>) -> Self {
+        labels.sort_by_key(|(_, value)| *value);
+        Self::Enum8(labels)
+    }
+
+    /// `Enum16` with its values in ClickHouse's order.
+    pub fn enum16(mut labels: Vec<(String, i16)>) -> Self {
+        labels.sort_by_key(|(_, value)| *value);
+        Self::Enum16(labels)
+    }
+
+    /// `Variant` with its types in ClickHouse's order, each once.
+    pub fn variant(mut types: Vec<Self>) -> Self {
+        types.sort_by_cached_key(Self::to_string);
+        types.dedup();
+        Self::Variant(types)
+    }
+
+    /// `JSON` with its paths in ClickHouse's order.
+    pub fn json(mut options: JsonOptions) -> Self {
+        options.paths.sort_by(|one, other| one.0.cmp(&other.0));
+        options.skips.sort();
+        Self::Json(Box::new(options))
+    }
+
+    /// Whether values of the type can be NULL, as far as the type is known.
+    pub fn is_nullable(&self) -> bool {
+        match self {
+            Self::Nullable(_) | Self::Variant(_) | Self::Dynamic { .. } => true,
+            Self::LowCardinality(inner) | Self::SimpleAggregateFunction { data_type: inner, .. } => inner.is_nullable(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FixedString(bytes) => write!(formatter, "FixedString({bytes})"),
+            Self::Decimal { precision, scale } => write!(formatter, "Decimal({precision}, {scale})"),
+            Self::Time64 { precision } => write!(formatter, "Time64({precision})"),
+            Self::DateTime { timezone: None } => formatter.write_str("DateTime"),
+            Self::DateTime { timezone: Some(timezone) } => write!(formatter, "DateTime({})", quote_string(timezone)),
+            Self::DateTime64 { precision, timezone: None } => write!(formatter, "DateTime64({precision})"),
+            Self::DateTime64 { precision, timezone: Some(timezone) } => {
+                write!(formatter, "DateTime64({precision}, {})", quote_string(timezone))
+            }
+            Self::Enum8(labels) => list(formatter, "Enum8", labels.iter().map(label)),
+            Self::Enum16(labels) => list(formatter, "Enum16", labels.iter().map(label)),
+            Self::Nullable(inner) => write!(formatter, "Nullable({inner})"),
+            Self::Array(inner) => write!(formatter, "Array({inner})"),
+            Self::LowCardinality(inner) => write!(formatter, "LowCardinality({inner})"),
+            Self::Map(key, value) => write!(formatter, "Map({key}, {value})"),
+            Self::Tuple(elements) => list(formatter, "Tuple", elements),
+            Self::NamedTuple(elements) => list(formatter, "Tuple", elements.iter().map(element)),
+            Self::Nested(elements) => list(formatter, "Nested", elements.iter().map(element)),
+            Self::Variant(types) => list(formatter, "Variant", types),
+            Self::Dynamic { max_types: None } => formatter.write_str("Dynamic"),
+            Self::Dynamic { max_types: Some(types) } => write!(formatter, "Dynamic(max_types={types})"),
+            Self::Json(options) => match options.arguments() {
+                arguments if arguments.is_empty() => formatter.write_str("JSON"),
+                arguments => list(formatter, "JSON", arguments),
+            },
+            Self::SimpleAggregateFunction { function, data_type } => {
+                write!(formatter, "SimpleAggregateFunction({function}, {data_type})")
+            }
+            Self::Other(text) => formatter.write_str(text),
+            plain => {
+                formatter.write_str(PLAIN.iter().find(|(data_type, _)| data_type == plain).map_or("", |(_, text)| text))
+            }
+        }
+    }
+}
+
+/// `name(argument, …)`
+fn list<T: fmt::Display>(
+    formatter: &mut fmt::Formatter<'_>,
+    name: &str,
+    arguments: impl IntoIterator<Item = T>,
+) -> fmt::Result {
+    write!(formatter, "{name}(")?;
+    for (place, argument) in arguments.into_iter().enumerate() {
+        write!(formatter, "{}{argument}", if place == 0 { "" } else { ", " })?;
+    }
+    formatter.write_str(")")
+}
+
+fn label((label, value): &(String, i16)) -> String {
+    format!("{} = {value}", quote_string(label))
+}
+
+fn element((name, data_type): &(String, DataType)) -> String {
+    format!("{} {data_type}", name_text(name))
+}
+
+/// A name as ClickHouse writes it in a type: quoted only where that is needed.
+fn name_text(name: &str) -> String {
+    let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let is_word = starts && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    let is_quoted = QUOTED_WORDS.iter().any(|word| name.eq_ignore_ascii_case(word));
+    if is_word && !is_quoted { name.to_owned() } else { quote_identifier(name) }
+}
+
+impl JsonOptions {
+    fn arguments(&self) -> Vec<String> {
+        let numbers = [("max_dynamic_types", self.max_dynamic_types), ("max_dynamic_paths", self.max_dynamic_paths)];
+        let mut arguments: Vec<String> =
+            numbers.iter().filter_map(|(name, number)| number.map(|number| format!("{name}={number}"))).collect();
+        arguments.extend(self.paths.iter().map(element));
+        arguments.extend(self.skips.iter().map(|path| format!("SKIP {}", name_text(path))));
+        arguments.extend(self.skip_regexps.iter().map(|text| format!("SKIP REGEXP {}", quote_string(text))));
+        arguments
+    }
+}
+
+impl From<DataType> for String {
+    fn from(data_type: DataType) -> Self {
+        data_type.to_string()
+    }
+}
+
+impl TryFrom<String> for DataType {
+    type Error = DataTypeError;
+
+    fn try_from(text: String) -> Result<Self, DataTypeError> {
+        text.parse()
+    }
+}
