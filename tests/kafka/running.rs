@@ -153,6 +153,7 @@ async fn a_group_whose_offsets_have_expired_is_a_hold_until_told_where_to_go_on(
     process.printed("lost the offset of `shop/numbers` on topic `numbers` partition 0, which holds 0..10", LATE).await;
     end(process);
     let mut process = launch.argument("dev").argument("--from").argument("next").start();
+    process.printed("going on as told", LATE).await;
     post(&mut process, 10..20).await;
     stage.rows_are(0..20).await;
     end(process);
