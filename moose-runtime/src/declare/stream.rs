@@ -121,7 +121,7 @@ impl<R: OlapRecord> Stream<R> {
 
 impl<R: OlapRecord> Resource for Stream<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: Some(self.spec), api: None }
+        Spec { table: None, stream: Some(self.spec), api: None, dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]
