@@ -20,7 +20,7 @@ fn record(id: u64) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_while_two_copies_fill_the_table_keeps_every_record_once() {
-    let stage = Stage::new().await;
+    let Some(stage) = Stage::new().await else { return };
     stage.make_topic("numbers", 4);
     let mut copies = Vec::new();
     for name in ["one", "two"] {

@@ -41,6 +41,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
         | SyncError::Stream(_)
         | SyncError::Drain(_)
         | SyncError::Revoked { .. }
+        | SyncError::MadeAnew { .. }
         | SyncError::Stale { .. } => Verdict::Retry,
         _ => Verdict::Hold,
     }
