@@ -44,9 +44,7 @@ pub(super) async fn check(program: Program, config: &Config, json: bool) -> Resu
     let (mut report, differences) = (report?, differences?);
     report.tables.sort_by(|left, right| left.table.cmp(&right.table));
     let text = if json {
-        let mut value = as_json(&report);
-        value["migrations"] = json!(differences);
-        format!("{value}\n")
+        format!("{}\n", as_json(&report, &differences))
     } else {
         let lines: Vec<String> = differences.iter().map(|line| format!("migrations: {line}\n")).collect();
         format!("{report}\n{}", lines.concat())
@@ -78,7 +76,7 @@ fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
     tables.map(|declared| (declared.table.name.as_str(), &declared.table)).collect()
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+fn as_json(report: &Report, migrations: &[String]) -> serde_json::Value {
     let tables = report.tables.iter().map(|table| {
         let promise = match table.promise() {
             Promise::ExactlyOnce => "exactly once",
@@ -95,7 +93,7 @@ fn as_json(report: &Report) -> serde_json::Value {
             "findings": findings.collect::<Vec<_>>(),
         })
     });
-    json!({ "tables": tables.collect::<Vec<_>>() })
+    json!({ "tables": tables.collect::<Vec<_>>(), "migrations": migrations })
 }
 
 /// Both sides of one account.
