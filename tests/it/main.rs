@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod boot;
+mod build_script;
 mod burnt;
 mod check;
 mod commands;
@@ -15,6 +16,7 @@ mod input;
 mod lies;
 mod migrations;
 mod outages;
+mod plans;
 mod poison;
 mod proxy;
 mod run;
