@@ -53,13 +53,13 @@ async fn a_rebuild_while_two_copies_fill_the_table_keeps_every_record_once() {
         let before = load.kept();
         eventually(LATE, || async { if load.kept() > before + 200 { Ok(()) } else { Err("no more are kept") } }).await;
     }
+    for (process, _) in &copies {
+        process.printed("goes on in the table that took the other's place", LATE).await;
+    }
     let sent = load.stop().await;
     each_is_a_row_once(&stage.url(), "numbers", &sent.kept, LATE).await;
     let key = "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = 'numbers'";
     assert_eq!(http::sql(&stage.url(), key).await, "small, id");
-    for (process, _) in &copies {
-        process.printed("goes on in the table that took the other's place", LATE).await;
-    }
     for (mut process, _) in copies {
         process.interrupt();
         assert!(process.wait(LATE).success(), "{}", process.output());

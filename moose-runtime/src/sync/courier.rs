@@ -126,8 +126,11 @@ impl Courier {
         let mut said = Said::default();
         let mut out_of_memory = OutOfMemory::default();
         loop {
-            let passable = self.shared.drains.passable(&self.assignment.table.name);
-            self.shared.stop.unless_signalled(passable).await?;
+            tokio::select! {
+                biased;
+                () = self.shared.drains.passable(&self.assignment.table.name) => {}
+                () = self.shared.stop.wait() => return None,
+            }
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
                     if let Some(after) = self.shared.health.recovered(&part) {

@@ -58,7 +58,11 @@ impl Target {
             }
             None => cursor.update(|cursor| cursor.table_uuid = Some(state.uuid)).await,
         }
-        *seen = Some((Instant::now(), Arc::clone(&state)));
+        // While ranges are on their way that the table knows no tokens of, it is looked at for each: so that the cursor
+        // is told as soon as they are done.
+        if self.strange_to.lock().await.is_none() {
+            *seen = Some((Instant::now(), Arc::clone(&state)));
+        }
         Ok(state)
     }
 
