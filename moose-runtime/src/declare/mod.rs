@@ -14,20 +14,25 @@ mod check;
 mod element;
 mod engine;
 mod errors;
+mod expression;
 mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod model;
+mod nearest;
 mod pipeline;
 mod registry;
+mod rules;
 mod spec;
 mod stream;
 mod table;
+mod token;
 
 pub use api::IngestApi;
 pub use element::Index;
 pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
+pub use expression::{NamedColumn, check_field};
 pub use fingerprint::{
     ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
 };

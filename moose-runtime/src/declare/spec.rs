@@ -165,7 +165,8 @@ impl From<&TableSpec> for schema::Table {
             constraints: spec.constraints.iter().map(schema::Constraint::from).collect(),
             settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             cluster: spec.cluster.map(str::to_owned),
-            provenance: spec.provenance,
+            // Merged, the columns would be of one record or a sum of several.
+            provenance: spec.provenance && spec.engine.keeps_every_row(),
             comment: spec.comment.map(str::to_owned),
             renamed_from: spec.renamed_from.map(str::to_owned),
             dropped: owned(spec.dropped),
