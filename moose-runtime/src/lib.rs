@@ -51,7 +51,7 @@ pub use moose_macros::{OlapRecord, pipeline};
 pub mod prelude {
     pub use crate::{
         OlapRecord,
-        declare::{Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
+        declare::{DroppedTable, Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
     pub use chrono::{DateTime, NaiveDate, Utc};
@@ -62,7 +62,7 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{Place, Registered};
+    pub use crate::declare::{ColumnName, Place, Registered, check_field};
     pub use crate::record::column::NamedColumn;
     pub use crate::record::{
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,

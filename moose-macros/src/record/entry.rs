@@ -122,7 +122,7 @@ impl Entry {
     }
 
     pub(super) fn flag(&self, mistakes: &mut Mistakes) -> bool {
-        let flag = matches!(self.value, Value::None);
+        let flag = self.is_bare();
         if !flag {
             self.expected(&self.name.to_string(), mistakes);
         }
@@ -139,6 +139,23 @@ impl Entry {
             self.expected(&format!("{} = \"…\"", self.name), mistakes);
         }
         None
+    }
+
+    /// Whether nothing stands behind the name.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self.value, Value::None)
+    }
+
+    /// `name("…", "…")`.
+    pub(super) fn texts(&self, mistakes: &mut Mistakes) -> Vec<LitStr> {
+        if let Value::List(list) = &self.value
+            && let Ok(texts) = Punctuated::<LitStr, Token![,]>::parse_terminated.parse2(list.clone())
+            && !texts.is_empty()
+        {
+            return texts.into_iter().collect();
+        }
+        self.expected(&format!("{}(\"…\", …)", self.name), mistakes);
+        Vec::new()
     }
 
     /// `name = "…"`, or the `deserialize` half of `name(serialize = "…", deserialize = "…")`.

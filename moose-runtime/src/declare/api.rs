@@ -73,7 +73,7 @@ impl<R: OlapRecord> IngestApi<R> {
 
 impl<R: OlapRecord> Resource for IngestApi<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: None, api: Some(self.spec) }
+        Spec { api: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

@@ -96,11 +96,11 @@ pub(super) enum Columns<'a> {
     /// Those of a table.
     Specs(&'a [ColumnSpec]),
     /// Those of a record, whose types are not known yet.
-    Named(&'a [NamedColumn]),
+    Named(&'a [ColumnName]),
 }
 
 /// A column as the derive knows it: its name, and how ClickHouse gets its values.
-pub type NamedColumn = (&'static str, Option<DefaultKind>);
+pub type ColumnName = (&'static str, Option<DefaultKind>);
 
 impl<'a> Columns<'a> {
     pub(super) const fn count(&self) -> usize {
@@ -134,32 +134,40 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Which columns have values where an expression is computed.
+#[derive(Clone, Copy)]
+pub(super) enum Sees {
+    /// Those that are stored.
+    Stored,
+    /// And those that are computed by reading (`ALIAS`).
+    Read,
+    /// And those that only come with an INSERT (`EPHEMERAL`).
+    All,
+}
+
 /// What is allowed in an expression.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
-    /// Whether columns may be named that are computed by reading (`ALIAS`).
-    pub(super) alias: bool,
-    /// Whether columns may be named that are not stored (`EPHEMERAL`).
-    pub(super) ephemeral: bool,
+    sees: Sees,
     /// Whether a value may be another one at each try.
-    pub(super) made_up: bool,
+    made_up: bool,
     /// Whether at least one column has to be named.
-    pub(super) needs_column: bool,
+    needs_column: bool,
 }
 
 impl Rules {
     /// What is computed when a row is inserted, such as a default.
-    pub(super) const VALUE: Self = Self { alias: true, ephemeral: true, made_up: true, needs_column: false };
+    pub(super) const VALUE: Self = Self { sees: Sees::All, made_up: true, needs_column: false };
     /// What is computed by reading.
-    pub(super) const READ: Self = Self { alias: true, ephemeral: false, made_up: true, needs_column: false };
+    pub(super) const READ: Self = Self { sees: Sees::Read, made_up: true, needs_column: false };
     /// What is computed from stored rows, such as a constraint.
-    pub(super) const STORED: Self = Self { alias: false, ephemeral: false, made_up: true, needs_column: false };
+    pub(super) const STORED: Self = Self { sees: Sees::Stored, made_up: true, needs_column: false };
     /// When a row or value goes.
-    pub(super) const TTL: Self = Self { needs_column: true, ..Self::STORED };
+    pub(super) const TTL: Self = Self { sees: Sees::Stored, made_up: true, needs_column: true };
     /// What rows are sorted or divided by.
-    pub(super) const KEY: Self = Self { made_up: false, ..Self::STORED };
+    pub(super) const KEY: Self = Self { sees: Sees::Stored, made_up: false, needs_column: false };
     /// What is indexed.
-    pub(super) const INDEX: Self = Self { alias: true, made_up: false, needs_column: true, ..Self::STORED };
+    pub(super) const INDEX: Self = Self { sees: Sees::Read, made_up: false, needs_column: true };
 }
 
 /// Fails the compilation where the expression of `option` can't be one over these columns.
@@ -178,11 +186,7 @@ pub(super) const fn check(option: &str, expression: &str, columns: Columns<'_>, 
             Token::End => break,
             Token::DoubleColon => tokens.skip_type(),
             Token::Word(word) if token.is_keyword("AS") && columns.find(word).is_none() => tokens.skip_type(),
-            Token::Word(word) if tokens.following().is(b'(') => {
-                if !rules.made_up && is_made_up(word) {
-                    made_up(option, expression, word);
-                }
-            }
+            Token::Word(word) if tokens.following().is(b'(') => function(option, expression, word, rules),
             Token::Word(word) | Token::Name(word) => {
                 let bare = matches!(token, Token::Word(_));
                 if !before.is(b'.') && is_column(option, expression, word, bare, columns, rules) {
@@ -215,16 +219,17 @@ const fn is_column(
     rules: Rules,
 ) -> bool {
     let Some(place) = columns.find(word) else {
-        if !is_hidden(word) && !(bare && is_keyword(word)) && !is_bound(expression, word) {
+        let is_known = is_hidden(word) || bare && is_keyword(word) || is_bound(expression, word);
+        if !is_known {
             unknown(option, expression, word, columns);
         }
         return false;
     };
     let why = match columns.at(place).1 {
-        Some(DefaultKind::Ephemeral) if !rules.ephemeral => {
+        Some(DefaultKind::Ephemeral) if !matches!(rules.sees, Sees::All) => {
             "`ephemeral`: it is not stored, and only defaults and materialized columns can use it"
         }
-        Some(DefaultKind::Alias) if !rules.alias => {
+        Some(DefaultKind::Alias) if matches!(rules.sees, Sees::Stored) => {
             "an `alias`: it is computed by reading, and there is no value of it here; write its expression out"
         }
         _ => return true,
@@ -248,7 +253,10 @@ const fn unknown(option: &str, expression: &str, word: &[u8], columns: Columns<'
 }
 
 #[track_caller]
-const fn made_up(option: &str, expression: &str, function: &[u8]) {
+const fn function(option: &str, expression: &str, function: &[u8], rules: Rules) {
+    if rules.made_up || !is_made_up(function) {
+        return;
+    }
     Message::new("`")
         .text(option)
         .text("` is `")
@@ -372,7 +380,7 @@ pub(super) const fn names(expression: &str, column: &str) -> bool {
 /// `None` is its `ttl`.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_field(column: &str, kind: Option<DefaultKind>, expression: &str, columns: &[NamedColumn]) {
+pub const fn check_field(column: &str, kind: Option<DefaultKind>, expression: &str, columns: &[ColumnName]) {
     let (option, rules) = match kind {
         None => ("ttl", Rules::TTL),
         Some(DefaultKind::Default) => ("default", Rules::VALUE),

@@ -94,7 +94,7 @@ fn a_key_is_the_same_at_each_try_and_a_ttl_is_not_the_same_for_all_rows() {
 
 #[test]
 fn the_column_of_a_field_does_not_follow_from_itself() {
-    let columns: &[NamedColumn] = &[("a", None), ("b", Some(DefaultKind::Materialized))];
+    let columns: &[ColumnName] = &[("a", None), ("b", Some(DefaultKind::Materialized))];
     let check = |expression: &'static str| {
         std::panic::catch_unwind(|| check_field("b", Some(DefaultKind::Materialized), expression, columns)).is_ok()
     };

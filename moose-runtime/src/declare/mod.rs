@@ -5,12 +5,14 @@
 //! [`Model::linked`], which the build script and the start of the binary both call.
 //!
 //! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once.
+//! - [`DroppedTable`]: a table that may go.
 //! - [`Resource`], [`Spec`]: any of them, seen without its record type.
 //! - [`Model`]: the checked whole.
 //! - [`check_against_build`]: whether binary and build script saw the same declarations.
 
 mod api;
 mod check;
+mod dropped;
 mod element;
 mod engine;
 mod errors;
@@ -29,14 +31,16 @@ mod table;
 mod token;
 
 pub use api::IngestApi;
+pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
-pub use expression::{NamedColumn, check_field};
+pub use expression::{ColumnName, check_field};
 pub use fingerprint::{
-    ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
+    ApiSchema, BuildMismatch, Declared, DroppedTableSchema, LinkedSchema, Mismatch, Program, StreamSchema,
+    check_against_build,
 };
-pub use model::{ApiModel, Model, StreamModel, TableModel};
+pub use model::{ApiModel, DroppedTableModel, Model, StreamModel, TableModel};
 pub use pipeline::IngestPipeline;
 pub use registry::{Place, Registered};
 pub use spec::{ApiSpec, Resource, Spec, StreamSpec, TableSpec};

@@ -18,6 +18,8 @@ pub struct Model {
     pub streams: Vec<StreamModel>,
     /// The ingest APIs, by name.
     pub apis: Vec<ApiModel>,
+    /// Tables that may be dropped, by name.
+    pub dropped_tables: Vec<DroppedTableModel>,
 }
 
 /// A table.
@@ -44,6 +46,15 @@ pub struct StreamModel {
     pub record: &'static dyn Resource,
     /// Names of the tables that it fills, in the order of the declaration.
     pub destinations: Vec<String>,
+}
+
+/// A table that there was and that may be dropped.
+#[derive(Clone, Debug)]
+pub struct DroppedTableModel {
+    /// Name of the table.
+    pub name: String,
+    /// Its declaration.
+    pub record: &'static dyn Resource,
 }
 
 /// An ingest API at `/ingest/<name>`.
@@ -81,6 +92,7 @@ pub(super) struct Collected {
     tables: BTreeMap<String, Found<TableModel>>,
     streams: BTreeMap<String, Found<StreamModel>>,
     apis: BTreeMap<String, Found<UncheckedApi>>,
+    dropped_tables: BTreeMap<String, Found<DroppedTableModel>>,
 }
 
 struct UncheckedApi {
@@ -95,7 +107,7 @@ impl Collected {
         resources.sort_by_key(|(_, place)| place.map(|place| (place.file, place.line)));
         let mut collected = Self::default();
         for (record, place) in resources {
-            let Spec { table, stream, api } = record.spec();
+            let Spec { table, stream, api, dropped_table } = record.spec();
             if let Some(spec) = table {
                 let model = TableModel { table: schema::Table::from(&spec), record };
                 insert(&mut collected.tables, spec.name, model, place);
@@ -114,6 +126,10 @@ impl Collected {
             if let Some(spec) = api {
                 let model = UncheckedApi { stream: spec.stream.map(str::to_owned), record };
                 insert(&mut collected.apis, spec.name, model, place);
+            }
+            if let Some(name) = dropped_table {
+                let model = DroppedTableModel { name: name.to_owned(), record };
+                insert(&mut collected.dropped_tables, name, model, place);
             }
         }
         collected
@@ -137,11 +153,13 @@ impl Collected {
             tables: self.tables.into_values().map(|found| found.model).collect(),
             streams: self.streams.into_values().map(|found| found.model).collect(),
             apis: apis.collect(),
+            dropped_tables: self.dropped_tables.into_values().map(|found| found.model).collect(),
         }
     }
 
     fn errors(&self) -> Vec<DeclarationError> {
-        if self.tables.is_empty() && self.streams.is_empty() && self.apis.is_empty() {
+        let nothing = self.tables.is_empty() && self.streams.is_empty() && self.apis.is_empty();
+        if nothing && self.dropped_tables.is_empty() {
             return vec![DeclarationError::Nothing];
         }
         let mut errors = Vec::new();
@@ -153,8 +171,38 @@ impl Collected {
                 .filter(|(_, found)| found.places.len() > 1)
                 .map(|(name, found)| DeclarationError::SamePath { name: name.clone(), places: found.places.clone() }),
         );
+        errors.extend(same_names(Kind::DroppedTable, &self.dropped_tables));
+        errors.extend(self.former_tables());
         errors.extend(self.streams.iter().flat_map(|(name, found)| self.unknown_tables(name, found)));
         errors.extend(self.apis.iter().filter_map(|(name, found)| self.api_error(name, found)));
+        errors
+    }
+
+    /// What is wrong with tables that are said to be gone, or to have had another name.
+    fn former_tables(&self) -> Vec<DeclarationError> {
+        let mut errors = Vec::new();
+        let mut claims: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (name, dropped) in &self.dropped_tables {
+            if let Some(declared) = self.tables.get(name) {
+                let places = declared.places.iter().chain(&dropped.places).copied().collect();
+                errors.push(DeclarationError::DroppedAndDeclared { name: name.clone(), places });
+            }
+            claims.entry(name).or_default().push("a dropped one".to_owned());
+        }
+        for (name, found) in &self.tables {
+            let Some(former) = &found.model.table.renamed_from else { continue };
+            if self.tables.contains_key(former) {
+                let (name, former, place) = (name.clone(), former.clone(), found.place());
+                errors.push(DeclarationError::RenamedFromDeclared { name, former, place });
+            }
+            claims.entry(former).or_default().push(format!("table `{name}`"));
+        }
+        errors.extend(
+            claims
+                .into_iter()
+                .filter(|(_, claims)| claims.len() > 1)
+                .map(|(former, claims)| DeclarationError::FormerTwice { former: former.to_owned(), claims }),
+        );
         errors
     }
 

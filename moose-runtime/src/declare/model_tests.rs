@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    declare::{IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},
+    declare::{DroppedTable, IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},
     pipeline,
 };
 
@@ -123,6 +123,32 @@ fn destinations_that_are_not_declared_are_told_all_at_once() {
         [format!(
             "the destination of API `audit` at {api}, stream `audit`, is not declared: put `#[pipeline]` on its static"
         )]
+    );
+}
+
+#[test]
+fn tables_that_are_gone_are_in_the_model_and_contradictions_are_told() {
+    static GONE: DroppedTable = DroppedTable::new("gone");
+    static ALSO_GONE: DroppedTable = DroppedTable::new("audit");
+    static RENAMED: OlapTable<Event> = OlapTable::new("renamed").renamed_from("audit");
+    static AGAIN: OlapTable<Event> = OlapTable::new("again").renamed_from("gone");
+    let model = Model::of(&[&GONE]).expect("a table may go with nothing else declared");
+    assert_eq!(model.dropped_tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["gone"]);
+    assert_eq!(
+        messages(&[&AUDIT_TABLE, &GONE, &ALSO_GONE, &RENAMED, &AGAIN]),
+        [
+            format!(
+                "table `audit` is declared and dropped: AUDIT_TABLE ({}) and a static without `#[pipeline]`; take one of \
+                 them out",
+                at(&AUDIT_TABLE)
+            ),
+            "table `renamed` was renamed from `audit`, and there is a table `audit`: take `.renamed_from` off, or rename \
+             the other"
+                .to_owned(),
+            "table `audit` can't become a dropped one and table `renamed`: it became one table, or it was dropped"
+                .to_owned(),
+            "table `gone` can't become a dropped one and table `again`: it became one table, or it was dropped".to_owned(),
+        ]
     );
 }
 

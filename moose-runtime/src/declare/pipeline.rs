@@ -124,7 +124,7 @@ impl<R: OlapRecord> Resource for IngestPipeline<R> {
             api.stream = stream.map(|stream| stream.name);
             api
         });
-        Spec { table, stream, api }
+        Spec { table, stream, api, dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]

@@ -19,7 +19,7 @@ pub(super) const MAX_DESTINATIONS: usize = 8;
 /// A declaration without its record type: what the registry holds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a declaration",
-    label = "expected an `OlapTable`, a `Stream`, an `IngestApi` or an `IngestPipeline`"
+    label = "expected an `OlapTable`, a `Stream`, an `IngestApi`, an `IngestPipeline` or a `DroppedTable`"
 )]
 pub trait Resource: Sync {
     /// What is declared.
@@ -33,11 +33,12 @@ pub trait Resource: Sync {
 /// The names of what is declared: `Resource(stream events, table events)`.
 impl fmt::Debug for dyn Resource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spec { table, stream, api } = self.spec();
+        let Spec { table, stream, api, dropped_table } = self.spec();
         let names = [
             api.map(|spec| format!("API {}", spec.name)),
             stream.map(|spec| format!("stream {}", spec.name)),
             table.map(|spec| format!("table {}", spec.name)),
+            dropped_table.map(|name| format!("dropped table {name}")),
         ];
         write!(formatter, "Resource({})", names.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
@@ -52,6 +53,13 @@ pub struct Spec {
     pub stream: Option<StreamSpec>,
     /// The API.
     pub api: Option<ApiSpec>,
+    /// Name of a table that is no more.
+    pub dropped_table: Option<&'static str>,
+}
+
+impl Spec {
+    /// A declaration of nothing.
+    pub(super) const NOTHING: Self = Self { table: None, stream: None, api: None, dropped_table: None };
 }
 
 /// A declared table.

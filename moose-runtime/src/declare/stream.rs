@@ -106,7 +106,7 @@ impl<R: OlapRecord> Stream<R> {
 
 impl<R: OlapRecord> Resource for Stream<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: Some(self.spec), api: None }
+        Spec { stream: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

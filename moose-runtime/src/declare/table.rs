@@ -57,9 +57,9 @@ impl<R: OlapRecord> OlapTable<R> {
             settings: &[],
             cluster: None,
             provenance: true,
-            comment: None,
+            comment: R::COMMENT,
             renamed_from: None,
-            dropped: &[],
+            dropped: R::DROPPED,
         };
         Self { spec, declared: true, record: PhantomData }
     }
@@ -189,7 +189,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// A comment, shown by ClickHouse.
+    /// A comment, shown by ClickHouse, in place of the record's doc comment.
     pub const fn comment(mut self, comment: &'static str) -> Self {
         self.spec.comment = Some(comment);
         self
@@ -233,7 +233,7 @@ impl<R: OlapRecord> OlapTable<R> {
 
 impl<R: OlapRecord> Resource for OlapTable<R> {
     fn spec(&self) -> Spec {
-        Spec { table: Some(self.spec), stream: None, api: None }
+        Spec { table: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]
