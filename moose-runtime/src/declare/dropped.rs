@@ -1,16 +1,16 @@
-//! The declaration that a table is gone.
+//! The declaration that a table may go.
 
 #[cfg(feature = "runtime")]
-use crate::record::{Batch, ErasedBatch, NoRecord};
+use crate::record::{Batch, ErasedBatch, NoColumns, OlapRecord};
 
 use super::{
     check,
     spec::{Resource, Spec},
 };
 
-/// A table that there was and that migrations may drop with everything in it.
+/// A table that was declared once, or that a rebuild has left, and that a migration may drop with what is in it.
 ///
-/// Taking a declaration out of the code does not drop its table: this says that it may go.
+/// It says nothing about a table that no migration knows, so it may stay when the migration is saved.
 ///
 /// ```ignore
 /// #[pipeline]
@@ -23,7 +23,7 @@ pub struct DroppedTable {
 }
 
 impl DroppedTable {
-    /// The table of that name may go.
+    /// The table of this name may go.
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         check::name("a table", name);
@@ -35,9 +35,19 @@ impl DroppedTable {
         self.name
     }
 
-    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    /// Called by what `#[pipeline]` generates; there is nothing left to check.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
+}
+
+/// Nobody sends records to a table that goes.
+#[cfg(feature = "runtime")]
+enum NoRecord {}
+
+#[cfg(feature = "runtime")]
+impl OlapRecord for NoRecord {
+    type Columns = NoColumns;
+    const KEY: &'static [&'static str] = &[];
 }
 
 impl Resource for DroppedTable {

@@ -16,9 +16,6 @@ pub enum Kind {
     Stream,
     /// An ingest API.
     Api,
-    /// A table that is no more.
-    #[serde(rename = "dropped table")]
-    DroppedTable,
 }
 
 impl Display for Kind {
@@ -27,7 +24,6 @@ impl Display for Kind {
             Self::Table => "table",
             Self::Stream => "stream",
             Self::Api => "API",
-            Self::DroppedTable => "dropped table",
         })
     }
 }
@@ -60,8 +56,8 @@ pub enum DeclarationError {
         /// Where they are declared, as far as it is known.
         places: Vec<Option<Place>>,
     },
-    /// A table that is declared is also said to be gone.
-    #[error("table `{name}` is declared and dropped: {}; take one of them out", Places(places))]
+    /// A table is declared and to be dropped.
+    #[error("table `{name}` is declared and to be dropped: {}; take one of them away", Places(places))]
     DroppedAndDeclared {
         /// Its name.
         name: String,

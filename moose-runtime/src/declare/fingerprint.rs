@@ -43,9 +43,6 @@ pub struct LinkedSchema {
     pub streams: Vec<Declared<StreamSchema>>,
     /// The ingest APIs, by name.
     pub apis: Vec<Declared<ApiSchema>>,
-    /// Tables that may be dropped, by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dropped_tables: Vec<Declared<DroppedTableSchema>>,
 }
 
 /// A resource and the module that declares it.
@@ -77,13 +74,6 @@ pub struct StreamSchema {
     pub destinations: Vec<String>,
 }
 
-/// A table that may be dropped, as plain data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DroppedTableSchema {
-    /// Name of the table.
-    pub name: String,
-}
-
 /// An ingest API as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiSchema {
@@ -111,12 +101,6 @@ impl LinkedSchema {
                 .map(|api| Declared {
                     resource: ApiSchema { name: api.name.clone(), stream: api.stream.clone() },
                     module: module(api.record),
-                })
-                .collect(),
-            dropped_tables: (model.dropped_tables.iter())
-                .map(|table| Declared {
-                    resource: DroppedTableSchema { name: table.name.clone() },
-                    module: module(table.record),
                 })
                 .collect(),
         }
@@ -277,8 +261,6 @@ fn compare(schema_json: &str, linked: &LinkedSchema) -> Result<(), BuildMismatch
     let mut mismatches = mismatches(Kind::Table, &built.tables, &linked.tables, |table| &table.name);
     mismatches.extend(self::mismatches(Kind::Stream, &built.streams, &linked.streams, |stream| &stream.name));
     mismatches.extend(self::mismatches(Kind::Api, &built.apis, &linked.apis, |api| &api.name));
-    let dropped = (&built.dropped_tables, &linked.dropped_tables);
-    mismatches.extend(self::mismatches(Kind::DroppedTable, dropped.0, dropped.1, |table| &table.name));
     if mismatches.is_empty() { Ok(()) } else { Err(BuildMismatch::Differs { mismatches }) }
 }
 

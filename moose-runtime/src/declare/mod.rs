@@ -37,10 +37,9 @@ pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
 pub use expression::{ColumnName, check_field};
 pub use fingerprint::{
-    ApiSchema, BuildMismatch, Declared, DroppedTableSchema, LinkedSchema, Mismatch, Program, StreamSchema,
-    check_against_build,
+    ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
 };
-pub use model::{ApiModel, DroppedTableModel, Model, StreamModel, TableModel};
+pub use model::{ApiModel, Model, StreamModel, TableModel};
 pub use pipeline::IngestPipeline;
 pub use registry::{Place, Registered};
 pub use spec::{ApiSpec, Resource, Spec, StreamSpec, TableSpec};

@@ -18,8 +18,8 @@ pub struct Model {
     pub streams: Vec<StreamModel>,
     /// The ingest APIs, by name.
     pub apis: Vec<ApiModel>,
-    /// Tables that may be dropped, by name.
-    pub dropped_tables: Vec<DroppedTableModel>,
+    /// Names of the tables that may be dropped, in order.
+    pub dropped_tables: Vec<String>,
 }
 
 /// A table.
@@ -46,15 +46,6 @@ pub struct StreamModel {
     pub record: &'static dyn Resource,
     /// Names of the tables that it fills, in the order of the declaration.
     pub destinations: Vec<String>,
-}
-
-/// A table that there was and that may be dropped.
-#[derive(Clone, Debug)]
-pub struct DroppedTableModel {
-    /// Name of the table.
-    pub name: String,
-    /// Its declaration.
-    pub record: &'static dyn Resource,
 }
 
 /// An ingest API at `/ingest/<name>`.
@@ -92,7 +83,7 @@ pub(super) struct Collected {
     tables: BTreeMap<String, Found<TableModel>>,
     streams: BTreeMap<String, Found<StreamModel>>,
     apis: BTreeMap<String, Found<UncheckedApi>>,
-    dropped_tables: BTreeMap<String, Found<DroppedTableModel>>,
+    dropped_tables: BTreeMap<String, Found<()>>,
 }
 
 struct UncheckedApi {
@@ -128,8 +119,7 @@ impl Collected {
                 insert(&mut collected.apis, spec.name, model, place);
             }
             if let Some(name) = dropped_table {
-                let model = DroppedTableModel { name: name.to_owned(), record };
-                insert(&mut collected.dropped_tables, name, model, place);
+                insert(&mut collected.dropped_tables, name, (), place);
             }
         }
         collected
@@ -153,7 +143,7 @@ impl Collected {
             tables: self.tables.into_values().map(|found| found.model).collect(),
             streams: self.streams.into_values().map(|found| found.model).collect(),
             apis: apis.collect(),
-            dropped_tables: self.dropped_tables.into_values().map(|found| found.model).collect(),
+            dropped_tables: self.dropped_tables.into_keys().collect(),
         }
     }
 
@@ -171,7 +161,6 @@ impl Collected {
                 .filter(|(_, found)| found.places.len() > 1)
                 .map(|(name, found)| DeclarationError::SamePath { name: name.clone(), places: found.places.clone() }),
         );
-        errors.extend(same_names(Kind::DroppedTable, &self.dropped_tables));
         errors.extend(self.former_tables());
         errors.extend(self.streams.iter().flat_map(|(name, found)| self.unknown_tables(name, found)));
         errors.extend(self.apis.iter().filter_map(|(name, found)| self.api_error(name, found)));

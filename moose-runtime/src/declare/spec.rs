@@ -53,7 +53,7 @@ pub struct Spec {
     pub stream: Option<StreamSpec>,
     /// The API.
     pub api: Option<ApiSpec>,
-    /// Name of a table that is no more.
+    /// Name of a table that may be dropped.
     pub dropped_table: Option<&'static str>,
 }
 

@@ -25,5 +25,5 @@ pub use decode::Seed;
 pub use error::{Problem, ValueError};
 pub use explain::{Findings, Node, Place};
 pub use native::{PROVENANCE_COLUMNS, write_string, write_varint};
-pub use spec::{ColumnSpec, ColumnVisitor, ColumnVisitorMut, Field, NoColumns, NoRecord, OlapRecord, RecordColumns};
+pub use spec::{ColumnSpec, ColumnVisitor, ColumnVisitorMut, Field, NoColumns, OlapRecord, RecordColumns};
 pub use typed::Batch;

@@ -185,16 +185,6 @@ impl Field {
     }
 }
 
-/// Stands where a declaration has no records; none is ever decoded for it.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum NoRecord {}
-
-impl OlapRecord for NoRecord {
-    type Columns = NoColumns;
-    const KEY: &'static [&'static str] = &[];
-}
-
 /// Stands for the columns of a type that has none: its derive failed, and the program doesn't compile, or there are no
 /// records of it.
 #[doc(hidden)]
