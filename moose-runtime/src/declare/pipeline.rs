@@ -129,6 +129,6 @@ impl<R: OlapRecord> Resource for IngestPipeline<R> {
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::new())
+        Box::new(Batch::<R>::with_record_key(self.stream.spec.record_key))
     }
 }

@@ -105,6 +105,8 @@ pub struct StreamSpec {
     pub name: &'static str,
     /// Number of partitions.
     pub partitions: u16,
+    /// Columns of the record's key.
+    pub record_key: &'static [&'static str],
     /// Records older than this may go once every table has them.
     pub retention: Option<Duration>,
     /// The oldest records beyond this many bytes in a partition may go once every table has them.
