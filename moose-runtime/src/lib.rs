@@ -30,7 +30,6 @@ pub mod engine;
 pub mod fault;
 #[cfg(feature = "runtime")]
 pub mod ingest;
-#[cfg(feature = "runtime")]
 mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;

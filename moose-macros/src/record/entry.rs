@@ -42,7 +42,7 @@ impl Once {
 /// The entries of `#[olap(…)]` or `#[serde(…)]`.
 pub(super) fn entries_of(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
     let list = match &attribute.meta {
-        Meta::List(list) => Punctuated::<Entry, Token![,]>::parse_terminated.parse2(list.tokens.clone()),
+        Meta::List(_) => attribute.parse_args_with(Punctuated::<Entry, Token![,]>::parse_terminated),
         _ => Err(syn::Error::new_spanned(attribute, format_args!("expected `#[{}(…)]`", path_text(attribute)))),
     };
     match list {
@@ -81,6 +81,11 @@ impl Parse for Entry {
             Value::List(list.parse()?)
         } else if input.parse::<Option<Token![=]>>()?.is_none() {
             Value::None
+        } else if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(
+                name.span(),
+                format_args!("`{name} =` has nothing behind it: expected a value"),
+            ));
         } else if input.peek(Lit) {
             Value::Literal(input.parse()?)
         } else if name == "column" {
@@ -124,7 +129,7 @@ impl Entry {
     pub(super) fn flag(&self, mistakes: &mut Mistakes) -> bool {
         let flag = self.is_bare();
         if !flag {
-            self.expected(&self.name.to_string(), mistakes);
+            mistakes.at(self, format_args!("`{0}` takes no value: write `{0}`", self.name));
         }
         flag
     }

@@ -57,7 +57,10 @@ impl<R: OlapRecord> IngestApi<R> {
     pub const fn name(&self) -> &'static str {
         self.spec.name
     }
+}
 
+/// For any `R`: of what is no record it is told once, where it is declared.
+impl<R> IngestApi<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]

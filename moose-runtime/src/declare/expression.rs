@@ -15,79 +15,21 @@ use super::{
     token::{Token, Tokens},
 };
 
-/// Words of the language that stand where a column could.
+/// Words of the language that are nobody's columns.
+#[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
-    "ALL",
-    "AND",
-    "ANY",
-    "AS",
-    "ASC",
-    "BETWEEN",
-    "BY",
-    "CASE",
-    "CODEC",
-    "COLLATE",
-    "DATE",
-    "DAY",
-    "DAYS",
-    "DELETE",
-    "DESC",
-    "DISK",
-    "DISTINCT",
-    "DIV",
-    "ELSE",
-    "END",
-    "EXCEPT",
-    "EXISTS",
-    "FALSE",
-    "FIRST",
-    "FROM",
-    "GROUP",
-    "HAVING",
-    "HOUR",
-    "HOURS",
-    "ILIKE",
-    "IN",
-    "INF",
-    "INTERVAL",
-    "IS",
-    "LAST",
-    "LIKE",
-    "LIMIT",
-    "MICROSECOND",
-    "MILLISECOND",
-    "MINUTE",
-    "MINUTES",
-    "MOD",
-    "MONTH",
-    "MONTHS",
-    "NAN",
-    "NANOSECOND",
-    "NOT",
-    "NULL",
-    "NULLS",
-    "OR",
-    "ORDER",
-    "QUARTER",
-    "RECOMPRESS",
-    "REGEXP",
-    "SECOND",
-    "SECONDS",
-    "SELECT",
-    "SET",
-    "THEN",
-    "TIMESTAMP",
-    "TO",
-    "TRUE",
-    "VOLUME",
-    "WEEK",
-    "WEEKS",
-    "WHEN",
-    "WHERE",
-    "WITH",
-    "XOR",
-    "YEAR",
-    "YEARS",
+    "AND", "AS", "ASC", "BETWEEN", "BOTH", "BY", "CASE", "COLLATE", "DELETE", "DESC", "DISTINCT", "DIV", "ELSE", "EXCEPT",
+    "EXISTS", "FALSE", "FROM", "HAVING", "ILIKE", "IN", "INF", "INTERVAL", "IS", "LEADING", "LIKE", "MOD", "NAN", "NOT",
+    "NULL", "NULLS", "OR", "RECOMPRESS", "REGEXP", "SELECT", "THEN", "TRAILING", "TRUE", "WHEN", "WHERE", "WITH", "XOR",
+];
+
+/// Words of the language that could also be columns: they are not where a value or a word stands before them, as in
+/// `INTERVAL 1 DAY`.
+#[rustfmt::skip]
+const NOUNS: &[&str] = &[
+    "DAY", "DAYS", "DISK", "END", "FIRST", "HOUR", "HOURS", "LAST", "LIMIT", "MICROSECOND", "MILLISECOND", "MINUTE",
+    "MINUTES", "MONTH", "MONTHS", "NANOSECOND", "QUARTER", "SECOND", "SECONDS", "SET", "TO", "VOLUME", "WEEK", "WEEKS",
+    "YEAR", "YEARS",
 ];
 
 /// The columns that an expression may name.
@@ -188,8 +130,8 @@ pub(super) const fn check(option: &str, expression: &str, columns: Columns<'_>, 
             Token::Word(word) if token.is_keyword("AS") && columns.find(word).is_none() => tokens.skip_type(),
             Token::Word(word) if tokens.following().is(b'(') => function(option, expression, word, rules),
             Token::Word(word) | Token::Name(word) => {
-                let bare = matches!(token, Token::Word(_));
-                if !before.is(b'.') && is_column(option, expression, word, bare, columns, rules) {
+                let language = is_language(token, before, tokens.following());
+                if !before.is(b'.') && is_column(option, expression, word, language, columns, rules) {
                     named += 1;
                 }
             }
@@ -214,12 +156,12 @@ const fn is_column(
     option: &str,
     expression: &str,
     word: &[u8],
-    bare: bool,
+    language: bool,
     columns: Columns<'_>,
     rules: Rules,
 ) -> bool {
     let Some(place) = columns.find(word) else {
-        let is_known = is_hidden(word) || bare && is_keyword(word) || is_bound(expression, word);
+        let is_known = is_hidden(word) || language || is_bound(expression, word);
         if !is_known {
             unknown(option, expression, word, columns);
         }
@@ -239,13 +181,13 @@ const fn is_column(
 
 #[track_caller]
 const fn unknown(option: &str, expression: &str, word: &[u8], columns: Columns<'_>) {
-    let message = Message::new("`")
-        .text(option)
-        .text("` is `")
-        .text(expression)
-        .text("`, in which `")
-        .bytes(word)
-        .text("` is not a column of the record; ");
+    let message = Message::new("`").text(option);
+    let message = if check::equal_bytes(expression.as_bytes(), word) {
+        message.text("` names `").bytes(word).text("`, which")
+    } else {
+        message.text("` is `").text(expression).text("`, in which `").bytes(word).text("`")
+    };
+    let message = message.text(" is not a column of the record; ");
     match Nearest::among(word, columns) {
         Some(name) => message.text("did you mean `").text(name).text("`?").fail(),
         None => message.text("its columns are: ").names(columns).fail(),
@@ -297,8 +239,13 @@ const fn is_hidden(word: &[u8]) -> bool {
         || check::equal_bytes(word, provenance::OFFSET.as_bytes())
 }
 
-const fn is_keyword(word: &[u8]) -> bool {
+/// Whether a token is a word of the language, between these two.
+const fn is_language(token: Token<'_>, before: Token<'_>, following: Token<'_>) -> bool {
+    let Token::Word(word) = token else { return false };
     contains(KEYWORDS, word)
+        || (contains(NOUNS, word) && (before.ends_value() || following.is_keyword("FROM")))
+        || (contains(&["GROUP", "ORDER"], word) && following.is_keyword("BY"))
+        || (contains(&["DATE", "TIMESTAMP"], word) && matches!(following, Token::Text))
 }
 
 /// Whether a function's value is another one at each try or on each server.

@@ -37,6 +37,9 @@ fn expressions_over_columns_pass() {
         "CASE WHEN price > 1 THEN 'a' ELSE NULL END",
         "SELECT userId, count() AS visits GROUP BY userId ORDER BY visits DESC",
         "_stream_offset % 8",
+        "SELECT * ORDER BY at",
+        "at > DATE '2024-01-01' AND EXTRACT(YEAR FROM at) > 2000",
+        "SELECT id, at ORDER BY at ASC NULLS LAST",
         "tuple()",
     ] {
         assert_eq!(mistake(expression, Rules::STORED), None, "{expression}");
@@ -56,7 +59,19 @@ fn a_name_that_is_no_column_is_told_with_the_nearest_or_all() {
              userId, at, price, day, shown, raw, odd name"
         )
     );
-    for expression in ["x -> y", "`user id`", "id AND idd", "at + INTERVAL 1 DAYZ", "(x, id) + x", "id.x + z.id"] {
+    for expression in [
+        "x -> y",
+        "`user id`",
+        "id AND idd",
+        "toYYYYMM(timestamp)",
+        "1 + day_",
+        "f(date)",
+        "hour",
+        "order = 1",
+        "at + INTERVAL 1 DAYZ",
+        "(x, id) + x",
+        "id.x + z.id",
+    ] {
         assert!(mistake(expression, Rules::STORED).is_some_and(|text| text.contains("not a column")), "{expression}");
     }
 }

@@ -32,7 +32,7 @@ pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
             if let Some(name) = is_deleted {
                 let column = column_of(engine, name, columns);
                 if !matches!(column.data_type, DataType::UInt8 | DataType::Bool) {
-                    wrong_type(engine, column, "says whether a row is deleted", "`UInt8` (`u8`) or `Bool` (`bool`)");
+                    wrong_type(engine, column, "the mark of deletion", "`UInt8` (`u8`) or `Bool` (`bool`)");
                 }
             }
         }
@@ -41,7 +41,7 @@ pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
             while place < names.len() {
                 let column = column_of(engine, names[place], columns);
                 if !is_number(column.data_type) {
-                    wrong_type(engine, column, "is summed", "a number");
+                    wrong_type(engine, column, "a sum", "a number");
                 }
                 place += 1;
             }
@@ -75,7 +75,7 @@ const fn version(engine: &Engine, name: &str, columns: &[ColumnSpec]) {
             DataType::Date | DataType::Date32 | DataType::DateTime { .. } | DataType::DateTime64 { .. }
         );
     if !fits {
-        wrong_type(engine, column, "is the version", "an integer, a date or a time that can't be NULL");
+        wrong_type(engine, column, "the version", "an integer, a date or a time that can't be NULL");
     }
 }
 
@@ -83,7 +83,7 @@ const fn version(engine: &Engine, name: &str, columns: &[ColumnSpec]) {
 const fn sign(engine: &Engine, name: &str, columns: &[ColumnSpec]) {
     let column = column_of(engine, name, columns);
     if !matches!(column.data_type, DataType::Int8) {
-        wrong_type(engine, column, "is the sign", "`Int8` (`i8`), which is 1 or -1");
+        wrong_type(engine, column, "the sign", "`Int8` (`i8`), which is 1 or -1");
     }
 }
 
@@ -108,11 +108,11 @@ const fn column_of<'a>(engine: &Engine, name: &str, columns: &'a [ColumnSpec]) -
 const fn wrong_type(engine: &Engine, column: &ColumnSpec, role: &str, expected: &str) -> ! {
     Message::new("column `")
         .text(column.name)
-        .text("` ")
+        .text("` can't be ")
         .text(role)
         .text(" of ")
         .text(engine.name())
-        .text(" and can't be one: expected ")
+        .text(": expected ")
         .text(expected)
         .fail();
 }

@@ -71,7 +71,7 @@ pub struct TableSpec {
     pub columns: &'static [ColumnSpec],
     /// Table engine.
     pub engine: Engine,
-    /// Sorting key.
+    /// Sorting key: names of columns, or ClickHouse expressions over them.
     pub order_by: &'static [&'static str],
     /// Primary key; empty means the sorting key.
     pub primary_key: &'static [&'static str],

@@ -140,6 +140,11 @@ impl Token<'_> {
         }
     }
 
+    /// Whether a value can end with it, or a word of the language is it.
+    pub(super) const fn ends_value(&self) -> bool {
+        matches!(self, Self::Word(_) | Self::Name(_) | Self::Text | Self::Number | Self::Sign(b')' | b']'))
+    }
+
     /// Whether it can name something, and is that name.
     pub(super) const fn names(&self, name: &[u8]) -> bool {
         match self {
