@@ -2,6 +2,8 @@
 //!
 //! `TRYBUILD=overwrite` writes the messages anew, `MOOSE_WRITE_DOCS=1` the catalogue that is made of them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
+
 mod catalogue;
 
 use std::path::{Path, PathBuf};
