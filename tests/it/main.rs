@@ -22,6 +22,6 @@ mod proxy;
 mod run;
 mod settling;
 mod stage;
+mod tables;
 mod tidy;
 mod types;
-mod ui;
