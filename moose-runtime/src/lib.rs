@@ -23,6 +23,8 @@ pub mod cli;
 pub mod clickhouse;
 #[cfg(feature = "runtime")]
 pub mod config;
+#[cfg(feature = "runtime")]
+pub mod drain;
 #[cfg(feature = "embedded")]
 pub mod engine;
 #[cfg(feature = "runtime")]
@@ -36,6 +38,8 @@ mod macros;
 pub mod manage;
 #[cfg(feature = "runtime")]
 pub mod memory;
+#[cfg(feature = "runtime")]
+pub mod migrate;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
 #[cfg(feature = "runtime")]

@@ -15,6 +15,7 @@ mod holds;
 mod in_flight;
 mod input;
 mod lies;
+mod migrations;
 mod outages;
 mod plans;
 mod poison;

@@ -60,6 +60,11 @@ pub struct ApiModel {
 }
 
 impl Model {
+    /// The tables alone.
+    pub fn declared_tables(&self) -> Vec<schema::Table> {
+        self.tables.iter().map(|declared| declared.table.clone()).collect()
+    }
+
     /// Every declaration that is linked into the program.
     pub fn linked() -> Result<Self, DeclarationErrors> {
         Collected::of(registry::all().into_iter().map(|found| (found.resource, Some(found.place)))).checked()
