@@ -32,7 +32,6 @@ pub mod engine;
 pub mod fault;
 #[cfg(feature = "runtime")]
 pub mod ingest;
-#[cfg(feature = "runtime")]
 mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;
@@ -66,7 +65,7 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{Place, Registered};
+    pub use crate::declare::{ColumnName, Place, Registered, check_field};
     pub use crate::record::column::NamedColumn;
     pub use crate::record::{
         AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,

@@ -23,6 +23,6 @@ mod proxy;
 mod run;
 mod settling;
 mod stage;
+mod tables;
 mod tidy;
 mod types;
-mod ui;

@@ -17,7 +17,8 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// Names of the columns of a block for the table, in its order.
 pub(super) fn columns(table: &schema::Table) -> Vec<String> {
-    let mut columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let inserted = table.columns.iter().filter(|column| column.is_inserted());
+    let mut columns: Vec<String> = inserted.map(|column| column.name.clone()).collect();
     if table.provenance {
         columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
     }
