@@ -159,3 +159,20 @@ fn no_input_stops_the_macro() {
         assert!(expanded.contains("compile_error"), "{input}: {expanded}");
     }
 }
+
+/// Characters of the code for a record of so many fields, as the compiler gets it.
+fn size_of_code(fields: usize) -> usize {
+    let fields: String = (0..fields).map(|field| format!("field_{field:03}: Option<String>,")).collect();
+    let record: syn::DeriveInput = syn::parse_str(&format!("struct Event {{ #[key] id: String, {fields} }}")).unwrap();
+    super::derive(&record).to_string().len()
+}
+
+#[test]
+fn code_grows_by_a_bounded_amount_with_each_field() {
+    let (few, many) = (size_of_code(10), size_of_code(210));
+    let each = (many - few) / 200;
+    assert!(each < 1500, "{each} characters for a field");
+    // The tenth as large as the two-hundredth: nothing is said about a field once for each other.
+    let again = (size_of_code(410) - many) / 200;
+    assert!(again.abs_diff(each) < 50, "{each} and then {again} characters for a field");
+}
