@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use syn::{
-    Data, DeriveInput, Field, Fields, Generics, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
+    Data, DeriveInput, Field, Fields, Generics, LitStr, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
     spanned::Spanned,
 };
 
@@ -10,6 +10,7 @@ use super::{
     attributes::{self, FieldAttributes, StructAttributes},
     entry::DefaultValue,
     mistakes::Mistakes,
+    options::Options,
 };
 
 /// Columns that every table of a stream has besides the declared ones.
@@ -24,6 +25,10 @@ pub(super) struct Record<'a> {
     /// Path of the runtime.
     pub(super) runtime: Path,
     pub(super) deny_unknown_fields: bool,
+    /// Comment of its tables.
+    pub(super) comment: Option<String>,
+    /// Columns that its tables had and that may go.
+    pub(super) dropped: Vec<String>,
     /// At least one.
     pub(super) columns: Vec<Column<'a>>,
 }
@@ -41,8 +46,7 @@ pub(super) struct Column<'a> {
     pub(super) storage: Storage,
     pub(super) missing: Missing,
     pub(super) key: bool,
-    pub(super) codec: Option<String>,
-    pub(super) default_expression: Option<String>,
+    pub(super) options: Options,
     pub(super) comment: Option<String>,
 }
 
@@ -78,15 +82,22 @@ impl<'a> Record<'a> {
         check_names(&columns, mistakes);
         if columns.is_empty() {
             mistakes.at(&input.ident, "a record needs at least one field that is a column");
-        } else if !columns.iter().any(|column| column.key) {
-            let message = "a record needs a key, by which its rows are sorted: put `#[key]` on at least one field";
+        } else if !columns.iter().any(|column| column.key && !column.options.is_computed()) {
+            let message = if columns.iter().any(|column| column.key) {
+                "a record needs a key that it brings, not only one that ClickHouse computes: put `#[key]` on one more field"
+            } else {
+                "a record needs a key, by which its rows are sorted: put `#[key]` on at least one field"
+            };
             mistakes.at(&input.ident, message);
         }
+        check_former_names(&columns, &on_struct.dropped, mistakes);
         Some(Self {
             name: &input.ident,
             generics: &input.generics,
             runtime: attributes::runtime(&input.attrs),
             deny_unknown_fields: on_struct.deny_unknown_fields,
+            comment: on_struct.comment,
+            dropped: on_struct.dropped.iter().map(LitStr::value).collect(),
             columns,
         })
     }
@@ -121,20 +132,25 @@ impl<'a> Column<'a> {
                 .rename_all
                 .map_or_else(|| ident.unraw().to_string(), |case| case.apply(&ident.unraw().to_string()))
         };
-        let mut json = vec![read.rename.as_ref().map_or_else(own_name, syn::LitStr::value)];
+        let mut json = vec![read.rename.as_ref().map_or_else(own_name, LitStr::value)];
         for alias in &read.aliases {
             let alias = alias.value();
             if !json.contains(&alias) {
                 json.push(alias);
             }
         }
-        let name =
-            read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), syn::LitStr::value);
+        let name = read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), LitStr::value);
         if RESERVED.contains(&name.as_str()) {
             let message = format!(
                 "the column `{name}` is kept for where a row comes from: give this one another name with `#[olap(rename = \"…\")]`"
             );
             mistakes.at(ident, message);
+        }
+        read.options.check(read.key.is_some(), mistakes);
+        if read.options.is_computed() {
+            check_computed(&read, mistakes);
+            // Nothing in JSON is its name.
+            json.clear();
         }
         Some(Self {
             field: ident,
@@ -148,8 +164,7 @@ impl<'a> Column<'a> {
                 (None, None) => Missing::AsColumn,
             },
             key: read.key.is_some(),
-            codec: read.codec.map(|text| text.value()),
-            default_expression: read.default_expression.map(|text| text.value()),
+            options: read.options,
             comment: read.comment,
         })
     }
@@ -206,5 +221,47 @@ fn check_names(columns: &[Column<'_>], mistakes: &mut Mistakes) {
                 );
             }
         }
+    }
+}
+
+/// ```text
+/// #[olap(materialized = "a + 1")] #[serde(default)] b: u8,   // nobody looks for it in JSON
+/// ```
+fn check_computed(read: &FieldAttributes, mistakes: &mut Mistakes) {
+    let Some(computed) = &read.options.default else { return };
+    let name = &computed.name;
+    if let Some(alias) = read.aliases.first() {
+        mistakes.at(alias, format_args!("ClickHouse computes a column with `{name}`: JSON has no name for it"));
+    }
+    if read.default.is_some() {
+        let message = format!("ClickHouse computes a column with `{name}`: `#[serde(default)]` has nothing to replace");
+        mistakes.at(name, message);
+    }
+}
+
+/// ```text
+/// #[olap(dropped("a"))] struct Event { a: u8 }              // it is there
+/// #[olap(renamed_from = "b")] a: u8, b: u8,                 // it has its own name still
+/// #[olap(dropped("c"))] … #[olap(renamed_from = "c")] a     // one of the two
+/// ```
+fn check_former_names(columns: &[Column<'_>], dropped: &[LitStr], mistakes: &mut Mistakes) {
+    let mut former: Vec<String> = Vec::new();
+    for name in dropped {
+        let text = name.value();
+        if columns.iter().any(|column| column.name == text) {
+            mistakes.at(name, format_args!("the column `{text}` is dropped and is a field: take one of them out"));
+        } else if former.contains(&text) {
+            mistakes.at(name, format_args!("`{text}` is dropped twice"));
+        }
+        former.push(text);
+    }
+    for name in columns.iter().filter_map(|column| column.options.renamed_from.as_ref()) {
+        let text = name.value();
+        if columns.iter().any(|column| column.name == text) {
+            mistakes.at(name, format_args!("a column `{text}` is there, so nothing was renamed from it"));
+        } else if former.contains(&text) {
+            mistakes.at(name, format_args!("`{text}` was renamed or dropped already: one column can become one other"));
+        }
+        former.push(text);
     }
 }

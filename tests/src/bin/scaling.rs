@@ -138,7 +138,9 @@ impl Bench<'_> {
         has_rows(&rows, EVENTS).await;
         let drain = rate(EVENTS, started);
         let cpu = self.cpu(&ids);
-        let cpu = std::array::from_fn(|part| cpu[part].saturating_sub(before[part]).as_secs_f64());
+        let used = |after: Duration, before| after.saturating_sub(before).as_secs_f64();
+        let ([copies_after, broker_after, engine_after], [copies, broker, engine_before]) = (cpu, before);
+        let cpu = [used(copies_after, copies), used(broker_after, broker), used(engine_after, engine_before)];
 
         let started = Instant::now();
         let first = |client: u64| 1_000_000_000 * (client + 1);
