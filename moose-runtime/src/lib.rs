@@ -63,12 +63,16 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::declare::{Place, Registered};
-    pub use crate::record::column::NamedColumn;
+    pub use crate::record::column::{
+        Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsNested,
+        AllowsPrecision, AllowsTimezone, EnumColumn, Enumeration, NamedColumn, Newtype, NewtypeColumn, StructColumn,
+        Timezone, VariantColumn, VariantColumns,
+    };
     pub use crate::record::{
-        AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
-        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores,
+        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, NoColumns, Node,
+        OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
     };
     pub use inventory;
     pub use serde;
-    pub use serde::de::{Error as DeserializeError, MapAccess};
+    pub use serde::de::{Deserializer, Error as DeserializeError, MapAccess};
 }

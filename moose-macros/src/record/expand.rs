@@ -231,7 +231,7 @@ impl Runtime<'_> {
             fn append(
                 &mut self,
                 __record: &#name #arguments,
-            ) -> ::core::result::Result<(), #private::FieldError> {
+            ) -> ::core::result::Result<(), #private::ValueError> {
                 #(#lines)*
                 ::core::result::Result::Ok(())
             }

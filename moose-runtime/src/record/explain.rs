@@ -14,7 +14,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{ErrorCode, FieldError, RecordColumns, decode::Seen, error::Problem, json};
+use super::{ErrorCode, FieldError, RecordColumns, decode::Seen, digits::RAW_TEXT, error::Problem, json};
 
 /// A record with more mistakes than this is told the first of them.
 const MOST_ERRORS: usize = 100;
@@ -44,27 +44,27 @@ fn explain_text<R, C: RecordColumns<R>>(record: &str, findings: &mut Findings) {
             return;
         }
     };
-    let node = Node { text: record.trim_ascii() };
-    if node.first() != b'{' {
-        findings.push_wrong_type(&Place::Record, "an object", node);
-        return;
-    }
-    explain_fields::<R, C>(node, findings);
+    explain_fields::<R, C>(Node { text: record.trim_ascii() }, &Place::Record, findings);
     // A number that no reader can hold, in a field that nobody asked for.
     if let (Some(error), true) = (out_of_range, findings.errors.is_empty()) {
         findings.push(&Place::Record, Problem::new(error.code, error.message));
     }
 }
 
-fn explain_fields<R, C: RecordColumns<R>>(record: Node<'_>, findings: &mut Findings) {
+/// Everything wrong with an object that gives the fields of a struct.
+pub(super) fn explain_fields<R, C: RecordColumns<R>>(object: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
+    if !object.is_object() {
+        findings.push_wrong_type(place, "an object", object);
+        return;
+    }
     let mut seen = Seen::default();
-    json::for_each_field(record.text, |name, value| {
+    object.for_each_field(|name, value| {
         if findings.is_full() {
             return;
         }
-        let place = Place::Record.field(name);
+        let place = place.field(name);
         match C::field(name).and_then(|place| Some((place, C::FIELDS.get(place)?))) {
-            Some((number, field)) if seen.insert(number) => (field.explain)(Node { text: value }, &place, findings),
+            Some((number, field)) if seen.insert(number) => (field.explain)(value, &place, findings),
             Some((_, field)) => findings.push(&place, de::Error::duplicate_field(field.name())),
             None if C::DENY_UNKNOWN_FIELDS => findings.push(&place, de::Error::unknown_field(name, &[])),
             None => {}
@@ -72,7 +72,7 @@ fn explain_fields<R, C: RecordColumns<R>>(record: Node<'_>, findings: &mut Findi
     });
     for (_, field) in C::FIELDS.iter().enumerate().filter(|(number, _)| !seen.contains(*number)) {
         if let Err(problem) = (field.missing)(field.name()) {
-            findings.push(&Place::Record.field(field.name()), problem);
+            findings.push(&place.field(field.name()), problem);
         }
     }
 }
@@ -155,6 +155,16 @@ impl<'de> Node<'de> {
         self.first() == b'['
     }
 
+    /// Whether it is an object.
+    pub fn is_object(self) -> bool {
+        self.first() == b'{'
+    }
+
+    /// Shows name and value of each field of an object in order, and nothing of any other value.
+    pub fn for_each_field(self, mut then: impl FnMut(&str, Node<'de>)) {
+        json::for_each_field(self.text, |name, text| then(name, Node { text }));
+    }
+
     /// Shows the elements of an array in order, and nothing of any other value.
     pub fn for_each_element(self, mut then: impl FnMut(usize, Node<'de>)) {
         json::for_each_element(self.text, |index, text| then(index, Node { text }));
@@ -231,8 +241,8 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Problem> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Problem> {
+        if name == RAW_TEXT { visitor.visit_borrowed_str(self.text) } else { visitor.visit_newtype_struct(self) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

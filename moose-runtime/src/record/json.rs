@@ -94,6 +94,16 @@ pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> R
     reader.end().map_err(|_| Refused)
 }
 
+/// The text of the value that a reader is at.
+pub(super) fn raw_text<'de, D: de::Deserializer<'de>>(input: D) -> Result<&'de str, D::Error> {
+    <&RawValue>::deserialize(input).map(RawValue::get)
+}
+
+/// Reads a text, known to be one JSON value, in a way of one's own.
+pub(super) fn read<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, Refused> {
+    seed.deserialize(&mut Deserializer::from_str(text)).map_err(|_| Refused)
+}
+
 /// Whether a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.
 pub(super) fn check(text: &str) -> Result<(), FieldError> {
     let mut reader = Deserializer::from_str(text);

@@ -1,33 +1,73 @@
 //! The columns: one buffer per ClickHouse type, and which Rust types go into which.
 //!
 //! A field's Rust type finds its column through [`ColumnType`]; attributes of the field change the column through
-//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`]). Nothing goes by a type's name, so aliases,
-//! newtypes and generics work. A type of your own gets a column by implementing [`Column`] and [`Stores`] for a buffer,
-//! and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on the field.
+//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`] and so on). Nothing goes by a type's name, so
+//! aliases, newtypes and generics work. A type of your own gets a column by `#[derive(OlapType)]`, or by implementing
+//! [`Column`] and [`Stores`] for a buffer, and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on
+//! the field.
 
+mod address;
+mod aggregate;
 mod array;
 mod boolean;
+mod brain_float;
+mod clock;
 mod date;
+mod decimal;
+mod enumeration;
+mod fixed_string;
+mod forms;
+mod geometry;
+mod instant;
+mod key;
 mod low_cardinality;
+mod map;
+mod nested;
+mod newtype;
 mod nullable;
 mod number;
+mod scalar;
 mod string;
-mod time;
+mod tuple;
 mod uuid;
+mod variant;
+mod wide_number;
 
 use serde::de::{self, Deserializer};
 
 pub use self::{
+    address::{Address4, Address6, Ipv4Column, Ipv6Column},
+    aggregate::{Aggregate, AggregateColumn},
     array::ArrayColumn,
     boolean::BoolColumn,
-    date::Date32Column,
+    brain_float::BFloat16Column,
+    clock::{ClockSeconds, ClockTicks, Time64Column, TimeColumn},
+    date::{Date32Column, DateColumn, Day16, Day32},
+    decimal::DecimalColumn,
+    enumeration::{EnumColumn, Enumeration},
+    fixed_string::FixedStringColumn,
+    forms::{
+        AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone,
+    },
+    geometry::{
+        LineString, LineStringColumn, MultiLineString, MultiLineStringColumn, MultiPolygon, MultiPolygonColumn, Point,
+        PointColumn, Polygon, PolygonColumn, Ring, RingColumn,
+    },
+    instant::{DateTime64Column, DateTimeColumn, Timezone, UtcZone},
+    key::{Dictionary, DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
     low_cardinality::LowCardinalityColumn,
+    map::{MapColumn, MapKeyColumn},
+    nested::{AllowsNested, NestedColumn},
+    newtype::{Newtype, NewtypeColumn},
     nullable::NullableColumn,
     number::{Number, NumberColumn},
+    scalar::{Holds, Scalar, ScalarColumn},
     string::StringColumn,
-    time::DateTime64Column,
+    tuple::StructColumn,
     uuid::UuidColumn,
+    variant::{VariantColumn, VariantColumns},
 };
+pub(super) use self::map::SeenKeys;
 use super::{DataType, Findings, Node, Place, ValueError};
 
 /// A buffer of values of one ClickHouse type.
@@ -89,8 +129,8 @@ pub trait Stores<T: ?Sized>: Column {
 #[diagnostic::on_unimplemented(
     message = "no column type for `{Self}`",
     label = "ClickHouse has no column for this type here",
-    note = "fields can be `String`, `Box<str>`, `bool`, `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `DateTime<Utc>`, `NaiveDate`, `Uuid`, and `Option` or `Vec` of those",
-    note = "for a type of your own implement `record::ColumnType`, or name its buffer with `#[olap(column = path::Column)]`"
+    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
+    note = "for a type of your own add `#[derive(OlapType)]`, or name its buffer with `#[olap(column = path::Column)]`"
 )]
 pub trait ColumnType: Sized {
     /// The column in which values are stored unless an attribute says otherwise.
@@ -104,28 +144,6 @@ pub trait ColumnType: Sized {
     note = "use an empty `Vec` instead of `None`, with `#[serde(default)]` where the field may be missing"
 )]
 pub trait NullableInside: Column {}
-
-/// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
-#[diagnostic::on_unimplemented(
-    message = "`low_cardinality` does not apply to `{Self}`",
-    label = "has no LowCardinality form",
-    note = "`#[olap(low_cardinality)]` is for `String`, `Option<String>` and `Vec`s of those"
-)]
-pub trait AllowsLowCardinality: Column {
-    /// The dictionary-encoded column.
-    type LowCardinality: Column;
-}
-
-/// A column whose fractional digits can be chosen: `#[olap(precision = P)]`.
-#[diagnostic::on_unimplemented(
-    message = "`precision = {P}` does not apply to `{Self}`",
-    label = "has no precision",
-    note = "`#[olap(precision = …)]` is for `DateTime<Utc>`, and `Option` or `Vec` of it"
-)]
-pub trait AllowsPrecision<const P: u8>: Column {
-    /// The column with that precision.
-    type WithPrecision: Column;
-}
 
 /// The column that `#[olap(column = …)]` names for a field of type `T`: itself, if it stores that type.
 #[doc(hidden)]
