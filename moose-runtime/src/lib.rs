@@ -51,7 +51,7 @@ pub use moose_macros::{OlapRecord, pipeline};
 pub mod prelude {
     pub use crate::{
         OlapRecord,
-        declare::{IngestApi, IngestPipeline, OlapTable, Stream},
+        declare::{Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
     pub use chrono::{DateTime, NaiveDate, Utc};
@@ -72,6 +72,7 @@ pub mod __private {
         Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, NoColumns, Node,
         OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
     };
+    pub use crate::schema::DefaultKind;
     pub use inventory;
     pub use serde;
     pub use serde::de::{Deserializer, Error as DeserializeError, MapAccess};

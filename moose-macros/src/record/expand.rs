@@ -186,17 +186,15 @@ impl Runtime<'_> {
         self.0.columns.iter().enumerate().map(move |(place, column)| {
             let Column { name, json, .. } = column;
             let parameter = parameter(place);
-            let [codec, default, comment] =
-                [&column.codec, &column.default_expression, &column.comment].map(|text| option(text.as_ref()));
+            let default = column
+                .default_expression
+                .as_ref()
+                .map(|expression| quote!(.default(#private::DefaultKind::Default, #expression)));
+            let codec = column.codec.as_ref().map(|codec| quote!(.codec(#codec)));
+            let comment = column.comment.as_ref().map(|comment| quote!(.comment(#comment)));
             quote! {
-                #private::ColumnSpec {
-                    name: #name,
-                    json: &[#(#json),*],
-                    data_type: <#parameter as #private::Column>::DATA_TYPE,
-                    codec: #codec,
-                    default: #default,
-                    comment: #comment,
-                }
+                #private::ColumnSpec::new(#name, &[#(#json),*], <#parameter as #private::Column>::DATA_TYPE)
+                    #default #codec #comment
             }
         })
     }
@@ -333,8 +331,4 @@ fn at(place: Span, tokens: TokenStream) -> TokenStream {
         token
     });
     placed.collect()
-}
-
-fn option(text: Option<&String>) -> TokenStream {
-    text.map_or_else(|| quote!(::core::option::Option::None), |text| quote!(::core::option::Option::Some(#text)))
 }

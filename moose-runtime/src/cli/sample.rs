@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn column(json: &'static [&'static str], data_type: DataType) -> ColumnSpec {
-        ColumnSpec { name: "column", json, data_type, codec: None, default: None, comment: None }
+        ColumnSpec::new("column", json, data_type)
     }
 
     #[test]

@@ -145,14 +145,7 @@ mod tests {
     use super::*;
     use crate::record::DataType;
 
-    const ID: ColumnSpec = ColumnSpec {
-        name: "id",
-        json: &["id"],
-        data_type: DataType::String,
-        codec: None,
-        default: None,
-        comment: None,
-    };
+    const ID: ColumnSpec = ColumnSpec::new("id", &["id"], DataType::String);
 
     fn welcome() -> Welcome<'static> {
         Welcome {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{ClickHouseError, Client};
-use crate::schema::{ActualColumn, UnknownDefaultKind, quote_string};
+use crate::schema::{ActualColumn, DefaultKind, quote_string};
 
 /// A table as the server describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Client {
             .await?;
         let mut columns = Vec::with_capacity(rows.len());
         for (name, data_type, kind) in rows {
-            let default_kind = kind.parse().map_err(|error: UnknownDefaultKind| ClickHouseError::Unexpected {
+            let default_kind = DefaultKind::read(&kind).map_err(|error| ClickHouseError::Unexpected {
                 url: self.url().to_owned(),
                 reason: error.to_string(),
             })?;

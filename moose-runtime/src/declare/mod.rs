@@ -11,6 +11,8 @@
 
 mod api;
 mod check;
+mod element;
+mod engine;
 mod errors;
 mod fingerprint;
 #[cfg(test)]
@@ -23,6 +25,8 @@ mod stream;
 mod table;
 
 pub use api::IngestApi;
+pub use element::Index;
+pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
 pub use fingerprint::{
     ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,

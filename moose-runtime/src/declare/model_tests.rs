@@ -155,12 +155,12 @@ fn the_hidden_columns_of_the_ddl_are_those_of_the_block() {
     let declared = table.columns.iter().map(|column| schema::ActualColumn {
         name: column.name.clone(),
         data_type: column.data_type.to_string(),
-        default_kind: schema::DefaultKind::None,
+        default_kind: None,
     });
     let sent = crate::record::PROVENANCE_COLUMNS.map(|(name, data_type)| schema::ActualColumn {
         name: name.to_owned(),
         data_type: data_type.to_string(),
-        default_kind: schema::DefaultKind::Materialized,
+        default_kind: Some(schema::DefaultKind::Materialized),
     });
     let actual: Vec<_> = declared.chain(sent).collect();
     assert_eq!(schema::differences(table, &actual), []);

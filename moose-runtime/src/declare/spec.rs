@@ -7,7 +7,11 @@ use std::{fmt, time::Duration};
 use crate::record::ErasedBatch;
 use crate::{record::ColumnSpec, schema};
 
-use super::check::{self, Message};
+use super::{
+    check::{self, Message},
+    element::{Constraint, Few, Index, Projection},
+    engine::Engine,
+};
 
 /// Most tables that one stream can fill.
 pub(super) const MAX_DESTINATIONS: usize = 8;
@@ -58,21 +62,32 @@ pub struct TableSpec {
     /// The record's columns.
     pub columns: &'static [ColumnSpec],
     /// Table engine.
-    pub engine: schema::Engine,
+    pub engine: Engine,
     /// Sorting key.
     pub order_by: &'static [&'static str],
     /// Primary key; empty means the sorting key.
     pub primary_key: &'static [&'static str],
     /// Partition key, a ClickHouse expression.
     pub partition_by: Option<&'static str>,
+    /// What `SAMPLE` picks rows by, a ClickHouse expression.
+    pub sample_by: Option<&'static str>,
     /// When rows go, a ClickHouse `TTL` clause.
     pub ttl: Option<&'static str>,
+    pub(super) indexes: Few<Index>,
+    pub(super) projections: Few<Projection>,
+    pub(super) constraints: Few<Constraint>,
     /// Settings of the table, name and value.
     pub settings: &'static [(&'static str, &'static str)],
+    /// The cluster on all of whose servers the table is made.
+    pub cluster: Option<&'static str>,
     /// Whether the table has the hidden columns that say which record a row comes from.
     pub provenance: bool,
     /// Comment of the table.
     pub comment: Option<&'static str>,
+    /// The name that the table had before.
+    pub renamed_from: Option<&'static str>,
+    /// Names of columns that may be dropped with what is in them.
+    pub dropped: &'static [&'static str],
 }
 
 /// A declared stream.
@@ -139,14 +154,21 @@ impl From<&TableSpec> for schema::Table {
         Self {
             name: spec.name.to_owned(),
             columns: spec.columns.iter().map(schema::Column::from).collect(),
-            engine: spec.engine,
+            engine: schema::Engine::from(&spec.engine),
             order_by: owned(spec.order_by),
             primary_key: owned(spec.primary_key),
             partition_by: spec.partition_by.map(str::to_owned),
+            sample_by: spec.sample_by.map(str::to_owned),
             ttl: spec.ttl.map(str::to_owned),
+            indexes: spec.indexes.iter().map(schema::Index::from).collect(),
+            projections: spec.projections.iter().map(schema::Projection::from).collect(),
+            constraints: spec.constraints.iter().map(schema::Constraint::from).collect(),
             settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            cluster: spec.cluster.map(str::to_owned),
             provenance: spec.provenance,
             comment: spec.comment.map(str::to_owned),
+            renamed_from: spec.renamed_from.map(str::to_owned),
+            dropped: owned(spec.dropped),
         }
     }
 }
@@ -156,13 +178,18 @@ impl From<&ColumnSpec> for schema::Column {
         Self {
             name: spec.name.to_owned(),
             data_type: schema::DataType::from(spec.data_type),
+            default: spec
+                .default
+                .map(|(kind, expression)| schema::ColumnDefault { kind, expression: expression.to_owned() }),
             codec: spec.codec.map(str::to_owned),
-            default: spec.default.map(str::to_owned),
+            ttl: spec.ttl.map(str::to_owned),
             comment: spec.comment.map(str::to_owned),
+            renamed_from: spec.renamed_from.map(str::to_owned),
+            narrowed: spec.narrowed,
         }
     }
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
+pub(super) fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }

@@ -6,11 +6,13 @@ use std::marker::PhantomData;
 use crate::record::{Batch, ErasedBatch};
 use crate::{
     record::{OlapRecord, RecordColumns},
-    schema::Engine,
+    schema::ConstraintKind,
 };
 
 use super::{
     check::{self, Message},
+    element::{Constraint, Few, Index, Projection},
+    engine::Engine,
     spec::{Resource, Spec, TableSpec},
 };
 
@@ -41,14 +43,21 @@ impl<R: OlapRecord> OlapTable<R> {
         let spec = TableSpec {
             name,
             columns: <R::Columns as RecordColumns<R>>::COLUMNS,
-            engine: Engine::MergeTree,
+            engine: Engine::merge_tree(),
             order_by: R::KEY,
             primary_key: &[],
             partition_by: None,
+            sample_by: None,
             ttl: None,
+            indexes: Few::NONE,
+            projections: Few::NONE,
+            constraints: Few::NONE,
             settings: &[],
+            cluster: None,
             provenance: true,
             comment: None,
+            renamed_from: None,
+            dropped: &[],
         };
         Self { spec, declared: true, record: PhantomData }
     }
@@ -82,6 +91,72 @@ impl<R: OlapRecord> OlapTable<R> {
     pub const fn ttl(mut self, clause: &'static str) -> Self {
         expect_text("ttl", clause);
         self.spec.ttl = Some(clause);
+        self
+    }
+
+    /// How rows are stored and merged (default: `MergeTree`, which keeps every row).
+    pub const fn engine(mut self, engine: Engine) -> Self {
+        self.spec.engine = engine;
+        self
+    }
+
+    /// What `SAMPLE` picks rows by: a ClickHouse expression of unsigned integers that is in the primary key.
+    #[track_caller]
+    pub const fn sample_by(mut self, expression: &'static str) -> Self {
+        expect_text("sample_by", expression);
+        self.spec.sample_by = Some(expression);
+        self
+    }
+
+    /// A skipping index; may be said up to 16 times.
+    #[track_caller]
+    pub const fn index(mut self, index: Index) -> Self {
+        self.spec.indexes = self.spec.indexes.with("indexes", index);
+        self
+    }
+
+    /// A projection: `SELECT … [GROUP BY …] [ORDER BY …]` without a table; may be said up to 16 times.
+    #[track_caller]
+    pub const fn projection(mut self, name: &'static str, query: &'static str) -> Self {
+        check::name("a projection", name);
+        expect_text("projection", query);
+        self.spec.projections = self.spec.projections.with("projections", Projection { name, query });
+        self
+    }
+
+    /// A constraint: ClickHouse refuses rows for which the expression is not true. They become dead letters.
+    #[track_caller]
+    pub const fn constraint(self, name: &'static str, expression: &'static str) -> Self {
+        self.with_constraint(name, ConstraintKind::Check, expression)
+    }
+
+    /// An expression that ClickHouse may believe to be true for every row, to make queries faster. It is never checked.
+    #[track_caller]
+    pub const fn assume(self, name: &'static str, expression: &'static str) -> Self {
+        self.with_constraint(name, ConstraintKind::Assume, expression)
+    }
+
+    #[track_caller]
+    const fn with_constraint(mut self, name: &'static str, kind: ConstraintKind, expression: &'static str) -> Self {
+        check::name("a constraint", name);
+        expect_text("constraint", expression);
+        self.spec.constraints = self.spec.constraints.with("constraints", Constraint { name, kind, expression });
+        self
+    }
+
+    /// Makes the table on all servers of a cluster (`ON CLUSTER`).
+    #[track_caller]
+    pub const fn cluster(mut self, cluster: &'static str) -> Self {
+        expect_text("cluster", cluster);
+        self.spec.cluster = Some(cluster);
+        self
+    }
+
+    /// The name that the table had before: a migration renames it and keeps its rows.
+    #[track_caller]
+    pub const fn renamed_from(mut self, name: &'static str) -> Self {
+        check::name("a table", name);
+        self.spec.renamed_from = Some(name);
         self
     }
 

@@ -1,15 +1,18 @@
 //! A table as DDL text.
 //!
 //! Every identifier and string is quoted, so no name or comment can end a clause; expressions (`partition_by`, `ttl`,
-//! `codec`, `default`) are the author's ClickHouse text and stand as they are.
+//! `codec`, defaults, indexes, projections, constraints) are the author's ClickHouse text and stand as they are.
+//! What stands between the parentheses of `CREATE TABLE` has a `definition`, which is also what `ALTER TABLE … ADD` takes.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write};
 
-use super::{Column, Engine, Table, provenance};
+use super::{Column, Constraint, ConstraintKind, DefaultKind, Index, Projection, Table, provenance};
 
 /// How many of the last INSERTs' tokens a table remembers. Beyond that a resent range could be stored twice, so it is far
 /// more than a pending range can fall behind (3 MB of log per table).
 const DEDUPLICATION_WINDOW: u32 = 100_000;
+/// For how long a replicated table remembers tokens: a week's outage.
+const DEDUPLICATION_SECONDS: u32 = 604_800;
 
 /// Where a table is stored, as far as its DDL depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +34,8 @@ impl Table {
     }
 
     fn write_create(&self, out: &mut String, database: &str, storage: Storage) -> fmt::Result {
-        writeln!(out, "CREATE TABLE IF NOT EXISTS {}.{}", quote_identifier(database), quote_identifier(&self.name))?;
+        let (database, name) = (quote_identifier(database), quote_identifier(&self.name));
+        writeln!(out, "CREATE TABLE IF NOT EXISTS {database}.{name}{}", self.on_cluster())?;
         out.push_str("(\n");
         for (index, element) in self.elements().iter().enumerate() {
             let separator = if index == 0 { "    " } else { ",\n    " };
@@ -46,17 +50,26 @@ impl Table {
             writeln!(out, "PRIMARY KEY {}", tuple(&self.primary_key))?;
         }
         writeln!(out, "ORDER BY {}", tuple(&self.order_by))?;
+        if let Some(expression) = &self.sample_by {
+            writeln!(out, "SAMPLE BY {expression}")?;
+        }
         if let Some(expression) = &self.ttl {
             writeln!(out, "TTL {expression}")?;
         }
-        write!(out, "SETTINGS {}", self.settings_text(storage))?;
+        let settings = self.all_settings(storage).into_iter().map(|(name, value)| format!("{name} = {value}"));
+        write!(out, "SETTINGS {}", settings.collect::<Vec<_>>().join(", "))?;
         if let Some(comment) = &self.comment {
             write!(out, "\nCOMMENT {}", quote_string(comment))?;
         }
         Ok(())
     }
 
-    /// What stands between the parentheses: columns, then hidden columns and their index.
+    /// ` ON CLUSTER 'name'`, as it follows the table's name in every statement that changes it; empty without a cluster.
+    pub fn on_cluster(&self) -> String {
+        self.cluster.as_ref().map(|cluster| format!(" ON CLUSTER {}", quote_string(cluster))).unwrap_or_default()
+    }
+
+    /// What stands between the parentheses: columns, hidden columns, indexes, projections, constraints.
     fn elements(&self) -> Vec<String> {
         let mut elements: Vec<String> = self.columns.iter().map(Column::definition).collect();
         if self.provenance {
@@ -69,44 +82,77 @@ impl Table {
                     column.codec
                 )
             }));
-            elements.push(format!(
-                "INDEX {} {} TYPE minmax GRANULARITY 1",
-                quote_identifier("_stream_offset_range"),
-                quote_identifier(provenance::OFFSET)
-            ));
         }
+        elements.extend(self.indexes.iter().map(Index::definition));
+        if self.provenance {
+            elements.push(provenance::offset_index().definition());
+        }
+        elements.extend(self.projections.iter().map(Projection::definition));
+        elements.extend(self.constraints.iter().map(Constraint::definition));
         elements
     }
 
-    fn settings_text(&self, storage: Storage) -> String {
-        let mut settings = vec![format!("non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}")];
+    /// The settings of the table where it is stored, as names and SQL values: first those that storing every record once
+    /// depends on, then its own.
+    pub fn all_settings(&self, storage: Storage) -> Vec<(String, String)> {
+        let mut settings = if self.engine.is_replicated() {
+            vec![
+                ("replicated_deduplication_window", DEDUPLICATION_WINDOW),
+                ("replicated_deduplication_window_seconds", DEDUPLICATION_SECONDS),
+            ]
+        } else {
+            vec![("non_replicated_deduplication_window", DEDUPLICATION_WINDOW)]
+        };
         if storage == Storage::Embedded {
-            settings.extend(["fsync_after_insert = 1".to_owned(), "fsync_part_directory = 1".to_owned()]);
+            settings.extend([("fsync_after_insert", 1), ("fsync_part_directory", 1)]);
         }
-        settings.extend(self.settings.iter().map(|(name, value)| format!("{name} = {}", setting_value(value))));
-        settings.join(", ")
+        let ours = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
+        ours.chain(self.settings.iter().map(|(name, value)| (name.clone(), setting_value(value)))).collect()
     }
 }
 
 impl Column {
-    /// The column as it stands in `CREATE TABLE`.
-    fn definition(&self) -> String {
-        let mut definition = format!("{} {}", quote_identifier(&self.name), self.data_type);
+    /// The column as it stands in `CREATE TABLE`, `ADD COLUMN` and `MODIFY COLUMN`.
+    pub fn definition(&self) -> String {
+        let default = self.default.as_ref().map(|default| match (default.kind, default.expression.as_str()) {
+            (DefaultKind::Ephemeral, "") => " EPHEMERAL".to_owned(),
+            (kind, expression) => format!(" {kind} {expression}"),
+        });
         let clauses = [
-            self.default.as_ref().map(|expression| format!(" DEFAULT {expression}")),
+            default,
             self.comment.as_ref().map(|comment| format!(" COMMENT {}", quote_string(comment))),
             self.codec.as_ref().map(|codec| format!(" CODEC({codec})")),
+            self.ttl.as_ref().map(|expression| format!(" TTL {expression}")),
         ];
+        let mut definition = format!("{} {}", quote_identifier(&self.name), self.data_type);
         definition.extend(clauses.into_iter().flatten());
         definition
     }
 }
 
-impl Display for Engine {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Engine::MergeTree => "MergeTree",
-        })
+impl Index {
+    /// The index as it stands in `CREATE TABLE` and `ADD`.
+    pub fn definition(&self) -> String {
+        let Self { name, expression, index_type, granularity } = self;
+        format!("INDEX {} {expression} TYPE {index_type} GRANULARITY {granularity}", quote_identifier(name))
+    }
+}
+
+impl Projection {
+    /// The projection as it stands in `CREATE TABLE` and `ADD`.
+    pub fn definition(&self) -> String {
+        format!("PROJECTION {} ({})", quote_identifier(&self.name), self.query)
+    }
+}
+
+impl Constraint {
+    /// The constraint as it stands in `CREATE TABLE` and `ADD`.
+    pub fn definition(&self) -> String {
+        let kind = match self.kind {
+            ConstraintKind::Check => "CHECK",
+            ConstraintKind::Assume => "ASSUME",
+        };
+        format!("CONSTRAINT {} {kind} {}", quote_identifier(&self.name), self.expression)
     }
 }
 

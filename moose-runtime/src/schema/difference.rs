@@ -7,10 +7,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
-    str::FromStr,
 };
 
-use super::{DataType, Table, provenance};
+use serde::{Deserialize, Serialize};
+
+use super::{Column, DataType, Table, provenance};
 
 /// A column as `system.columns` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,57 +20,57 @@ pub struct ActualColumn {
     pub name: String,
     /// `type`
     pub data_type: String,
-    /// `default_kind`
-    pub default_kind: DefaultKind,
+    /// `default_kind`; `None` where it is empty.
+    pub default_kind: Option<DefaultKind>,
 }
 
-/// What a column holds where an INSERT does not name it: `default_kind` of `system.columns`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a column holds where an INSERT does not name it: `default_kind` of `system.columns`, where that is not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum DefaultKind {
-    /// Empty: the type's default.
-    None,
-    /// `DEFAULT`: an expression.
+    /// `DEFAULT`: the value of an expression.
     Default,
-    /// `MATERIALIZED`: an expression, and hidden from `SELECT *`.
+    /// `MATERIALIZED`: always the value of an expression, and hidden from `SELECT *`.
     Materialized,
-    /// `EPHEMERAL`: not stored.
+    /// `EPHEMERAL`: for other columns' expressions only, not stored.
     Ephemeral,
     /// `ALIAS`: computed by reading.
     Alias,
 }
 
 impl DefaultKind {
-    /// Whether an INSERT can give the column a value that is stored.
-    fn is_stored_from_insert(self) -> bool {
-        matches!(self, Self::None | Self::Default | Self::Materialized)
-    }
-}
-
-impl FromStr for DefaultKind {
-    type Err = UnknownDefaultKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    /// The kind that `system.columns` shows; `None` for an ordinary column, which it shows as empty.
+    pub fn read(text: &str) -> Result<Option<Self>, UnknownDefaultKind> {
         match text {
-            "" => Ok(Self::None),
-            "DEFAULT" => Ok(Self::Default),
-            "MATERIALIZED" => Ok(Self::Materialized),
-            "EPHEMERAL" => Ok(Self::Ephemeral),
-            "ALIAS" => Ok(Self::Alias),
+            "" => Ok(None),
+            "DEFAULT" => Ok(Some(Self::Default)),
+            "MATERIALIZED" => Ok(Some(Self::Materialized)),
+            "EPHEMERAL" => Ok(Some(Self::Ephemeral)),
+            "ALIAS" => Ok(Some(Self::Alias)),
             _ => Err(UnknownDefaultKind { text: text.to_owned() }),
         }
+    }
+
+    /// Whether the INSERT of a record names a column that is declared so.
+    pub const fn is_inserted(self) -> bool {
+        matches!(self, Self::Default | Self::Ephemeral)
     }
 }
 
 impl Display for DefaultKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::None => "ordinary",
             Self::Default => "DEFAULT",
             Self::Materialized => "MATERIALIZED",
             Self::Ephemeral => "EPHEMERAL",
             Self::Alias => "ALIAS",
         })
     }
+}
+
+/// A kind, or that there is none.
+fn kind_text(kind: Option<DefaultKind>) -> String {
+    kind.map_or_else(|| "ordinary".to_owned(), |kind| kind.to_string())
 }
 
 /// A `default_kind` that this version does not know.
@@ -90,6 +91,8 @@ pub enum Difference {
         column: String,
         /// Its declared type.
         declared: String,
+        /// What it is for INSERTs.
+        role: Role,
     },
     /// A column that is not declared.
     Extra {
@@ -106,26 +109,60 @@ pub enum Difference {
         declared: String,
         /// Its type in the table.
         actual: String,
+        /// What it is for INSERTs.
+        role: Role,
     },
     /// Declared with another kind of default.
     KindDiffers {
         /// Its name.
         column: String,
         /// Its declared kind.
-        declared: DefaultKind,
+        declared: Option<DefaultKind>,
         /// Its kind in the table.
-        actual: DefaultKind,
+        actual: Option<DefaultKind>,
+        /// What it is for INSERTs.
+        role: Role,
     },
 }
 
+/// What a declared column is for the INSERT of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The INSERT names it and its value is kept.
+    Stored,
+    /// The INSERT names it and only other columns' expressions see its value.
+    Passed,
+    /// ClickHouse computes and keeps it with each row.
+    Computed,
+    /// It is computed by reading and does not concern INSERTs.
+    Read,
+}
+
+impl From<&Column> for Role {
+    fn from(column: &Column) -> Self {
+        match column.default.as_ref().map(|default| default.kind) {
+            None | Some(DefaultKind::Default) => Self::Stored,
+            Some(DefaultKind::Ephemeral) => Self::Passed,
+            Some(DefaultKind::Materialized) => Self::Computed,
+            Some(DefaultKind::Alias) => Self::Read,
+        }
+    }
+}
+
 impl Difference {
-    /// Whether an INSERT of the declared columns would fail or store something else than what was sent. A column more
-    /// than declared does not: an older binary goes on while a newer one has already added its column.
+    /// Whether an INSERT of the declared columns would fail, or leave something else in the table than was declared. A
+    /// column more than declared does not: an older binary goes on while a newer one has already added its column.
     pub fn prevents_insert(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::TypeDiffers { .. } => true,
+            Self::Missing { role, .. } | Self::TypeDiffers { role, .. } => *role != Role::Read,
             Self::Extra { .. } => false,
-            Self::KindDiffers { actual, .. } => !actual.is_stored_from_insert(),
+            Self::KindDiffers { actual, role, .. } => match role {
+                Role::Stored => matches!(actual, Some(DefaultKind::Ephemeral | DefaultKind::Alias)),
+                Role::Passed => *actual == Some(DefaultKind::Alias),
+                // It would get its type's default where an expression is declared.
+                Role::Computed => *actual != Some(DefaultKind::Default),
+                Role::Read => false,
+            },
         }
     }
 }
@@ -133,15 +170,15 @@ impl Difference {
 impl Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { column, declared } => {
+            Self::Missing { column, declared, .. } => {
                 write!(formatter, "column `{column}` is missing: declared as {declared}")
             }
             Self::Extra { column, actual } => write!(formatter, "column `{column}` ({actual}) is not declared"),
-            Self::TypeDiffers { column, declared, actual } => {
+            Self::TypeDiffers { column, declared, actual, .. } => {
                 write!(formatter, "column `{column}` is {actual}: declared as {declared}")
             }
-            Self::KindDiffers { column, declared, actual } => {
-                write!(formatter, "column `{column}` is {actual}: declared as {declared}")
+            Self::KindDiffers { column, declared, actual, .. } => {
+                write!(formatter, "column `{column}` is {}: declared as {}", kind_text(*actual), kind_text(*declared))
             }
         }
     }
@@ -151,7 +188,8 @@ impl Display for Difference {
 struct Expected<'a> {
     name: &'a str,
     data_type: DataType,
-    kind: DefaultKind,
+    kind: Option<DefaultKind>,
+    role: Role,
 }
 
 /// Everything in which `actual`, all columns of a real table, is not as `declared`; first in the order of the
@@ -178,14 +216,17 @@ fn expected_columns(declared: &Table) -> Vec<Expected<'_>> {
         .map(|column| Expected {
             name: &column.name,
             data_type: column.data_type.clone(),
-            kind: if column.default.is_some() { DefaultKind::Default } else { DefaultKind::None },
+            kind: column.default.as_ref().map(|default| default.kind),
+            role: Role::from(column),
         })
         .collect();
     if declared.provenance {
         expected.extend(provenance::COLUMNS.iter().map(|column| Expected {
             name: column.name,
             data_type: column.data_type.clone(),
-            kind: DefaultKind::Materialized,
+            kind: Some(DefaultKind::Materialized),
+            // Our INSERTs fill them, although they are hidden.
+            role: Role::Stored,
         }));
     }
     expected
@@ -194,7 +235,7 @@ fn expected_columns(declared: &Table) -> Vec<Expected<'_>> {
 fn compare(expected: &Expected<'_>, actual: Option<&ActualColumn>) -> Vec<Difference> {
     let column = expected.name.to_owned();
     let Some(actual) = actual else {
-        return vec![Difference::Missing { column, declared: expected.data_type.to_string() }];
+        return vec![Difference::Missing { column, declared: expected.data_type.to_string(), role: expected.role }];
     };
     let mut found = Vec::new();
     // Compared as types, since a server may write one type in several ways. A type that can't be read is not ours.
@@ -203,10 +244,16 @@ fn compare(expected: &Expected<'_>, actual: Option<&ActualColumn>) -> Vec<Differ
             column: column.clone(),
             declared: expected.data_type.to_string(),
             actual: actual.data_type.clone(),
+            role: expected.role,
         });
     }
     if actual.default_kind != expected.kind {
-        found.push(Difference::KindDiffers { column, declared: expected.kind, actual: actual.default_kind });
+        found.push(Difference::KindDiffers {
+            column,
+            declared: expected.kind,
+            actual: actual.default_kind,
+            role: expected.role,
+        });
     }
     found
 }

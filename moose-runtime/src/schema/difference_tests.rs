@@ -1,41 +1,27 @@
 //! Tests of what differs between a declared table and a real one.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::schema::{Column, Engine};
+use crate::schema::{ColumnDefault, fixture};
 
 fn table(provenance: bool) -> Table {
-    let column = |name: &str, data_type: &str, default: Option<&str>| Column {
-        name: name.to_owned(),
-        data_type: data_type.parse().expect("a type"),
-        codec: None,
-        default: default.map(str::to_owned),
-        comment: None,
-    };
-    Table {
-        name: "events".to_owned(),
-        columns: vec![
-            column("id", "String", None),
-            column("at", "DateTime64(3, 'UTC')", None),
-            column("count", "UInt32", Some("1")),
-        ],
-        engine: Engine::MergeTree,
-        order_by: vec!["id".to_owned()],
-        primary_key: Vec::new(),
-        partition_by: None,
-        ttl: None,
-        settings: BTreeMap::new(),
-        provenance,
-        comment: None,
-    }
+    let columns = vec![
+        fixture::column("id", "String"),
+        fixture::column("at", "DateTime64(3, 'UTC')"),
+        with_default("count", "UInt32", DefaultKind::Default),
+    ];
+    Table { columns, provenance, ..fixture::table("events") }
+}
+
+fn with_default(name: &str, data_type: &str, kind: DefaultKind) -> Column {
+    let default = Some(ColumnDefault { kind, expression: "1".to_owned() });
+    Column { default, ..fixture::column(name, data_type) }
 }
 
 fn actual(name: &str, data_type: &str, default_kind: &str) -> ActualColumn {
     ActualColumn {
         name: name.to_owned(),
         data_type: data_type.to_owned(),
-        default_kind: default_kind.parse().expect("a default kind"),
+        default_kind: DefaultKind::read(default_kind).expect("a default kind"),
     }
 }
 
@@ -103,7 +89,7 @@ fn every_difference_is_told_in_the_order_of_the_declaration() {
 fn only_what_would_be_stored_otherwise_prevents_an_insert() {
     let mut newer = as_created();
     newer.push(actual("note", "String", ""));
-    newer[2].default_kind = DefaultKind::None;
+    newer[2].default_kind = None;
     let found = differences(&table(true), &newer);
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|difference| !difference.prevents_insert()), "{found:?}");
@@ -118,6 +104,28 @@ fn only_what_would_be_stored_otherwise_prevents_an_insert() {
 }
 
 #[test]
+fn what_clickhouse_computes_has_to_be_computed_and_what_is_only_read_is_no_concern() {
+    let declared = |kind| Table { columns: vec![with_default("c", "UInt8", kind)], ..table(false) };
+    let prevents =
+        |kind, columns: &[ActualColumn]| differences(&declared(kind), columns).iter().any(Difference::prevents_insert);
+    for (kind, held, taken) in [
+        (DefaultKind::Materialized, &["", "EPHEMERAL", "ALIAS"][..], &["MATERIALIZED", "DEFAULT"][..]),
+        (DefaultKind::Ephemeral, &["ALIAS"], &["EPHEMERAL", "", "DEFAULT", "MATERIALIZED"]),
+        (DefaultKind::Alias, &[], &["ALIAS", "", "DEFAULT", "MATERIALIZED", "EPHEMERAL"]),
+    ] {
+        for actual_kind in held {
+            assert!(prevents(kind, &[actual("c", "UInt8", actual_kind)]), "{kind} as `{actual_kind}`");
+        }
+        for actual_kind in taken {
+            assert!(!prevents(kind, &[actual("c", "UInt8", actual_kind)]), "{kind} as `{actual_kind}`");
+        }
+        let is_read = kind == DefaultKind::Alias;
+        assert_eq!(prevents(kind, &[]), !is_read, "{kind} is missing");
+        assert_eq!(prevents(kind, &[actual("c", "Int64", &kind.to_string())]), !is_read, "{kind} of another type");
+    }
+}
+
+#[test]
 fn a_type_that_cannot_be_read_is_another_type() {
     let mut columns = as_created();
     columns[0].data_type = "Nonsense(".to_owned();
@@ -127,7 +135,7 @@ fn a_type_that_cannot_be_read_is_another_type() {
 #[test]
 fn an_unknown_default_kind_is_an_error() {
     assert_eq!(
-        "PERHAPS".parse::<DefaultKind>().expect_err("unknown").to_string(),
+        DefaultKind::read("PERHAPS").expect_err("unknown").to_string(),
         "unknown default kind `PERHAPS` in system.columns"
     );
 }

@@ -4,10 +4,14 @@
 mod data_type;
 mod ddl;
 mod difference;
+mod engine;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod provenance;
 mod table;
 
 pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
-pub use difference::{ActualColumn, DefaultKind, Difference, UnknownDefaultKind, differences};
-pub use table::{Column, Engine, Table};
+pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefaultKind, differences};
+pub use engine::{Engine, EngineError, EngineKind, Replication};
+pub use table::{Column, ColumnDefault, Constraint, ConstraintKind, Index, Projection, Table};

@@ -4,7 +4,7 @@
 //! They are `MATERIALIZED`, which keeps them out of `SELECT *`, and default to the maximum of their type, which means
 //! "not from a stream": a row inserted by hand is nobody's.
 
-use super::DataType;
+use super::{DataType, Index};
 
 /// `UInt64`: epoch of the topic.
 pub const EPOCH: &str = "_stream_epoch";
@@ -31,3 +31,13 @@ pub(super) const COLUMNS: [HiddenColumn; 3] = [
     HiddenColumn { name: PARTITION, data_type: DataType::UInt16, absent: "65535", codec: "Delta, ZSTD" },
     HiddenColumn { name: OFFSET, data_type: DataType::UInt64, absent: "18446744073709551615", codec: "T64, ZSTD" },
 ];
+
+/// The index by which a range's rows are found without reading the table.
+pub(super) fn offset_index() -> Index {
+    Index {
+        name: "_stream_offset_range".to_owned(),
+        expression: super::quote_identifier(OFFSET),
+        index_type: "minmax".to_owned(),
+        granularity: 1,
+    }
+}

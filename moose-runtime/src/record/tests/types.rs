@@ -6,7 +6,10 @@ use super::{
     reader::{Value, read},
     *,
 };
-use crate::record::{ColumnSpec, OlapRecord, RecordColumns};
+use crate::{
+    record::{ColumnSpec, OlapRecord, RecordColumns},
+    schema::DefaultKind,
+};
 
 fn specs<R: OlapRecord>() -> &'static [ColumnSpec] {
     R::Columns::COLUMNS
@@ -76,7 +79,7 @@ fn names_in_json_are_those_of_serde_and_columns_follow_unless_renamed() {
         [("USER-ID", &["USER-ID"]), ("kind", &["kind", "sort"]), ("in_place", &["IN"]), ("LIST", &["LIST"])];
     assert_eq!(names, expected);
     let kind = &specs::<Named>()[1];
-    assert_eq!((kind.codec, kind.default), (Some("ZSTD(3)"), Some("'none'")));
+    assert_eq!((kind.codec, kind.default), (Some("ZSTD(3)"), Some((DefaultKind::Default, "'none'"))));
     assert_eq!(kind.comment, Some("The kind of thing, in two lines.\nAnd a paragraph."));
     assert_eq!(specs::<Named>()[0].comment, None);
 }

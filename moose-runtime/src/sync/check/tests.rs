@@ -7,47 +7,30 @@ use uuid::Uuid;
 use super::{Effect, Flaw, Grants, Promise, Report, Seen, TableReport, judge};
 use crate::{
     clickhouse::{TableFacts, TableState, ViewFacts, ViewTarget},
-    schema::{ActualColumn, Column, DefaultKind, Engine, Storage, Table},
+    schema::{ActualColumn, DefaultKind, Storage, Table, fixture},
 };
 
 fn declared() -> Table {
-    Table {
-        name: "t".to_owned(),
-        columns: vec![Column {
-            name: "id".to_owned(),
-            data_type: "UInt64".parse().unwrap(),
-            codec: None,
-            default: None,
-            comment: None,
-        }],
-        engine: Engine::MergeTree,
-        order_by: vec!["id".to_owned()],
-        primary_key: Vec::new(),
-        partition_by: None,
-        ttl: None,
-        settings: BTreeMap::new(),
-        provenance: true,
-        comment: None,
-    }
+    Table { columns: vec![fixture::column("id", "UInt64")], ..fixture::table("t") }
 }
 
 fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn column(name: &str, data_type: &str, default_kind: DefaultKind) -> ActualColumn {
+fn column(name: &str, data_type: &str, default_kind: Option<DefaultKind>) -> ActualColumn {
     ActualColumn { name: name.to_owned(), data_type: data_type.to_owned(), default_kind }
 }
 
 /// A table with nothing to say about it.
 fn faultless() -> TableFacts {
-    let hidden = DefaultKind::Materialized;
+    let hidden = Some(DefaultKind::Materialized);
     TableFacts {
         state: TableState {
             uuid: Uuid::from_u128(1),
             engine: "MergeTree".to_owned(),
             columns: vec![
-                column("id", "UInt64", DefaultKind::None),
+                column("id", "UInt64", None),
                 column("_stream_epoch", "UInt64", hidden),
                 column("_stream_partition", "UInt16", hidden),
                 column("_stream_offset", "UInt64", hidden),
@@ -204,7 +187,7 @@ fn a_privilege_that_is_missing_blocks_and_one_that_can_not_be_asked_for_does_not
 
 #[test]
 fn columns_block_only_where_they_prevent_an_insert() {
-    let more = with(|facts| facts.state.columns.push(column("new", "String", DefaultKind::None)));
+    let more = with(|facts| facts.state.columns.push(column("new", "String", None)));
     assert!(matches!(more.flaws.as_slice(), [Flaw::ColumnsVary { .. }]) && !more.is_blocked());
     let other = with(|facts| facts.state.columns[0].data_type = "UInt8".to_owned());
     assert!(matches!(other.flaws.as_slice(), [Flaw::ColumnsDiffer { .. }]) && other.is_blocked());

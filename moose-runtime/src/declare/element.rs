@@ -1,0 +1,109 @@
+//! What a table has besides columns: skipping indexes, projections, constraints.
+#![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
+
+use crate::schema::{self, ConstraintKind};
+
+use super::check::{self, Message};
+
+/// A skipping index: what lets a query leave out granules without reading them.
+///
+/// ```ignore
+/// OlapTable::new("events").index(Index::new("by_user", "userId", "bloom_filter(0.01)").granularity(4))
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an index is given to `OlapTable::index`"]
+pub struct Index {
+    pub(super) name: &'static str,
+    pub(super) expression: &'static str,
+    pub(super) index_type: &'static str,
+    pub(super) granularity: u64,
+}
+
+impl Index {
+    /// An index over a ClickHouse expression, of a type such as `minmax`, `set(100)`, `bloom_filter(0.01)` or
+    /// `tokenbf_v1(8192, 3, 0)`.
+    #[track_caller]
+    pub const fn new(name: &'static str, expression: &'static str, index_type: &'static str) -> Self {
+        check::name("an index", name);
+        Self { name, expression, index_type, granularity: 1 }
+    }
+
+    /// How many granules of the table one of the index stands for (default 1).
+    #[track_caller]
+    pub const fn granularity(mut self, granules: u64) -> Self {
+        if granules == 0 {
+            Message::new("the granularity of index `").text(self.name).text("` is 0: the least is 1").fail();
+        }
+        self.granularity = granules;
+        self
+    }
+}
+
+impl From<&Index> for schema::Index {
+    fn from(index: &Index) -> Self {
+        Self {
+            name: index.name.to_owned(),
+            expression: index.expression.to_owned(),
+            index_type: index.index_type.to_owned(),
+            granularity: index.granularity,
+        }
+    }
+}
+
+/// A projection, as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Projection {
+    pub(super) name: &'static str,
+    pub(super) query: &'static str,
+}
+
+impl From<&Projection> for schema::Projection {
+    fn from(projection: &Projection) -> Self {
+        Self { name: projection.name.to_owned(), query: projection.query.to_owned() }
+    }
+}
+
+/// A constraint, as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Constraint {
+    pub(super) name: &'static str,
+    pub(super) kind: ConstraintKind,
+    pub(super) expression: &'static str,
+}
+
+impl From<&Constraint> for schema::Constraint {
+    fn from(constraint: &Constraint) -> Self {
+        Self { name: constraint.name.to_owned(), kind: constraint.kind, expression: constraint.expression.to_owned() }
+    }
+}
+
+/// What has a name that is unique in its table.
+pub(super) const MOST: usize = 16;
+
+/// Up to [`MOST`] things, in the order in which they were said: const code has no vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Few<T> {
+    pub(super) items: [Option<T>; MOST],
+}
+
+impl<T: Copy> Few<T> {
+    pub(super) const NONE: Self = Self { items: [None; MOST] };
+
+    /// With one more; `kind` is what they are called.
+    #[track_caller]
+    pub(super) const fn with(mut self, kind: &str, item: T) -> Self {
+        let mut place = 0;
+        while place < MOST {
+            if self.items[place].is_none() {
+                self.items[place] = Some(item);
+                return self;
+            }
+            place += 1;
+        }
+        Message::new("a table has at most 16 ").text(kind).fail();
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter().flatten()
+    }
+}

@@ -1,0 +1,181 @@
+//! The table engine of a declaration.
+
+use crate::schema::{self, EngineKind};
+
+use super::{check::Message, spec::owned};
+
+/// What merging does to the rows of a table, and whether the table has replicas.
+///
+/// ```ignore
+/// OlapTable::new("users").engine(Engine::replacing().version("updatedAt").is_deleted("deleted"))
+/// ```
+///
+/// Columns are named as in the table; they are checked when the engine is given to one. An engine that merges rows into
+/// one leaves no way to ask the table which records it has, so less is promised for such a table: a start says what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an engine is given to `OlapTable::engine`"]
+pub struct Engine {
+    pub(super) kind: Kind,
+    pub(super) replication: Replication,
+}
+
+/// [`EngineKind`] as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    MergeTree,
+    Replacing { version: Option<&'static str>, is_deleted: Option<&'static str> },
+    Summing { columns: &'static [&'static str] },
+    Aggregating,
+    Collapsing { sign: &'static str },
+    VersionedCollapsing { sign: &'static str, version: &'static str },
+    Coalescing { columns: &'static [&'static str] },
+}
+
+/// [`schema::Replication`] as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replication {
+    None,
+    Default,
+    At { path: &'static str, replica: &'static str },
+}
+
+impl Engine {
+    const fn of(kind: Kind) -> Self {
+        Self { kind, replication: Replication::None }
+    }
+
+    /// `MergeTree`, the default: keeps every row.
+    pub const fn merge_tree() -> Self {
+        Self::of(Kind::MergeTree)
+    }
+
+    /// `ReplacingMergeTree`: of the rows with one sorting key the last stays, or the one with the highest
+    /// [`version`](Self::version).
+    pub const fn replacing() -> Self {
+        Self::of(Kind::Replacing { version: None, is_deleted: None })
+    }
+
+    /// `SummingMergeTree`: sums the numbers of the rows with one sorting key, all of them or those in
+    /// [`columns`](Self::columns).
+    pub const fn summing() -> Self {
+        Self::of(Kind::Summing { columns: &[] })
+    }
+
+    /// `AggregatingMergeTree`: merges the aggregate states of the rows with one sorting key.
+    pub const fn aggregating() -> Self {
+        Self::of(Kind::Aggregating)
+    }
+
+    /// `CollapsingMergeTree`: a row whose `sign`, an `Int8`, is -1 takes away one with 1.
+    pub const fn collapsing(sign: &'static str) -> Self {
+        Self::of(Kind::Collapsing { sign })
+    }
+
+    /// `VersionedCollapsingMergeTree`: the same for rows of one version, so that they may come in any order.
+    pub const fn versioned_collapsing(sign: &'static str, version: &'static str) -> Self {
+        Self::of(Kind::VersionedCollapsing { sign, version })
+    }
+
+    /// `CoalescingMergeTree`: of the rows with one sorting key the last value stays that is not NULL, in all columns or
+    /// in those in [`columns`](Self::columns).
+    pub const fn coalescing() -> Self {
+        Self::of(Kind::Coalescing { columns: &[] })
+    }
+
+    /// For [`replacing`](Self::replacing): the row with the highest value stays. An unsigned integer, a date or a time.
+    #[track_caller]
+    pub const fn version(mut self, column: &'static str) -> Self {
+        let Kind::Replacing { is_deleted, .. } = self.kind else {
+            Message::new("`.version(…)` is for `Engine::replacing()`, not for ").text(self.name()).fail();
+        };
+        self.kind = Kind::Replacing { version: Some(column), is_deleted };
+        self
+    }
+
+    /// For [`replacing`](Self::replacing) with a [`version`](Self::version): where the row that stays has 1 in this
+    /// `UInt8`, none does.
+    #[track_caller]
+    pub const fn is_deleted(mut self, column: &'static str) -> Self {
+        let Kind::Replacing { version, .. } = self.kind else {
+            Message::new("`.is_deleted(…)` is for `Engine::replacing()`, not for ").text(self.name()).fail();
+        };
+        if version.is_none() {
+            Message::new("`.is_deleted(…)` needs a version: say `.version(…)` before it").fail();
+        }
+        self.kind = Kind::Replacing { version, is_deleted: Some(column) };
+        self
+    }
+
+    /// For [`summing`](Self::summing) and [`coalescing`](Self::coalescing): these columns and no others.
+    #[track_caller]
+    pub const fn columns(mut self, columns: &'static [&'static str]) -> Self {
+        if columns.is_empty() {
+            Message::new("`.columns(…)` of an engine names no column: leave it out, which means all").fail();
+        }
+        self.kind = match self.kind {
+            Kind::Summing { .. } => Kind::Summing { columns },
+            Kind::Coalescing { .. } => Kind::Coalescing { columns },
+            _ => Message::new("`.columns(…)` is for `Engine::summing()` and `Engine::coalescing()`, not for ")
+                .text(self.name())
+                .fail(),
+        };
+        self
+    }
+
+    /// The same engine with replicas, placed in Keeper as the server's configuration says.
+    pub const fn replicated(mut self) -> Self {
+        self.replication = Replication::Default;
+        self
+    }
+
+    /// The same engine with replicas at a path of Keeper, under a name: texts that may have the server's macros in them,
+    /// such as `/clickhouse/tables/{shard}/events` and `{replica}`.
+    #[track_caller]
+    pub const fn replicated_at(mut self, path: &'static str, replica: &'static str) -> Self {
+        if path.is_empty() || replica.is_empty() {
+            Message::new("`.replicated_at(path, replica)` has an empty text: say both, or `.replicated()`").fail();
+        }
+        self.replication = Replication::At { path, replica };
+        self
+    }
+
+    /// Name of the engine where it has no replicas.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::MergeTree => "MergeTree",
+            Kind::Replacing { .. } => "ReplacingMergeTree",
+            Kind::Summing { .. } => "SummingMergeTree",
+            Kind::Aggregating => "AggregatingMergeTree",
+            Kind::Collapsing { .. } => "CollapsingMergeTree",
+            Kind::VersionedCollapsing { .. } => "VersionedCollapsingMergeTree",
+            Kind::Coalescing { .. } => "CoalescingMergeTree",
+        }
+    }
+}
+
+impl From<&Engine> for schema::Engine {
+    fn from(engine: &Engine) -> Self {
+        let column = |name: Option<&str>| name.map(str::to_owned);
+        let kind = match engine.kind {
+            Kind::MergeTree => EngineKind::MergeTree,
+            Kind::Replacing { version, is_deleted } => {
+                EngineKind::ReplacingMergeTree { version: column(version), is_deleted: column(is_deleted) }
+            }
+            Kind::Summing { columns } => EngineKind::SummingMergeTree { columns: owned(columns) },
+            Kind::Aggregating => EngineKind::AggregatingMergeTree,
+            Kind::Collapsing { sign } => EngineKind::CollapsingMergeTree { sign: sign.to_owned() },
+            Kind::VersionedCollapsing { sign, version } => {
+                EngineKind::VersionedCollapsingMergeTree { sign: sign.to_owned(), version: version.to_owned() }
+            }
+            Kind::Coalescing { columns } => EngineKind::CoalescingMergeTree { columns: owned(columns) },
+        };
+        let replication = match engine.replication {
+            Replication::None => schema::Replication::None,
+            Replication::Default => schema::Replication::Default,
+            Replication::At { path, replica } => {
+                schema::Replication::At { path: path.to_owned(), replica: replica.to_owned() }
+            }
+        };
+        Self { kind, replication }
+    }
+}

@@ -1,0 +1,332 @@
+//! Table engines of the MergeTree family, from and to ClickHouse's own text.
+//!
+//! The text is the engine alone, as DDL has it and as `system.tables` shows it at the beginning of `engine_full`.
+
+use std::{
+    fmt::{self, Display},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{quote_identifier, quote_string};
+
+/// A table engine. `parse(print(e)) = e`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Engine {
+    /// What merging does to rows.
+    pub kind: EngineKind,
+    /// Whether and where the table has replicas.
+    pub replication: Replication,
+}
+
+/// What merging does to the rows of a table, with the columns that say so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// `MergeTree`: keeps every row.
+    #[default]
+    MergeTree,
+    /// `ReplacingMergeTree([version[, is_deleted]])`: of the rows with one sorting key the last stays, or the one with
+    /// the highest version.
+    ReplacingMergeTree {
+        /// `UInt*`, a date or a time: the highest stays.
+        version: Option<String>,
+        /// `UInt8`: where the row that stays has 1, none does. Needs a version.
+        is_deleted: Option<String>,
+    },
+    /// `SummingMergeTree([columns])`: sums numbers of the rows with one sorting key.
+    SummingMergeTree {
+        /// The columns to sum; empty means all numbers outside the sorting key.
+        columns: Vec<String>,
+    },
+    /// `AggregatingMergeTree`: merges the aggregate states of the rows with one sorting key.
+    AggregatingMergeTree,
+    /// `CollapsingMergeTree(sign)`: a row with sign -1 takes away one with sign 1.
+    CollapsingMergeTree {
+        /// `Int8`: 1 or -1.
+        sign: String,
+    },
+    /// `VersionedCollapsingMergeTree(sign, version)`: the same, by version, so that rows may come in any order.
+    VersionedCollapsingMergeTree {
+        /// `Int8`: 1 or -1.
+        sign: String,
+        /// `UInt*`, a date or a time: which row a sign is about.
+        version: String,
+    },
+    /// `CoalescingMergeTree([columns])`: of the rows with one sorting key the last value stays that is not NULL.
+    CoalescingMergeTree {
+        /// The columns to coalesce; empty means all outside the sorting key.
+        columns: Vec<String>,
+    },
+}
+
+/// Whether and where a table has replicas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Replication {
+    /// The table stands alone.
+    #[default]
+    None,
+    /// `Replicated…`, where the server's configuration says.
+    Default,
+    /// `Replicated…('path', 'replica')`.
+    At {
+        /// Path in Keeper, such as `/clickhouse/tables/{shard}/events`.
+        path: String,
+        /// Name of the replica, such as `{replica}`.
+        replica: String,
+    },
+}
+
+impl EngineKind {
+    /// Name of the engine where it has no replicas.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MergeTree => "MergeTree",
+            Self::ReplacingMergeTree { .. } => "ReplacingMergeTree",
+            Self::SummingMergeTree { .. } => "SummingMergeTree",
+            Self::AggregatingMergeTree => "AggregatingMergeTree",
+            Self::CollapsingMergeTree { .. } => "CollapsingMergeTree",
+            Self::VersionedCollapsingMergeTree { .. } => "VersionedCollapsingMergeTree",
+            Self::CoalescingMergeTree { .. } => "CoalescingMergeTree",
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::MergeTree | Self::AggregatingMergeTree => Vec::new(),
+            Self::ReplacingMergeTree { version, is_deleted } => {
+                version.iter().chain(is_deleted).map(|column| quote_identifier(column)).collect()
+            }
+            Self::SummingMergeTree { columns } | Self::CoalescingMergeTree { columns } if columns.is_empty() => {
+                Vec::new()
+            }
+            Self::SummingMergeTree { columns } | Self::CoalescingMergeTree { columns } => {
+                let names: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+                vec![format!("({})", names.join(", "))]
+            }
+            Self::CollapsingMergeTree { sign } => vec![quote_identifier(sign)],
+            Self::VersionedCollapsingMergeTree { sign, version } => {
+                vec![quote_identifier(sign), quote_identifier(version)]
+            }
+        }
+    }
+
+    /// The kind of that name with these arguments; `None` where they don't fit it.
+    fn new(name: &str, arguments: Vec<Argument>) -> Option<Self> {
+        let mut names = Vec::new();
+        let mut list = Vec::new();
+        for argument in arguments {
+            match argument {
+                Argument::Name(name) => names.push(name),
+                Argument::List(columns) => list = columns,
+                Argument::Text(_) => return None,
+            }
+        }
+        let columns = || if list.is_empty() { names.clone() } else { list.clone() };
+        let one_list = list.is_empty() || names.is_empty();
+        Some(match (name, names.as_slice()) {
+            ("MergeTree", []) if list.is_empty() => Self::MergeTree,
+            ("AggregatingMergeTree", []) if list.is_empty() => Self::AggregatingMergeTree,
+            ("ReplacingMergeTree", [] | [_] | [_, _]) if list.is_empty() => {
+                let mut names = names.into_iter();
+                Self::ReplacingMergeTree { version: names.next(), is_deleted: names.next() }
+            }
+            ("SummingMergeTree", [] | [_]) if one_list => Self::SummingMergeTree { columns: columns() },
+            ("CoalescingMergeTree", [] | [_]) if one_list => Self::CoalescingMergeTree { columns: columns() },
+            ("CollapsingMergeTree", [sign]) if list.is_empty() => Self::CollapsingMergeTree { sign: sign.clone() },
+            ("VersionedCollapsingMergeTree", [sign, version]) if list.is_empty() => {
+                Self::VersionedCollapsingMergeTree { sign: sign.clone(), version: version.clone() }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Engine {
+    /// Name of the engine, as `system.tables` has it.
+    pub fn name(&self) -> String {
+        let prefix = if self.is_replicated() { "Replicated" } else { "" };
+        format!("{prefix}{}", self.kind.name())
+    }
+
+    /// Whether the table has replicas.
+    pub fn is_replicated(&self) -> bool {
+        self.replication != Replication::None
+    }
+
+    /// Whether every row stays as it was inserted.
+    pub fn keeps_every_row(&self) -> bool {
+        self.kind == EngineKind::MergeTree
+    }
+
+    /// Whether a table with the engine `actual` is as declared. Where replicas are the server's to place, any place is.
+    pub fn is_met_by(&self, actual: &Self) -> bool {
+        let placed = match &self.replication {
+            Replication::Default => actual.is_replicated(),
+            other => *other == actual.replication,
+        };
+        self.kind == actual.kind && placed
+    }
+
+    /// The engine at the beginning of an `engine_full`, and the clauses behind it.
+    pub fn read(engine_full: &str) -> Result<(Self, &str), EngineError> {
+        let unknown = || EngineError::Unknown { text: engine_full.to_owned() };
+        let mut reader = Reader { rest: engine_full.trim_start() };
+        let name = reader.word().ok_or_else(unknown)?;
+        let mut arguments = if reader.sign('(') { reader.arguments().ok_or_else(unknown)? } else { Vec::new() };
+        let (replication, name) = match name.strip_prefix("Replicated") {
+            None => (Replication::None, name.as_str()),
+            Some(name) => match arguments.as_slice() {
+                [Argument::Text(path), Argument::Text(replica), ..] => {
+                    let at = Replication::At { path: path.clone(), replica: replica.clone() };
+                    arguments.drain(..2);
+                    (at, name)
+                }
+                _ => (Replication::Default, name),
+            },
+        };
+        let kind = EngineKind::new(name, arguments).ok_or_else(unknown)?;
+        Ok((Self { kind, replication }, reader.rest.trim_start()))
+    }
+}
+
+impl Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut arguments = match &self.replication {
+            Replication::At { path, replica } => vec![quote_string(path), quote_string(replica)],
+            Replication::None | Replication::Default => Vec::new(),
+        };
+        arguments.extend(self.kind.arguments());
+        formatter.write_str(&self.name())?;
+        if arguments.is_empty() { Ok(()) } else { write!(formatter, "({})", arguments.join(", ")) }
+    }
+}
+
+impl From<Engine> for String {
+    fn from(engine: Engine) -> Self {
+        engine.to_string()
+    }
+}
+
+impl From<EngineKind> for Engine {
+    fn from(kind: EngineKind) -> Self {
+        Self { kind, replication: Replication::None }
+    }
+}
+
+impl FromStr for Engine {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        match Self::read(text)? {
+            (engine, "") => Ok(engine),
+            _ => Err(EngineError::Unknown { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Engine {
+    type Error = EngineError;
+
+    fn try_from(text: String) -> Result<Self, EngineError> {
+        text.parse()
+    }
+}
+
+/// A text that is no engine of the MergeTree family, as far as this version knows them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Another engine, or arguments that it does not take.
+    #[error("`{text}` is no table engine that a declaration can name")]
+    Unknown {
+        /// The whole text.
+        text: String,
+    },
+}
+
+/// What stands between an engine's parentheses.
+enum Argument {
+    Name(String),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// Reads an engine from its text.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn sign(&mut self, sign: char) -> bool {
+        let rest = self.rest.trim_start().strip_prefix(sign);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn word(&mut self) -> Option<String> {
+        let text = self.rest.trim_start();
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (word, rest) = text.split_at_checked(end)?;
+        self.rest = rest;
+        (!word.is_empty()).then(|| word.to_owned())
+    }
+
+    /// What stands in these quotes.
+    fn quoted(&mut self, quote: char) -> Option<String> {
+        let mut text = String::new();
+        let mut characters = self.rest.chars();
+        while let Some(character) = characters.next() {
+            match character {
+                '\\' => text.push(match characters.next()? {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    '0' => '\0',
+                    other => other,
+                }),
+                _ if character == quote => {
+                    self.rest = characters.as_str();
+                    return Some(text);
+                }
+                _ => text.push(character),
+            }
+        }
+        None
+    }
+
+    fn name(&mut self) -> Option<String> {
+        if self.sign('`') { self.quoted('`') } else { self.word() }
+    }
+
+    /// Up to the closing parenthesis.
+    fn arguments(&mut self) -> Option<Vec<Argument>> {
+        let mut arguments = Vec::new();
+        if self.sign(')') {
+            return Some(arguments);
+        }
+        loop {
+            arguments.push(if self.sign('\'') {
+                Argument::Text(self.quoted('\'')?)
+            } else if self.sign('(') {
+                let mut names = vec![self.name()?];
+                while self.sign(',') {
+                    names.push(self.name()?);
+                }
+                self.sign(')').then_some(Argument::List(names))?
+            } else {
+                Argument::Name(self.name()?)
+            });
+            if self.sign(')') {
+                return Some(arguments);
+            }
+            self.sign(',').then_some(())?;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;
