@@ -45,16 +45,17 @@ pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod telemetry;
 
-pub use moose_macros::{OlapRecord, pipeline};
+pub use moose_macros::{OlapRecord, OlapType, pipeline};
 
 /// What a file of declarations needs: `use moose_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        OlapRecord,
+        OlapRecord, OlapType,
         declare::{Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
-    pub use chrono::{DateTime, NaiveDate, Utc};
+    pub use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+    pub use rust_decimal::Decimal;
     pub use std::time::Duration;
     pub use uuid::Uuid;
 }
@@ -64,13 +65,13 @@ pub mod prelude {
 pub mod __private {
     pub use crate::declare::{Place, Registered};
     pub use crate::record::column::{
-        Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsNested,
-        AllowsPrecision, AllowsTimezone, EnumColumn, Enumeration, NamedColumn, Newtype, NewtypeColumn, StructColumn,
-        Timezone, VariantColumn, VariantColumns,
+        Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
+        AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,
+        Newtype, NewtypeColumn, StructColumn, Timezone, VariantColumn, VariantColumns, enum_value,
     };
     pub use crate::record::{
-        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, NoColumns, Node,
-        OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
+        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, JsonOptions,
+        NoColumns, Node, OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
     };
     pub use crate::schema::DefaultKind;
     pub use inventory;

@@ -1,15 +1,17 @@
 //! The attributes as they are written: each once, each known, each with a value of the right form. What they mean
 //! together is the model's business. All names of attributes stand in this file.
 
-use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Meta, Path, Type};
+use syn::{Attribute, Expr, Lit, LitStr, Meta, Path};
 
 use super::{
     case::{CASES, Case},
     entry::{DefaultValue, Entry, Once, entries_of},
+    forms::{self, Forms},
     mistakes::Mistakes,
 };
 
-const FIELD_OLAP: [&str; 6] = ["codec", "column", "default", "low_cardinality", "precision", "rename"];
+/// What a column has besides its type; [`forms::NAMES`] are the others.
+const FIELD_OLAP: [&str; 3] = ["codec", "default", "rename"];
 const STRUCT_OLAP: [&str; 1] = ["crate"];
 const FIELD_SERDE: [&str; 4] = ["alias", "default", "rename", "skip"];
 const STRUCT_SERDE: [&str; 3] = ["default", "deny_unknown_fields", "rename_all"];
@@ -64,9 +66,7 @@ pub(super) struct FieldAttributes {
     pub(super) aliases: Vec<LitStr>,
     pub(super) default: Option<DefaultValue>,
     pub(super) skip: bool,
-    pub(super) low_cardinality: Option<Ident>,
-    pub(super) precision: Option<LitInt>,
-    pub(super) column: Option<Type>,
+    pub(super) forms: Forms,
     pub(super) column_name: Option<LitStr>,
     pub(super) codec: Option<LitStr>,
     pub(super) default_expression: Option<LitStr>,
@@ -126,7 +126,7 @@ impl StructAttributes {
 fn struct_olap(entry: &Entry, mistakes: &mut Mistakes) {
     match entry.name.to_string().as_str() {
         "crate" => drop(entry.path(mistakes)),
-        name if FIELD_OLAP.contains(&name) => {
+        name if FIELD_OLAP.contains(&name) || forms::NAMES.contains(&name) => {
             mistakes.at(
                 &entry.name,
                 format_args!("`{name}` stands on a field; options of a table stand on its declaration"),
@@ -170,16 +170,16 @@ impl FieldAttributes {
     }
 
     fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        if self.forms.read(entry, mistakes) {
+            return;
+        }
         match entry.name.to_string().as_str() {
-            "low_cardinality" => self.low_cardinality = entry.flag(mistakes).then(|| entry.name.clone()),
-            "precision" => self.precision = entry.integer(mistakes),
             "codec" => self.codec = entry.text(mistakes),
             "default" => self.default_expression = entry.text(mistakes),
-            "column" => self.column = entry.type_of_column(mistakes),
             "rename" => self.column_name = entry.text(mistakes),
             "crate" => mistakes.at(&entry.name, "`crate` stands on the struct"),
             "key" => mistakes.at(&entry.name, "write `#[key]`"),
-            _ => entry.unknown("olap", &FIELD_OLAP, mistakes),
+            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &forms::NAMES[..]].concat(), mistakes),
         }
     }
 
@@ -216,7 +216,7 @@ fn refused_or_unknown(
     }
 }
 
-fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
+pub(super) fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
     let case = Case::named(&text.value());
     if case.is_none() {
         let names = CASES.map(|case| format!("\"{case}\"")).join(", ");

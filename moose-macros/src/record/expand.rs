@@ -6,21 +6,26 @@ use syn::{Generics, parse_quote, spanned::Spanned};
 
 use super::{
     entry::DefaultValue,
-    model::{Column, Missing, Record, Storage},
+    model::{Column, Missing, Record, Role},
 };
 
 /// One block with everything that a record type needs.
 pub(super) fn expand(record: &Record<'_>) -> TokenStream {
     let runtime = Runtime(record);
+    let markers = runtime.markers();
     let columns = column_struct(record);
     let record_columns = runtime.record_columns();
-    let olap_record = runtime.olap_record();
+    let implementation = match record.role {
+        Role::Record => runtime.olap_record(),
+        Role::Tuple => runtime.column_type_of_struct(),
+    };
     let key_checks = runtime.key_checks();
     quote! {
         const _: () = {
+            #markers
             #columns
             #record_columns
-            #olap_record
+            #implementation
             #key_checks
         };
     }
@@ -90,7 +95,7 @@ impl Runtime<'_> {
         let name = self.0.name;
         let generics = self.generics();
         let (implementation, arguments, clause) = generics.split_for_impl();
-        let columns = self.0.columns.iter().map(|column| self.column_type(column));
+        let columns = self.column_types();
         let key = self.0.columns.iter().filter(|column| column.key).map(|column| &column.name);
         quote! {
             #[automatically_derived]
@@ -101,23 +106,32 @@ impl Runtime<'_> {
         }
     }
 
-    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
-    fn column_type(&self, column: &Column<'_>) -> TokenStream {
+    /// A struct in a record is a tuple with names.
+    fn column_type_of_struct(&self) -> TokenStream {
         let private = self.private();
-        let value = column.value;
-        let own = quote_spanned!(value.span()=> <#value as #private::ColumnType>::Column);
-        match &column.storage {
-            Storage::OfType => own,
-            Storage::Named(named) => {
-                quote_spanned!(named.span()=> <#named as #private::NamedColumn<#value>>::Column)
-            }
-            Storage::LowCardinality => {
-                quote_spanned!(value.span()=> <#own as #private::AllowsLowCardinality>::LowCardinality)
-            }
-            Storage::Precision(digits) => {
-                quote_spanned!(value.span()=> <#own as #private::AllowsPrecision<#digits>>::WithPrecision)
+        let name = self.0.name;
+        let generics = self.generics();
+        let (implementation, arguments, clause) = generics.split_for_impl();
+        let columns = self.column_types();
+        quote! {
+            #[automatically_derived]
+            impl #implementation #private::ColumnType for #name #arguments #clause {
+                type Column = #private::StructColumn<Self, __Columns<#(#columns),*>>;
             }
         }
+    }
+
+    fn column_types(&self) -> impl Iterator<Item = TokenStream> {
+        self.0.columns.iter().enumerate().map(|(place, column)| self.column_type(place, column))
+    }
+
+    fn column_type(&self, place: usize, column: &Column<'_>) -> TokenStream {
+        column.forms.column(column.value, &self.private(), place)
+    }
+
+    fn markers(&self) -> TokenStream {
+        let private = self.private();
+        self.0.columns.iter().enumerate().map(|(place, column)| column.forms.markers(&private, place)).collect()
     }
 
     fn key_checks(&self) -> TokenStream {
@@ -126,9 +140,9 @@ impl Runtime<'_> {
             return TokenStream::new();
         }
         let private = self.private();
-        let keys = self.0.columns.iter().filter(|column| column.key);
-        keys.map(|column| {
-            let buffer = self.column_type(column);
+        let keys = self.0.columns.iter().enumerate().filter(|(_, column)| column.key);
+        keys.map(|(place, column)| {
+            let buffer = self.column_type(place, column);
             let message = format!(
                 "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
                 column.name

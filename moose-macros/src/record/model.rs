@@ -1,24 +1,30 @@
 //! What a record is, checked: after this nothing can be wrong with it but its types, which only the compiler knows.
 
 use proc_macro2::Ident;
-use syn::{
-    Data, DeriveInput, Field, Fields, Generics, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
-    spanned::Spanned,
-};
+use syn::{Data, DeriveInput, Field, Fields, Generics, Path, Token, Type, ext::IdentExt, punctuated::Punctuated};
 
 use super::{
     attributes::{self, FieldAttributes, StructAttributes},
     entry::DefaultValue,
+    forms::Forms,
     mistakes::Mistakes,
 };
 
 /// Columns that every table of a stream has besides the declared ones.
 const RESERVED: [&str; 3] = ["_stream_epoch", "_stream_partition", "_stream_offset"];
-/// Digits of a second's fraction, at most.
-const MOST_DIGITS: u8 = 9;
 
-/// A record type.
+/// What a struct is derived to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// `OlapRecord`: its values are rows.
+    Record,
+    /// `OlapType`: its values are tuples in a column.
+    Tuple,
+}
+
+/// A record type, or a struct that is a tuple in one.
 pub(super) struct Record<'a> {
+    pub(super) role: Role,
     pub(super) name: &'a Ident,
     pub(super) generics: &'a Generics,
     /// Path of the runtime.
@@ -38,21 +44,12 @@ pub(super) struct Column<'a> {
     pub(super) name: String,
     /// Names in JSON: the field's own, then its aliases.
     pub(super) json: Vec<String>,
-    pub(super) storage: Storage,
+    pub(super) forms: Forms,
     pub(super) missing: Missing,
     pub(super) key: bool,
     pub(super) codec: Option<String>,
     pub(super) default_expression: Option<String>,
     pub(super) comment: Option<String>,
-}
-
-/// Which column the values go into.
-pub(super) enum Storage {
-    /// The one that the type has by itself.
-    OfType,
-    LowCardinality,
-    Precision(u8),
-    Named(Box<Type>),
 }
 
 /// What it means that JSON doesn't give the field.
@@ -67,22 +64,23 @@ pub(super) enum Missing {
 
 impl<'a> Record<'a> {
     /// The record that a struct declares; what is wrong is added to the mistakes, and then the answer is of no use.
-    pub(super) fn new(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Option<Self> {
+    pub(super) fn new(input: &'a DeriveInput, role: Role, mistakes: &mut Mistakes) -> Option<Self> {
         let on_struct = StructAttributes::new(&input.attrs, mistakes);
         for lifetime in input.generics.lifetimes() {
             mistakes.at(lifetime, "a record outlives what it was read from: use owned fields such as `String`");
         }
         let fields = named_fields(input, mistakes)?;
         let columns: Vec<Column<'a>> =
-            fields.iter().filter_map(|field| Column::new(field, &on_struct, mistakes)).collect();
+            fields.iter().filter_map(|field| Column::new(field, role, &on_struct, mistakes)).collect();
         check_names(&columns, mistakes);
         if columns.is_empty() {
             mistakes.at(&input.ident, "a record needs at least one field that is a column");
-        } else if !columns.iter().any(|column| column.key) {
+        } else if role == Role::Record && !columns.iter().any(|column| column.key) {
             let message = "a record needs a key, by which its rows are sorted: put `#[key]` on at least one field";
             mistakes.at(&input.ident, message);
         }
         Some(Self {
+            role,
             name: &input.ident,
             generics: &input.generics,
             runtime: attributes::runtime(&input.attrs),
@@ -107,8 +105,11 @@ fn named_fields<'a>(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Option<&
 }
 
 impl<'a> Column<'a> {
-    fn new(field: &'a Field, on_struct: &StructAttributes, mistakes: &mut Mistakes) -> Option<Self> {
+    fn new(field: &'a Field, role: Role, on_struct: &StructAttributes, mistakes: &mut Mistakes) -> Option<Self> {
         let read = FieldAttributes::new(&field.attrs, mistakes);
+        if role == Role::Tuple {
+            check_element(&read, mistakes);
+        }
         let ident = field.ident.as_ref()?;
         if read.skip {
             if let Some(key) = &read.key {
@@ -130,7 +131,7 @@ impl<'a> Column<'a> {
         }
         let name =
             read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), syn::LitStr::value);
-        if RESERVED.contains(&name.as_str()) {
+        if role == Role::Record && RESERVED.contains(&name.as_str()) {
             let message = format!(
                 "the column `{name}` is kept for where a row comes from: give this one another name with `#[olap(rename = \"…\")]`"
             );
@@ -141,7 +142,7 @@ impl<'a> Column<'a> {
             value: &field.ty,
             name,
             json,
-            storage: storage(&read, mistakes),
+            forms: read.forms,
             missing: match (&read.default, &on_struct.default) {
                 (Some(default), _) => Missing::Value(default.clone()),
                 (None, Some(default)) => Missing::FieldOf(default.clone()),
@@ -156,33 +157,15 @@ impl<'a> Column<'a> {
 }
 
 /// ```text
-/// #[olap(low_cardinality, precision = 6)]    // no type has both
-/// #[olap(precision = 10)]                    // nanoseconds have 9 digits
+/// #[key] #[olap(codec = "LZ4", default = "1")] a: u8,    // in a struct that is a tuple
 /// ```
-fn storage(read: &FieldAttributes, mistakes: &mut Mistakes) -> Storage {
-    match (&read.low_cardinality, &read.precision, &read.column) {
-        (None, None, None) => Storage::OfType,
-        (Some(_), None, None) => Storage::LowCardinality,
-        (None, Some(digits), None) => match digits.base10_parse() {
-            Ok(digits) if digits <= MOST_DIGITS => Storage::Precision(digits),
-            _ => {
-                mistakes.at(digits, "the precision of a timestamp is 0 (seconds) to 9 (nanoseconds)");
-                Storage::OfType
-            }
-        },
-        (None, None, Some(column)) => Storage::Named(Box::new(column.clone())),
-        (low_cardinality, precision, column) => {
-            let message = "`low_cardinality`, `precision` and `column` each choose the column: keep one of them";
-            let spans = [
-                column.as_ref().map(Spanned::span),
-                precision.as_ref().map(Spanned::span),
-                low_cardinality.as_ref().map(Spanned::span),
-            ];
-            if let Some(span) = spans.into_iter().flatten().next() {
-                mistakes.add(syn::Error::new(span, message));
-            }
-            Storage::OfType
-        }
+fn check_element(read: &FieldAttributes, mistakes: &mut Mistakes) {
+    const ELEMENT: &str = "this is an element of a tuple: only a column of a table has that";
+    if let Some(key) = &read.key {
+        mistakes.at(key, ELEMENT);
+    }
+    for text in [&read.codec, &read.default_expression].into_iter().flatten() {
+        mistakes.at(text, ELEMENT);
     }
 }
 

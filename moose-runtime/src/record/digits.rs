@@ -146,9 +146,8 @@ impl Digits {
         if self.digits.is_empty() {
             return Ok((false, UInt256::ZERO));
         }
-        let zeros = u32::try_from(self.exponent + i64::from(scale)).map_err(|_| {
-            if self.exponent < 0 { Unfit::TooFine } else { Unfit::TooLarge }
-        })?;
+        let zeros = u32::try_from(self.exponent + i64::from(scale))
+            .map_err(|_| if self.exponent < 0 { Unfit::TooFine } else { Unfit::TooLarge })?;
         let mut magnitude = UInt256::ZERO;
         for digit in &self.digits {
             magnitude = magnitude.times_plus(10, u64::from(*digit)).ok_or(Unfit::TooLarge)?;

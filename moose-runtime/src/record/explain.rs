@@ -103,6 +103,13 @@ impl Findings {
     }
 }
 
+impl Findings {
+    /// What was found.
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+}
+
 /// A place in a record. Its text is the JSON pointer.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
@@ -145,6 +152,26 @@ pub struct Node<'de> {
 }
 
 impl<'de> Node<'de> {
+    /// Of a text that is known to be one JSON value.
+    pub(super) fn new(text: &'de str) -> Self {
+        Self { text }
+    }
+
+    /// The text.
+    pub(super) fn text(self) -> &'de str {
+        self.text
+    }
+
+    /// The number that it is.
+    pub(super) fn as_number(self) -> Option<Number> {
+        matches!(self.first(), b'-' | b'0'..=b'9').then(|| self.number())
+    }
+
+    /// Whether it is `true` or `false`.
+    pub fn is_boolean(self) -> bool {
+        matches!(self.first(), b't' | b'f')
+    }
+
     /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         self.first() == b'n'
@@ -185,7 +212,7 @@ impl<'de> Node<'de> {
         }
     }
 
-    fn unexpected(self) -> Unexpected<'static> {
+    pub(super) fn unexpected(self) -> Unexpected<'static> {
         match self.first() {
             b'n' => Unexpected::Unit,
             b't' | b'f' => Unexpected::Bool(true),
@@ -201,7 +228,9 @@ impl<'de> Node<'de> {
     }
 }
 
-enum Number {
+/// A number of JSON as the reader gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
     Unsigned(u64),
     Signed(i64),
     Float(f64),

@@ -8,6 +8,7 @@ use serde::{
     Deserialize,
     de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+pub use serde_json::Value;
 use serde_json::{Deserializer, error::Category, value::RawValue};
 
 use super::{
@@ -200,18 +201,18 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// The key of a record whose key fields have these names: one string field as it stands, otherwise the JSON array of the
 /// values. Spaces, escapes and the order of fields make no difference.
 pub(super) fn key(record: &[u8], fields: &[&'static [&'static str]]) -> Vec<u8> {
-    let mut values = vec![serde_json::Value::Null; fields.len()];
+    let mut values = vec![Value::Null; fields.len()];
     // A record that is not valid has no key that matters: what could be read of it stands.
     let _ = Deserializer::from_slice(record).deserialize_map(KeyVisitor { fields, values: &mut values });
     match values.as_mut_slice() {
-        [serde_json::Value::String(text)] => std::mem::take(text).into_bytes(),
-        values => serde_json::Value::Array(values.iter_mut().map(serde_json::Value::take).collect()).to_string().into(),
+        [Value::String(text)] => std::mem::take(text).into_bytes(),
+        values => Value::Array(values.iter_mut().map(Value::take).collect()).to_string().into(),
     }
 }
 
 struct KeyVisitor<'a> {
     fields: &'a [&'static [&'static str]],
-    values: &'a mut [serde_json::Value],
+    values: &'a mut [Value],
 }
 
 impl<'de> Visitor<'de> for KeyVisitor<'_> {

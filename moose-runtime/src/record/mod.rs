@@ -13,6 +13,7 @@ mod digits;
 mod error;
 mod explain;
 pub mod json;
+mod json_object;
 mod map_key;
 mod native;
 mod spec;

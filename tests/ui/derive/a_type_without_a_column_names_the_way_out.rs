@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use moose_runtime::prelude::*;
 
@@ -6,8 +6,8 @@ use moose_runtime::prelude::*;
 struct Event {
     #[key]
     id: String,
-    amount: u128,
-    labels: HashMap<String, String>,
+    elapsed: std::time::Duration,
+    labels: VecDeque<String>,
 }
 
 fn main() {}

@@ -27,8 +27,7 @@ impl<F, C: Default> Default for AggregateColumn<F, C> {
 }
 
 impl<F: Aggregate, C: Column> Column for AggregateColumn<F, C> {
-    const DATA_TYPE: DataType =
-        DataType::SimpleAggregateFunction { function: F::FUNCTION, data_type: &C::DATA_TYPE };
+    const DATA_TYPE: DataType = DataType::SimpleAggregateFunction { function: F::FUNCTION, data_type: &C::DATA_TYPE };
 
     fn rows(&self) -> usize {
         self.inner.rows()

@@ -92,7 +92,13 @@ macro_rules! times {
     )* };
 }
 
-times!(NaiveTime, #[cfg(feature = "time03")] time::Time, #[cfg(feature = "jiff02")] jiff::civil::Time);
+times!(
+    NaiveTime,
+    #[cfg(feature = "time03")]
+    time::Time,
+    #[cfg(feature = "jiff02")]
+    jiff::civil::Time
+);
 
 #[diagnostic::do_not_recommend]
 impl<const P: u8, const Q: u8> AllowsPrecision<Q> for Time64Column<P> {

@@ -96,4 +96,10 @@ macro_rules! dates {
     )* };
 }
 
-dates!(NaiveDate, #[cfg(feature = "time03")] time::Date, #[cfg(feature = "jiff02")] jiff::civil::Date);
+dates!(
+    NaiveDate,
+    #[cfg(feature = "time03")]
+    time::Date,
+    #[cfg(feature = "jiff02")]
+    jiff::civil::Date
+);

@@ -32,6 +32,17 @@ impl<E> Default for EnumColumn<E> {
     }
 }
 
+/// The value of a variant in a column.
+#[doc(hidden)]
+#[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
+pub const fn enum_value(discriminant: i64) -> i16 {
+    assert!(
+        discriminant >= i16::MIN as i64 && discriminant <= i16::MAX as i64,
+        "the values of an `Enum16` are -32768 to 32767: give the variant a discriminant among them"
+    );
+    discriminant as i16
+}
+
 /// Whether every value fits one byte.
 const fn is_narrow(labels: &[(&str, i16)]) -> bool {
     let mut rest = labels;
@@ -67,8 +78,7 @@ impl<E: Enumeration> EnumColumn<E> {
 }
 
 impl<E: Enumeration> Column for EnumColumn<E> {
-    const DATA_TYPE: DataType =
-        if Self::IS_NARROW { DataType::Enum8(E::LABELS) } else { DataType::Enum16(E::LABELS) };
+    const DATA_TYPE: DataType = if Self::IS_NARROW { DataType::Enum8(E::LABELS) } else { DataType::Enum16(E::LABELS) };
 
     fn rows(&self) -> usize {
         self.values.len()

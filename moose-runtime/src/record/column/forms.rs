@@ -1,8 +1,8 @@
 //! What attributes of a field make of its column: functions on types, and how they go through the columns around one.
 
 use super::{
-    ArrayColumn, Column, Dictionary, LowCardinalityColumn, MapColumn, MapKeyColumn, Newtype, NewtypeColumn,
-    NullableColumn, NullableInside, Timezone,
+    AllowsJson, ArrayColumn, Column, Dictionary, JsonForm, LowCardinalityColumn, MapColumn, MapKeyColumn, Newtype,
+    NewtypeColumn, NullableColumn, NullableInside, Timezone,
 };
 
 /// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
@@ -104,6 +104,7 @@ through! {
     WithTimezone of [AllowsTimezone<Z>] with [Z: Timezone,];
     Fixed of [AllowsFixed<S>] with [const S: u32,];
     Compact of [AllowsCompact] with [];
+    WithForm of [AllowsJson<F>] with [F: JsonForm,];
 }
 
 #[diagnostic::do_not_recommend]

@@ -14,11 +14,13 @@ mod brain_float;
 mod clock;
 mod date;
 mod decimal;
+mod dynamic;
 mod enumeration;
 mod fixed_string;
 mod forms;
 mod geometry;
 mod instant;
+mod json;
 mod key;
 mod low_cardinality;
 mod map;
@@ -35,6 +37,7 @@ mod wide_number;
 
 use serde::de::{self, Deserializer};
 
+pub(super) use self::map::SeenKeys;
 pub use self::{
     address::{Address4, Address6, Ipv4Column, Ipv6Column},
     aggregate::{Aggregate, AggregateColumn},
@@ -44,16 +47,16 @@ pub use self::{
     clock::{ClockSeconds, ClockTicks, Time64Column, TimeColumn},
     date::{Date32Column, DateColumn, Day16, Day32},
     decimal::DecimalColumn,
-    enumeration::{EnumColumn, Enumeration},
+    dynamic::DynamicColumn,
+    enumeration::{EnumColumn, Enumeration, enum_value},
     fixed_string::FixedStringColumn,
-    forms::{
-        AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone,
-    },
+    forms::{AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone},
     geometry::{
         LineString, LineStringColumn, MultiLineString, MultiLineStringColumn, MultiPolygon, MultiPolygonColumn, Point,
         PointColumn, Polygon, PolygonColumn, Ring, RingColumn,
     },
     instant::{DateTime64Column, DateTimeColumn, Timezone, UtcZone},
+    json::{AllowsJson, JsonColumn, JsonForm, PlainJson},
     key::{Dictionary, DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
     low_cardinality::LowCardinalityColumn,
     map::{MapColumn, MapKeyColumn},
@@ -67,7 +70,6 @@ pub use self::{
     uuid::UuidColumn,
     variant::{VariantColumn, VariantColumns},
 };
-pub(super) use self::map::SeenKeys;
 use super::{DataType, Findings, Node, Place, ValueError};
 
 /// A buffer of values of one ClickHouse type.
@@ -154,4 +156,39 @@ pub trait NamedColumn<T>: Column {
 
 impl<T, C: Stores<T>> NamedColumn<T> for C {
     type Column = C;
+}
+
+/// Stands for the column of a type whose derive failed; the program doesn't compile.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct AnyColumn;
+
+impl Column for AnyColumn {
+    const DATA_TYPE: DataType = DataType::String;
+
+    fn rows(&self) -> usize {
+        0
+    }
+
+    fn byte_size(&self) -> usize {
+        0
+    }
+
+    fn truncate(&mut self, _: usize) {}
+
+    fn push_default(&mut self) {}
+
+    fn write_data(&self, _: &mut Vec<u8>) {}
+}
+
+impl NullableInside for AnyColumn {}
+
+impl<T> Stores<T> for AnyColumn {
+    fn append(&mut self, _: &T) -> Result<(), ValueError> {
+        Ok(())
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, _: D) -> Result<(), D::Error> {
+        Ok(())
+    }
 }

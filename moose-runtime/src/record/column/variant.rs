@@ -221,7 +221,9 @@ impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
             return Ok(());
         }
         for variant in 0..C::TYPES.len() {
-            if json::read(text, VariantSeed { columns: &mut self.columns, variant, value: PhantomData::<fn(&E)> }).is_ok() {
+            if json::read(text, VariantSeed { columns: &mut self.columns, variant, value: PhantomData::<fn(&E)> })
+                .is_ok()
+            {
                 self.choose(Some(variant));
                 return Ok(());
             }
@@ -316,7 +318,8 @@ impl<E: 'static, C: VariantColumns<E>> Stores<E> for VariantColumn<E, C> {
         if C::UNTAGGED {
             return digits::with_text(input, |text| self.append_text(text));
         }
-        let variant = input.deserialize_any(TaggedVisitor { columns: &mut self.columns, value: PhantomData::<fn(&E)> })?;
+        let variant =
+            input.deserialize_any(TaggedVisitor { columns: &mut self.columns, value: PhantomData::<fn(&E)> })?;
         self.choose(variant);
         Ok(())
     }
@@ -361,8 +364,7 @@ impl<'de, E, C: VariantColumns<E>> Visitor<'de> for TaggedVisitor<'_, E, C> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<usize>, A::Error> {
-        let name: std::borrow::Cow<'de, str> =
-            map.next_key()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+        let name: std::borrow::Cow<'de, str> = map.next_key()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
         let Some(variant) = VariantColumn::<E, C>::variant_of(&name) else {
             return Err(de::Error::unknown_field("", &[]));
         };
