@@ -7,7 +7,7 @@ use std::{error::Error, path::Path, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use moose_runtime::stream::{
-    Backend as _, Cursor, Retention, TopicSpec,
+    Backend as _, Cursor, NewRecord, Retention, TopicSpec,
     log::{Log, LogOptions},
 };
 
@@ -37,7 +37,7 @@ const FOR_EVER: Retention = Retention { age: None, bytes: None };
 
 /// Appends one after another, then reading all of it, then opening the directory again.
 async fn one_caller(count: usize, rounds: usize) -> Outcome {
-    let record = Bytes::from(vec![b'x'; 150]);
+    let record = NewRecord::from(Bytes::from(vec![b'x'; 150]));
     let directory = tempfile::tempdir()?;
     let (log, _) = open(directory.path(), FOR_EVER).await?;
     let begun = Instant::now();
@@ -67,7 +67,7 @@ async fn one_caller(count: usize, rounds: usize) -> Outcome {
 
 /// Appends of several callers at once, which share their syncs.
 async fn many_callers(callers: usize, count: usize, rounds: usize) -> Outcome {
-    let record = Bytes::from(vec![b'x'; 150]);
+    let record = NewRecord::from(Bytes::from(vec![b'x'; 150]));
     let directory = tempfile::tempdir()?;
     let (log, _) = open(directory.path(), FOR_EVER).await?;
     let begun = Instant::now();
@@ -94,7 +94,7 @@ async fn memory_and_disk() -> Outcome {
     let retention = Retention { age: None, bytes: Some(64 << 20) };
     let (log, epoch) = open(directory.path(), retention).await?;
     let noise: Vec<u8> = (0..1 << 17).flat_map(|_| rand::random::<u64>().to_le_bytes()).collect();
-    let record = Bytes::from(noise);
+    let record = NewRecord::from(Bytes::from(noise));
     for round in 1..=1_024_u64 {
         let next = log.append(TOPIC, 0, vec![record.clone()]).await? + 1;
         let cursor = Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new(), counted: None };

@@ -51,7 +51,7 @@ pub use moose_macros::{OlapRecord, OlapType, pipeline};
 pub mod prelude {
     pub use crate::{
         OlapRecord, OlapType,
-        declare::{Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
+        declare::{DroppedTable, Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
     pub use chrono::{DateTime, NaiveDate, NaiveTime, Utc};

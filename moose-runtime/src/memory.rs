@@ -2,8 +2,8 @@
 //!
 //! Each of the two sides has half of `memory.budget`, so that neither starves the other: while ClickHouse is away the sync
 //! holds all that it may, and the front door goes on taking records into the stream. What is held is reserved first: the
-//! front door answers 503 when there is no room, and the sync stops reading. Counted are bodies, columns and blocks, not
-//! what the process needs besides.
+//! front door answers 503 when there is no room, and the sync stops reading. Counted are bodies, columns, blocks and
+//! what a stream's clients read ahead, not what the process needs besides.
 
 use std::sync::Arc;
 
@@ -29,9 +29,11 @@ pub struct Reserved {
     permit: OwnedSemaphorePermit,
 }
 
-/// The shares of the front door and of the sync.
-pub fn shares(budget: u64) -> (Share, Share) {
-    (Share::new(budget / 2), Share::new(budget / 2))
+/// The shares of the front door and of the sync, whose streams may take a half of its share for what they read ahead:
+/// `read_ahead` is told how much that is, and answers how much of it they take.
+pub fn shares(budget: u64, read_ahead: impl FnOnce(u64) -> u64) -> (Share, Share) {
+    let half = budget / 2;
+    (Share::new(half), Share::new(half.saturating_sub(read_ahead(half / 2))))
 }
 
 impl Share {
@@ -99,6 +101,16 @@ mod tests {
         assert_eq!(share.reserved(), 3 * GRAIN);
         drop(first);
         assert_eq!(share.reserved(), 0);
+    }
+
+    #[test]
+    fn what_streams_read_ahead_is_the_syncs() {
+        let (door, sync) = shares(1000 * GRAIN, |most| {
+            assert_eq!(most, 250 * GRAIN);
+            100 * GRAIN
+        });
+        assert!(door.try_reserve(500 * GRAIN).is_some());
+        assert!(sync.try_reserve(401 * GRAIN).is_none() && sync.try_reserve(400 * GRAIN).is_some());
     }
 
     #[tokio::test(start_paused = true)]

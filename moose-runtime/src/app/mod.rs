@@ -15,7 +15,7 @@ mod producer;
 mod start;
 mod tables;
 
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
@@ -31,7 +31,6 @@ use crate::{
     config::Config,
     declare::{Model, Program, Resource, Stream},
     record::OlapRecord,
-    stream::Topic,
     sync::{ResumeFrom, check::Report},
     telemetry::{Health, Metrics},
 };
@@ -111,8 +110,6 @@ impl AppBuilder {
 /// An application that runs.
 pub struct RunningApp {
     parts: Parts,
-    /// The streams' topics as they were opened.
-    topics: HashMap<String, Topic>,
     model: Arc<Model>,
     config: Config,
     client: Client,
@@ -181,11 +178,7 @@ impl RunningApp {
 
     /// A producer for a declared stream, with the same promise as the front door.
     pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<R> {
-        Producer::new(Arc::clone(&self.parts.backend), self.partitions(stream.name()), stream.name())
-    }
-
-    fn partitions(&self, stream: &str) -> u16 {
-        self.topics.get(stream).map_or(1, |topic| topic.partitions)
+        Producer::new(Arc::clone(&self.parts.backend), stream)
     }
 
     /// Resolves when a part has died that does not come back by itself.

@@ -6,15 +6,17 @@ use bytes::Bytes;
 
 use super::AppError;
 use crate::{
+    declare::Stream,
     record::{Batch, ErasedBatch, OlapRecord},
-    stream::{Backend, partition_of},
+    stream::{Backend, NewRecord, Spread},
 };
 
 /// Appends records to a stream.
 pub struct Producer<R> {
     backend: Arc<dyn Backend>,
-    partitions: u16,
     topic: &'static str,
+    /// Columns of the record's key.
+    key: &'static [&'static str],
     record: PhantomData<fn(R)>,
 }
 
@@ -25,8 +27,8 @@ impl<R> std::fmt::Debug for Producer<R> {
 }
 
 impl<R: OlapRecord + serde::Serialize> Producer<R> {
-    pub(super) fn new(backend: Arc<dyn Backend>, partitions: u16, topic: &'static str) -> Self {
-        Self { backend, partitions: partitions.max(1), topic, record: PhantomData }
+    pub(super) fn new(backend: Arc<dyn Backend>, stream: &Stream<R>) -> Self {
+        Self { backend, topic: stream.name(), key: stream.key(), record: PhantomData }
     }
 
     /// Appends records; when it returns, they are durable and will be rows. Each is checked as the front door would
@@ -42,9 +44,11 @@ impl<R: OlapRecord + serde::Serialize> Producer<R> {
     }
 
     /// The records as the stream keeps them, by partition.
-    fn encode(&self, records: &[R]) -> Result<Vec<Vec<Bytes>>, AppError> {
-        let mut batch = Batch::<R>::new();
-        let mut partitions = vec![Vec::new(); usize::from(self.partitions)];
+    fn encode(&self, records: &[R]) -> Result<Vec<Vec<NewRecord>>, AppError> {
+        let mut batch = Batch::<R>::with_record_key(self.key);
+        let count = self.backend.partitions(self.topic);
+        let spread = Spread::new(count, self.backend.keeps_keys());
+        let mut partitions = vec![Vec::new(); usize::from(count.max(1))];
         for (index, record) in records.iter().enumerate() {
             let json = serde_json::to_vec(record)
                 .map_err(|error| AppError::Record { index, reason: format!("it can't be written as JSON: {error}") })?;
@@ -56,10 +60,9 @@ impl<R: OlapRecord + serde::Serialize> Producer<R> {
                     rejected.errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
                 return Err(AppError::Record { index, reason: reasons.join("; ") });
             }
-            let partition =
-                if self.partitions == 1 { 0 } else { partition_of(&batch.record_key(&json), self.partitions) };
+            let (partition, key) = spread.place(|| batch.record_key(&json));
             if let Some(partition) = partitions.get_mut(usize::from(partition)) {
-                partition.push(Bytes::from(json));
+                partition.push(NewRecord { key, payload: Bytes::from(json) });
             }
         }
         Ok(partitions)

@@ -12,7 +12,7 @@ use super::{
 use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     config::Config,
-    declare::{Model, StreamModel, TableModel, check_against_build},
+    declare::{ApiModel, Model, StreamModel, TableModel, check_against_build},
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
@@ -45,7 +45,17 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     tables::prepare(&database.client, &model, &database.storage).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
-    let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64());
+    let (mut topics, mut places) = (HashMap::new(), Vec::new());
+    for stream in &model.streams {
+        let storage = backend.open_topic(&topic_spec(stream, &config)).await?;
+        places.extend(accounts::places(&config, stream, storage));
+        topics.insert(stream.name.clone(), storage);
+    }
+    let filled = filled(&model, &topics);
+    show_zeros(&metrics, &model, &filled);
+    let lags: Vec<_> = filled.iter().flat_map(Filled::lags).collect();
+    let read_ahead = |most| backend.read_ahead(lags.len(), most);
+    let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64(), read_ahead);
     let drain = Shutdown::new();
     let shared = Shared {
         backend: Arc::clone(&backend),
@@ -59,16 +69,6 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         resume: builder.resume,
         reopen: database.reopen(),
     };
-    let (mut topics, mut places) = (HashMap::new(), Vec::new());
-    for stream in &model.streams {
-        let storage = backend.open_topic(&topic_spec(stream, &config)).await?;
-        places.extend(accounts::places(&config, stream, storage));
-        topics.insert(stream.name.clone(), storage);
-    }
-    let filled = filled(&model, &topics);
-    show_zeros(&metrics, &model, &filled);
-
-    let lags = filled.iter().flat_map(Filled::lags).collect();
     let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
     let manage_state = ManageState {
         metrics: Arc::clone(&metrics),
@@ -77,7 +77,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         accounting: Arc::new(Accounting::new(Arc::clone(&shared.backend), places)),
     };
     let door = Door::new(DoorOptions {
-        routes: routes(&model, &topics),
+        routes: routes(&model),
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -136,7 +136,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         parts.stop(config.shutdown.deadline, &config.data_dir).await?;
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
-    Ok(RunningApp { parts, topics, model, config, client: database.client, metrics, health, addresses, report })
+    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
 }
 
 /// What `/dead-letters` of the management port asks.
@@ -231,14 +231,14 @@ fn filled(model: &Model, topics: &HashMap<String, Topic>) -> Vec<Filled> {
     model.tables.iter().filter_map(of_table).collect()
 }
 
-fn routes(model: &Model, topics: &HashMap<String, Topic>) -> Vec<Route> {
-    let partitions = |name: &str| topics.get(name).map_or(1, |topic| topic.partitions);
-    let route = |api: &crate::declare::ApiModel| Route {
-        name: api.name.clone(),
-        topic: api.stream.clone(),
-        partitions: partitions(&api.stream),
-        new_batch: factory(api.record),
+fn routes(model: &Model) -> Vec<Route> {
+    // The stream, which takes the same records, knows by what they are spread.
+    let record = |api: &ApiModel| {
+        let stream = model.streams.iter().find(|stream| stream.name == api.stream);
+        stream.map_or(api.record, |stream| stream.record)
     };
+    let route =
+        |api: &ApiModel| Route { name: api.name.clone(), topic: api.stream.clone(), new_batch: factory(record(api)) };
     model.apis.iter().map(route).collect()
 }
 

@@ -1,9 +1,11 @@
-//! The build-script side: the declarations, evaluated, become DDL and a fingerprint, and the package's migrations are
-//! embedded.
+//! The build-script side: the declarations, evaluated, become DDL, a fingerprint and the draft of a migration, and the
+//! package's migrations are embedded.
 //!
-//! Reads `migrations/` and writes to the build's output directory alone, so packaged, vendored and documentation builds
-//! are like any other.
+//! Writes to the build's output directory alone, unless a migration is to be saved: so two target directories don't
+//! disturb each other, and packaged, vendored and documentation builds are like any other.
 
+mod environment;
+mod report;
 mod watch;
 
 use std::{
@@ -19,12 +21,12 @@ use serde::Serialize;
 
 use crate::{
     declare::{DeclarationErrors, LinkedSchema, Model},
-    migration::{DIRECTORY, MigrationError, Migrations},
+    migration::{DIRECTORY, Draft, MigrationError, Migrations},
     schema::Storage,
 };
 
-/// What of the environment the build script's output depends on, beside what cargo sets.
-const VARIABLES: [&str; 0] = [];
+use environment::{Environment, Mode};
+use report::Report;
 
 /// Database under which the DDL is shown; the configuration of the running program decides.
 const DATABASE: &str = "moose";
@@ -34,6 +36,10 @@ const DATABASE: &str = "moose";
 /// The DDL of every table goes to `$OUT_DIR/moose.sql` and into the build's output (`cargo build -vv` shows it), the
 /// schema and the migrations of the package to `$OUT_DIR/moose-schema.json`, where `run!` and `app!` find them through
 /// `MOOSE_SCHEMA`. What is wrong with the declarations or with the files in `migrations/` fails the build.
+///
+/// What the declarations ask for beyond `migrations/` goes to `$OUT_DIR/draft.sql` and is a warning that lists the
+/// changes. `MOOSE_SAVE_MIGRATION=<name> cargo build` saves it. With `MOOSE_MIGRATIONS=locked`, and when `CI` is set (not to
+/// `false` or `0`) and `migrations/` exists, it is an error.
 ///
 /// ```ignore
 /// // build.rs
@@ -46,7 +52,9 @@ const DATABASE: &str = "moose";
 /// }
 /// ```
 pub fn migrations() {
-    let directives = match evaluate() {
+    let environment = Environment::read(|name| env::var_os(name), env::vars_os().map(|(name, _)| name));
+    let outcome = environment.and_then(|environment| evaluate(&environment));
+    let directives = match outcome {
         Ok(outcome) => outcome,
         Err(error) => Outcome::failed(&error),
     };
@@ -91,6 +99,10 @@ enum BuildError {
     },
     #[error("OUT_DIR is not set: `moose_runtime::build::migrations()` runs in a build script (build.rs)")]
     NotABuildScript,
+    #[error("MOOSE_MIGRATIONS is `{value}`: it is `locked` or not set")]
+    Mode { value: String },
+    #[error("MOOSE_SAVE_MIGRATION is set and MOOSE_MIGRATIONS is `locked`: take one of them away")]
+    SaveLocked,
     #[error("failed to write {}: {source}", .path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("failed to write the schema as JSON: {source}")]
@@ -100,17 +112,52 @@ enum BuildError {
     },
 }
 
-fn evaluate() -> Result<Outcome, BuildError> {
-    let directory = env::var_os("OUT_DIR").map(PathBuf::from).ok_or(BuildError::NotABuildScript)?;
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or(BuildError::NotABuildScript)?;
+fn evaluate(environment: &Environment) -> Result<Outcome, BuildError> {
     let model = Model::linked()?;
-    let migrations = Migrations::read(&package.join(DIRECTORY))?.unwrap_or_default();
+    let (migrations, report) = migrate(environment, &model)?;
     let sql = statements(&model);
-    let schema_path = directory.join("moose-schema.json");
-    write(&directory.join("moose.sql"), &sql)?;
+    let schema_path = environment.output.join("moose-schema.json");
+    write(&environment.output.join("moose.sql"), &sql)?;
     write(&schema_path, &schema_json(&model, &migrations)?)?;
-    let watched = watch::lines(&package, &directory);
-    Ok(Outcome { text: directives(&watched, &schema_path, &sql), failed: false })
+    let watched = watch::lines(&environment.package, &environment.output);
+    let mut text = directives(&watched, &schema_path, &sql);
+    let kind = if report.failed { "error" } else { "warning" };
+    for line in report.lines.iter().flat_map(|line| line.lines()) {
+        let _ = writeln!(text, "cargo::{kind}={line}");
+    }
+    Ok(Outcome { text, failed: report.failed })
+}
+
+/// The migrations of the package, with the draft among them if it was to be saved, and what there is to say about it.
+fn migrate(environment: &Environment, model: &Model) -> Result<(Migrations, Report), BuildError> {
+    let directory = environment.package.join(DIRECTORY);
+    let migrations = Migrations::read(&directory)?.unwrap_or_default();
+    let draft_path = environment.output.join("draft.sql");
+    if environment.mode == Mode::Ignore {
+        return Ok((migrations, Report::default()));
+    }
+    let tables: Vec<_> = model.tables.iter().map(|table| table.table.clone()).collect();
+    let draft = match Draft::of(&migrations, &tables, &model.dropped_tables) {
+        Ok(draft) => draft,
+        Err(refused) => return Ok((migrations, report::refused(environment, &refused))),
+    };
+    match (draft, &environment.mode) {
+        (Some(draft), Mode::Save(name)) => {
+            let path = draft.save(&directory, name)?;
+            remove(&draft_path)?;
+            let migrations = Migrations::read(&directory)?.unwrap_or_default();
+            Ok((migrations, report::saved(&draft, &path)))
+        }
+        (Some(draft), _) => {
+            write(&draft_path, &draft.sql())?;
+            Ok((migrations, report::drafted(environment, &draft, &draft_path)))
+        }
+        (None, mode) => {
+            remove(&draft_path)?;
+            let report = if let Mode::Save(name) = mode { report::nothing_to_save(name) } else { Report::default() };
+            Ok((migrations, report))
+        }
+    }
 }
 
 /// The DDL of all tables, by name.
@@ -153,6 +200,15 @@ fn directives(watched: &str, schema_path: &Path, sql: &str) -> String {
 
 fn write(path: &Path, text: &str) -> Result<(), BuildError> {
     fs::write(path, text).map_err(|source| BuildError::Write { path: path.to_owned(), source })
+}
+
+fn remove(path: &Path) -> Result<(), BuildError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(BuildError::Write { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

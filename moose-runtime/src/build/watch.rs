@@ -8,11 +8,13 @@ use std::path::Path;
 
 use crate::migration::DIRECTORY;
 
+use super::environment::VARIABLES;
+
 /// The lines for cargo.
 pub(super) fn lines(package: &Path, output: &Path) -> String {
     // A manifest always exists, and where nothing is named everything counts.
     let mut lines = "cargo::rerun-if-changed=Cargo.toml\n".to_owned();
-    for variable in super::VARIABLES {
+    for variable in VARIABLES {
         lines.push_str("cargo::rerun-if-env-changed=");
         lines.push_str(variable);
         lines.push('\n');

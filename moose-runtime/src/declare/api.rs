@@ -73,7 +73,7 @@ impl<R: OlapRecord> IngestApi<R> {
 
 impl<R: OlapRecord> Resource for IngestApi<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: None, api: Some(self.spec) }
+        Spec { table: None, stream: None, api: Some(self.spec), dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]

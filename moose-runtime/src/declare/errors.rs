@@ -56,6 +56,14 @@ pub enum DeclarationError {
         /// Where they are declared, as far as it is known.
         places: Vec<Option<Place>>,
     },
+    /// A table is declared and to be dropped.
+    #[error("table `{name}` is declared and to be dropped: {}; take one of them away", Places(places))]
+    DroppedAndDeclared {
+        /// Its name.
+        name: String,
+        /// Where both stand, as far as it is known.
+        places: Vec<Option<Place>>,
+    },
     /// A destination that is not among the declarations.
     #[error(
         "the destination of {kind} `{name}`{}, {destination_kind} `{destination}`, is not declared: put `#[pipeline]` \

@@ -4,13 +4,15 @@
 //! wrong fails while it compiles, at the line that is wrong. What only all of them together can tell is found by
 //! [`Model::linked`], which the build script and the start of the binary both call.
 //!
-//! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once.
+//! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once;
+//!   [`DroppedTable`]: a table that may go.
 //! - [`Resource`], [`Spec`]: any of them, seen without its record type.
 //! - [`Model`]: the checked whole.
 //! - [`check_against_build`]: whether binary and build script saw the same declarations.
 
 mod api;
 mod check;
+mod dropped;
 mod element;
 mod engine;
 mod errors;
@@ -25,6 +27,7 @@ mod stream;
 mod table;
 
 pub use api::IngestApi;
+pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};

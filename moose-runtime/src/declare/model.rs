@@ -18,6 +18,8 @@ pub struct Model {
     pub streams: Vec<StreamModel>,
     /// The ingest APIs, by name.
     pub apis: Vec<ApiModel>,
+    /// Names of the tables that may be dropped, in order.
+    pub dropped_tables: Vec<String>,
 }
 
 /// A table.
@@ -81,6 +83,7 @@ pub(super) struct Collected {
     tables: BTreeMap<String, Found<TableModel>>,
     streams: BTreeMap<String, Found<StreamModel>>,
     apis: BTreeMap<String, Found<UncheckedApi>>,
+    dropped_tables: BTreeMap<String, Found<()>>,
 }
 
 struct UncheckedApi {
@@ -95,7 +98,7 @@ impl Collected {
         resources.sort_by_key(|(_, place)| place.map(|place| (place.file, place.line)));
         let mut collected = Self::default();
         for (record, place) in resources {
-            let Spec { table, stream, api } = record.spec();
+            let Spec { table, stream, api, dropped_table } = record.spec();
             if let Some(spec) = table {
                 let model = TableModel { table: schema::Table::from(&spec), record };
                 insert(&mut collected.tables, spec.name, model, place);
@@ -114,6 +117,9 @@ impl Collected {
             if let Some(spec) = api {
                 let model = UncheckedApi { stream: spec.stream.map(str::to_owned), record };
                 insert(&mut collected.apis, spec.name, model, place);
+            }
+            if let Some(name) = dropped_table {
+                insert(&mut collected.dropped_tables, name, (), place);
             }
         }
         collected
@@ -137,11 +143,13 @@ impl Collected {
             tables: self.tables.into_values().map(|found| found.model).collect(),
             streams: self.streams.into_values().map(|found| found.model).collect(),
             apis: apis.collect(),
+            dropped_tables: self.dropped_tables.into_keys().collect(),
         }
     }
 
     fn errors(&self) -> Vec<DeclarationError> {
-        if self.tables.is_empty() && self.streams.is_empty() && self.apis.is_empty() {
+        let nothing = self.tables.is_empty() && self.streams.is_empty() && self.apis.is_empty();
+        if nothing && self.dropped_tables.is_empty() {
             return vec![DeclarationError::Nothing];
         }
         let mut errors = Vec::new();
@@ -153,6 +161,11 @@ impl Collected {
                 .filter(|(_, found)| found.places.len() > 1)
                 .map(|(name, found)| DeclarationError::SamePath { name: name.clone(), places: found.places.clone() }),
         );
+        errors.extend(self.tables.iter().filter_map(|(name, table)| {
+            let dropped = self.dropped_tables.get(name)?;
+            let places = table.places.iter().chain(&dropped.places).copied().collect();
+            Some(DeclarationError::DroppedAndDeclared { name: name.clone(), places })
+        }));
         errors.extend(self.streams.iter().flat_map(|(name, found)| self.unknown_tables(name, found)));
         errors.extend(self.apis.iter().filter_map(|(name, found)| self.api_error(name, found)));
         errors

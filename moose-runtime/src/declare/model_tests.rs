@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    declare::{IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},
+    declare::{DroppedTable, IngestApi, IngestPipeline, OlapTable, Stream, fixture::Event},
     pipeline,
 };
 
@@ -24,6 +24,8 @@ static AUDIT_STREAM: Stream<Event> =
 static AUDIT_API: IngestApi<Event> = IngestApi::new("audit").destination(&AUDIT_STREAM);
 
 static OTHER_AUDIT: IngestPipeline<Event> = IngestPipeline::new("audit").ingest_api(true).stream(true).table(true);
+static OLD: DroppedTable = DroppedTable::new("old");
+static NO_AUDIT: DroppedTable = DroppedTable::new("audit");
 static UNFINISHED: IngestApi<Event> = IngestApi::new("unfinished");
 
 /// `file:line` of the static, as messages have it.
@@ -35,6 +37,16 @@ fn messages(resources: &[&'static dyn Resource]) -> Vec<String> {
     let errors = Model::of(resources).expect_err("the declarations are wrong").errors;
     // The path of this file depends on where the tests are compiled.
     errors.iter().map(|error| error.to_string().replace(file!(), "<tests>")).collect()
+}
+
+#[test]
+fn a_table_that_may_go_is_no_table_and_may_not_be_declared() {
+    let model = Model::of(&[&OLD, &EVENTS]).expect("the declarations are right");
+    assert_eq!(model.dropped_tables, ["old"]);
+    assert_eq!(model.tables.len(), 1);
+    assert!(Model::of(&[&OLD]).is_ok(), "all may go");
+    let told = messages(&[&NO_AUDIT, &AUDIT_TABLE]);
+    assert!(told.len() == 1 && told[0].starts_with("table `audit` is declared and to be dropped: "), "{told:?}");
 }
 
 #[test]

@@ -124,11 +124,11 @@ impl<R: OlapRecord> Resource for IngestPipeline<R> {
             api.stream = stream.map(|stream| stream.name);
             api
         });
-        Spec { table, stream, api }
+        Spec { table, stream, api, dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::new())
+        Box::new(Batch::<R>::with_record_key(self.stream.spec.record_key))
     }
 }

@@ -19,7 +19,7 @@ pub(super) const MAX_DESTINATIONS: usize = 8;
 /// A declaration without its record type: what the registry holds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a declaration",
-    label = "expected an `OlapTable`, a `Stream`, an `IngestApi` or an `IngestPipeline`"
+    label = "expected an `OlapTable`, a `Stream`, an `IngestApi`, an `IngestPipeline` or a `DroppedTable`"
 )]
 pub trait Resource: Sync {
     /// What is declared.
@@ -33,8 +33,9 @@ pub trait Resource: Sync {
 /// The names of what is declared: `Resource(stream events, table events)`.
 impl fmt::Debug for dyn Resource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spec { table, stream, api } = self.spec();
+        let Spec { table, stream, api, dropped_table } = self.spec();
         let names = [
+            dropped_table.map(|name| format!("dropped table {name}")),
             api.map(|spec| format!("API {}", spec.name)),
             stream.map(|spec| format!("stream {}", spec.name)),
             table.map(|spec| format!("table {}", spec.name)),
@@ -52,6 +53,8 @@ pub struct Spec {
     pub stream: Option<StreamSpec>,
     /// The API.
     pub api: Option<ApiSpec>,
+    /// Name of a table that may be dropped.
+    pub dropped_table: Option<&'static str>,
 }
 
 /// A declared table.
@@ -97,6 +100,8 @@ pub struct StreamSpec {
     pub name: &'static str,
     /// Number of partitions.
     pub partitions: u16,
+    /// Columns of the record's key.
+    pub record_key: &'static [&'static str],
     /// Records older than this may go once every table has them.
     pub retention: Option<Duration>,
     /// The oldest records beyond this many bytes in a partition may go once every table has them.

@@ -2,9 +2,9 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use crate::record::OlapRecord;
 #[cfg(feature = "runtime")]
 use crate::record::{Batch, ErasedBatch};
+use crate::record::{OlapRecord, RecordColumns};
 
 use super::{
     OlapTable,
@@ -35,6 +35,7 @@ impl<R: OlapRecord> Stream<R> {
         let spec = StreamSpec {
             name,
             partitions: 1,
+            record_key: R::KEY,
             retention: None,
             retention_bytes: None,
             destinations: [None; MAX_DESTINATIONS],
@@ -50,6 +51,15 @@ impl<R: OlapRecord> Stream<R> {
             Message::new("stream `").text(self.spec.name).text("` must have from 1 to 65534 partitions").fail();
         }
         self.spec.partitions = partitions;
+        self
+    }
+
+    /// The columns whose values are a record's key, in place of those with `#[key]`: records of one key go to one
+    /// partition and stay in order, and on Kafka the key is that of the message.
+    #[track_caller]
+    pub const fn record_key(mut self, columns: &'static [&'static str]) -> Self {
+        check::key("record_key", columns, <R::Columns as RecordColumns<R>>::COLUMNS);
+        self.spec.record_key = columns;
         self
     }
 
@@ -99,6 +109,11 @@ impl<R: OlapRecord> Stream<R> {
         self.spec.name
     }
 
+    /// Columns of the record's key; none where records have no key.
+    pub const fn key(&self) -> &'static [&'static str] {
+        self.spec.record_key
+    }
+
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
@@ -106,11 +121,11 @@ impl<R: OlapRecord> Stream<R> {
 
 impl<R: OlapRecord> Resource for Stream<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: Some(self.spec), api: None }
+        Spec { table: None, stream: Some(self.spec), api: None, dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::new())
+        Box::new(Batch::<R>::with_record_key(self.spec.record_key))
     }
 }

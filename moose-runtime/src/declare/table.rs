@@ -218,7 +218,7 @@ impl<R: OlapRecord> OlapTable<R> {
 
 impl<R: OlapRecord> Resource for OlapTable<R> {
     fn spec(&self) -> Spec {
-        Spec { table: Some(self.spec), stream: None, api: None }
+        Spec { table: Some(self.spec), stream: None, api: None, dropped_table: None }
     }
 
     #[cfg(feature = "runtime")]

@@ -14,7 +14,7 @@ use super::{
     Api, State,
     answer::{Outcome, Refusal, Unavailable},
     body::{self, Encoding, Format, Room},
-    records::{self, Decoded},
+    records::{self, Decoded, Wanted},
 };
 use crate::{
     memory::BESIDE_A_BODY,
@@ -73,7 +73,13 @@ async fn decoded(
     let format = body::format(headers)?;
     let encoding = body::encoding(headers)?;
     let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause, room).await?;
-    let limits = Limits { body: state.http.max_decompressed.as_u64(), record: state.backend.max_record_bytes() };
+    let (backend, topic) = (&state.backend, api.route.topic.as_str());
+    let wanted = Wanted {
+        max_bytes: backend.max_record_bytes(),
+        partitions: backend.partitions(topic),
+        keys: backend.keeps_keys(),
+    };
+    let limits = Limits { body: state.http.max_decompressed.as_u64(), wanted };
     if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
         return work(api, format, encoding, body, limits, room);
     }
@@ -91,13 +97,12 @@ async fn decoded(
     decoded
 }
 
-/// How large things may be, in bytes.
+/// What a request and its records may be.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// A body once decompressed.
+    /// Bytes of a body once decompressed.
     body: u64,
-    /// A record.
-    record: usize,
+    wanted: Wanted,
 }
 
 fn work(
@@ -110,7 +115,7 @@ fn work(
 ) -> Result<Decoded, Refusal> {
     let body = body::decompress(body, encoding, limits.body, room)?;
     room.take(body.len() as u64 * BESIDE_A_BODY)?;
-    Ok(records::decode(api, format, &body, limits.record))
+    Ok(records::decode(api, format, &body, limits.wanted))
 }
 
 /// Appends the valid records and answers once they are durable.

@@ -46,20 +46,13 @@ pub struct Route {
     pub name: String,
     /// Topic that the records are appended to; open by the time the first request comes.
     pub topic: String,
-    /// Partitions of the topic.
-    pub partitions: u16,
-    /// Makes an empty batch of the record type.
+    /// Makes an empty batch of the record type, which knows the record's key.
     pub new_batch: Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Route")
-            .field("name", &self.name)
-            .field("topic", &self.topic)
-            .field("partitions", &self.partitions)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Route").field("name", &self.name).field("topic", &self.topic).finish_non_exhaustive()
     }
 }
 

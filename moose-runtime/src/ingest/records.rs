@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Api, answer::RecordError, body::Format};
 use crate::{
     record::{ErasedBatch, ErrorCode, FieldError, json},
-    stream::partition_of,
+    stream::{NewRecord, Spread},
 };
 
 /// Records that a request may bring: bounds what a small compressed body can make of itself.
@@ -20,8 +20,8 @@ const COLUMN_BYTES: usize = 4 << 20;
 /// A body's records, decoded.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
-    /// The valid records' bytes as they came, by partition; none is empty.
-    pub(super) valid: Vec<(u16, Vec<Bytes>)>,
+    /// The valid records, their bytes as they came, by partition; none is empty.
+    pub(super) valid: Vec<(u16, Vec<NewRecord>)>,
     /// How many records are not valid.
     pub(super) rejected: usize,
     /// What is wrong with those, the first of it.
@@ -30,13 +30,25 @@ pub(super) struct Decoded {
     pub(super) more: usize,
 }
 
+/// What the stream wants of records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The largest record that it takes, in bytes.
+    pub(super) max_bytes: usize,
+    /// Its partitions.
+    pub(super) partitions: u16,
+    /// Whether it keeps keys.
+    pub(super) keys: bool,
+}
+
 /// Takes a body apart and decodes its records.
-pub(super) fn decode(api: &Api, format: Format, body: &Bytes, max_record_bytes: usize) -> Decoded {
+pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) -> Decoded {
     let mut decoder = Decoder {
         batch: api.take_batch(),
         body,
-        max_record_bytes,
-        partitions: vec![Vec::new(); usize::from(api.route.partitions.max(1))],
+        wanted,
+        spread: Spread::new(wanted.partitions, wanted.keys),
+        partitions: vec![Vec::new(); usize::from(wanted.partitions.max(1))],
         seen: 0,
         out: Decoded::default(),
     };
@@ -99,10 +111,10 @@ fn too_large(bytes: usize, max: usize) -> FieldError {
 struct Decoder<'a> {
     batch: Box<dyn ErasedBatch>,
     body: &'a Bytes,
-    /// The largest record that the stream takes.
-    max_record_bytes: usize,
+    wanted: Wanted,
+    spread: Spread,
     /// Valid records, by partition.
-    partitions: Vec<Vec<Bytes>>,
+    partitions: Vec<Vec<NewRecord>>,
     /// Records so far.
     seen: usize,
     out: Decoded,
@@ -134,11 +146,11 @@ impl<'a> Decoder<'a> {
                 if next_rejected.next_if_eq(&index).is_some() {
                     continue;
                 }
-                if record.len() <= self.max_record_bytes {
+                if record.len() <= self.wanted.max_bytes {
                     self.keep(record);
                 } else {
                     self.out.rejected += 1;
-                    self.list(self.seen + index, too_large(record.len(), self.max_record_bytes));
+                    self.list(self.seen + index, too_large(record.len(), self.wanted.max_bytes));
                 }
             }
             for rejected in rejected {
@@ -156,15 +168,9 @@ impl<'a> Decoder<'a> {
 
     /// A valid record goes to its partition.
     fn keep(&mut self, record: &'a [u8]) {
-        let partition = match self.partitions.len() {
-            0 | 1 => 0,
-            partitions => {
-                let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
-                usize::from(partition_of(&self.batch.record_key(record), partitions))
-            }
-        };
-        if let Some(records) = self.partitions.get_mut(partition) {
-            records.push(self.body.slice_ref(record));
+        let (partition, key) = self.spread.place(|| self.batch.record_key(record));
+        if let Some(records) = self.partitions.get_mut(usize::from(partition)) {
+            records.push(NewRecord { key, payload: self.body.slice_ref(record) });
         }
     }
 

@@ -111,7 +111,8 @@ mod tests {
     fn migrations(files: &[(&str, &str)]) -> Migrations {
         let files: Vec<_> = files.iter().map(|(file, sql)| Migration::parse(file, sql).expect("a migration")).collect();
         let saved_with = Saved { number: 1, name: files[0].name().to_owned() };
-        let schema = RecordedSchema { version: RecordedSchema::VERSION, saved_with, tables: Vec::new() };
+        let schema =
+            RecordedSchema { version: RecordedSchema::VERSION, saved_with, tables: Vec::new(), kept: Vec::new() };
         Migrations::of(files, Some(schema)).expect("right")
     }
 

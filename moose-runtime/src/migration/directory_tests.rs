@@ -10,6 +10,7 @@ fn schema(number: u32, name: &str) -> RecordedSchema {
         version: RecordedSchema::VERSION,
         saved_with: Saved { number, name: name.to_owned() },
         tables: Vec::new(),
+        kept: Vec::new(),
     }
 }
 

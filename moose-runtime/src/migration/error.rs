@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-/// Why migrations can't be read.
+/// Why migrations can't be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrationError {
@@ -15,6 +15,15 @@ pub enum MigrationError {
         #[source]
         source: io::Error,
     },
+    /// A file can't be written.
+    #[error("failed to write {}: {source}", .path.display())]
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A file ends in `.sql` and has another name than a migration has.
     #[error(
         "`{file}` in migrations/ is not named as a migration is: `0001_<name>.sql`, with ASCII letters, digits and `_`"
@@ -22,6 +31,35 @@ pub enum MigrationError {
     FileName {
         /// Name of the file.
         file: String,
+    },
+    /// A name for a migration that can't be part of a file's name.
+    #[error("`{name}` can't be the name of a migration: use up to 80 ASCII letters, digits and `_`")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// A name for a migration that another one has.
+    #[error("there is a migration `{file}` already: choose another name than `{name}`")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The file that has it.
+        file: String,
+    },
+    /// Somebody else has added a migration meanwhile.
+    #[error("failed to save `{file}`: migrations/ has changed since this was drafted; build again")]
+    Overtaken {
+        /// Name of the file that was to be written.
+        file: String,
+    },
+    /// An expression in a declaration is not one piece of its statement.
+    #[error(
+        "an expression of the declarations ends its statement or begins a comment: take `;` and comments out of it; in \
+         \"{statement}\""
+    )]
+    Expression {
+        /// The statement, as it was to be.
+        statement: String,
     },
     /// Two files have one number.
     #[error(

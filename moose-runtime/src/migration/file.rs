@@ -68,6 +68,11 @@ pub(super) fn file_name(number: u32, name: &str) -> String {
     format!("{number:04}_{name}.sql")
 }
 
+/// Fails where the name can't be part of a file's name.
+pub(super) fn check_name(name: &str) -> Result<(), MigrationError> {
+    if is_name(name) { Ok(()) } else { Err(MigrationError::Name { name: name.to_owned() }) }
+}
+
 fn is_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

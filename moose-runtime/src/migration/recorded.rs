@@ -15,6 +15,9 @@ pub struct RecordedSchema {
     pub saved_with: Saved,
     /// The tables, by name.
     pub tables: Vec<Table>,
+    /// Names of the old tables that rebuilds have left and nobody has dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 /// Number and name of a migration.

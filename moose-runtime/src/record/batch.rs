@@ -19,8 +19,8 @@ pub trait ErasedBatch: Send {
     fn decode(&mut self, records: &[&[u8]], max_bytes: usize, rejected: &mut Vec<Rejected>) -> usize;
 
     /// The bytes by whose hash a valid record's partition is chosen: one string field as it stands, otherwise the JSON
-    /// array of the key's values.
-    fn record_key(&self, record: &[u8]) -> Vec<u8>;
+    /// array of the key's values. `None` where records of the type have no key.
+    fn record_key(&self, record: &[u8]) -> Option<Vec<u8>>;
 
     /// The declared columns, in order, without the provenance columns.
     fn columns(&self) -> &'static [ColumnSpec];

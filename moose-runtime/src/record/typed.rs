@@ -86,8 +86,8 @@ impl<R: OlapRecord> ErasedBatch for Batch<R> {
         records.len()
     }
 
-    fn record_key(&self, record: &[u8]) -> Vec<u8> {
-        json::key(record, &self.key)
+    fn record_key(&self, record: &[u8]) -> Option<Vec<u8>> {
+        (!self.key.is_empty()).then(|| json::key(record, &self.key))
     }
 
     fn columns(&self) -> &'static [ColumnSpec] {

@@ -6,7 +6,10 @@
 
 use std::fmt::{self, Write};
 
-use super::{Column, Constraint, ConstraintKind, DefaultKind, Index, Projection, Table, provenance};
+use super::{
+    Column, Constraint, ConstraintKind, DefaultKind, Index, Projection, Table,
+    provenance::{self, HiddenColumn},
+};
 
 /// How many of the last INSERTs' tokens a table remembers. Beyond that a resent range could be stored twice, so it is far
 /// more than a pending range can fall behind (3 MB of log per table).
@@ -28,14 +31,22 @@ impl Table {
     /// The statement that creates the table where it is missing, without a semicolon.
     pub fn create_statement(&self, database: &str, storage: &Storage) -> String {
         let mut statement = String::new();
-        let written = self.write_create(&mut statement, database, *storage);
+        let name = format!("{}.{}", quote_identifier(database), quote_identifier(&self.name));
+        let written = self.write_create(&mut statement, &name, *storage);
         debug_assert!(written.is_ok(), "writing to a string does not fail");
         statement
     }
 
-    fn write_create(&self, out: &mut String, database: &str, storage: Storage) -> fmt::Result {
-        let (database, name) = (quote_identifier(database), quote_identifier(&self.name));
-        writeln!(out, "CREATE TABLE IF NOT EXISTS {database}.{name}{}", self.on_cluster())?;
+    /// The same in whichever database it is run, under this name, on a server.
+    pub(super) fn create_statement_as(&self, name: &str) -> String {
+        let mut statement = String::new();
+        let written = self.write_create(&mut statement, &quote_identifier(name), Storage::Server);
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
+        statement
+    }
+
+    fn write_create(&self, out: &mut String, name: &str, storage: Storage) -> fmt::Result {
+        writeln!(out, "CREATE TABLE IF NOT EXISTS {name}{}", self.on_cluster())?;
         out.push_str("(\n");
         for (index, element) in self.elements().iter().enumerate() {
             let separator = if index == 0 { "    " } else { ",\n    " };
@@ -73,15 +84,7 @@ impl Table {
     fn elements(&self) -> Vec<String> {
         let mut elements: Vec<String> = self.columns.iter().map(Column::definition).collect();
         if self.provenance {
-            elements.extend(provenance::COLUMNS.iter().map(|column| {
-                format!(
-                    "{} {} MATERIALIZED {} CODEC({})",
-                    quote_identifier(column.name),
-                    column.data_type,
-                    column.absent,
-                    column.codec
-                )
-            }));
+            elements.extend(provenance::COLUMNS.iter().map(HiddenColumn::definition));
         }
         elements.extend(self.indexes.iter().map(Index::definition));
         if self.provenance {
@@ -130,6 +133,14 @@ impl Column {
     }
 }
 
+impl HiddenColumn {
+    /// The column as it stands in `CREATE TABLE` and `ADD COLUMN`.
+    pub(super) fn definition(&self) -> String {
+        let Self { name, data_type, absent, codec } = self;
+        format!("{} {data_type} MATERIALIZED {absent} CODEC({codec})", quote_identifier(name))
+    }
+}
+
 impl Index {
     /// The index as it stands in `CREATE TABLE` and `ADD`.
     pub fn definition(&self) -> String {
@@ -166,7 +177,7 @@ fn tuple(columns: &[String]) -> String {
 }
 
 /// Numbers stand bare, anything else is a string.
-fn setting_value(value: &str) -> String {
+pub(super) fn setting_value(value: &str) -> String {
     let digits = value.strip_prefix('-').unwrap_or(value);
     let is_number = !digits.is_empty()
         && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')

@@ -156,6 +156,19 @@ impl Engine {
         self.replication != Replication::None
     }
 
+    /// Names of the columns that say what merging does.
+    pub fn columns(&self) -> Vec<String> {
+        match &self.kind {
+            EngineKind::MergeTree | EngineKind::AggregatingMergeTree => Vec::new(),
+            EngineKind::ReplacingMergeTree { version, is_deleted } => {
+                version.iter().chain(is_deleted).cloned().collect()
+            }
+            EngineKind::SummingMergeTree { columns } | EngineKind::CoalescingMergeTree { columns } => columns.clone(),
+            EngineKind::CollapsingMergeTree { sign } => vec![sign.clone()],
+            EngineKind::VersionedCollapsingMergeTree { sign, version } => vec![sign.clone(), version.clone()],
+        }
+    }
+
     /// Whether every row stays as it was inserted.
     pub fn keeps_every_row(&self) -> bool {
         self.kind == EngineKind::MergeTree

@@ -164,7 +164,7 @@ mod tests {
             (Accounting::new(Arc::clone(&log) as Arc<dyn Backend>, vec![place]), log, epoch)
         };
         let (accounting, log, epoch) = open().await;
-        log.append("t", 0, vec![Bytes::from_static(b"r"); 10]).await.unwrap();
+        log.append("t", 0, vec![Bytes::from_static(b"r").into(); 10]).await.unwrap();
         let account = accounting.accounts().await.unwrap().remove(0);
         assert_eq!((account.accepted(), account.inserted, account.in_the_stream()), (10, 0, 10));
         assert!(account.is_balanced());

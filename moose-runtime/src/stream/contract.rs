@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{
     AssignmentEvent, Backend, Bounds, Cursor, DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending,
-    Pending, Record, Retention, StreamError, TopicSpec, WrongField,
+    NewRecord, Pending, Record, Retention, StreamError, TopicSpec, WrongField,
 };
 
 /// Long enough for the slowest machine; only a broken backend waits for it.
@@ -37,8 +37,13 @@ pub fn topic(name: &str, partitions: u16) -> TopicSpec {
     TopicSpec { name: name.to_owned(), partitions, retention: Retention { age: None, bytes: None } }
 }
 
-/// Records with these texts.
-pub fn records<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes> {
+/// Records with these texts, to be appended.
+pub fn records<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<NewRecord> {
+    payloads(texts).into_iter().map(NewRecord::from).collect()
+}
+
+/// These texts, as they are read.
+pub fn payloads<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes> {
     texts.into_iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
 }
 
@@ -88,7 +93,7 @@ async fn records_come_back_in_order_with_consecutive_offsets(backend: &dyn Backe
     for from in 0..5 {
         let read = read_all(backend, name, 0, from, 5).await;
         let found: Vec<_> = read.iter().map(|record| (record.offset, record.payload.clone())).collect();
-        let expected: Vec<_> = (0..).zip(records(["a", "b", "", "d", "e"])).skip(from as usize).collect();
+        let expected: Vec<_> = (0..).zip(payloads(["a", "b", "", "d", "e"])).skip(from as usize).collect();
         assert_eq!(found, expected);
         assert!(read.is_sorted_by_key(|record| record.timestamp));
     }
@@ -133,6 +138,8 @@ async fn partitions_are_apart_and_grow(backend: &dyn Backend, name: &str) {
     assert_eq!(backend.append(name, 1, records(["one"])).await.unwrap(), 0);
     let three = backend.open_topic(&topic(name, 3)).await.unwrap();
     assert_eq!((three.partitions, three.epoch), (3, two.epoch));
+    assert_eq!(backend.topic(name).await.unwrap(), three);
+    assert_eq!((backend.partitions(name), backend.partitions("not opened")), (3, 0));
     assert_eq!(backend.append(name, 2, records(["two"])).await.unwrap(), 0);
     for (partition, text) in [(0, "zero"), (1, "one"), (2, "two")] {
         assert_eq!(read_all(backend, name, partition, 0, 1).await[0].payload, text);
@@ -212,7 +219,7 @@ async fn concurrent_appends_keep_each_caller_s_records_together(backend: &dyn Ba
     let all = read_all(backend, name, 0, 0, 48).await;
     for (first, text) in firsts.iter().zip(&texts) {
         let here = all.iter().skip(*first as usize).take(3).map(|record| record.payload.clone());
-        assert_eq!(here.collect::<Vec<_>>(), records(text.iter().map(String::as_str)));
+        assert_eq!(here.collect::<Vec<_>>(), payloads(text.iter().map(String::as_str)));
     }
 }
 

@@ -8,6 +8,9 @@ pub mod accounting;
 #[doc(hidden)]
 pub mod contract;
 mod dead_letter;
+#[cfg(test)]
+pub(crate) mod double;
+mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod log;
@@ -20,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
-pub use partitioner::partition_of;
+pub use error::{Result, StreamError};
+pub use partitioner::{Spread, partition_of};
 
 /// What a backend returns from its asynchronous calls.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +38,23 @@ pub struct Record {
     pub timestamp: i64,
     /// The bytes that came.
     pub payload: Bytes,
+}
+
+/// A record that is to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Its key, where it has one and the backend [keeps keys](Backend::keeps_keys): other clients of the topic, and its
+    /// compaction, go by it. It has nothing to do with the partition that an append names.
+    pub key: Option<Bytes>,
+    /// The bytes to be kept.
+    pub payload: Bytes,
+}
+
+/// A record without a key.
+impl From<Bytes> for NewRecord {
+    fn from(payload: Bytes) -> Self {
+        Self { key: None, payload }
+    }
 }
 
 /// What a topic is to be.
@@ -179,9 +200,21 @@ pub trait Backend: Send + Sync + 'static {
     /// Makes the topic where it is missing, grows its partitions where they are fewer, and tells what it is.
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>>;
 
+    /// The topic as it is now: it may have been deleted and made anew since it was opened.
+    fn topic<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Topic>>;
+
+    /// How many partitions the topic has, as far as is known: somebody may have added some since it was opened. 0 where it
+    /// was not opened.
+    fn partitions(&self, topic: &str) -> u16;
+
     /// Appends records, in order; durable when it returns. The answer is the first offset. Where nobody else writes to the
     /// partition, the offsets are consecutive.
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>>;
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>>;
+
+    /// Whether records are kept with their keys: otherwise nobody need make one.
+    fn keeps_keys(&self) -> bool {
+        false
+    }
 
     /// The largest record that [`append`](Self::append) takes: a larger one is an error of its own, not of the stream.
     fn max_record_bytes(&self) -> usize;
@@ -196,6 +229,13 @@ pub trait Backend: Send + Sync + 'static {
         from: u64,
         max_bytes: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>>>;
+
+    /// So many partitions will be read at once, and may take `most` bytes of memory with what is read ahead of the readers.
+    /// The answer is how much of it will be taken. To be called before they begin.
+    fn read_ahead(&self, readers: usize, most: u64) -> u64 {
+        let _ = (readers, most);
+        0
+    }
 
     /// All records from `first` to `last` that there are: offsets may have gaps. An offset that the partition does not hold
     /// yet, or any more, is an error with the numbers.
@@ -218,7 +258,8 @@ pub trait Backend: Send + Sync + 'static {
     fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>>;
 
     /// The epoch under which the group reads the partition: that of the cursor where there is one, and another when the
-    /// topic is another, or somebody has moved the group.
+    /// topic is another, or somebody has moved the group. Asked for while a partition is worked on, another one than before
+    /// says that what is read now has nothing to do with what was.
     fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>>;
 
     /// The cursor that `group` committed last for the partition.
@@ -234,7 +275,8 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// Replaces the cursor; durable when it returns. Where a group has several members, only while the partition is
-    /// assigned to this one.
+    /// assigned to this one. Fails when the topic is not the one that the cursor's epoch was given for: success says that
+    /// everything that was read before under that epoch came from that topic.
     fn commit<'a>(
         &'a self,
         group: &'a str,
@@ -267,131 +309,4 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<()>>;
-}
-
-/// Result of the stream's calls.
-pub type Result<T, E = StreamError> = std::result::Result<T, E>;
-
-/// Why a stream could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StreamError {
-    /// No topic of that name was opened.
-    #[error("topic `{topic}` is not open")]
-    UnknownTopic {
-        /// The name asked for.
-        topic: String,
-    },
-    /// The topic has fewer partitions.
-    #[error("topic `{topic}` has no partition {partition}")]
-    UnknownPartition {
-        /// The topic.
-        topic: String,
-        /// The partition asked for.
-        partition: u16,
-    },
-    /// Fewer partitions are declared than are stored: their records would be lost.
-    #[error(
-        "topic `{topic}` has {stored} partitions and {declared} are declared: partitions can't be taken away, declare {stored} or more"
-    )]
-    Shrunk {
-        /// The topic.
-        topic: String,
-        /// Partitions that it has.
-        stored: u16,
-        /// Partitions that were asked for.
-        declared: u16,
-    },
-    /// Another process has the directory open.
-    #[error("{}", .message)]
-    Locked {
-        /// What is locked, by whom, and what to do.
-        message: String,
-    },
-    /// An offset that the partition does not hold.
-    #[error("topic `{topic}` partition {partition} holds offsets {start}..{end}; {wanted} was asked for")]
-    OutOfRange {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-        /// The offset asked for.
-        wanted: u64,
-        /// First offset stored.
-        start: u64,
-        /// Next offset to be given.
-        end: u64,
-    },
-    /// Stored bytes are not what was written.
-    #[error("topic `{topic}` partition {partition} is damaged at offset {offset}: {detail}")]
-    Damaged {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-        /// Where.
-        offset: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The stream takes no more at present; nothing of the request was stored.
-    #[error("topic `{topic}` can't take more: {reason}")]
-    Full {
-        /// The topic.
-        topic: String,
-        /// Why, and what frees it.
-        reason: String,
-    },
-    /// Not all records of an append were taken.
-    #[error(
-        "topic `{topic}` partition {partition} took {accepted} records, not {rejected}, and of {unknown} it is not known: {reason}"
-    )]
-    Partly {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-        /// Records that are durable.
-        accepted: usize,
-        /// Records that are not there and will not be.
-        rejected: usize,
-        /// Records that may be there, or come to be.
-        unknown: usize,
-        /// The first error.
-        reason: String,
-    },
-    /// No broker answers.
-    #[error("no broker of {brokers} answers: {reason}; set `kafka.brokers` to ones that do")]
-    Unreachable {
-        /// Who was asked.
-        brokers: String,
-        /// The error.
-        reason: String,
-    },
-    /// The brokers are there and don't let this process in, or are not those that it trusts.
-    #[error("{brokers} can't be talked to: {reason}; set `kafka.properties` to what the brokers ask for")]
-    Denied {
-        /// Who was asked.
-        brokers: String,
-        /// The error.
-        reason: String,
-    },
-    /// The settings of the stream's storage are wrong.
-    #[error("the settings of the stream can't be used: {reason}")]
-    Settings {
-        /// Which, and what is wrong.
-        reason: String,
-    },
-    /// The storage failed.
-    #[error("failed to {action}: {source}")]
-    Storage {
-        /// What was being done, with the place.
-        action: String,
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The stream was closed.
-    #[error("the stream is closed")]
-    Closed,
 }

@@ -1,11 +1,41 @@
 //! Which partition a record belongs to: as the Java client of Kafka decides it, so that records of one key stay together
 //! whoever sends them.
 
+use bytes::Bytes;
+
 /// The partition of a record key among `partitions`.
 pub fn partition_of(key: &[u8], partitions: u16) -> u16 {
     let positive = murmur2(key) & 0x7fff_ffff;
     // Smaller than a u16 after the remainder.
     u16::try_from(positive % u32::from(partitions.max(1))).unwrap_or(0)
+}
+
+/// Spreads the records of one append over the partitions of a topic: those of one key to one partition, those without a
+/// key all to one that is chosen at random, so that they stay one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    partitions: u16,
+    keeps_keys: bool,
+    without_key: u16,
+}
+
+impl Spread {
+    /// Over so many partitions, of a stream that keeps keys or not.
+    pub fn new(partitions: u16, keeps_keys: bool) -> Self {
+        let partitions = partitions.max(1);
+        Self { partitions, keeps_keys, without_key: rand::random_range(0..partitions) }
+    }
+
+    /// Where a record goes, and the key that is to be kept with it. `key` is called only if it matters.
+    pub fn place(&self, key: impl FnOnce() -> Option<Vec<u8>>) -> (u16, Option<Bytes>) {
+        if self.partitions == 1 && !self.keeps_keys {
+            return (0, None);
+        }
+        match key() {
+            Some(key) => (partition_of(&key, self.partitions), self.keeps_keys.then(|| Bytes::from(key))),
+            None => (self.without_key, None),
+        }
+    }
 }
 
 /// Murmur2 with the seed that Kafka uses.
@@ -48,6 +78,20 @@ mod tests {
         ] {
             assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
         }
+    }
+
+    #[test]
+    fn a_key_is_made_only_where_it_matters_and_records_without_one_stay_together() {
+        let unused = || -> Option<Vec<u8>> { panic!("nobody needs it") };
+        assert_eq!(Spread::new(1, false).place(unused), (0, None));
+        let key = || Some(b"foobar".to_vec());
+        let partition = partition_of(b"foobar", 7);
+        assert_eq!(Spread::new(1, true).place(key), (0, Some(Bytes::from_static(b"foobar"))));
+        assert_eq!(Spread::new(7, true).place(key), (partition, Some(Bytes::from_static(b"foobar"))));
+        assert_eq!(Spread::new(7, false).place(key), (partition, None));
+        let spread = Spread::new(7, true);
+        let (first, none) = spread.place(|| None);
+        assert!(first < 7 && none.is_none() && spread.place(|| None).0 == first);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{
     cursor::CursorKeeper,
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
+    group,
     lease::AskedAt,
     now,
     reopen::calls_for_reopening,
@@ -235,7 +236,17 @@ impl Courier {
     /// Reads the offsets `first..=last` again, exactly as they were.
     pub(super) async fn read_again(&self, first: u64, last: u64) -> Result<Vec<Record>, SyncError> {
         let (topic, partition) = (&self.assignment.topic, self.assignment.partition);
-        Ok(self.shared.backend.read_range(topic, partition, first, last).await?)
+        let backend = &self.shared.backend;
+        let records = backend.read_range(topic, partition, first, last).await;
+        if backend.forgets_cursors() {
+            // The offsets of a topic that was made anew are given to other records.
+            let group = group(&self.shared.app_name, &self.assignment.table.name);
+            if backend.epoch(&group, topic, partition).await? != self.assignment.storage.epoch {
+                self.assignment.lease.outdate();
+                return Err(SyncError::MadeAnew { topic: topic.clone(), partition });
+            }
+        }
+        Ok(records?)
     }
 
     /// Encodes records, without some of them.

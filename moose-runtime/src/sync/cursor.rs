@@ -20,6 +20,7 @@ pub(super) struct CursorKeeper {
     group: String,
     topic: String,
     partition: u16,
+    epoch: u64,
     lease: Lease,
     cursor: Mutex<Cursor>,
 }
@@ -60,7 +61,7 @@ impl CursorKeeper {
             return Err(SyncError::OutOfRange { group, topic: topic.to_owned(), partition, wanted, start, end });
         }
         let (shared, topic, lease) = (shared.clone(), topic.to_owned(), assignment.lease.clone());
-        Ok(Self { shared, backend, group, topic, partition, lease, cursor: Mutex::new(cursor) })
+        Ok(Self { shared, backend, group, topic, partition, epoch, lease, cursor: Mutex::new(cursor) })
     }
 
     /// The cursor as it was last written down.
@@ -69,7 +70,7 @@ impl CursorKeeper {
     }
 
     /// Changes the cursor and writes it down; returns when that is durable, however long it takes. Once the partition is
-    /// another process's it never returns: the worker that waits here is being ended.
+    /// another process's, or another partition, it never returns: the worker that waits here is being ended.
     pub(super) async fn update(&self, change: impl FnOnce(&mut Cursor)) {
         let mut cursor = self.cursor.lock().await;
         let mut changed = cursor.clone();
@@ -80,11 +81,33 @@ impl CursorKeeper {
         while let Err(error) = self.write_down(&changed).await {
             tracing::error!(part, %error, "failed to write the cursor; will be tried again");
             self.shared.health.failed(&part, None, error.to_string());
+            if self.is_outdated(&cursor).await {
+                self.shared.health.recovered(&part);
+                self.lease.outdate();
+            }
             tokio::time::sleep(backoff.next(false)).await;
         }
         pass(&cursor, &changed, Point::PendingAfter, Point::CursorAfter);
         self.shared.health.recovered(&part);
         *cursor = changed;
+    }
+
+    /// Whether the partition is no longer what it was when this was opened; said with what the table may lack of it.
+    async fn is_outdated(&self, cursor: &Cursor) -> bool {
+        let Self { backend, group, topic, partition, .. } = self;
+        // A failed question is no answer.
+        let outdated = backend.epoch(group, topic, *partition).await.is_ok_and(|epoch| epoch != self.epoch);
+        if outdated {
+            tracing::warn!(
+                group,
+                topic,
+                partition,
+                next = cursor.next,
+                pending = cursor.pending.len(),
+                "the partition is another one than before: beginning anew; what the table had not got of the old one is gone"
+            );
+        }
+        outdated
     }
 
     async fn write_down(&self, cursor: &Cursor) -> Result<(), StreamError> {

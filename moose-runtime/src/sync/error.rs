@@ -103,6 +103,16 @@ pub enum SyncError {
         /// The partition.
         partition: u16,
     },
+    /// The partition is not the one that the work on it began with.
+    #[error(
+        "topic `{topic}` partition {partition} was deleted and made anew, or its group was moved: it is begun anew"
+    )]
+    MadeAnew {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+    },
     /// Too long ago the table was asked which rows it has.
     #[error("what table `{table}` has was asked too long ago to act on it; it is asked anew")]
     Stale {

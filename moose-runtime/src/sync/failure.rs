@@ -40,6 +40,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
         | SyncError::ClickHouse(_)
         | SyncError::Stream(_)
         | SyncError::Revoked { .. }
+        | SyncError::MadeAnew { .. }
         | SyncError::Stale { .. } => Verdict::Retry,
         _ => Verdict::Hold,
     }

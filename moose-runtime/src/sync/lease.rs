@@ -21,18 +21,36 @@ const FRESH: Duration = Duration::from_secs(10);
 pub struct Lease {
     commits: Arc<RwLock<()>>,
     over: Shutdown,
+    /// What is worked on is no longer what the partition is.
+    outdated: Shutdown,
 }
 
 impl Lease {
-    /// For a commit; to be kept until it is answered. `None` when the partition is this process's no longer.
+    /// For a commit; to be kept until it is answered. `None` when the partition is this process's no longer, or another.
     pub(super) async fn hold(&self) -> Option<RwLockReadGuard<'_, ()>> {
         let held = self.commits.read().await;
-        (!self.over.is_signalled()).then_some(held)
+        self.is_held().then_some(held)
     }
 
     /// Whether it is not over.
     pub(super) fn is_held(&self) -> bool {
-        !self.over.is_signalled()
+        !self.over.is_signalled() && !self.outdated.is_signalled()
+    }
+
+    /// The same lease, for whoever begins with the partition as it is now.
+    pub(super) fn begun_anew(&self) -> Self {
+        Self { outdated: Shutdown::new(), ..self.clone() }
+    }
+
+    /// The partition is not what it was when the work on it began.
+    pub(super) fn outdate(&self) {
+        self.outdated.signal();
+    }
+
+    /// Resolves once it is outdated and no commit is on its way any more.
+    pub(super) async fn outdated(&self) {
+        self.outdated.wait().await;
+        drop(self.commits.write().await);
     }
 
     /// Ends it: returns once no commit is on its way.
@@ -75,6 +93,24 @@ mod tests {
         drop(held);
         ending.await;
         assert!(lease.hold().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_outdated_is_not_committed_and_who_begins_anew_may() {
+        let lease = Lease::default();
+        let old = lease.begun_anew();
+        let held = old.hold().await.unwrap();
+        old.outdate();
+        let mut outdated = Box::pin(old.outdated());
+        let waits = poll_fn(|context| std::task::Poll::Ready(outdated.as_mut().poll(context).is_pending())).await;
+        assert!(waits, "a commit is under way");
+        drop(held);
+        outdated.await;
+        assert!(old.hold().await.is_none() && !old.is_held());
+        let new = lease.begun_anew();
+        assert!(new.hold().await.is_some());
+        lease.end().await;
+        assert!(new.hold().await.is_none() && !new.is_held());
     }
 
     #[test]

@@ -27,7 +27,10 @@ impl Assignment {
             .into_iter()
             .map(|error| WrongField { pointer: error.pointer, message: error.message })
             .collect();
-        let reason = "it does not fit the record type".to_owned();
+        let is_empty = refused.record.payload.is_empty();
+        let reason =
+            if is_empty { "it is empty: a message without a value" } else { "it does not fit the record type" };
+        let reason = reason.to_owned();
         self.letter(&refused.record, Details { code: None, reason, errors, maybe_stored })
     }
 

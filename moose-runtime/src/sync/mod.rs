@@ -177,6 +177,15 @@ impl Prepared {
     }
 }
 
+/// How the work on a partition has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// There is nothing more to do.
+    Done,
+    /// The partition is no longer what it was when the work began: the topic was made anew.
+    Outdated,
+}
+
 /// The stream's side of the way, as health and log name it.
 fn stream_part(topic: &str, partition: u16) -> String {
     format!("stream `{topic}` partition {partition}")

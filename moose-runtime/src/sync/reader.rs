@@ -7,9 +7,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Assignment, Prepared, Shared, SyncError,
+    Assignment, Ended, Prepared, Shared, SyncError,
     backoff::Backoff,
     encoder::{Closed, RangeEncoder},
+    error::Misfit,
+    group,
     size::RangeSize,
     stream_part,
 };
@@ -22,6 +24,8 @@ use crate::{
 const READ_BYTES: usize = 1 << 20;
 /// A record costs its columns, and later the block that they are written into: about so many times its size.
 const COST: u64 = 2;
+/// A partition that gives nothing for so long is looked at, whether it is still the same.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// An open range waits no longer than this for more memory, then it closes with what it has: ranges that wait for each
 /// other would stay open.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
@@ -43,6 +47,8 @@ pub(super) struct Reader {
     without: Arc<BTreeSet<u64>>,
     /// Once the process stops: where to end.
     drain_to: Option<u64>,
+    /// The partition is no longer what it was when reading began.
+    outdated: bool,
 }
 
 /// The memory of the open range.
@@ -85,21 +91,24 @@ impl Reader {
             room: Room::default(),
             without: Arc::default(),
             drain_to: None,
+            outdated: false,
         }
     }
 
-    /// Sends closed ranges until the process stops and the partition is read to its end, or nobody takes them. A place
-    /// in the channel is reserved before a range begins, so the channel's capacity bounds the memory.
-    pub(super) async fn run(mut self, ranges: mpsc::Sender<Prepared>) {
-        if self.look_for_letters().await.is_none() {
-            return;
-        }
-        while let Ok(place) = ranges.reserve().await {
-            match self.next_range().await {
-                Some(range) => place.send(range),
-                None => return,
+    /// Sends closed ranges until the process stops and the partition is read to its end, it is found to be another one, or
+    /// nobody takes them. A place in the channel is reserved before a range begins, so the channel's capacity bounds the
+    /// memory.
+    pub(super) async fn run(mut self, ranges: mpsc::Sender<Prepared>) -> Ended {
+        if self.look_for_letters().await.is_some() {
+            while let Ok(place) = ranges.reserve().await {
+                match self.next_range().await {
+                    // Nobody knows of which topic the last records of an outdated one are.
+                    Some(range) if !self.outdated => place.send(range),
+                    _ => break,
+                }
             }
         }
+        if self.outdated { Ended::Outdated } else { Ended::Done }
     }
 
     async fn next_range(&mut self) -> Option<Prepared> {
@@ -154,16 +163,60 @@ impl Reader {
                     Err(error) => error,
                 },
                 () = sleep_until(due) => return Filled::Due,
+                () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.forgets_cursors() => {
+                    // Not every client notices that a topic was made anew.
+                    if self.is_outdated().await {
+                        return Filled::End;
+                    }
+                    continue;
+                }
             };
-            if self.drain_to.is_some() {
+            if self.drain_to.is_some() || self.is_outdated().await {
                 return Filled::End;
             }
+            let error = self.told(error);
             tracing::error!(part, position = self.position, %error, "failed to read; will be tried again");
             self.shared.health.failed(&part, None, error.to_string());
             tokio::select! {
                 () = tokio::time::sleep(backoff.next(false)) => {}
                 () = self.shared.stop.wait() => {}
             }
+        }
+    }
+
+    /// Whether the partition is no longer what it was when reading began.
+    async fn is_outdated(&mut self) -> bool {
+        let Assignment { topic, partition, table, storage, .. } = &self.assignment;
+        let group = group(&self.shared.app_name, &table.name);
+        // A failed question is no answer.
+        let epoch = self.shared.backend.epoch(&group, topic, *partition).await;
+        self.outdated = epoch.is_ok_and(|epoch| epoch != storage.epoch);
+        if self.outdated {
+            let position = self.position;
+            tracing::warn!(
+                topic,
+                partition,
+                position,
+                "the partition is another one than before: beginning anew; what was not read of the old one is gone"
+            );
+        }
+        self.outdated
+    }
+
+    /// A failure to read, with what there is to be done about it.
+    fn told(&self, error: StreamError) -> SyncError {
+        match error {
+            StreamError::OutOfRange { topic, partition, wanted, start, end } if wanted < start => {
+                SyncError::Truncated {
+                    group: group(&self.shared.app_name, &self.assignment.table.name),
+                    topic,
+                    partition,
+                    start,
+                    end,
+                    misfit: Misfit::Behind { next: wanted, start },
+                }
+            }
+            other => SyncError::Stream(other),
         }
     }
 

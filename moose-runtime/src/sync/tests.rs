@@ -1,12 +1,18 @@
 //! When ranges close, on a paused clock, and what is written down when.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::{Instant, timeout},
+};
 
 use super::{
-    Assignment, Lease, Prepared, Shared, Worker,
+    Assignment, Filled, Lease, Prepared, Roster, Shared, Worker,
     courier::Courier,
     cursor::{CursorKeeper, pending},
     reader::Reader,
@@ -21,7 +27,8 @@ use crate::{
     prelude::OlapRecord,
     shutdown::Shutdown,
     stream::{
-        Backend, DeadLetter, DeadLetterQuery, Ending, Pending, Retention, TopicSpec,
+        AssignmentEvent, Assignments, Backend, DeadLetter, DeadLetterQuery, Ending, Pending, Retention, TopicSpec,
+        double::Double,
         log::{Log, LogOptions},
     },
     telemetry::{Health, LagLabel, Metrics},
@@ -78,8 +85,14 @@ impl Bench {
         Self { _directory: directory, shared, assignment }
     }
 
+    /// The table, and the stream that fills it.
+    fn filled(&self) -> Filled {
+        let Assignment { topic, storage, table, new_batch, .. } = self.assignment.clone();
+        Filled { table, new_batch, topics: [(topic, storage)].into() }
+    }
+
     async fn append(&self, payloads: impl Iterator<Item = String>) {
-        let records = payloads.map(Bytes::from).collect();
+        let records = payloads.map(|payload| Bytes::from(payload).into()).collect();
         self.shared.backend.append(TOPIC, 0, records).await.unwrap();
     }
 
@@ -202,7 +215,7 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
     let mut undelivered = Vec::new();
     let mut bytes = 0;
     let waits = Duration::from_mins(5);
-    while let Ok(range) = tokio::time::timeout(waits, ranges.recv()).await {
+    while let Ok(range) = timeout(waits, ranges.recv()).await {
         let range = range.unwrap();
         bytes += range.body.len();
         undelivered.push(range);
@@ -211,7 +224,7 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
     let mut next = undelivered.last().unwrap().last + 1;
     assert!(next < RECORDS);
     undelivered.clear();
-    let range = tokio::time::timeout(waits, ranges.recv()).await.expect("what was delivered makes room").unwrap();
+    let range = timeout(waits, ranges.recv()).await.expect("what was delivered makes room").unwrap();
     assert_eq!(range.first, next);
     next = range.last + 1;
 
@@ -325,6 +338,35 @@ async fn a_cursor_that_does_not_belong_to_the_topic_is_refused_with_the_numbers(
     assert!(error.contains("is at 7, the partition holds 0..0"), "{error}");
 }
 
+/// A group takes a partition away while its cursor is being committed.
+#[tokio::test]
+async fn a_partition_is_let_go_only_once_the_commit_on_its_way_is_answered_and_none_begins_then() {
+    let bench = Bench::new(|_| {}).await;
+    let (events, given) = mpsc::unbounded_channel();
+    let commits = Arc::new(Semaphore::new(0));
+    let double = Arc::new(Double {
+        assignments: Some(Assignments::new(given)).into(),
+        commits: Arc::clone(&commits),
+        ..Double::of(Arc::clone(&bench.shared.backend))
+    });
+    let shared = Shared { backend: Arc::clone(&double) as Arc<dyn Backend>, ..bench.shared.clone() };
+    let _roster = Roster::start(&shared, bench.filled()).await.unwrap();
+    events.send(AssignmentEvent::Assigned { topic: TOPIC.to_owned(), partition: 0 }).unwrap();
+    let begun = || double.commits_begun.load(Ordering::SeqCst);
+    while begun() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (done, mut over) = oneshot::channel();
+    events.send(AssignmentEvent::Revoked { topic: TOPIC.to_owned(), partition: 0, done }).unwrap();
+    assert!(timeout(Duration::from_millis(300), &mut over).await.is_err(), "the commit is on its way");
+    commits.add_permits(1);
+    timeout(Duration::from_secs(30), over).await.unwrap().unwrap();
+    let written = bench.shared.backend.cursor("test/ticks", TOPIC, 0).await.unwrap();
+    assert!(written.is_some(), "it was answered before");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(begun(), 1, "the worker has ended");
+}
+
 #[tokio::test]
 async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
     let bench = Bench::new(|_| {}).await;
@@ -332,7 +374,7 @@ async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
     let courier = bench.courier().await;
     bench.assignment.lease.end().await;
     let commit = courier.cursor.update(|cursor| cursor.next = 3);
-    assert!(tokio::time::timeout(Duration::from_millis(500), commit).await.is_err(), "it waits for its end");
+    assert!(timeout(Duration::from_millis(500), commit).await.is_err(), "it waits for its end");
     let written = bench.shared.backend.cursor("test/ticks", TOPIC, 0).await.unwrap().unwrap();
     assert_eq!(written.next, 0);
     let sent = courier.send("ticks", None, Bytes::new(), &super::settings::Settings::known_to(&[].into())).await;

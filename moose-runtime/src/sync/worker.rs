@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Assignment, Prepared, ResumeFrom, Shared, SyncError,
+    Assignment, Ended, Prepared, ResumeFrom, Shared, SyncError,
     anew::begin_anew_if_told,
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
@@ -82,9 +82,14 @@ async fn keep_running(shared: Shared, assignment: Assignment) {
                 running.join_next().await
             }
         };
-        let Some(Err(error)) = ended else { return };
-        tracing::error!(part, %error, "this is a bug; the worker is started anew");
-        shared.health.failed(&part, None, format!("this is a bug; the worker is started anew: {error}"));
+        match ended {
+            None | Some(Ok(Ended::Done)) => return,
+            Some(Ok(Ended::Outdated)) => {}
+            Some(Err(error)) => {
+                tracing::error!(part, %error, "this is a bug; the worker is started anew");
+                shared.health.failed(&part, None, format!("this is a bug; the worker is started anew: {error}"));
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(backoff.next(false)) => {}
             () = shared.stop.wait() => return,
@@ -92,7 +97,18 @@ async fn keep_running(shared: Shared, assignment: Assignment) {
     }
 }
 
-async fn run(shared: Shared, assignment: Assignment) {
+async fn run(shared: Shared, assignment: Assignment) -> Ended {
+    let lease = assignment.lease.begun_anew();
+    let assignment = Assignment { lease: lease.clone(), ..assignment };
+    tokio::select! {
+        // Before another commit can begin.
+        biased;
+        () = lease.outdated() => Ended::Outdated,
+        ended = work(shared, assignment) => ended,
+    }
+}
+
+async fn work(shared: Shared, assignment: Assignment) -> Ended {
     let beginning = async {
         let courier = ready(&shared, &assignment).await?;
         settle_pending(&courier).await.then_some(courier)
@@ -101,7 +117,7 @@ async fn run(shared: Shared, assignment: Assignment) {
         begun = beginning => begun,
         () = lag::keep_measuring(&shared, &assignment) => None,
     };
-    let Some(courier) = begun else { return };
+    let Some(courier) = begun else { return Ended::Done };
     if let Err(error) = courier.drop_trial_tables().await {
         tracing::warn!(table = assignment.table.name, %error, "failed to drop trial tables; the next start tries again");
     }
@@ -111,7 +127,9 @@ async fn run(shared: Shared, assignment: Assignment) {
     let position = courier.cursor.get().await.next;
     let (sender, ranges) = mpsc::channel(1);
     let reader = Reader::new(shared, courier.assignment.clone(), position, courier.size());
-    tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
+    // What is on its way when the reader finds that there is another topic is still brought to its end.
+    let (read, ()) = tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
+    read
 }
 
 /// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
@@ -144,6 +162,8 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
 async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
     let mut assignment = assignment.clone();
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
+    // It may have been made anew since the process started.
+    assignment.storage.epoch = shared.backend.topic(&topic).await?.epoch;
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
     let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
     assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;

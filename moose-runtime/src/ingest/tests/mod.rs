@@ -72,7 +72,6 @@ impl Server {
         let route = |name: &str| Route {
             name: name.to_owned(),
             topic: "events-topic".to_owned(),
-            partitions,
             new_batch: Arc::new(|| Box::new(Batch::<Event>::default())),
         };
         let http = crate::config::Config::default().http;

@@ -1,86 +1,10 @@
 //! What the stream says becomes the answer; records of one key stay together.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::stream::{
-    Assignments, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record, Result,
-    StreamError, Topic, TopicSpec, partition_of,
-};
-
-/// Fails appends to some partitions.
-struct Failing {
-    inner: Arc<dyn Backend>,
-    fails: fn(u16) -> Option<StreamError>,
-}
-
-impl Backend for Failing {
-    fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
-        self.inner.open_topic(spec)
-    }
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
-        match (self.fails)(partition) {
-            Some(error) => Box::pin(std::future::ready(Err(error))),
-            None => self.inner.append(topic, partition, records),
-        }
-    }
-    fn read<'a>(&'a self, topic: &'a str, at: u16, from: u64, max: usize) -> BoxFuture<'a, Result<Vec<Record>>> {
-        self.inner.read(topic, at, from, max)
-    }
-    fn max_record_bytes(&self) -> usize {
-        self.inner.max_record_bytes()
-    }
-    fn read_range<'a>(&'a self, topic: &'a str, at: u16, first: u64, last: u64) -> BoxFuture<'a, Result<Vec<Record>>> {
-        self.inner.read_range(topic, at, first, last)
-    }
-    fn assignments<'a>(&'a self, group: &'a str, topics: &'a [String]) -> BoxFuture<'a, Result<Assignments>> {
-        self.inner.assignments(group, topics)
-    }
-    fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>> {
-        self.inner.epoch(group, topic, partition)
-    }
-    fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
-        self.inner.bounds(topic, partition)
-    }
-    fn size<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
-        self.inner.size(topic)
-    }
-    fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
-        self.inner.cursor(group, topic, partition)
-    }
-    fn forgets_cursors(&self) -> bool {
-        self.inner.forgets_cursors()
-    }
-
-    fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
-        self.inner.commit(group, topic, at, cursor)
-    }
-    fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>> {
-        self.inner.put_dead_letters(letters)
-    }
-    fn dead_letters<'a>(&'a self, query: &'a DeadLetterQuery) -> BoxFuture<'a, Result<Vec<DeadLetter>>> {
-        self.inner.dead_letters(query)
-    }
-    fn dead_letter<'a>(&'a self, key: &'a DeadLetterKey) -> BoxFuture<'a, Result<Option<DeadLetter>>> {
-        self.inner.dead_letter(key)
-    }
-    fn dead_letter_offsets<'a>(
-        &'a self,
-        first: &'a DeadLetterKey,
-        last: u64,
-    ) -> BoxFuture<'a, Result<BTreeMap<u64, Option<Ending>>>> {
-        self.inner.dead_letter_offsets(first, last)
-    }
-    fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {
-        self.inner.end_dead_letters(keys, ending)
-    }
-    fn close(&self) -> BoxFuture<'_, Result<()>> {
-        self.inner.close()
-    }
-}
+use crate::stream::{StreamError, double::Double, partition_of};
 
 async fn failing(partitions: u16, fails: fn(u16) -> Option<StreamError>) -> Server {
-    Server::start_with(partitions, |_| {}, |inner| Arc::new(Failing { inner, fails })).await
+    Server::start_with(partitions, |_| {}, |inner| Arc::new(Double { fails, ..Double::of(inner) })).await
 }
 
 fn broken() -> StreamError {

@@ -99,12 +99,16 @@ fn decoding_stops_after_the_record_that_fills_the_bytes() {
 #[test]
 fn the_record_key_does_not_depend_on_how_the_record_is_written() {
     let batch = Batch::<Event>::new();
-    assert_eq!(batch.record_key(EVENT.as_bytes()), b"evt_123");
-    assert_eq!(batch.record_key(br#" { "x": [1, {}], "\u0069d" : "evt\u005f123" } "#), b"evt_123");
+    assert_eq!(batch.record_key(EVENT.as_bytes()).as_deref(), Some(&b"evt_123"[..]));
+    assert_eq!(
+        batch.record_key(br#" { "x": [1, {}], "\u0069d" : "evt\u005f123" } "#).as_deref(),
+        Some(&b"evt_123"[..])
+    );
     let batch = Batch::<Event>::with_record_key(&["userId", "id"]);
-    assert_eq!(batch.record_key(EVENT.as_bytes()), br#"["user_456","evt_123"]"#);
-    assert_eq!(batch.record_key(br#"{"id": 5}"#), b"[null,5]");
-    assert_eq!(batch.record_key(b"not JSON"), b"[null,null]");
+    assert_eq!(batch.record_key(EVENT.as_bytes()).as_deref(), Some(&br#"["user_456","evt_123"]"#[..]));
+    assert_eq!(batch.record_key(br#"{"id": 5}"#).as_deref(), Some(&b"[null,5]"[..]));
+    assert_eq!(batch.record_key(b"not JSON").as_deref(), Some(&b"[null,null]"[..]));
+    assert_eq!(Batch::<Event>::with_record_key(&[]).record_key(EVENT.as_bytes()), None);
 }
 
 #[test]

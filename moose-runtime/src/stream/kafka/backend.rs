@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-
 use super::{
     Kafka,
     client::{blocking, failed},
@@ -18,10 +16,12 @@ use super::{
     topics::Settings,
 };
 use crate::stream::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record,
-    Result, StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
+    Record, Result, StreamError, Topic, TopicSpec,
 };
 
+/// How long leaving the groups may take.
+const LEAVE_WITHIN: Duration = Duration::from_secs(15);
 /// How long records on their way may take while the process ends.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 
@@ -61,6 +61,12 @@ impl Kafka {
     }
 }
 
+/// The epoch of the topic with an id that the brokers gave. Both halves of the id matter; the maximum stands for rows from
+/// no stream.
+fn epoch_of(id: u128) -> u64 {
+    u64::try_from((id >> 64) ^ (id & u128::from(u64::MAX))).unwrap_or(0).min(u64::MAX - 1)
+}
+
 fn out_of_range(topic: &str, partition: u16, wanted: u64, bounds: Bounds) -> StreamError {
     let Bounds { start, end } = bounds;
     StreamError::OutOfRange { topic: topic.to_owned(), partition, wanted, start, end }
@@ -74,21 +80,39 @@ impl Backend for Kafka {
             let partitions = self.topics.open(spec, settings).await?;
             let (producer, topic) = (Arc::clone(&self.producer), spec.name.clone());
             blocking("learn about a topic", move || producer.learn(&topic)).await?;
-            let id = self.topics.id(&spec.name).await?;
-            // Both halves of the id matter; the maximum stands for rows from no stream.
-            let epoch = u64::try_from((id >> 64) ^ (id & u128::from(u64::MAX))).unwrap_or(0).min(u64::MAX - 1);
-            Ok(Topic { epoch, partitions })
+            let id = self.identity(&spec.name).await?;
+            Ok(Topic { epoch: epoch_of(id), partitions })
         })
     }
 
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+    fn topic<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Topic>> {
+        Box::pin(async move {
+            self.open()?;
+            self.topics.known(topic, 0)?;
+            let id = self.identity(topic).await?;
+            Ok(Topic { epoch: epoch_of(id), partitions: self.partitions(topic) })
+        })
+    }
+
+    fn partitions(&self, topic: &str) -> u16 {
+        self.topics.count(topic).unwrap_or(0)
+    }
+
+    fn keeps_keys(&self) -> bool {
+        true
+    }
+
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             self.open()?;
             self.topics.known(topic, partition)?;
             if records.is_empty() {
                 return Ok(self.topics.bounds(topic, partition).await?.end);
             }
-            let sent: Vec<_> = records.into_iter().map(|payload| Sent { payload, envelope: None }).collect();
+            let sent: Vec<_> = records
+                .iter()
+                .map(|record| Sent { key: record.key.as_deref(), payload: &record.payload, header: None })
+                .collect();
             self.producer.append(topic, partition, &sent).await
         })
     }
@@ -112,6 +136,10 @@ impl Backend for Kafka {
                 Err(error) => Err(self.read_error(error, topic, partition, from).await),
             }
         })
+    }
+
+    fn read_ahead(&self, readers: usize, most: u64) -> u64 {
+        self.fetcher.read_ahead(readers, most)
     }
 
     fn read_range<'a>(
@@ -172,17 +200,18 @@ impl Backend for Kafka {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.topics.known(topic, partition)?;
-            let key = (group.to_owned(), topic.to_owned(), partition);
-            let now = self.topics.id(topic).await?;
-            let known = self.ids.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+            let part = (group.to_owned(), topic.to_owned(), partition);
+            let now = self.identity(topic).await?;
+            let known =
+                self.ids.lock().unwrap_or_else(PoisonError::into_inner).get(&(part.clone(), cursor.epoch)).copied();
             let id = known.unwrap_or(now);
-            if id != 0 && now != 0 && id != now {
+            if id != now {
                 let action = format!("commit the offset of `{group}` on topic `{topic}` partition {partition}");
-                return Err(failed(action, "the topic was deleted and made anew: restart the process"));
+                return Err(failed(action, "the topic was deleted and made anew"));
             }
             let metadata = note::write(cursor, id).map_err(|error| failed("write a cursor", error))?;
             self.group(group)?.commit(topic, partition, cursor.next, metadata).await?;
-            self.epochs.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            self.epochs.lock().unwrap_or_else(PoisonError::into_inner).remove(&part);
             Ok(())
         })
     }
@@ -215,16 +244,25 @@ impl Backend for Kafka {
         Box::pin(async move {
             self.closed.store(true, Ordering::Release);
             let groups = std::mem::take(&mut *self.groups.lock().unwrap_or_else(PoisonError::into_inner));
-            let left = tokio::task::spawn_blocking(move || {
+            let (sender, left) = tokio::sync::oneshot::channel();
+            let leave = move || {
                 // All at once, as leaving waits for the brokers.
                 std::thread::scope(|scope| {
-                    for group in groups.values() {
-                        scope.spawn(|| group.close());
+                    for group in groups.into_values() {
+                        scope.spawn(move || group.close());
                     }
                 });
-                drop(groups);
-            });
-            left.await.map_err(|error| failed("leave the groups", error))?;
+                // Nobody waits any longer where it took too long.
+                let _ = sender.send(());
+            };
+            // A thread that the end of the process does not wait for: what it waits for may never answer.
+            let started = std::thread::Builder::new().name("kafka-leave".to_owned()).spawn(leave);
+            started.map_err(|error| failed("leave the groups", error))?;
+            if tokio::time::timeout(LEAVE_WITHIN, left).await.is_err() {
+                tracing::warn!(
+                    "the brokers don't answer: groups are left without a word, and wait for the session's end"
+                );
+            }
             self.fetcher.close();
             let producer = Arc::clone(&self.producer);
             let sent = tokio::task::spawn_blocking(move || producer.close(LAST_RECORDS)).await;

@@ -85,12 +85,16 @@ impl KafkaOptions {
         self.client(&[], &[])
     }
 
-    /// For clients that read at positions of their own, in no group.
-    pub(super) fn reader(&self) -> ClientConfig {
+    /// For clients that read at positions of their own, in no group, and so many bytes ahead in each partition.
+    pub(super) fn reader(&self, ahead: u64) -> ClientConfig {
+        let queued = (ahead / 1024).max(1).to_string();
+        // One answer may come on top of what is queued.
+        let answer = (ahead / 4).clamp(16 << 10, 1 << 20).to_string();
         let defaults = [
             // Bounded by bytes, for each partition; asked for again soon after there is room.
             ("queued.min.messages", "1000000"),
-            ("queued.max.messages.kbytes", "8192"),
+            ("queued.max.messages.kbytes", &queued),
+            ("fetch.message.max.bytes", &answer),
             ("fetch.queue.backoff.ms", "20"),
             // A partition that is new to a client waits for the answer that others wait for.
             ("fetch.wait.max.ms", "100"),

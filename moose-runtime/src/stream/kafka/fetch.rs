@@ -6,7 +6,7 @@
 //! with what was prefetched for it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -30,18 +30,27 @@ const NO_PROGRESS: Duration = Duration::from_secs(30);
 /// Even where nobody tells of new records they are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// What is read ahead in a partition at the most: enough for the time in which a range is encoded.
+const AHEAD: u64 = 8 << 20;
+/// And at the least, however many partitions there are.
+const LEAST_AHEAD: u64 = 64 << 10;
+
 type Place = (String, u16);
 
 /// All readers.
 pub(super) struct Fetcher {
     options: KafkaOptions,
     lanes: Mutex<Vec<Lane>>,
+    /// Bytes that are read ahead in each partition.
+    ahead: AtomicU64,
 }
 
 /// A client, and what it reads.
 struct Lane {
     client: Polled,
     tracks: HashMap<Place, Arc<Track>>,
+    /// Topics that were made anew since the client was: it may take what it knows of the old one for the new one's.
+    outdated: HashSet<String>,
 }
 
 /// One reader's place in a partition.
@@ -68,9 +77,9 @@ struct Polled {
 }
 
 impl Polled {
-    fn start(options: &KafkaOptions) -> Result<Self> {
+    fn start(options: &KafkaOptions, ahead: u64) -> Result<Self> {
         let client: BaseConsumer<Context> =
-            options.reader().create_with_context(Context).map_err(|error| not_made(&error))?;
+            options.reader(ahead).create_with_context(Context).map_err(|error| not_made(&error))?;
         let (client, stop) = (Arc::new(client), Arc::new(AtomicBool::new(false)));
         let serve = {
             let (client, stop) = (Arc::clone(&client), Arc::clone(&stop));
@@ -117,12 +126,34 @@ pub(super) enum ReadError {
 
 impl Fetcher {
     pub(super) fn new(options: &KafkaOptions) -> Self {
-        Self { options: options.clone(), lanes: Mutex::default() }
+        Self { options: options.clone(), lanes: Mutex::default(), ahead: AtomicU64::new(AHEAD) }
+    }
+
+    /// So many readers share so much memory. The answer is what they take of it together.
+    pub(super) fn read_ahead(&self, readers: usize, most: u64) -> u64 {
+        let readers = readers.max(1) as u64;
+        let each = (most / readers).clamp(LEAST_AHEAD, AHEAD);
+        self.ahead.store(each, Ordering::Relaxed);
+        each.saturating_mul(readers).min(most)
     }
 
     /// Lets go of all clients.
     pub(super) fn close(&self) {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The topic was deleted and made anew: nobody goes on where they were in the old one.
+    pub(super) fn begin_anew(&self, topic: &str) {
+        for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            lane.outdated.insert(topic.to_owned());
+            lane.tracks.retain(|(name, _), track| {
+                let stays = name != topic;
+                if !stays {
+                    track.position.store(NOBODY, Ordering::Release);
+                }
+                stays
+            });
+        }
     }
 
     /// Records from `from` on, at least one, then about `max_bytes`.
@@ -217,11 +248,17 @@ impl Fetcher {
         for lane in lanes.iter_mut() {
             lane.tracks.retain(|_, track| !track.is_idle());
         }
-        let free = lanes.iter().position(|lane| !lane.tracks.contains_key(&place));
+        lanes.retain(|lane| lane.outdated.is_empty() || !lane.tracks.is_empty());
+        let is_free = |lane: &Lane| !lane.tracks.contains_key(&place) && !lane.outdated.contains(topic);
+        let free = lanes.iter().position(is_free);
         let free = if let Some(free) = free {
             free
         } else {
-            lanes.push(Lane { client: Polled::start(&self.options)?, tracks: HashMap::new() });
+            lanes.push(Lane {
+                client: Polled::start(&self.options, self.ahead.load(Ordering::Relaxed))?,
+                tracks: HashMap::new(),
+                outdated: HashSet::new(),
+            });
             lanes.len() - 1
         };
         let Some(lane) = lanes.get_mut(free) else { return Err(failed("find a Kafka client", "BUG: it is gone")) };
@@ -302,5 +339,30 @@ impl Reading {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_share_what_they_may_read_ahead() {
+        let options =
+            KafkaOptions { brokers: String::new(), client_id: String::new(), replication: None, properties: [].into() };
+        let fetcher = Fetcher::new(&options);
+        for (readers, most, all) in [
+            (1, 128 << 20, 8 << 20),
+            (16, 128 << 20, 128 << 20),
+            (64, 128 << 20, 128 << 20),
+            (1_000, 4 << 20, 4 << 20),
+            (0, 1 << 20, 1 << 20),
+        ] {
+            assert_eq!(fetcher.read_ahead(readers, most), all, "{readers}");
+        }
+        fetcher.read_ahead(64, 128 << 20);
+        let config = options.reader(fetcher.ahead.load(Ordering::Relaxed));
+        assert_eq!(config.get("queued.max.messages.kbytes"), Some("2048"));
+        assert_eq!(config.get("fetch.message.max.bytes"), Some("524288"));
     }
 }

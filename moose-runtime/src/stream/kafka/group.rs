@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -33,6 +33,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// After an event of the group, whoever works on partitions has so long to end before they are let go all the same: the
 /// group would go on without this process soon after.
 const LET_GO_WITHIN: Duration = Duration::from_mins(4);
+/// The same once the process leaves: an answer that has not come by then is nobody's any more.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A group, seen from this process.
 pub(super) struct Group {
@@ -46,6 +48,8 @@ pub(super) struct Group {
 struct Member {
     group: String,
     events: Mutex<Option<mpsc::UnboundedSender<AssignmentEvent>>>,
+    /// The process leaves: whoever worked on partitions has ended or is being ended.
+    closing: AtomicBool,
 }
 
 impl ClientContext for Member {
@@ -94,9 +98,18 @@ impl Member {
             self.tell(AssignmentEvent::Revoked { topic, partition, done });
             waiting.push(over);
         }
-        let end = std::time::Instant::now() + LET_GO_WITHIN;
-        for over in waiting {
-            wait(over, end);
+        let end = Instant::now() + LET_GO_WITHIN;
+        let mut closing_since = None;
+        for mut over in waiting {
+            while !is_answered(&mut over) {
+                let closing = self.closing.load(Ordering::Acquire);
+                let closes_at = closing.then(|| *closing_since.get_or_insert_with(Instant::now) + CLOSE_WITHIN);
+                if Instant::now() >= closes_at.unwrap_or(end).min(end) {
+                    tracing::warn!(group = self.group, "nobody has said that the work on a partition is over");
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
         consumer.incremental_unassign(list)
     }
@@ -109,11 +122,9 @@ impl Member {
     }
 }
 
-/// Waits for the answer, or its sender's end, on a thread that is no async one.
-fn wait(mut over: oneshot::Receiver<()>, end: std::time::Instant) {
-    while matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty)) && std::time::Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// Whether the answer is there, or will never come.
+fn is_answered(over: &mut oneshot::Receiver<()>) -> bool {
+    !matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty))
 }
 
 fn places(list: &TopicPartitionList) -> Vec<(String, u16)> {
@@ -130,7 +141,7 @@ pub(super) struct Committed {
 
 impl Group {
     pub(super) fn open(options: &KafkaOptions, name: &str) -> Result<Self> {
-        let member = Member { group: name.to_owned(), events: Mutex::default() };
+        let member = Member { group: name.to_owned(), events: Mutex::default(), closing: AtomicBool::new(false) };
         let consumer: BaseConsumer<Member> =
             options.member(name).create_with_context(member).map_err(|error| not_made(&error))?;
         let (consumer, stop) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
@@ -200,10 +211,11 @@ impl Group {
 
     /// Leaves the group. Blocks.
     pub(super) fn close(&self) {
+        self.consumer.context().closing.store(true, Ordering::Release);
         self.consumer.unsubscribe();
         // The thread goes on until what was assigned is let go.
-        let end = std::time::Instant::now() + ANSWER;
-        while std::time::Instant::now() < end && self.consumer.assignment().is_ok_and(|list| list.count() > 0) {
+        let end = Instant::now() + ANSWER;
+        while Instant::now() < end && self.consumer.assignment().is_ok_and(|list| list.count() > 0) {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.stop.store(true, Ordering::Relaxed);

@@ -129,7 +129,7 @@ impl Kafka {
         }
         let sent: Vec<Sent<'_>> = parts
             .iter()
-            .map(|(key, why, payload)| Sent { payload: payload.clone(), envelope: Some((key.as_bytes(), HEADER, why)) })
+            .map(|(key, why, payload)| Sent { key: Some(key.as_bytes()), payload, header: Some((HEADER, why)) })
             .collect();
         if !sent.is_empty() {
             self.producer.append(&topic_of(stream), 0, &sent).await?;

@@ -36,21 +36,30 @@ use std::{
 };
 
 pub use self::client::KafkaOptions;
-use self::{fetch::Fetcher, group::Group, letters::LetterTopics, produce::Producer, topics::Topics};
+use self::{
+    fetch::Fetcher,
+    group::{Committed, Group},
+    letters::LetterTopics,
+    produce::Producer,
+    topics::Topics,
+};
 use super::{Cursor, Result, StreamError};
+
+/// Group, topic and partition.
+type Part = (String, String, u16);
 
 /// A cluster as the storage of streams.
 pub struct Kafka {
     options: KafkaOptions,
-    topics: Topics,
+    topics: Arc<Topics>,
     producer: Arc<Producer>,
     fetcher: Fetcher,
     letters: LetterTopics,
     groups: Mutex<HashMap<String, Arc<Group>>>,
-    /// Epochs that were made here and are not written down yet.
-    epochs: Mutex<HashMap<(String, String, u16), u64>>,
-    /// The topics' ids that groups began with.
-    ids: Mutex<HashMap<(String, String, u16), u128>>,
+    /// Epochs that were made here and are not written down yet, and for which topic.
+    epochs: Mutex<HashMap<Part, (u128, u64)>>,
+    /// For which topic an epoch was given.
+    ids: Mutex<HashMap<(Part, u64), u128>>,
     closed: AtomicBool,
 }
 
@@ -63,8 +72,20 @@ impl std::fmt::Debug for Kafka {
 impl Kafka {
     /// Makes the clients, and fails when no broker answers.
     pub async fn connect(options: KafkaOptions) -> Result<Self> {
-        let topics = Topics::new(&options)?;
+        Self::connect_with(options, Topics::new).await
+    }
+
+    /// The same for librdkafka's mock cluster, which leaves questions about topics without an answer.
+    #[cfg(any(test, feature = "fault-points"))]
+    #[doc(hidden)]
+    pub async fn connect_to_mock(options: KafkaOptions) -> Result<Self> {
+        Self::connect_with(options, Topics::of_mock).await
+    }
+
+    async fn connect_with(options: KafkaOptions, topics: fn(&KafkaOptions) -> Result<Topics>) -> Result<Self> {
+        let topics = Arc::new(topics(&options)?);
         topics.reach().await?;
+        Topics::keep_looking(&topics);
         Ok(Self {
             topics,
             producer: Arc::new(Producer::new(&options)?),
@@ -97,37 +118,67 @@ impl Kafka {
     async fn place(&self, group: &str, topic: &str, partition: u16) -> Result<Place> {
         self.topics.known(topic, partition)?;
         let committed = self.group(group)?.committed(topic, partition).await?;
-        let key = (group.to_owned(), topic.to_owned(), partition);
-        let now = self.topics.id(topic).await?;
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), now);
-        let Some(committed) = committed else { return Ok(Place { epoch: self.fresh_epoch(key), cursor: None }) };
-        if let Some((cursor, id)) = note::read(committed.offset, &committed.metadata) {
+        // Asked last: what was committed to a topic that is gone by now is not taken for this one's.
+        let now = self.identity(topic).await?;
+        let part = (group.to_owned(), topic.to_owned(), partition);
+        let place = self.place_of(&part, committed, now);
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert((part, place.epoch), now);
+        Ok(place)
+    }
+
+    fn place_of(&self, part: &Part, committed: Option<Committed>, now: u128) -> Place {
+        let (group, topic, partition) = part;
+        let Some(Committed { offset, metadata }) = committed else {
+            return Place { epoch: self.fresh_epoch(part, now), cursor: None };
+        };
+        if let Some((cursor, id)) = note::read(offset, &metadata) {
             let same = id == now || id == 0 || now == 0;
             if same {
-                return Ok(Place { epoch: cursor.epoch, cursor: Some(cursor) });
+                return Place { epoch: cursor.epoch, cursor: Some(cursor) };
             }
-            let offset = cursor.next;
-            tracing::warn!(group, topic, partition, offset, "the topic was deleted and made anew; its offset is void");
-            return Ok(Place { epoch: self.fresh_epoch(key), cursor: None });
+            let (offset, pending) = (cursor.next, cursor.pending.len());
+            tracing::warn!(
+                group,
+                topic,
+                partition,
+                offset,
+                pending,
+                "the topic was deleted and made anew; its offset is void, and what the table had not got of the old one is gone"
+            );
+            return Place { epoch: self.fresh_epoch(part, now), cursor: None };
         }
-        let epoch = self.fresh_epoch(key);
+        let epoch = self.fresh_epoch(part, now);
         tracing::warn!(
             group,
             topic,
             partition,
-            offset = committed.offset,
+            offset,
             "the group was moved by somebody else; going on from there, under a new epoch"
         );
-        let next = committed.offset;
-        let cursor = Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new(), counted: None };
-        Ok(Place { epoch, cursor: Some(cursor) })
+        let cursor = Cursor { version: 1, epoch, table_uuid: None, next: offset, pending: Vec::new(), counted: None };
+        Place { epoch, cursor: Some(cursor) }
     }
 
-    /// A new epoch, the same until it is written down.
-    fn fresh_epoch(&self, key: (String, String, u16)) -> u64 {
+    /// The id of the topic as it is now. One that is another than before is read anew.
+    async fn identity(&self, topic: &str) -> Result<u128> {
+        let (id, before) = self.topics.id(topic).await?;
+        if before.is_some_and(|before| before != id) {
+            tracing::warn!(topic, "the topic was deleted and made anew");
+            self.fetcher.begin_anew(topic);
+        }
+        Ok(id)
+    }
+
+    /// A new epoch for the topic with this id, the same until it is written down.
+    fn fresh_epoch(&self, part: &Part, id: u128) -> u64 {
         let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
         // The maximum stands for rows from no stream.
-        *epochs.entry(key).or_insert_with(|| rand::random_range(0..u64::MAX))
+        let fresh = || (id, rand::random_range(0..u64::MAX));
+        let known = epochs.entry(part.clone()).or_insert_with(fresh);
+        if known.0 != id {
+            *known = fresh();
+        }
+        known.1
     }
 }
 

@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use rdkafka::{
     ClientContext, Message as _,
     config::RDKafkaLogLevel,
@@ -43,9 +42,11 @@ pub(super) struct Producer {
 
 /// A record to be sent.
 pub(super) struct Sent<'a> {
-    pub(super) payload: Bytes,
-    /// Its key, and name and value of a header.
-    pub(super) envelope: Option<(&'a [u8], &'a str, &'a [u8])>,
+    /// None is not the same as an empty one.
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) payload: &'a [u8],
+    /// Name and value.
+    pub(super) header: Option<(&'a str, &'a [u8])>,
 }
 
 /// What became of the records of one append.
@@ -218,16 +219,16 @@ async fn hand_over(
     give_up: Instant,
 ) {
     loop {
-        let record = BaseRecord::<[u8], [u8], Arc<Append>>::with_opaque_to(topic, Arc::clone(append))
+        let mut record = BaseRecord::<[u8], [u8], Arc<Append>>::with_opaque_to(topic, Arc::clone(append))
             .partition(i32::from(partition))
-            .payload(&sent.payload);
-        let record = match sent.envelope {
-            Some((key, name, value)) => {
-                let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: name, value: Some(value) });
-                record.key(key).headers(headers)
-            }
-            None => record,
-        };
+            .payload(sent.payload);
+        if let Some(key) = sent.key {
+            record = record.key(key);
+        }
+        if let Some((name, value)) = sent.header {
+            record =
+                record.headers(OwnedHeaders::new_with_capacity(1).insert(Header { key: name, value: Some(value) }));
+        }
         match sender.send(record) {
             Ok(()) => return,
             Err((error, _)) => {

@@ -25,8 +25,7 @@ async fn the_mock_cluster_keeps_the_contract() {
         cluster.create_topic(&format!("mock-{topic}"), i32::from(*partitions), 1).unwrap();
     }
     cluster.create_topic("t.dead-letters", 1, 1).unwrap();
-    let kafka = Kafka::connect(options(cluster.bootstrap_servers())).await.unwrap();
-    kafka.topics.of_mock();
+    let kafka = Kafka::connect_to_mock(options(cluster.bootstrap_servers())).await.unwrap();
     contract::check(&kafka, "mock").await;
     kafka.close().await.unwrap();
 }
@@ -38,8 +37,7 @@ async fn errors_of_brokers_lose_nothing_and_read_nothing_twice() {
     const ROUNDS: u64 = 12;
     let cluster = MockCluster::new(3).unwrap();
     cluster.create_topic("shaky", 1, 3).unwrap();
-    let kafka = Kafka::connect(options(cluster.bootstrap_servers())).await.unwrap();
-    kafka.topics.of_mock();
+    let kafka = Kafka::connect_to_mock(options(cluster.bootstrap_servers())).await.unwrap();
     kafka.open_topic(&contract::topic("shaky", 1)).await.unwrap();
     let mut assignments = kafka.assignments("shaky group", &["shaky".to_owned()]).await.unwrap();
     assignments.next().await.unwrap();
@@ -77,7 +75,6 @@ async fn errors_of_brokers_lose_nothing_and_read_nothing_twice() {
     let all = contract::read_all(&kafka, "shaky", 0, 0, next).await;
     let numbers: Vec<_> = (0..next).map(|number| number.to_string()).collect();
     assert!(all.iter().map(|record| &record.payload).eq(&numbers), "{all:?}");
-    // Nobody would answer for what is taken away.
     drop(assignments);
     kafka.close().await.unwrap();
 }

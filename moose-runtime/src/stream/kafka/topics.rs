@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,8 +25,8 @@ use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 /// How long it is listened to what went wrong with the brokers.
 const TROUBLES: Duration = Duration::from_millis(100);
-/// A topic that is deleted and made anew is noticed within this time.
-const ID_AGAIN: Duration = Duration::from_secs(5);
+/// How often it is looked for partitions that somebody has added.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What a batch of one record has beside the record, at the most that we send.
 const BESIDE_A_RECORD: usize = 512;
 
@@ -37,10 +37,11 @@ pub(super) struct Topics {
     /// Asks the brokers; in no group.
     asker: Arc<BaseConsumer<Troubles>>,
     partitions: RwLock<HashMap<String, u16>>,
-    ids: RwLock<HashMap<String, (u128, Instant)>>,
+    /// The ids that were found last.
+    ids: RwLock<HashMap<String, u128>>,
     max_record_bytes: AtomicUsize,
     /// Whether the brokers answer questions about topics; a mock cluster does not.
-    answers: AtomicBool,
+    answers: bool,
 }
 
 /// What a topic is made with.
@@ -52,7 +53,7 @@ pub(super) struct Settings<'a> {
 impl Topics {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
         let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
-        let asker = options.reader().create_with_context(Troubles::default());
+        let asker = options.reader(1 << 20).create_with_context(Troubles::default());
         let asker: BaseConsumer<Troubles> = asker.map_err(|error| not_made(&error))?;
         let producer = options.producer();
         let max = producer.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
@@ -62,7 +63,7 @@ impl Topics {
             asker: Arc::new(asker),
             partitions: RwLock::default(),
             ids: RwLock::default(),
-            answers: AtomicBool::new(true),
+            answers: true,
             max_record_bytes: AtomicUsize::new(usize::saturating_sub(max, BESIDE_A_RECORD)),
         })
     }
@@ -113,7 +114,11 @@ impl Topics {
     pub(super) fn has(&self, topic: &str, partition: u16) {
         let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
         let count = partitions.entry(topic.to_owned()).or_default();
-        *count = (*count).max(partition.saturating_add(1));
+        let found = partition.saturating_add(1);
+        if *count != 0 && *count < found {
+            tracing::info!(topic, from = *count, to = found, "partitions were added");
+        }
+        *count = (*count).max(found);
     }
 
     /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
@@ -173,7 +178,7 @@ impl Topics {
     /// Says where a topic that was there already is set otherwise than declared; nothing is changed.
     async fn compare(&self, spec: &TopicSpec, settings: &Settings<'_>) {
         let name = spec.name.as_str();
-        if !self.answers.load(Ordering::Relaxed) {
+        if !self.answers {
             return;
         }
         let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(name)], &admin_options()).await;
@@ -241,22 +246,35 @@ impl Topics {
         .await
     }
 
-    /// The id that the brokers gave the topic; 0 where they give none.
-    /// Asked for anew every few seconds.
-    pub(super) async fn id(&self, topic: &str) -> Result<u128> {
-        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
-        if let Some((id, _)) = known.filter(|(_, at)| at.elapsed() < ID_AGAIN) {
-            return Ok(id);
-        }
-        let id = if self.answers.load(Ordering::Relaxed) { self.ask_for_id(topic).await? } else { 0 };
-        self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), (id, Instant::now()));
-        Ok(id)
+    /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
+    pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
+        let id = if self.answers { self.ask_for_id(topic).await? } else { 0 };
+        let before = self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), id);
+        Ok((id, before))
     }
 
-    /// Asks no such questions: a mock cluster would leave them without an answer.
-    #[cfg(test)]
-    pub(super) fn of_mock(&self) {
-        self.answers.store(false, Ordering::Relaxed);
+    /// Looks for partitions that somebody has added to the topics in use, as long as somebody uses them.
+    pub(super) fn keep_looking(topics: &Arc<Self>) {
+        let topics = Arc::downgrade(topics);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                let Some(topics) = topics.upgrade() else { return };
+                for topic in topics.names() {
+                    match topics.look(&topic).await {
+                        Ok(0) => {}
+                        Ok(found) => topics.has(&topic, found.saturating_sub(1)),
+                        Err(error) => tracing::debug!(topic, %error, "can't look for added partitions"),
+                    }
+                }
+            }
+        });
+    }
+
+    /// Of a mock cluster, which would leave questions about topics without an answer.
+    #[cfg(any(test, feature = "fault-points"))]
+    pub(super) fn of_mock(options: &KafkaOptions) -> Result<Self> {
+        Ok(Self { answers: false, ..Self::new(options)? })
     }
 
     async fn ask_for_id(&self, topic: &str) -> Result<u128> {

@@ -16,8 +16,8 @@ use super::{
     store::{key, storage},
 };
 use crate::stream::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Record,
-    Result, StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
+    Record, Result, StreamError, Topic, TopicSpec,
 };
 
 /// How much of a range is read at once.
@@ -28,13 +28,25 @@ impl Backend for Log {
         Box::pin(self.make_topic(spec))
     }
 
-    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<Bytes>) -> BoxFuture<'a, Result<u64>> {
+    fn topic<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Topic>> {
+        Box::pin(async move {
+            let epoch = self.shared.topic(topic)?.epoch;
+            Ok(Topic { epoch, partitions: self.partitions(topic) })
+        })
+    }
+
+    fn partitions(&self, topic: &str) -> u16 {
+        self.shared.topic(topic).map_or(0, |open| u16::try_from(open.partitions.len()).unwrap_or(u16::MAX))
+    }
+
+    fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             self.shared.writable()?;
             let partition = self.shared.partition(topic, partition)?;
             if records.is_empty() {
                 return Ok(partition.end());
             }
+            let records: Vec<Bytes> = records.into_iter().map(|record| record.payload).collect();
             if let Some(record) = records.iter().find(|record| record.len() > MAX_RECORD_BYTES) {
                 let action = format!("append a record of {} bytes to topic `{topic}`", record.len());
                 return Err(storage(action, format!("a record may have at most {MAX_RECORD_BYTES} bytes")));

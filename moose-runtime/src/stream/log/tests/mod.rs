@@ -66,7 +66,7 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(log.cursor("g", "t", 1).await.unwrap(), Some(cursor(opened.epoch, 1)));
     assert_eq!(log.append("t", 1, records(["c"])).await.unwrap(), 2);
     let texts: Vec<_> = read_all(&log, "t", 1, 0, 3).await.into_iter().map(|record| record.payload).collect();
-    assert_eq!(texts, records(["a", "b", "c"]));
+    assert_eq!(texts, contract::payloads(["a", "b", "c"]));
 }
 
 #[tokio::test]

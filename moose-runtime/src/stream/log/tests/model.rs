@@ -64,13 +64,17 @@ async fn run(steps: Vec<Step>, segment_bytes: u64, tail_bytes: usize) {
             Step::Append { partition, sizes } => {
                 let new: Vec<_> = sizes.into_iter().map(|size| payload(&mut counter, size)).collect();
                 let known = &mut model.records[usize::from(partition)];
-                assert_eq!(log.append("t", partition, new.clone()).await.unwrap(), known.len() as u64);
+                assert_eq!(
+                    log.append("t", partition, new.iter().cloned().map(Into::into).collect()).await.unwrap(),
+                    known.len() as u64
+                );
                 known.extend(new);
             }
             Step::AppendTogether { sizes } => {
                 let new: Vec<_> =
                     sizes.into_iter().map(|(partition, size)| (partition, payload(&mut counter, size))).collect();
-                let appends: Vec<_> = new.iter().map(|(p, record)| log.append("t", *p, vec![record.clone()])).collect();
+                let appends: Vec<_> =
+                    new.iter().map(|(p, record)| log.append("t", *p, vec![record.clone().into()])).collect();
                 // Polled once each, so that all are under way before the first is awaited.
                 let mut appends: Vec<_> = appends.into_iter().map(started).collect();
                 for ((partition, record), append) in new.into_iter().zip(&mut appends) {

@@ -1,7 +1,10 @@
-//! A real Apache Kafka for tests: one node in KRaft mode, started out of jars, killed and started again by its number.
+//! A real Apache Kafka for tests: nodes in KRaft mode, started out of jars, killed and started again.
 //!
 //! The jars come through Maven once per machine, into the cache beside the engine's library; the machine's Java runs
-//! them. A broker has its own directory and listens on 127.0.0.3, where nothing else takes its ports while it is down.
+//! them (`jars`). A broker has its own directory and listens on 127.0.0.3, where nothing else takes its ports while it is
+//! down.
+
+mod jars;
 
 use std::{
     ffi::OsString,
@@ -10,38 +13,41 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
     time::{Duration, Instant},
 };
+
+pub use jars::is_there;
 
 use crate::process::{children_of, signal};
 
 /// The version that is run.
 pub const VERSION: &str = "4.1.0";
-/// The broker, its command-line tools, and what its log is written with: it has nothing of its own.
-const JARS: [(&str, &str, &str); 3] = [
-    ("org.apache.kafka", "kafka_2.13", VERSION),
-    ("org.apache.kafka", "kafka-tools", VERSION),
-    ("org.slf4j", "slf4j-simple", "1.7.36"),
-];
 /// The address that brokers listen on.
 pub const HOST: &str = "127.0.0.3";
 /// Who a cluster is, in the form that Kafka wants; each has a directory of its own, so one name is enough.
 const CLUSTER: &str = "bW9vc2UtdGVzdHMtY2x1cw";
 /// A JVM on a busy machine of two cores takes its time.
 const START: Duration = Duration::from_mins(2);
-/// The namespace of a Maven project.
-const POM: &str = "http://maven.apache.org/POM/4.0.0";
-
 /// Runs Java until the test binary lets go of the pipe, if only by its own end: no broker outlives its tests.
 const GUARD: &str = "java \"$@\" & broker=$!; read -r end; kill -9 $broker; wait $broker";
 
-/// A running broker; killed when dropped.
+/// A node: a broker and a controller; killed when dropped.
 #[derive(Debug)]
 pub struct Broker {
     running: Option<(Child, ChildStdin)>,
     directory: PathBuf,
+    node: Node,
+    /// Where its log began at the last start.
+    log_from: u64,
+}
+
+/// Who a node is in its cluster.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// Counted from 1.
+    id: usize,
     port: u16,
+    controller: u16,
 }
 
 impl Broker {
@@ -66,11 +72,53 @@ impl Broker {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn start_formatted(directory: &Path, properties: &[&str], format: &[&str]) -> Self {
-        let [port, controller] = free_ports();
+        let nodes = nodes::<1>();
+        let mut broker = Self::prepare(directory, nodes[0], &nodes, properties, format);
+        broker.restart();
+        broker
+    }
+
+    /// A cluster of so many nodes: what a topic of theirs has, its replication factor decides.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_cluster<const NODES: usize>(directory: &Path, properties: &[&str]) -> Vec<Self> {
+        let nodes = nodes::<NODES>();
+        let copies = format!("offsets.topic.replication.factor={NODES}");
+        let properties = [&[copies.as_str()], properties].concat();
+        let prepare = |node: Node| {
+            let directory = directory.join(format!("node-{}", node.id));
+            Self::prepare(&directory, node, &nodes, &properties, &[])
+        };
+        let prepare = &prepare;
+        let mut brokers: Vec<_> = std::thread::scope(|scope| {
+            let preparing: Vec<_> = nodes.iter().map(|node| scope.spawn(move || prepare(*node))).collect();
+            preparing.into_iter().map(|thread| thread.join().expect("a directory is formatted")).collect()
+        });
+        Self::restart_all(&mut brokers);
+        brokers
+    }
+
+    /// Starts brokers that don't run, all at once: none of a cluster serves before most of them do.
+    ///
+    /// # Panics
+    /// When one does not come up.
+    pub fn restart_all(brokers: &mut [Self]) {
+        let mut started: Vec<_> = brokers.iter_mut().filter(|broker| broker.running.is_none()).collect();
+        for broker in &mut started {
+            broker.launch();
+        }
+        for broker in started {
+            broker.wait_until_it_serves();
+        }
+    }
+
+    /// Formats a node's directory.
+    fn prepare(directory: &Path, node: Node, nodes: &[Node], properties: &[&str], format: &[&str]) -> Self {
         fs::create_dir_all(directory).expect("a directory for the broker");
-        fs::write(directory.join("server.properties"), server_properties(directory, port, controller, properties))
+        fs::write(directory.join("server.properties"), server_properties(directory, node, nodes, properties))
             .expect("a file in the broker's directory");
-        let mut broker = Self { running: None, directory: directory.to_owned(), port };
+        let broker = Self { running: None, directory: directory.to_owned(), node, log_from: 0 };
         let arguments = [&["format", "--cluster-id", CLUSTER, "--config", "server.properties"], format].concat();
         let formatted = broker.java("kafka.tools.StorageTool", &arguments).output().expect("Java is there");
         assert!(
@@ -79,13 +127,17 @@ impl Broker {
             String::from_utf8_lossy(&formatted.stdout),
             String::from_utf8_lossy(&formatted.stderr)
         );
-        broker.restart();
         broker
     }
 
     /// What clients connect to.
     pub fn address(&self) -> String {
-        format!("{HOST}:{}", self.port)
+        format!("{HOST}:{}", self.node.port)
+    }
+
+    /// Its number in the cluster, as clients see it.
+    pub fn id(&self) -> i32 {
+        i32::try_from(self.node.id).unwrap_or(i32::MAX)
     }
 
     /// Starts the broker again, on the same ports and directory, and waits until it serves.
@@ -93,10 +145,15 @@ impl Broker {
     /// # Panics
     /// When it runs already, or does not come up.
     pub fn restart(&mut self) {
+        self.launch();
+        self.wait_until_it_serves();
+    }
+
+    fn launch(&mut self) {
         assert!(self.running.is_none(), "the broker runs");
-        let log_path = self.directory.join("broker.log");
-        let log = File::options().create(true).append(true).open(&log_path).expect("the broker's log");
-        let from = log.metadata().map_or(0, |metadata| metadata.len());
+        let log = File::options().create(true).append(true).open(self.directory.join("broker.log"));
+        let log = log.expect("the broker's log");
+        self.log_from = log.metadata().map_or(0, |metadata| metadata.len());
         let errors = log.try_clone().expect("a second handle of a file");
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "broker"]).args(java_arguments("kafka.Kafka")).arg("server.properties");
@@ -104,11 +161,16 @@ impl Broker {
         let mut guard = guard.spawn().expect("a shell is there");
         let pipe = guard.stdin.take().expect("a pipe was asked for");
         self.running = Some((guard, pipe));
-        let end = Instant::now() + START;
-        while !self.log_since(from).contains("Kafka Server started") {
-            let runs = end > Instant::now()
-                && self.process().is_none_or(|process| Path::new("/proc").join(process.to_string()).exists());
-            assert!(runs, "the broker did not come up:\n{}", self.log_since(from));
+    }
+
+    /// Waits no longer than the broker lives.
+    fn wait_until_it_serves(&self) {
+        let (end, mut seen) = (Instant::now() + START, false);
+        while !self.log_since(self.log_from).contains("Kafka Server started") {
+            let runs = self.process().is_some_and(runs);
+            seen |= runs;
+            assert!(runs || !seen, "the broker ended before it served:\n{}", self.log_since(self.log_from));
+            assert!(Instant::now() < end, "the broker did not come up:\n{}", self.log_since(self.log_from));
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -159,9 +221,32 @@ impl Broker {
     /// # Panics
     /// When it fails.
     pub fn produce(&self, topic: &str, lines: &str) {
+        self.produce_with(topic, &["null.marker=NULL"], lines);
+    }
+
+    /// The same, with properties that say how lines are read, such as `parse.key=true`.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn produce_with(&self, topic: &str, properties: &[&str], lines: &str) {
         let address = self.address();
-        let arguments = ["--bootstrap-server", &address, "--topic", topic, "--property", "null.marker=NULL"];
+        let mut arguments = vec!["--bootstrap-server", &address, "--topic", topic];
+        arguments.extend(properties.iter().flat_map(|property| ["--property", property]));
         self.tool("org.apache.kafka.tools.ConsoleProducer", &arguments, lines);
+    }
+
+    /// Reads so many records of a topic with Kafka's own console consumer, with properties that say what is printed, such
+    /// as `print.key=true`; one line for each.
+    ///
+    /// # Panics
+    /// When it fails, or the records don't come.
+    pub fn consume(&self, topic: &str, count: usize, properties: &[&str]) -> Vec<String> {
+        let (address, count) = (self.address(), count.to_string());
+        let mut arguments = vec!["--bootstrap-server", &address, "--topic", topic, "--from-beginning"];
+        arguments.extend(["--max-messages", &count, "--timeout-ms", "60000"]);
+        arguments.extend(properties.iter().flat_map(|property| ["--property", property]));
+        let printed = self.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "");
+        printed.lines().map(str::to_owned).collect()
     }
 
     fn log_since(&self, from: u64) -> String {
@@ -188,7 +273,7 @@ fn java_arguments(class: &str) -> Vec<OsString> {
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
         "-cp",
     ];
-    let classes = [jars().join("*").into_os_string(), OsString::from(class)];
+    let classes = [jars::directory().join("*").into_os_string(), OsString::from(class)];
     options.into_iter().map(OsString::from).chain(classes).collect()
 }
 
@@ -201,18 +286,30 @@ impl Drop for Broker {
     }
 }
 
-/// Two ports that nobody listens on.
-fn free_ports() -> [u16; 2] {
-    let listeners = [0, 1].map(|_| TcpListener::bind((HOST, 0)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("a bound listener has an address").port())
+/// Whether a process runs, rather than waits to be taken note of.
+fn runs(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.strip_prefix("State:").is_some_and(|state| !state.trim_start().starts_with('Z')))
 }
 
-fn server_properties(directory: &Path, port: u16, controller: u16, more: &[&str]) -> String {
+/// Nodes with ports that nobody listens on.
+fn nodes<const NODES: usize>() -> [Node; NODES] {
+    // All are held until all are known: none is given twice.
+    let bind = || TcpListener::bind((HOST, 0)).expect("a free port");
+    let listeners: [_; NODES] = std::array::from_fn(|index| (index + 1, bind(), bind()));
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
+    listeners.map(|(id, broker, controller)| Node { id, port: port(&broker), controller: port(&controller) })
+}
+
+fn server_properties(directory: &Path, node: Node, nodes: &[Node], more: &[&str]) -> String {
     let data = directory.join("data");
+    let Node { id, port, controller } = node;
+    let voters: Vec<_> = nodes.iter().map(|node| format!("{}@{HOST}:{}", node.id, node.controller)).collect();
+    let voters = voters.join(",");
     let lines = format!(
         "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{HOST}:{controller}
+node.id={id}
+controller.quorum.voters={voters}
 listeners=CLIENTS://{HOST}:{port},CONTROLLER://{HOST}:{controller}
 advertised.listeners=CLIENTS://{HOST}:{port}
 listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -235,56 +332,4 @@ log.cleaner.backoff.ms=500
         data.display()
     );
     more.iter().fold(lines, |lines, line| lines + line + "\n")
-}
-
-/// The directory of the jars, fetched by whoever asks first on this machine.
-fn jars() -> &'static Path {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    DIRECTORY.get_or_init(|| {
-        let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
-        let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-        let place = cache.join("moose/kafka").join(VERSION);
-        if !JARS.iter().all(|(_, artifact, version)| place.join(format!("{artifact}-{version}.jar")).exists()) {
-            fetch(&place);
-        }
-        place
-    })
-}
-
-/// Gets the jars through Maven, which checks them; they appear in their place all at once.
-fn fetch(place: &Path) {
-    let parent = place.parent().expect("a place in the cache");
-    fs::create_dir_all(parent).expect("the cache can be written");
-    let work = tempfile::tempdir_in(parent).expect("the cache can be written");
-    let dependency = |(group, artifact, version): &(&str, &str, &str)| {
-        format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>\
-             </dependency>"
-        )
-    };
-    let dependencies = JARS.iter().map(dependency).collect::<Vec<_>>().concat();
-    let project = format!(
-        "<project xmlns=\"{POM}\"><modelVersion>4.0.0</modelVersion><groupId>moose</groupId><artifactId>kafka</artifactId>\
-         <version>1</version><dependencies>{dependencies}</dependencies></project>"
-    );
-    fs::write(work.path().join("pom.xml"), project).expect("the cache can be written");
-    let fetched = Command::new("mvn")
-        .args(["-q", "-B", "--strict-checksums", "dependency:copy-dependencies", "-DoutputDirectory=lib"])
-        .current_dir(work.path())
-        .output();
-    let output = match fetched {
-        Ok(output) => output,
-        Err(error) => panic!("Maven is needed for Apache Kafka's jars and can't be run: {error}; install `maven`"),
-    };
-    assert!(
-        output.status.success(),
-        "Maven could not get Apache Kafka {VERSION}:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    // What is there lacks some of it, or somebody was faster and has brought the same.
-    let _ = fs::remove_dir_all(place);
-    if fs::rename(work.path().join("lib"), place).is_err() {
-        assert!(place.exists(), "{} can't be made", place.display());
-    }
 }

@@ -1,0 +1,34 @@
+-- Made from the declarations. Read it, change it if need be, and commit it with schema.json; once it is
+-- applied it stays as it is. Statements name no database: they run in the configured one.
+
+-- table `audit`: create table with `id`, `userId`, `timestamp`, `eventType` (safe)
+CREATE TABLE IF NOT EXISTS `audit`
+(
+    `id` String,
+    `userId` String,
+    `timestamp` DateTime64(3, 'UTC'),
+    `eventType` String,
+    `_stream_epoch` UInt64 MATERIALIZED 18446744073709551615 CODEC(Delta, ZSTD),
+    `_stream_partition` UInt16 MATERIALIZED 65535 CODEC(Delta, ZSTD),
+    `_stream_offset` UInt64 MATERIALIZED 18446744073709551615 CODEC(T64, ZSTD),
+    INDEX `_stream_offset_range` `_stream_offset` TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+ORDER BY (`id`)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+-- table `events`: create table with `id`, `userId`, `timestamp`, `eventType` (safe)
+CREATE TABLE IF NOT EXISTS `events`
+(
+    `id` String,
+    `userId` String,
+    `timestamp` DateTime64(3, 'UTC'),
+    `eventType` String,
+    `_stream_epoch` UInt64 MATERIALIZED 18446744073709551615 CODEC(Delta, ZSTD),
+    `_stream_partition` UInt16 MATERIALIZED 65535 CODEC(Delta, ZSTD),
+    `_stream_offset` UInt64 MATERIALIZED 18446744073709551615 CODEC(T64, ZSTD),
+    INDEX `_stream_offset_range` `_stream_offset` TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+ORDER BY (`id`)
+SETTINGS non_replicated_deduplication_window = 100000;

@@ -1,0 +1,62 @@
+//! The declaration that a table may go.
+
+#[cfg(feature = "runtime")]
+use crate::record::{Batch, ErasedBatch, NoColumns, OlapRecord};
+
+use super::{
+    check,
+    spec::{Resource, Spec},
+};
+
+/// A table that was declared once, or that a rebuild has left, and that a migration may drop with what is in it.
+///
+/// It says nothing about a table that no migration knows, so it may stay when the migration is saved.
+///
+/// ```ignore
+/// #[pipeline]
+/// static OLD_EVENTS: DroppedTable = DroppedTable::new("old_events");
+/// ```
+#[derive(Debug)]
+#[must_use = "a declaration stands in a static under `#[pipeline]`"]
+pub struct DroppedTable {
+    name: &'static str,
+}
+
+impl DroppedTable {
+    /// The table of this name may go.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        check::name("a table", name);
+        Self { name }
+    }
+
+    /// Name of the table.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Called by what `#[pipeline]` generates; there is nothing left to check.
+    #[doc(hidden)]
+    pub const fn __finished(&self) {}
+}
+
+/// Nobody sends records to a table that goes.
+#[cfg(feature = "runtime")]
+enum NoRecord {}
+
+#[cfg(feature = "runtime")]
+impl OlapRecord for NoRecord {
+    type Columns = NoColumns;
+    const KEY: &'static [&'static str] = &[];
+}
+
+impl Resource for DroppedTable {
+    fn spec(&self) -> Spec {
+        Spec { table: None, stream: None, api: None, dropped_table: Some(self.name) }
+    }
+
+    #[cfg(feature = "runtime")]
+    fn new_batch(&self) -> Box<dyn ErasedBatch> {
+        Box::new(Batch::<NoRecord>::new())
+    }
+}

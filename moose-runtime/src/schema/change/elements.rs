@@ -1,0 +1,105 @@
+//! What changes about a table beside its columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Table;
+use super::{Change, Fit};
+
+/// Keys and engine: what no ALTER changes. A key over a column that is renamed is another key, since no ALTER renames a
+/// column that is in one.
+pub(super) fn keys(before: &Table, after: &Table, renamed: &BTreeMap<String, String>) -> Vec<Change> {
+    let touched: BTreeSet<&str> =
+        (renamed.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()])).chain(retyped(before, after)).collect();
+    let is_touched = |columns: &[String]| columns.iter().any(|column| touched.contains(column.as_str()));
+    let mut changes = Vec::new();
+    if before.engine != after.engine || is_touched(&after.engine.columns()) {
+        changes.push(Change::Engine { from: before.engine.clone(), to: after.engine.clone() });
+    }
+    if before.order_by != after.order_by || is_touched(&after.order_by) {
+        changes.push(Change::SortingKey { from: before.order_by.clone(), to: after.order_by.clone() });
+    }
+    if before.effective_primary_key() != after.effective_primary_key() {
+        let (from, to) = (before.effective_primary_key().to_vec(), after.effective_primary_key().to_vec());
+        changes.push(Change::PrimaryKey { from, to });
+    }
+    let expression_changes = |from: &Option<String>, to: &Option<String>| {
+        from != to || to.as_ref().is_some_and(|text| touched.iter().any(|column| mentions(text, column)))
+    };
+    if expression_changes(&before.partition_by, &after.partition_by) {
+        changes.push(Change::PartitionKey { from: before.partition_by.clone(), to: after.partition_by.clone() });
+    }
+    if expression_changes(&before.sample_by, &after.sample_by) {
+        changes.push(Change::SampleKey { from: before.sample_by.clone(), to: after.sample_by.clone() });
+    }
+    changes
+}
+
+/// Names of the columns whose type changes, which no ALTER does where a key is made of them.
+fn retyped<'a>(before: &'a Table, after: &'a Table) -> impl Iterator<Item = &'a str> {
+    after.columns.iter().filter_map(|column| {
+        let old = before.columns.iter().find(|old| old.name == column.name)?;
+        (old.data_type != column.data_type && Fit::of(&old.data_type, &column.data_type) != Fit::Never
+            || old.is_stored() != column.is_stored())
+        .then_some(column.name.as_str())
+    })
+}
+
+/// TTL, settings, comment, hidden columns, cluster.
+pub(super) fn options(before: &Table, after: &Table) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if before.ttl != after.ttl {
+        changes.push(Change::TableTtl { from: before.ttl.clone(), to: after.ttl.clone() });
+    }
+    let names: BTreeSet<&String> = before.settings.keys().chain(after.settings.keys()).collect();
+    for name in names {
+        let (from, to) = (before.settings.get(name).cloned(), after.settings.get(name).cloned());
+        if from != to {
+            changes.push(Change::Setting { name: name.clone(), from, to });
+        }
+    }
+    if before.comment != after.comment {
+        changes.push(Change::TableComment { from: before.comment.clone(), to: after.comment.clone() });
+    }
+    if before.provenance != after.provenance {
+        changes.push(Change::Provenance { to: after.provenance });
+    }
+    if before.cluster != after.cluster {
+        changes.push(Change::Cluster { from: before.cluster.clone(), to: after.cluster.clone() });
+    }
+    changes
+}
+
+/// Indexes, projections and constraints: one that changes goes and comes again. Their order means nothing.
+pub(super) fn parts(before: &Table, after: &Table) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let gone = before.indexes.iter().filter(|it| !after.indexes.contains(it));
+    changes.extend(gone.map(|index| Change::DropIndex { name: index.name.clone() }));
+    let new = after.indexes.iter().filter(|it| !before.indexes.contains(it));
+    changes.extend(new.map(|index| Change::AddIndex { index: index.clone() }));
+    let gone = before.projections.iter().filter(|it| !after.projections.contains(it));
+    changes.extend(gone.map(|projection| Change::DropProjection { name: projection.name.clone() }));
+    let new = after.projections.iter().filter(|it| !before.projections.contains(it));
+    changes.extend(new.map(|projection| Change::AddProjection { projection: projection.clone() }));
+    let gone = before.constraints.iter().filter(|it| !after.constraints.contains(it));
+    changes.extend(gone.map(|constraint| Change::DropConstraint { name: constraint.name.clone() }));
+    let new = after.constraints.iter().filter(|it| !before.constraints.contains(it));
+    changes.extend(new.map(|constraint| Change::AddConstraint { constraint: constraint.clone() }));
+    changes
+}
+
+impl Table {
+    /// The primary key that the table has, declared or not.
+    fn effective_primary_key(&self) -> &[String] {
+        if self.primary_key.is_empty() { &self.order_by } else { &self.primary_key }
+    }
+}
+
+/// Whether an expression may name the column: as a word, outside strings or not.
+pub(super) fn mentions(expression: &str, column: &str) -> bool {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    expression.match_indices(column).any(|(at, found)| {
+        let before = expression.get(..at).and_then(|text| text.chars().next_back());
+        let after = expression.get(at + found.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}

@@ -1,0 +1,210 @@
+//! Whether the values of one type fit into another.
+
+use super::super::DataType;
+
+/// What a change of type means for the values that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Every value of the old type is a value of the new one.
+    Widens,
+    /// Some values may not fit. Whether those that are there do can be asked.
+    Narrows,
+    /// The server can't say which values would be kept.
+    Never,
+}
+
+impl Fit {
+    /// Of a change from `old` to `new`.
+    pub fn of(old: &DataType, new: &DataType) -> Self {
+        if widens(old, new) {
+            Self::Widens
+        } else if is_scalar(bare(old)) && is_scalar(bare(new)) {
+            Self::Narrows
+        } else {
+            Self::Never
+        }
+    }
+}
+
+/// The type without `Nullable` and `LowCardinality`, which say how values are stored and whether they may be missing.
+pub(super) fn bare(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Nullable(inner) | DataType::LowCardinality(inner) => bare(inner),
+        other => other,
+    }
+}
+
+/// One value, which can be cast and compared.
+fn is_scalar(data_type: &DataType) -> bool {
+    number(data_type).is_some()
+        || matches!(
+            data_type,
+            DataType::String
+                | DataType::FixedString(_)
+                | DataType::Bool
+                | DataType::Decimal { .. }
+                | DataType::Date
+                | DataType::Date32
+                | DataType::DateTime { .. }
+                | DataType::DateTime64 { .. }
+                | DataType::Uuid
+                | DataType::Ipv4
+                | DataType::Ipv6
+                | DataType::Enum8(_)
+                | DataType::Enum16(_)
+        )
+}
+
+fn widens(old: &DataType, new: &DataType) -> bool {
+    match (old, new) {
+        _ if old == new => true,
+        (DataType::LowCardinality(old), DataType::LowCardinality(new))
+        | (DataType::Nullable(old), DataType::Nullable(new))
+        | (DataType::Array(old), DataType::Array(new)) => widens(old, new),
+        (DataType::LowCardinality(old), new) => widens(old, new),
+        (old, DataType::LowCardinality(new)) => widens(old, new),
+        (DataType::Nullable(_), _) => false,
+        (old, DataType::Nullable(new)) => widens(old, new),
+        (DataType::Map(old_key, old), DataType::Map(new_key, new)) => old_key == new_key && widens(old, new),
+        (DataType::Enum8(old), DataType::Enum8(new) | DataType::Enum16(new))
+        | (DataType::Enum16(old), DataType::Enum16(new)) => old.iter().all(|label| new.contains(label)),
+        (DataType::FixedString(old), DataType::FixedString(new)) => old <= new,
+        (
+            DataType::Decimal { precision: old, scale: old_scale },
+            DataType::Decimal { precision: new, scale: new_scale },
+        ) => {
+            old_scale <= new_scale && i16::from(*old) - i16::from(*old_scale) <= i16::from(*new) - i16::from(*new_scale)
+        }
+        // The time zone of a column is how its values are shown.
+        (DataType::Enum8(_) | DataType::Enum16(_), DataType::String)
+        | (DataType::Date, DataType::Date32)
+        | (DataType::DateTime { .. }, DataType::DateTime { .. }) => true,
+        (DataType::DateTime { .. }, DataType::DateTime64 { precision, .. }) => *precision <= 7,
+        (DataType::DateTime64 { precision: old, .. }, DataType::DateTime64 { precision: new, .. }) => {
+            old == new || (old < new && *new <= 7)
+        }
+        _ => match (number(old), number(new)) {
+            (Some(old), Some(new)) => old.fits(new),
+            _ => false,
+        },
+    }
+}
+
+/// How many bits of whole numbers a type holds exactly.
+#[derive(Clone, Copy)]
+struct Number {
+    bits: u16,
+    signed: bool,
+    float: bool,
+}
+
+impl Number {
+    fn fits(self, new: Self) -> bool {
+        match (self.float, new.float) {
+            (true, false) => false,
+            (true, true) => self.bits <= new.bits,
+            (false, true) => self.bits - u16::from(self.signed) <= new.bits,
+            (false, false) if self.signed == new.signed => self.bits <= new.bits,
+            (false, false) => !self.signed && self.bits < new.bits,
+        }
+    }
+}
+
+fn number(data_type: &DataType) -> Option<Number> {
+    let (bits, signed, float) = match data_type {
+        DataType::Int8 => (8, true, false),
+        DataType::Int16 => (16, true, false),
+        DataType::Int32 => (32, true, false),
+        DataType::Int64 => (64, true, false),
+        DataType::Int128 => (128, true, false),
+        DataType::Int256 => (256, true, false),
+        DataType::UInt8 => (8, false, false),
+        DataType::UInt16 => (16, false, false),
+        DataType::UInt32 => (32, false, false),
+        DataType::UInt64 => (64, false, false),
+        DataType::UInt128 => (128, false, false),
+        DataType::UInt256 => (256, false, false),
+        DataType::BFloat16 => (8, true, true),
+        DataType::Float32 => (24, true, true),
+        DataType::Float64 => (53, true, true),
+        _ => return None,
+    };
+    Some(Number { bits, signed, float })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(old: &str, new: &str) -> Fit {
+        Fit::of(&old.parse().expect("a type"), &new.parse().expect("a type"))
+    }
+
+    #[test]
+    fn what_holds_every_value_widens() {
+        for (old, new) in [
+            ("UInt8", "UInt16"),
+            ("UInt8", "Int16"),
+            ("Int32", "Int64"),
+            ("Int32", "Float64"),
+            ("UInt16", "Float32"),
+            ("Float32", "Float64"),
+            ("String", "LowCardinality(String)"),
+            ("LowCardinality(String)", "String"),
+            ("LowCardinality(String)", "LowCardinality(Nullable(String))"),
+            ("String", "Nullable(String)"),
+            ("UInt8", "Nullable(UInt32)"),
+            ("Date", "Date32"),
+            ("DateTime", "DateTime64(3, 'UTC')"),
+            ("DateTime64(3, 'UTC')", "DateTime64(6, 'UTC')"),
+            ("DateTime64(3, 'UTC')", "DateTime64(3, 'Europe/Berlin')"),
+            ("Decimal(9, 2)", "Decimal(18, 4)"),
+            ("FixedString(4)", "FixedString(8)"),
+            ("Enum8('a' = 1)", "Enum8('a' = 1, 'b' = 2)"),
+            ("Enum8('a' = 1)", "Enum16('a' = 1)"),
+            ("Enum8('a' = 1)", "String"),
+            ("Array(UInt8)", "Array(UInt16)"),
+            ("Map(String, UInt8)", "Map(String, UInt16)"),
+        ] {
+            assert_eq!(fit(old, new), Fit::Widens, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn what_may_lose_a_value_narrows() {
+        for (old, new) in [
+            ("UInt16", "UInt8"),
+            ("Int8", "UInt64"),
+            ("UInt64", "Int64"),
+            ("Int64", "Float64"),
+            ("Float64", "Float32"),
+            ("Float32", "Int64"),
+            ("Nullable(String)", "String"),
+            ("Nullable(String)", "LowCardinality(String)"),
+            ("Date32", "Date"),
+            ("DateTime64(6)", "DateTime64(3)"),
+            ("DateTime64(3)", "DateTime64(9)"),
+            ("Decimal(18, 4)", "Decimal(18, 6)"),
+            ("String", "UInt8"),
+            ("UInt8", "String"),
+            ("Enum8('a' = 1, 'b' = 2)", "Enum8('a' = 1)"),
+            ("Enum8('a' = 1)", "Enum8('a' = 2)"),
+            ("String", "UUID"),
+        ] {
+            assert_eq!(fit(old, new), Fit::Narrows, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_can_not_compare_never_fits() {
+        for (old, new) in [
+            ("Array(UInt16)", "Array(UInt8)"),
+            ("Array(UInt8)", "String"),
+            ("Map(String, UInt8)", "Map(UInt8, UInt8)"),
+            ("Tuple(a UInt8)", "Tuple(a UInt16)"),
+            ("String", "AggregateFunction(sum, UInt64)"),
+        ] {
+            assert_eq!(fit(old, new), Fit::Never, "{old} -> {new}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! From one schema to another: what changes, what it risks, in which order it is done, and as which statements.
+//!
+//! Each stage is data that the next one reads, and none reads or writes anything else:
+//!
+//! 1. [`diff`] compares the recorded tables with the declared ones: a [`TableChange`] for each table that changes, with
+//!    its [`Change`]s, or a [`Refusal`] for each change that needs a word of the author;
+//! 2. [`Change::risk`] says what a change does to the rows that are there;
+//! 3. [`plan`] decides how each table is brought along, in place or by a new table, and gives a [`Plan`] of
+//!    [`PlanStep`]s;
+//! 4. the text of a plan ([`Display`](std::fmt::Display)) is what stands in a migration.
+//!
+//! Every statement can be run again after a kill in its middle, but for three kinds, which whoever runs them must know:
+//! `INSERT … SELECT` into `<table>__new_<number>` (empty that table first; nobody else writes it), `EXCHANGE` and `RENAME`
+//! (look which table has which uuid), and `MODIFY COLUMN … REMOVE …` and `REMOVE TTL`, which are answered with code 36
+//! where they were done.
+
+mod alter;
+mod columns;
+mod difference;
+mod elements;
+mod fit;
+mod guard;
+mod model;
+mod plan;
+mod rebuild;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+pub use difference::{Declared, Recorded, diff};
+pub use fit::Fit;
+pub use model::{Change, Position, Risk, TableChange};
+pub use plan::{Plan, PlanStep, TablePlan, plan};
+pub use refusal::Refusal;

@@ -1,0 +1,117 @@
+//! Changes that need a word of the author, or can't be made.
+
+/// Why a change is not planned. Each says what to write.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A column is gone.
+    #[error(
+        "table `{table}`: column `{column}` ({data_type}) is not declared any more: to drop it with what is in it, write \
+         `#[olap(dropped(\"{column}\"))]` on the struct; {}",
+        rename_hint(column, candidates)
+    )]
+    UndeclaredDrop {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+        /// New columns of the same type: what it may have been renamed to.
+        candidates: Vec<String>,
+    },
+    /// A table is gone.
+    #[error(
+        "table `{table}` is not declared any more: to drop it with what is in it, declare \
+         `DroppedTable::new(\"{table}\")`; if it has another name now, write `.renamed_from(\"{table}\")` on its declaration"
+    )]
+    UndeclaredTableDrop {
+        /// The table.
+        table: String,
+    },
+    /// A type holds less than before.
+    #[error(
+        "table `{table}`: column `{column}` changes from {from} to {to}, which may not hold every value: to accept that, \
+         write `#[olap(narrowed)]` on the field; the migration then stops before it changes anything if a value does not fit"
+    )]
+    UndeclaredNarrowing {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The type before.
+        from: String,
+        /// The type after.
+        to: String,
+    },
+    /// A column stops being stored.
+    #[error(
+        "table `{table}`: column `{column}` becomes {kind}, and what is stored in it goes: to accept that, write \
+         `#[olap(narrowed)]` on the field"
+    )]
+    UndeclaredUnstoring {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What it becomes: `ALIAS` or `EPHEMERAL`.
+        kind: String,
+    },
+    /// A change of type of which nobody can say what is kept.
+    #[error(
+        "table `{table}`: column `{column}` can't change from {from} to {to} in place: declare a column of another name, fill \
+         it with an UPDATE in a migration of your own, and drop `{column}` then"
+    )]
+    ImpossibleType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The type before.
+        from: String,
+        /// The type after.
+        to: String,
+    },
+    /// The old name of something renamed is still in use, or its new name was.
+    #[error("table `{table}`: `{from}` can't be renamed to `{to}`: {why}; do it in two migrations")]
+    RenameInTheWay {
+        /// The table.
+        table: String,
+        /// The name before.
+        from: String,
+        /// The name after.
+        to: String,
+        /// What is in the way.
+        why: String,
+    },
+    /// What is to be dropped is declared.
+    #[error("table `{table}` is declared and to be dropped: take away `DroppedTable::new(\"{table}\")`, or the table")]
+    DroppedAndDeclared {
+        /// The table.
+        table: String,
+    },
+    /// A rebuilt table would meet the old one in Keeper.
+    #[error(
+        "table `{table}`: {change} needs a new table, which can't share the path `{path}` in Keeper with the old one: put \
+         `{{uuid}}` into the path"
+    )]
+    SharedReplicaPath {
+        /// The table.
+        table: String,
+        /// The change that needs a new table.
+        change: String,
+        /// The path.
+        path: String,
+    },
+}
+
+fn rename_hint(column: &str, candidates: &[String]) -> String {
+    match candidates {
+        [] => format!("if it has another name now, write `#[olap(renamed_from = \"{column}\")]` on its field"),
+        [one] => format!("if `{one}` is its new name, write `#[olap(renamed_from = \"{column}\")]` on that field"),
+        several => format!(
+            "if one of `{}` is its new name, write `#[olap(renamed_from = \"{column}\")]` on that field",
+            several.join("`, `")
+        ),
+    }
+}
