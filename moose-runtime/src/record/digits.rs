@@ -141,6 +141,11 @@ impl Digits {
         self.fraction
     }
 
+    /// Whether the number is a zero with a sign.
+    pub(super) fn is_minus_zero(&self) -> bool {
+        self.negative && self.digits.is_empty()
+    }
+
     /// Whether the number is below zero, and its magnitude times `10^scale`.
     pub(super) fn scaled(&self, scale: u8) -> Result<(bool, UInt256), Unfit> {
         if self.digits.is_empty() {

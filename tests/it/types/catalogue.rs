@@ -206,9 +206,9 @@ fn json() -> Vec<Case> {
         case!("Array(JSON)", [], Vec<serde_json::Value>),
         case!("Dynamic", [olap(column = DynamicColumn)], serde_json::Value),
         case!(
-            "JSON(max_dynamic_types=4, max_dynamic_paths=8, `a.b` UInt32, c Array(String), SKIP `d.e`, SKIP REGEXP '^x.*')",
+            "JSON(max_dynamic_types=16, max_dynamic_paths=8, `a.b` UInt32, c Array(String), SKIP `d.e`, SKIP REGEXP '^x.*')",
             [olap(json(
-                max_dynamic_types = 4,
+                max_dynamic_types = 16,
                 max_dynamic_paths = 8,
                 path("a.b", u32),
                 path("c", Vec<String>),

@@ -252,6 +252,7 @@ fn floats(value: &Value) -> Value {
 
 /// Without zeros at the end, and without the sign of zero.
 fn plain_decimal(text: &str) -> String {
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
-    if text == "-0" || text.is_empty() { "0".to_owned() } else { text.to_owned() }
+    let has_fraction = text.split_once('.').is_some_and(|(_, after)| !after.is_empty());
+    let text = if has_fraction { text.trim_end_matches('0').trim_end_matches('.') } else { text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -26,8 +26,34 @@ impl<F, C: Default> Default for AggregateColumn<F, C> {
     }
 }
 
+/// Whether a function gives values of the type that it takes: only such are merged in place.
+const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
+    use DataType::{
+        Array, Decimal, Float64, Int8, Int16, Int32, Int64, Int128, Int256, Map, NamedTuple, Nullable, Tuple, UInt8,
+        UInt16, UInt32, UInt64, UInt128, UInt256,
+    };
+    match (function.as_bytes(), data_type) {
+        (_, Nullable(inner)) => gives_its_own(function, inner),
+        (b"sum", Int64 | Int128 | Int256 | UInt64 | UInt128 | UInt256 | Float64) => true,
+        (b"sum", Decimal { precision: 38 | 76, .. }) => true,
+        (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", Int8 | Int16 | Int32 | Int64) => true,
+        (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", UInt8 | UInt16 | UInt32 | UInt64) => true,
+        (b"groupArrayArray" | b"groupUniqArrayArray", Array(_)) => true,
+        (b"sumMap" | b"minMap" | b"maxMap", Map(..) | Tuple(_) | NamedTuple(_)) => true,
+        (b"sum" | b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", _) => false,
+        (b"groupArrayArray" | b"groupUniqArrayArray" | b"sumMap" | b"minMap" | b"maxMap", _) => false,
+        _ => true,
+    }
+}
+
 impl<F: Aggregate, C: Column> Column for AggregateColumn<F, C> {
-    const DATA_TYPE: DataType = DataType::SimpleAggregateFunction { function: F::FUNCTION, data_type: &C::DATA_TYPE };
+    const DATA_TYPE: DataType = {
+        assert!(
+            gives_its_own(F::FUNCTION, &C::DATA_TYPE),
+            "the function gives values of another type than the field's: `sum` needs 64 bits, `Float64` or a decimal of 38 or 76 digits, `groupBit…` an integer, `group…Array` a `Vec`, `…Map` a map"
+        );
+        DataType::SimpleAggregateFunction { function: F::FUNCTION, data_type: &C::DATA_TYPE }
+    };
 
     fn rows(&self) -> usize {
         self.inner.rows()

@@ -42,7 +42,8 @@ impl DynamicColumn {
                 Err(_) => self.large_integers.append(&number).map(|()| 4)?,
             },
             Some(Number::Signed(number)) => self.integers.append(&number).map(|()| 2)?,
-            Some(Number::Float(_)) if !node.text().contains(['.', 'e', 'E']) && node.text() != "-0" => {
+            Some(Number::Float(_)) if node.text() == "-0" => self.integers.append(&0).map(|()| 2)?,
+            Some(Number::Float(_)) if !node.text().contains(['.', 'e', 'E']) => {
                 return Err(ValueError::out_of_range(EXPECTED).into());
             }
             Some(Number::Float(number)) => self.floats.append(&number).map(|()| 1)?,

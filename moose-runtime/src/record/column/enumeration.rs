@@ -72,7 +72,7 @@ impl<E: Enumeration> EnumColumn<E> {
     const IS_NARROW: bool = is_narrow(E::LABELS);
 
     fn expected() -> String {
-        let labels: Vec<String> = E::LABELS.iter().map(|(label, _)| format!("\"{label}\"")).collect();
+        let labels: Vec<String> = E::LABELS.iter().map(|(label, _)| format!("{label:?}")).collect();
         format!("one of {}", labels.join(", "))
     }
 }

@@ -18,7 +18,7 @@ fn read<'de, T, D: Deserializer<'de>>(
 ) -> Result<T, D::Error> {
     digits::with_text(input, |text| {
         let digits = digits::number(text, expected)?;
-        if digits.has_fraction() {
+        if digits.has_fraction() || digits.is_minus_zero() {
             return Err(RawError::WrongType(Unexpected::Float(0.0), expected));
         }
         let fits = digits.scaled(0).ok().and_then(|(negative, magnitude)| make(negative, magnitude));
