@@ -81,7 +81,6 @@ mod hostile {
         /// One.
         One = 1,
         /// Another.
-        #[expect(dead_code, reason = "only JSON makes it")]
         Other = 300,
     }
 
