@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod boot;
+mod build_script;
 mod burnt;
 mod check;
 mod commands;
@@ -14,6 +15,7 @@ mod holds;
 mod input;
 mod lies;
 mod outages;
+mod plans;
 mod poison;
 mod proxy;
 mod run;

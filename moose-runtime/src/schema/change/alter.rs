@@ -3,6 +3,8 @@
 //! The order is the one in which ClickHouse takes it: what depends on a column goes before the column changes and comes
 //! back after; a column is there before something names it.
 
+use std::collections::BTreeSet;
+
 use super::super::{
     Column, ColumnDefault, DefaultKind, Table,
     ddl::setting_value,
@@ -110,10 +112,18 @@ impl Alteration<'_> {
                 self.alter(&format!("RENAME COLUMN IF EXISTS {} TO {}", quote_identifier(from), quote_identifier(to)));
             }
         }
+        let mut frozen = BTreeSet::new();
         for change in self.changes {
-            let Change::ColumnDefault { column, from, .. } = change else { continue };
+            let (column, from) = match change {
+                Change::ColumnDefault { column, from, .. } => (column, from.as_ref()),
+                // Gets another default for a moment.
+                Change::ColumnType { column, from, to, .. } if from.is_nullable() && !to.is_nullable() => {
+                    (column, self.default_before(column))
+                }
+                _ => continue,
+            };
             // A column of a key is in every part, and no UPDATE changes it.
-            if !is_stored(from.as_ref()) || is_in_key(self.after, column) {
+            if !is_stored(from) || is_in_key(self.after, column) || !frozen.insert(column) {
                 continue;
             }
             let name = quote_identifier(column);
@@ -124,6 +134,16 @@ impl Alteration<'_> {
             }
             self.alter(&format!("UPDATE {name} = {name} WHERE 1"));
         }
+    }
+
+    /// The default of a column, by its new name, as it was.
+    fn default_before(&self, column: &str) -> Option<&ColumnDefault> {
+        let changed = self.changes.iter().find_map(|change| match change {
+            Change::ColumnDefault { column: name, from, .. } if name == column => Some(from.as_ref()),
+            _ => None,
+        });
+        let declared = self.after.columns.iter().find(|it| it.name == column);
+        changed.unwrap_or_else(|| declared.and_then(|it| it.default.as_ref()))
     }
 
     fn type_before(&self, column: &str) -> String {
@@ -160,7 +180,7 @@ impl Alteration<'_> {
             match change {
                 Change::ColumnType { column: of, from, to, .. } if *of == column.name => {
                     modified = true;
-                    filled = from.is_nullable() && !to.is_nullable() && column.default.is_none();
+                    filled = from.is_nullable() && !to.is_nullable() && column.is_stored();
                 }
                 Change::ColumnDefault { column: of, from, to } if *of == column.name => match (from, to) {
                     (_, Some(_)) => modified = true,
@@ -188,13 +208,16 @@ impl Alteration<'_> {
             }
         }
         if filled {
-            // What can't be missing any more needs a value for what is; the guard has seen to it that nothing is.
+            // What can't be missing any more needs a value for what is; the guard has seen to it that nothing is. Not the
+            // column's own default: one that names another column fails half way.
             let stand_in = ColumnDefault {
                 kind: DefaultKind::Default,
                 expression: format!("defaultValueOfTypeName({})", quote_string(&column.data_type.to_string())),
             };
             let column = Column { default: Some(stand_in), ..column.clone() };
             self.alter(&format!("MODIFY COLUMN {}", column.definition()));
+        }
+        if filled && column.default.is_none() {
             self.alter(&format!("MODIFY COLUMN {name} REMOVE DEFAULT"));
         } else if modified {
             self.alter(&format!("MODIFY COLUMN {}", column.definition()));

@@ -43,7 +43,8 @@ pub(super) fn compare(before: &Table, after: &Table) -> Result<Compared, Vec<Ref
             comparison.drop(column, &added);
         }
     }
-    comparison.changes.extend(moves(before, after, &renamed));
+    let moves = moves(before, after, &renamed, &comparison.changes);
+    comparison.changes.extend(moves);
     let Comparison { changes, refusals, .. } = comparison;
     if refusals.is_empty() { Ok(Compared { changes, renamed }) } else { Err(refusals) }
 }
@@ -155,11 +156,26 @@ impl Comparison<'_> {
     }
 }
 
-/// The fewest columns to move so that those that both tables have stand in the declared order.
-fn moves(before: &Table, after: &Table, renamed: &BTreeMap<String, String>) -> Vec<Change> {
-    let names = before.columns.iter().map(|column| renamed.get(&column.name).unwrap_or(&column.name).clone());
-    let there: Vec<String> = names.filter(|name| after.columns.iter().any(|column| column.name == *name)).collect();
+/// The fewest columns to move, once new ones are there, so that all stand in the declared order.
+fn moves(before: &Table, after: &Table, renamed: &BTreeMap<String, String>, changes: &[Change]) -> Vec<Change> {
+    let comes = |name: &String| {
+        changes.iter().any(|change| match change {
+            Change::AddColumn { column, .. } | Change::ReplaceColumn { after: column, .. } => column.name == *name,
+            _ => false,
+        })
+    };
     let wanted: Vec<&String> = after.columns.iter().map(|column| &column.name).collect();
+    let names = before.columns.iter().map(|column| renamed.get(&column.name).unwrap_or(&column.name).clone());
+    let mut there: Vec<String> = names.filter(|name| wanted.contains(&name) && !comes(name)).collect();
+    let mut previous = None;
+    for name in &wanted {
+        if comes(name) {
+            let behind = |previous: &String| there.iter().position(|it| it == previous).map(|at| at + 1);
+            let at = previous.and_then(behind).unwrap_or(0);
+            there.insert(at, (*name).clone());
+        }
+        previous = Some(*name);
+    }
     moved(&there, &wanted).into_iter().map(|(column, position)| Change::MoveColumn { column, position }).collect()
 }
 

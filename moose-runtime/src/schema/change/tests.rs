@@ -82,7 +82,8 @@ macro_rules! golden {
     ($name:ident, $before:expr, $after:expr) => {
         #[test]
         fn $name() {
-            insta::assert_snapshot!(told(&[$before], &[], &[$after], &[]));
+            let told = told(&[$before], &[], &[$after], &[]);
+            insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(told) });
         }
     };
 }
