@@ -46,9 +46,9 @@ impl JsonForm {
 
     /// The type that stands for it.
     pub(super) fn marker(&self, name: &Ident, private: &TokenStream) -> TokenStream {
-        let number = |number: Option<u32>| match number {
-            Some(number) => quote!(::core::option::Option::Some(#number)),
-            None => quote!(::core::option::Option::None),
+        let none = quote!(::core::option::Option::None);
+        let number = |number: Option<u32>| {
+            number.map_or_else(|| none.clone(), |number| quote!(::core::option::Option::Some(#number)))
         };
         let (types, dynamic) = (number(self.max_dynamic_types), number(self.max_dynamic_paths));
         let (skips, skip_regexps) = (&self.skips, &self.skip_regexps);

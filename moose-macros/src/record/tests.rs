@@ -142,10 +142,10 @@ struct Pair<A> {
 
 snapshot!(
     a_newtype,
-    r#"
+    r"
 #[derive(OlapType)]
 struct Label<T>(#[olap(low_cardinality)] T);
-"#,
+",
     type_expansion
 );
 
@@ -165,7 +165,7 @@ enum Colour {
 
 snapshot!(
     an_enum_with_data,
-    r#"
+    r"
 #[derive(OlapType)]
 #[serde(untagged)]
 enum Reading<T> {
@@ -173,7 +173,7 @@ enum Reading<T> {
     Text(#[olap(low_cardinality)] String),
     Missing,
 }
-"#,
+",
     type_expansion
 );
 

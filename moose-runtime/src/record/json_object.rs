@@ -87,7 +87,7 @@ fn other<T: TypedPaths>(value: Node<'_>, place: &Place<'_>, depth: usize, findin
     } else if value.is_array() {
         let mut kinds = Vec::new();
         array::<T>(value, place, depth, &mut kinds, findings);
-        if let Some(mixed) = kinds.iter().find_map(Kinds::mixed) {
+        if let Some(mixed) = kinds.into_iter().find_map(Kinds::mixed) {
             findings.push(place, Problem::new(ErrorCode::InvalidValue, mixed));
         }
     } else if let Some(number) = value.as_number() {
@@ -103,22 +103,34 @@ fn other<T: TypedPaths>(value: Node<'_>, place: &Place<'_>, depth: usize, findin
     }
 }
 
-/// What stands at one depth of an array.
+/// What stands at one depth of an array, as bits.
 #[derive(Clone, Copy, Default)]
-struct Kinds {
-    booleans: bool,
-    numbers: bool,
-    fractions: bool,
-    /// Integers that no float holds.
-    exact: bool,
-}
+struct Kinds(u8);
 
 impl Kinds {
-    fn mixed(&self) -> Option<&'static str> {
-        if self.booleans && self.numbers {
+    const BOOLEANS: u8 = 1;
+    const NUMBERS: u8 = 2;
+    const FRACTIONS: u8 = 4;
+    /// Integers that no float holds.
+    const EXACT: u8 = 8;
+
+    fn note(&mut self, element: Node<'_>) {
+        let exact = |magnitude: u64| if magnitude > 1 << 53 { Self::EXACT } else { 0 };
+        self.0 |= match element.as_number() {
+            Some(Number::Float(_)) => Self::NUMBERS | Self::FRACTIONS,
+            Some(Number::Unsigned(number)) => Self::NUMBERS | exact(number),
+            Some(Number::Signed(number)) => Self::NUMBERS | exact(number.unsigned_abs()),
+            None if element.is_boolean() => Self::BOOLEANS,
+            None => 0,
+        };
+    }
+
+    fn mixed(self) -> Option<&'static str> {
+        let holds = |kinds: u8| self.0 & kinds == kinds;
+        if holds(Self::BOOLEANS | Self::NUMBERS) {
             return Some("an array of booleans and numbers: ClickHouse would store the booleans as numbers");
         }
-        (self.fractions && self.exact)
+        holds(Self::FRACTIONS | Self::EXACT)
             .then_some("an array of fractions and of integers that no float holds: ClickHouse would round those")
     }
 }
@@ -147,33 +159,18 @@ fn array<T: TypedPaths>(
         } else {
             other::<T>(element, &place, depth + 1, findings);
             if let Some(kinds) = kinds.get_mut(level) {
-                note(kinds, element);
+                kinds.note(element);
             }
         }
     });
     kinds.extend(inner);
 }
 
-fn note(kinds: &mut Kinds, element: Node<'_>) {
-    kinds.booleans |= element.is_boolean();
-    match element.as_number() {
-        Some(Number::Float(_)) => (kinds.numbers, kinds.fractions) = (true, true),
-        Some(Number::Unsigned(number)) => (kinds.numbers, kinds.exact) = (true, kinds.exact || number > 1 << 53),
-        Some(Number::Signed(number)) => {
-            (kinds.numbers, kinds.exact) = (true, kinds.exact || number.unsigned_abs() > 1 << 53);
-        }
-        None => {}
-    }
-}
-
 /// Joins what stands at the same depths.
 fn merge(into: &mut Vec<Kinds>, found: &[Kinds]) {
     into.resize(into.len().max(found.len()), Kinds::default());
     for (into, found) in into.iter_mut().zip(found) {
-        into.booleans |= found.booleans;
-        into.numbers |= found.numbers;
-        into.fractions |= found.fractions;
-        into.exact |= found.exact;
+        into.0 |= found.0;
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) struct Money(#[olap(decimal(18, 4))] Decimal);
 
 #[derive(OlapType)]
 #[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
 pub(super) enum Bare {
     Flag(bool),
     Number(i64),

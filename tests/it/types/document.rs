@@ -1,10 +1,11 @@
 //! The parts of `docs/types.md` that tests make, each between two marks.
 
+/// Several tests make a part each.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// That a part of the document is current.
 pub(super) fn is_current(part: &str, expected: &str) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/types.md");
-    // Several tests make a part each.
-    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
     let document = std::fs::read_to_string(path).expect("docs/types.md");
     let (begin, end) = (format!("<!-- {part}: made by a test -->\n"), format!("<!-- end of {part} -->\n"));

@@ -105,7 +105,6 @@ fn source() -> String {
     let mut source = String::from(
         "//! Random nestings of types, one record for each. Made by `generator`, which says how to make others.\n\n\
          #[rustfmt::skip]\npub(super) fn cases() -> Vec<super::Case> {\n    \
-         #[expect(clippy::wildcard_imports, reason = \"which types there are is chance\")]\n    \
          use super::generator::scope::*;\n    vec![\n",
     );
     for _ in 0..COUNT {

@@ -2,7 +2,6 @@
 
 #[rustfmt::skip]
 pub(super) fn cases() -> Vec<super::Case> {
-    #[expect(clippy::wildcard_imports, reason = "which types there are is chance")]
     use super::generator::scope::*;
     vec![
         super::case!("Array(Array(IPv4))", [], Vec<Vec<Ipv4Addr>>),

@@ -91,7 +91,7 @@ fn scalar(data_type: &DataType, random: &mut Random) -> Value {
             let letters = (0..*bytes).map(|_| char::from(b'a' + u8::try_from(random.below(26)).expect("a letter")));
             Value::String(letters.collect())
         }
-        DataType::Bool => json!(bits % 2 == 0),
+        DataType::Bool => json!(bits.is_multiple_of(2)),
         DataType::Int8 => json!(truncated::<8>(random)),
         DataType::Int16 => json!(truncated::<16>(random)),
         DataType::Int32 => json!(truncated::<32>(random)),
@@ -194,8 +194,12 @@ fn text_of(value: &Value) -> String {
 pub(super) fn plain(data_type: &DataType, value: &Value) -> Value {
     match (data_type, value) {
         (_, Value::Null) => Value::Null,
-        (DataType::Nullable(inner) | DataType::LowCardinality(inner), value)
-        | (DataType::SimpleAggregateFunction { data_type: inner, .. }, value) => plain(inner, value),
+        (
+            DataType::Nullable(inner)
+            | DataType::LowCardinality(inner)
+            | DataType::SimpleAggregateFunction { data_type: inner, .. },
+            value,
+        ) => plain(inner, value),
         (DataType::Array(inner), Value::Array(elements)) => {
             elements.iter().map(|element| plain(inner, element)).collect()
         }
@@ -217,8 +221,15 @@ pub(super) fn plain(data_type: &DataType, value: &Value) -> Value {
         (DataType::Decimal { .. }, value) => json!(plain_decimal(&text_of(value))),
         (DataType::Float64, Value::Number(number)) => json!(number.as_f64()),
         (DataType::Float32 | DataType::BFloat16, Value::Number(number)) => json!(single(number.as_f64())),
-        (DataType::Point | DataType::Ring | DataType::LineString | DataType::Polygon, value)
-        | (DataType::MultiLineString | DataType::MultiPolygon, value) => floats(value),
+        (
+            DataType::Point
+            | DataType::Ring
+            | DataType::LineString
+            | DataType::Polygon
+            | DataType::MultiLineString
+            | DataType::MultiPolygon,
+            value,
+        ) => floats(value),
         (_, Value::Number(number)) => json!(number.to_string()),
         (_, other) => other.clone(),
     }

@@ -56,12 +56,12 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     };
     match (expanded, mistakes.finish()) {
         (Some(expanded), None) => expanded,
-        (_, errors) => stub(input, errors.as_ref().map(syn::Error::to_compile_error)),
+        (_, errors) => stub(input, errors.map(|errors| errors.to_compile_error()).as_ref()),
     }
 }
 
 /// What stands beside the mistakes, so that not every use of the type is one too.
-fn stub(input: &DeriveInput, errors: Option<TokenStream>) -> TokenStream {
+fn stub(input: &DeriveInput, errors: Option<&TokenStream>) -> TokenStream {
     let runtime = attributes::runtime(&input.attrs);
     let name = &input.ident;
     let generics = &input.generics;

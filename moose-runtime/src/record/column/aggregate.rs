@@ -34,14 +34,15 @@ const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
     };
     match (function.as_bytes(), data_type) {
         (_, Nullable(inner)) => gives_its_own(function, inner),
-        (b"sum", Int64 | Int128 | Int256 | UInt64 | UInt128 | UInt256 | Float64) => true,
-        (b"sum", Decimal { precision: 38 | 76, .. }) => true,
-        (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", Int8 | Int16 | Int32 | Int64) => true,
-        (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", UInt8 | UInt16 | UInt32 | UInt64) => true,
-        (b"groupArrayArray" | b"groupUniqArrayArray", Array(_)) => true,
-        (b"sumMap" | b"minMap" | b"maxMap", Map(..) | Tuple(_) | NamedTuple(_)) => true,
-        (b"sum" | b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", _) => false,
-        (b"groupArrayArray" | b"groupUniqArrayArray" | b"sumMap" | b"minMap" | b"maxMap", _) => false,
+        (b"sum", data_type) => matches!(
+            data_type,
+            Int64 | Int128 | Int256 | UInt64 | UInt128 | UInt256 | Float64 | Decimal { precision: 38 | 76, .. }
+        ),
+        (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", data_type) => {
+            matches!(data_type, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64)
+        }
+        (b"groupArrayArray" | b"groupUniqArrayArray", data_type) => matches!(data_type, Array(_)),
+        (b"sumMap" | b"minMap" | b"maxMap", data_type) => matches!(data_type, Map(..) | Tuple(_) | NamedTuple(_)),
         _ => true,
     }
 }

@@ -197,13 +197,11 @@ impl<T, K: KeyOf<T>> Stores<T> for LowCardinalityColumn<false, K> {
 
 impl<T, K: KeyOf<T>> Stores<Option<T>> for LowCardinalityColumn<true, K> {
     fn append(&mut self, value: &Option<T>) -> Result<(), ValueError> {
-        match value {
-            Some(value) => K::with_value(value, |bytes| self.push(bytes)),
-            None => {
-                self.push_default();
-                Ok(())
-            }
+        if let Some(value) = value {
+            return K::with_value(value, |bytes| self.push(bytes));
         }
+        self.push_default();
+        Ok(())
     }
 
     #[inline]

@@ -63,20 +63,24 @@ impl<E, C: Default> Default for VariantColumn<E, C> {
 
 /// Whether ClickHouse takes two types for too similar to stand in one `Variant`.
 const fn are_similar(one: &DataType, other: &DataType) -> bool {
-    match (one, other) {
-        (DataType::Array(one), DataType::Array(other)) => are_similar(one, other),
-        _ => {
-            let family = family(one);
-            family != 0 && family == self::family(other)
-        }
+    if let (DataType::Array(one), DataType::Array(other)) = (one, other) {
+        return are_similar(one, other);
+    }
+    let families = [family(one), family(other)];
+    match families {
+        // An enum is like a text and like an integer.
+        [1 | 2, ENUM] | [ENUM, 1 | 2] => true,
+        [one, other] => one != 0 && one == other,
     }
 }
+
+/// The family of enums.
+const ENUM: u8 = 14;
 
 const fn family(data_type: &DataType) -> u8 {
     match data_type {
         DataType::String | DataType::FixedString(_) | DataType::LowCardinality(_) => 1,
-        // Enums are like texts and like integers.
-        DataType::Enum8(_) | DataType::Enum16(_) => 1,
+        DataType::Enum8(_) | DataType::Enum16(_) => ENUM,
         DataType::Int8
         | DataType::Int16
         | DataType::Int32
