@@ -11,8 +11,11 @@ use proc_macro::TokenStream;
 /// `#[key]` marks the fields of the sorting key, in field order. `#[serde(…)]` gives the names in JSON: `rename`,
 /// `rename_all`, `alias`, `default`, `skip`, `deny_unknown_fields`. `#[olap(…)]` gives what only the table knows, on a
 /// field: how its type is stored (`low_cardinality`, `precision = 6`, `compact`, `timezone = "Europe/Berlin"`, `fixed = 16`,
-/// `decimal(18, 4)`, `nested`, `json(…)`, `aggregate = "sum"`, `column = path::Column`), `codec = "Delta, ZSTD"`, `default = "now()"`,
-/// `rename = "column"`; on the struct: `crate = "path"`. Doc comments become the columns' comments.
+/// `decimal(18, 4)`, `nested`, `json(…)`, `aggregate = "sum"`, `column = path::Column`), `rename = "column"`,
+/// `codec = "Delta, ZSTD"`, `ttl = "timestamp + INTERVAL 30 DAY"`, one of `default = "now()"`,
+/// `materialized = "toDate(timestamp)"`, `alias = "lower(name)"` and `ephemeral`, and for migrations
+/// `renamed_from = "old"` and `narrowed`; on the struct: `dropped("old")`, `crate = "path"`. Doc comments become the
+/// comments of columns and table.
 #[proc_macro_derive(OlapRecord, attributes(key, olap, serde))]
 pub fn derive_olap_record(input: TokenStream) -> TokenStream {
     record::derive(&syn::parse_macro_input!(input as syn::DeriveInput)).into()

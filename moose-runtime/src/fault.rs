@@ -9,6 +9,7 @@
 //!   there. A directory that is made later arms the point later.
 //! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
 //! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
+//! - `FAULT_LEASE=<milliseconds>`: how long the lock of migrations and drained tables outlive a holder that is gone.
 //!
 //! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
 
@@ -91,6 +92,18 @@ points! {
     RetentionNoted = "retention.noted",
     /// The segment is dropped.
     RetentionAfter = "retention.after",
+    /// A table is about to be drained for a migration.
+    MigrateDrain = "migrate.drain",
+    /// A statement of a migration is the next to be taken; nothing is noted about it.
+    MigrateBefore = "migrate.before",
+    /// It is noted that the statement is begun.
+    MigrateBegun = "migrate.begun",
+    /// It was answered.
+    MigrateRan = "migrate.ran",
+    /// It is noted that it is done.
+    MigrateDone = "migrate.done",
+    /// The drained table takes INSERTs again; that is not noted.
+    MigrateResumed = "migrate.resumed",
 }
 
 /// Passes a point.
@@ -119,6 +132,15 @@ pub fn without(mechanism: &str) -> bool {
 pub fn retention_interval(usual: Duration) -> Duration {
     #[cfg(feature = "fault-points")]
     return armed::retention_interval().unwrap_or(usual);
+    #[cfg(not(feature = "fault-points"))]
+    usual
+}
+
+/// How long a lease is valid that is usually valid so long.
+#[inline]
+pub fn lease(usual: Duration) -> Duration {
+    #[cfg(feature = "fault-points")]
+    return armed::lease().unwrap_or(usual);
     #[cfg(not(feature = "fault-points"))]
     usual
 }
@@ -194,7 +216,14 @@ mod armed {
     }
 
     pub(super) fn retention_interval() -> Option<Duration> {
-        let milliseconds = env::var("FAULT_RETENTION_INTERVAL").ok()?.parse().ok()?;
-        Some(Duration::from_millis(milliseconds))
+        milliseconds("FAULT_RETENTION_INTERVAL")
+    }
+
+    pub(super) fn lease() -> Option<Duration> {
+        milliseconds("FAULT_LEASE")
+    }
+
+    fn milliseconds(name: &str) -> Option<Duration> {
+        Some(Duration::from_millis(env::var(name).ok()?.parse().ok()?))
     }
 }

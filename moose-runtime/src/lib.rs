@@ -23,6 +23,8 @@ pub mod cli;
 pub mod clickhouse;
 #[cfg(feature = "runtime")]
 pub mod config;
+#[cfg(feature = "runtime")]
+pub mod drain;
 #[cfg(feature = "embedded")]
 pub mod engine;
 #[cfg(feature = "runtime")]
@@ -30,12 +32,13 @@ pub mod engine;
 pub mod fault;
 #[cfg(feature = "runtime")]
 pub mod ingest;
-#[cfg(feature = "runtime")]
 mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;
 #[cfg(feature = "runtime")]
 pub mod memory;
+#[cfg(feature = "runtime")]
+pub mod migrate;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
 #[cfg(feature = "runtime")]
@@ -63,7 +66,7 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{Place, Registered};
+    pub use crate::declare::{ColumnName, Place, Registered, check_field};
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
         AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,

@@ -13,6 +13,7 @@
 ///
 /// It needs a `build.rs` that calls `moose_runtime::build::migrations()`; a package without one says
 /// `run!(no build script)`.
+#[cfg(feature = "runtime")]
 #[macro_export]
 macro_rules! run {
     ($($arguments:tt)*) => {
@@ -23,6 +24,7 @@ macro_rules! run {
 /// The application as a value, for programs with a `main` of their own.
 ///
 /// Takes the same arguments as [`run!`].
+#[cfg(feature = "runtime")]
 #[macro_export]
 macro_rules! app {
     ($($arguments:tt)*) => {
@@ -30,7 +32,8 @@ macro_rules! app {
     };
 }
 
-/// The [`Program`](crate::declare::Program) that the macro stands in.
+/// The [`Program`](crate::declare::Program) that the macro stands in. Compiled without the runtime too, for the tests of its
+/// messages.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __program {

@@ -5,6 +5,7 @@
 mod cells;
 mod ledger;
 mod matrix;
+mod migrations;
 mod random;
 mod rename;
 mod scene;

@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "the helpers of tests fail as tests do")]
 
 mod cluster;
+mod drain;
 mod keys;
 mod members;
 mod operators;

@@ -6,6 +6,7 @@
 //! - [`http`]: a client that says exactly what was sent and what came back.
 //! - [`kafka`]: a real Apache Kafka, to be killed.
 //! - [`load`]: clients that send all the time, and the count of what they were told is kept.
+//! - [`migrations`]: files of migrations for the declarations.
 //! - [`process`]: a pipeline as a process of its own, to be killed.
 //! - [`random`]: numbers that can be had again by their seed.
 //! - [`shim`]: stands between an engine and the renames of its parts.
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod http;
 pub mod kafka;
 pub mod load;
+pub mod migrations;
 pub mod pipelines;
 pub mod process;
 pub mod proxy;

@@ -22,4 +22,5 @@ CREATE TABLE IF NOT EXISTS `flights`
 )
 ENGINE = MergeTree
 ORDER BY (`id`)
-SETTINGS non_replicated_deduplication_window = 100000;
+SETTINGS non_replicated_deduplication_window = 100000
+COMMENT 'One flight as scheduled, and what became of it.';

@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS `audit`
 )
 ENGINE = MergeTree
 ORDER BY (`id`)
-SETTINGS non_replicated_deduplication_window = 100000;
+SETTINGS non_replicated_deduplication_window = 100000
+COMMENT 'One product event.';
 
 -- table `events`: create table with `id`, `userId`, `timestamp`, `eventType` (safe)
 CREATE TABLE IF NOT EXISTS `events`
@@ -31,4 +32,5 @@ CREATE TABLE IF NOT EXISTS `events`
 )
 ENGINE = MergeTree
 ORDER BY (`id`)
-SETTINGS non_replicated_deduplication_window = 100000;
+SETTINGS non_replicated_deduplication_window = 100000
+COMMENT 'One product event.';

@@ -8,11 +8,31 @@ use super::{
     entry::{DefaultValue, Entry, Once, entries_of},
     forms::{self, Forms},
     mistakes::Mistakes,
+    options::{OPTIONS, Options},
 };
 
-/// What a column has besides its type; [`forms::NAMES`] are the others.
-const FIELD_OLAP: [&str; 3] = ["codec", "default", "rename"];
-const STRUCT_OLAP: [&str; 1] = ["crate"];
+/// Besides the [`OPTIONS`] of the column and the [`forms::NAMES`] of its type.
+const FIELD_OLAP: [&str; 1] = ["rename"];
+const STRUCT_OLAP: [&str; 2] = ["crate", "dropped"];
+/// What stands on the declaration of a table, for those who look for it on the struct.
+const TABLE_OPTIONS: [&str; 16] = [
+    "assume",
+    "cluster",
+    "comment",
+    "constraint",
+    "engine",
+    "index",
+    "name",
+    "order_by",
+    "partition_by",
+    "primary_key",
+    "projection",
+    "provenance",
+    "sample_by",
+    "settings",
+    "table",
+    "version",
+];
 const FIELD_SERDE: [&str; 4] = ["alias", "default", "rename", "skip"];
 const STRUCT_SERDE: [&str; 3] = ["default", "deny_unknown_fields", "rename_all"];
 /// What serde knows and what makes no difference to reading a record.
@@ -54,6 +74,9 @@ pub(super) struct StructAttributes {
     pub(super) rename_all: Option<Case>,
     pub(super) default: Option<DefaultValue>,
     pub(super) deny_unknown_fields: bool,
+    /// Columns that may go with what is in them.
+    pub(super) dropped: Vec<LitStr>,
+    pub(super) comment: Option<String>,
 }
 
 /// What stands on a field.
@@ -68,8 +91,7 @@ pub(super) struct FieldAttributes {
     pub(super) skip: bool,
     pub(super) forms: Forms,
     pub(super) column_name: Option<LitStr>,
-    pub(super) codec: Option<LitStr>,
-    pub(super) default_expression: Option<LitStr>,
+    pub(super) options: Options,
 }
 
 /// The path of the runtime: `#[olap(crate = "…")]`, or its usual name.
@@ -85,7 +107,7 @@ pub(super) fn runtime(attributes: &[Attribute]) -> Path {
 
 impl StructAttributes {
     pub(super) fn new(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
-        let mut read = Self::default();
+        let mut read = Self { comment: comment(attributes), ..Self::default() };
         let mut once = Once::default();
         for attribute in attributes {
             if attribute.path().is_ident("key") {
@@ -93,7 +115,7 @@ impl StructAttributes {
             } else if attribute.path().is_ident("olap") {
                 for entry in entries_of(attribute, mistakes) {
                     if once.is_new("olap", &entry, mistakes) {
-                        struct_olap(&entry, mistakes);
+                        read.olap(&entry, mistakes);
                     }
                 }
             } else if attribute.path().is_ident("serde") {
@@ -105,6 +127,23 @@ impl StructAttributes {
             }
         }
         read
+    }
+
+    /// The path of the runtime is read by [`runtime`]; here is only what is wrong with it.
+    fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        match entry.name.to_string().as_str() {
+            "crate" => drop(entry.path(mistakes)),
+            "dropped" => self.dropped = entry.texts(mistakes),
+            name if is_on_field(name) => mistakes.at(&entry.name, format_args!("`{name}` stands on a field")),
+            name if TABLE_OPTIONS.contains(&name) => {
+                let message = format!(
+                    "options of a table stand on its declaration, so that one record may have several: \
+                     `OlapTable::new(\"…\").{name}(…)`"
+                );
+                mistakes.at(&entry.name, message);
+            }
+            _ => entry.unknown("olap", &STRUCT_OLAP, mistakes),
+        }
     }
 
     fn serde(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
@@ -119,20 +158,6 @@ impl StructAttributes {
                 mistakes,
             ),
         }
-    }
-}
-
-/// The path of the runtime is read by [`runtime`]; here is only what is wrong.
-fn struct_olap(entry: &Entry, mistakes: &mut Mistakes) {
-    match entry.name.to_string().as_str() {
-        "crate" => drop(entry.path(mistakes)),
-        name if FIELD_OLAP.contains(&name) || forms::NAMES.contains(&name) => {
-            mistakes.at(
-                &entry.name,
-                format_args!("`{name}` stands on a field; options of a table stand on its declaration"),
-            );
-        }
-        _ => entry.unknown("olap", &STRUCT_OLAP, mistakes),
     }
 }
 
@@ -174,12 +199,13 @@ impl FieldAttributes {
             return;
         }
         match entry.name.to_string().as_str() {
-            "codec" => self.codec = entry.text(mistakes),
-            "default" => self.default_expression = entry.text(mistakes),
             "rename" => self.column_name = entry.text(mistakes),
-            "crate" => mistakes.at(&entry.name, "`crate` stands on the struct"),
             "key" => mistakes.at(&entry.name, "write `#[key]`"),
-            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &forms::NAMES[..]].concat(), mistakes),
+            name if OPTIONS.contains(&name) => self.options.read(entry, mistakes),
+            name if STRUCT_OLAP.contains(&name) => {
+                mistakes.at(&entry.name, format_args!("`{name}` stands on the struct"));
+            }
+            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &OPTIONS[..], &forms::NAMES[..]].concat(), mistakes),
         }
     }
 
@@ -197,6 +223,10 @@ impl FieldAttributes {
             ),
         }
     }
+}
+
+fn is_on_field(name: &str) -> bool {
+    FIELD_OLAP.contains(&name) || OPTIONS.contains(&name) || forms::NAMES.contains(&name)
 }
 
 type Known<'a> = (&'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a str)]);

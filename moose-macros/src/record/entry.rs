@@ -42,7 +42,7 @@ impl Once {
 /// The entries of `#[olap(…)]` or `#[serde(…)]`.
 pub(super) fn entries_of(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
     let list = match &attribute.meta {
-        Meta::List(list) => Punctuated::<Entry, Token![,]>::parse_terminated.parse2(list.tokens.clone()),
+        Meta::List(_) => attribute.parse_args_with(Punctuated::<Entry, Token![,]>::parse_terminated),
         _ => Err(syn::Error::new_spanned(attribute, format_args!("expected `#[{}(…)]`", path_text(attribute)))),
     };
     match list {
@@ -81,6 +81,11 @@ impl Parse for Entry {
             Value::List(list.parse()?)
         } else if input.parse::<Option<Token![=]>>()?.is_none() {
             Value::None
+        } else if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(
+                name.span(),
+                format_args!("`{name} =` has nothing behind it: expected a value"),
+            ));
         } else if input.peek(Lit) {
             Value::Literal(input.parse()?)
         } else if name == "column" {
@@ -122,9 +127,9 @@ impl Entry {
     }
 
     pub(super) fn flag(&self, mistakes: &mut Mistakes) -> bool {
-        let flag = matches!(self.value, Value::None);
+        let flag = self.is_bare();
         if !flag {
-            self.expected(&self.name.to_string(), mistakes);
+            mistakes.at(self, format_args!("`{0}` takes no value: write `{0}`", self.name));
         }
         flag
     }
@@ -139,6 +144,23 @@ impl Entry {
             self.expected(&format!("{} = \"…\"", self.name), mistakes);
         }
         None
+    }
+
+    /// Whether nothing stands behind the name.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self.value, Value::None)
+    }
+
+    /// `name("…", "…")`.
+    pub(super) fn texts(&self, mistakes: &mut Mistakes) -> Vec<LitStr> {
+        if let Value::List(list) = &self.value
+            && let Ok(texts) = Punctuated::<LitStr, Token![,]>::parse_terminated.parse2(list.clone())
+            && !texts.is_empty()
+        {
+            return texts.into_iter().collect();
+        }
+        self.expected(&format!("{}(\"…\", …)", self.name), mistakes);
+        Vec::new()
     }
 
     /// `name = "…"`, or the `deserialize` half of `name(serialize = "…", deserialize = "…")`.

@@ -1,12 +1,13 @@
 //! The code for a checked record: data, and straight lines over its fields. What behaves is the runtime's.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Generics, parse_quote, spanned::Spanned};
+use quote::{format_ident, quote};
+use syn::{Generics, LitStr, parse_quote};
 
 use super::{
     entry::DefaultValue,
     model::{Column, Missing, Record, Role},
+    options::DefaultKind,
 };
 
 /// One block with everything that a record type needs.
@@ -15,18 +16,18 @@ pub(super) fn expand(record: &Record<'_>) -> TokenStream {
     let markers = runtime.markers();
     let columns = column_struct(record);
     let record_columns = runtime.record_columns();
-    let implementation = match record.role {
-        Role::Record => runtime.olap_record(),
-        Role::Tuple => runtime.column_type_of_struct(),
+    // What is checked is a table's; a tuple in one has none.
+    let (implementation, checks) = match record.role {
+        Role::Record => (runtime.olap_record(), runtime.checks()),
+        Role::Tuple => (runtime.column_type_of_struct(), TokenStream::new()),
     };
-    let key_checks = runtime.key_checks();
     quote! {
         const _: () = {
             #markers
             #columns
             #record_columns
             #implementation
-            #key_checks
+            #checks
         };
     }
 }
@@ -53,9 +54,17 @@ fn parameters(record: &Record<'_>) -> Vec<Ident> {
 /// column is one mistake and not one in every line below.
 fn column_struct(record: &Record<'_>) -> TokenStream {
     let (buffers, parameters) = (buffers(record), parameters(record));
+    // A column that ClickHouse computes has a type and no values here.
+    let types = record.columns.iter().zip(&parameters).map(|(column, parameter)| {
+        if column.options.is_computed() {
+            quote!(::core::marker::PhantomData<fn() -> #parameter>)
+        } else {
+            quote!(#parameter)
+        }
+    });
     quote! {
         pub struct __Columns<#(#parameters),*> {
-            #(#buffers: #parameters),*
+            #(#buffers: #types),*
         }
 
         #[automatically_derived]
@@ -68,10 +77,10 @@ fn column_struct(record: &Record<'_>) -> TokenStream {
 }
 
 /// The record with the path of what generated code calls.
-struct Runtime<'a>(&'a Record<'a>);
+pub(super) struct Runtime<'a>(pub(super) &'a Record<'a>);
 
 impl Runtime<'_> {
-    fn private(&self) -> TokenStream {
+    pub(super) fn private(&self) -> TokenStream {
         let path = &self.0.runtime;
         quote!(#path::__private)
     }
@@ -97,11 +106,21 @@ impl Runtime<'_> {
         let (implementation, arguments, clause) = generics.split_for_impl();
         let columns = self.column_types();
         let key = self.0.columns.iter().filter(|column| column.key).map(|column| &column.name);
+        let text = quote!(::core::primitive::str);
+        let comment = self.0.comment.as_ref().map(|comment| {
+            quote!(const COMMENT: ::core::option::Option<&'static #text> = ::core::option::Option::Some(#comment);)
+        });
+        let dropped = (!self.0.dropped.is_empty()).then(|| {
+            let names = &self.0.dropped;
+            quote!(const DROPPED: &'static [&'static #text] = &[#(#names),*];)
+        });
         quote! {
             #[automatically_derived]
             impl #implementation #private::OlapRecord for #name #arguments #clause {
                 type Columns = __Columns<#(#columns),*>;
-                const KEY: &'static [&'static ::core::primitive::str] = &[#(#key),*];
+                const KEY: &'static [&'static #text] = &[#(#key),*];
+                #comment
+                #dropped
             }
         }
     }
@@ -122,10 +141,12 @@ impl Runtime<'_> {
     }
 
     fn column_types(&self) -> impl Iterator<Item = TokenStream> {
-        self.0.columns.iter().enumerate().map(|(place, column)| self.column_type(place, column))
+        self.0.columns.iter().map(|column| self.column_type(column))
     }
 
-    fn column_type(&self, place: usize, column: &Column<'_>) -> TokenStream {
+    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
+    pub(super) fn column_type(&self, column: &Column<'_>) -> TokenStream {
+        let place = self.0.columns.iter().position(|other| std::ptr::eq(other, column)).unwrap_or_default();
         column.forms.column(column.value, &self.private(), place)
     }
 
@@ -134,36 +155,20 @@ impl Runtime<'_> {
         self.0.columns.iter().enumerate().map(|(place, column)| column.forms.markers(&private, place)).collect()
     }
 
-    fn key_checks(&self) -> TokenStream {
-        // Of a generic record only the table knows the columns.
-        if self.0.generics.type_params().next().is_some() || self.0.generics.const_params().next().is_some() {
-            return TokenStream::new();
-        }
-        let private = self.private();
-        let keys = self.0.columns.iter().enumerate().filter(|(_, column)| column.key);
-        keys.map(|(place, column)| {
-            let buffer = self.column_type(place, column);
-            let message = format!(
-                "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
-                column.name
-            );
-            let private = at(column.value.span(), private.clone());
-            quote_spanned! {column.value.span()=>
-                const _: () = ::core::assert!(!<#buffer as #private::Column>::DATA_TYPE.is_nullable(), "{}", #message);
-            }
-        })
-        .collect()
-    }
-
     fn record_columns(&self) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
-        let (buffers, parameters) = (buffers(self.0), parameters(self.0));
+        let parameters = parameters(self.0);
+        let buffers: Vec<Ident> = self.inserted().map(|inserted| inserted.buffer).collect();
         let mut generics = self.generics();
         let (_, arguments, _) = self.0.generics.split_for_impl();
         for (parameter, column) in parameters.iter().zip(&self.0.columns) {
             let value = column.value;
-            generics.params.push(parse_quote!(#parameter: #private::Stores<#value>));
+            generics.params.push(if column.options.is_computed() {
+                parse_quote!(#parameter: #private::Column)
+            } else {
+                parse_quote!(#parameter: #private::Stores<#value>)
+            });
         }
         let (implementation, _, clause) = generics.split_for_impl();
         let deny_unknown_fields = self.0.deny_unknown_fields;
@@ -195,29 +200,44 @@ impl Runtime<'_> {
         }
     }
 
+    /// The columns that JSON and INSERTs give, in order.
+    fn inserted(&self) -> impl Iterator<Item = Inserted<'_>> {
+        let columns = self.0.columns.iter().enumerate().filter(|(_, column)| !column.options.is_computed());
+        columns.enumerate().map(|(place, (number, column))| Inserted {
+            place,
+            column,
+            buffer: buffer(number),
+            parameter: parameter(number),
+        })
+    }
+
     fn specs(&self) -> impl Iterator<Item = TokenStream> {
         let private = self.private();
         self.0.columns.iter().enumerate().map(move |(place, column)| {
             let Column { name, json, .. } = column;
             let parameter = parameter(place);
-            let default = column
-                .default_expression
-                .as_ref()
-                .map(|expression| quote!(.default(#private::DefaultKind::Default, #expression)));
-            let codec = column.codec.as_ref().map(|codec| quote!(.codec(#codec)));
+            let options = &column.options;
+            let default = options.default.as_ref().map(|default| {
+                let kind = default_kind(&private, default.kind);
+                let expression = default.expression.as_ref().map(LitStr::value).unwrap_or_default();
+                quote!(.default(#kind, #expression))
+            });
+            let codec = options.codec.as_ref().map(|codec| quote!(.codec(#codec)));
+            let ttl = options.ttl.as_ref().map(|ttl| quote!(.ttl(#ttl)));
             let comment = column.comment.as_ref().map(|comment| quote!(.comment(#comment)));
+            let renamed_from = options.renamed_from.as_ref().map(|name| quote!(.renamed_from(#name)));
+            let narrowed = options.narrowed.then(|| quote!(.narrowed()));
             quote! {
                 #private::ColumnSpec::new(#name, &[#(#json),*], <#parameter as #private::Column>::DATA_TYPE)
-                    #default #codec #comment
+                    #default #codec #ttl #comment #renamed_from #narrowed
             }
         })
     }
 
     fn fields(&self) -> impl Iterator<Item = TokenStream> {
         let private = self.private();
-        self.0.columns.iter().enumerate().map(move |(place, column)| {
+        self.inserted().map(move |Inserted { column, parameter, .. }| {
             let Column { value, json, .. } = column;
-            let parameter = parameter(place);
             let new = match column.missing {
                 Missing::AsColumn => quote!(new),
                 Missing::Value(_) | Missing::FieldOf(_) => quote!(with_default),
@@ -230,8 +250,8 @@ impl Runtime<'_> {
         let private = self.private();
         let (_, arguments, _) = self.0.generics.split_for_impl();
         let name = self.0.name;
-        let lines = self.0.columns.iter().enumerate().map(|(place, column)| {
-            let (buffer, field, json) = (buffer(place), column.field, column.json.first());
+        let lines = self.inserted().map(|Inserted { column, buffer, .. }| {
+            let (field, json) = (column.field, column.json.first());
             quote! {
                 ::core::result::Result::map_err(
                     #private::Stores::append(&mut self.#buffer, &__record.#field),
@@ -239,11 +259,14 @@ impl Runtime<'_> {
                 )?;
             }
         });
+        // Looked at for nobody to say that the field never is.
+        let computed = self.0.columns.iter().filter(|column| column.options.is_computed()).map(|column| column.field);
         quote! {
             fn append(
                 &mut self,
                 __record: &#name #arguments,
             ) -> ::core::result::Result<(), #private::ValueError> {
+                #(let _ = &__record.#computed;)*
                 #(#lines)*
                 ::core::result::Result::Ok(())
             }
@@ -251,7 +274,7 @@ impl Runtime<'_> {
     }
 
     fn field(&self) -> TokenStream {
-        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
+        let arms = self.inserted().map(|Inserted { place, column, .. }| {
             let json = &column.json;
             quote!(#(#json)|* => ::core::option::Option::Some(#place))
         });
@@ -268,8 +291,8 @@ impl Runtime<'_> {
 
     fn append_field(&self) -> TokenStream {
         let private = self.private();
-        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
-            let (buffer, value) = (buffer(place), column.value);
+        let arms = self.inserted().map(|Inserted { place, column, buffer, .. }| {
+            let value = column.value;
             quote! {
                 #place => #private::MapAccess::next_value_seed(
                     __map,
@@ -294,8 +317,8 @@ impl Runtime<'_> {
 
     fn append_missing(&self) -> TokenStream {
         let private = self.private();
-        let arms = self.0.columns.iter().enumerate().map(|(place, column)| {
-            let (buffer, value, json) = (buffer(place), column.value, column.json.first());
+        let arms = self.inserted().map(|Inserted { place, column, buffer, .. }| {
+            let (value, json) = (column.value, column.json.first());
             let default = match &column.missing {
                 Missing::AsColumn => {
                     let call = quote!(<_ as #private::Stores<#value>>::append_missing(&mut self.#buffer, #json));
@@ -338,11 +361,22 @@ impl Runtime<'_> {
     }
 }
 
-/// The same tokens, for mistakes to be shown at this place.
-fn at(place: Span, tokens: TokenStream) -> TokenStream {
-    let placed = tokens.into_iter().map(|mut token| {
-        token.set_span(place);
-        token
-    });
-    placed.collect()
+/// A column that JSON and INSERTs give.
+struct Inserted<'a> {
+    /// Its place among them.
+    place: usize,
+    column: &'a Column<'a>,
+    buffer: Ident,
+    parameter: Ident,
+}
+
+/// The runtime's name of a kind of default.
+pub(super) fn default_kind(private: &TokenStream, kind: DefaultKind) -> TokenStream {
+    let name = match kind {
+        DefaultKind::Default => quote!(Default),
+        DefaultKind::Materialized => quote!(Materialized),
+        DefaultKind::Ephemeral => quote!(Ephemeral),
+        DefaultKind::Alias => quote!(Alias),
+    };
+    quote!(#private::DefaultKind::#name)
 }

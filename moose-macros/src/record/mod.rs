@@ -1,15 +1,17 @@
 //! `#[derive(OlapRecord)]`, one way: syntax (`entry`) -> attributes as written (`attributes`) -> checked model (`model`)
-//! -> code (`expand`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
+//! -> code (`expand`, with what only the compiler can check in `checks`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
 //! implementations beside them (`stub`), so that nothing else is.
 
 mod attributes;
 mod case;
+mod checks;
 mod entry;
 mod expand;
 mod forms;
 mod json;
 mod mistakes;
 mod model;
+mod options;
 mod stub;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,16 @@
 //! What a record is, checked: after this nothing can be wrong with it but its types, which only the compiler knows.
 
 use proc_macro2::Ident;
-use syn::{Data, DeriveInput, Field, Fields, Generics, Path, Token, Type, ext::IdentExt, punctuated::Punctuated};
+use syn::{
+    Data, DeriveInput, Field, Fields, Generics, LitStr, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
+};
 
 use super::{
     attributes::{self, FieldAttributes, StructAttributes},
     entry::DefaultValue,
     forms::Forms,
     mistakes::Mistakes,
+    options::Options,
 };
 
 /// Columns that every table of a stream has besides the declared ones.
@@ -30,6 +33,10 @@ pub(super) struct Record<'a> {
     /// Path of the runtime.
     pub(super) runtime: Path,
     pub(super) deny_unknown_fields: bool,
+    /// Comment of its tables.
+    pub(super) comment: Option<String>,
+    /// Columns that its tables had and that may go.
+    pub(super) dropped: Vec<String>,
     /// At least one.
     pub(super) columns: Vec<Column<'a>>,
 }
@@ -47,8 +54,7 @@ pub(super) struct Column<'a> {
     pub(super) forms: Forms,
     pub(super) missing: Missing,
     pub(super) key: bool,
-    pub(super) codec: Option<String>,
-    pub(super) default_expression: Option<String>,
+    pub(super) options: Options,
     pub(super) comment: Option<String>,
 }
 
@@ -75,16 +81,23 @@ impl<'a> Record<'a> {
         check_names(&columns, mistakes);
         if columns.is_empty() {
             mistakes.at(&input.ident, "a record needs at least one field that is a column");
-        } else if role == Role::Record && !columns.iter().any(|column| column.key) {
-            let message = "a record needs a key, by which its rows are sorted: put `#[key]` on at least one field";
+        } else if role == Role::Record && !columns.iter().any(|column| column.key && !column.options.is_computed()) {
+            let message = if columns.iter().any(|column| column.key) {
+                "a record needs a key that it brings, not only one that ClickHouse computes: put `#[key]` on one more field"
+            } else {
+                "a record needs a key, by which its rows are sorted: put `#[key]` on at least one field"
+            };
             mistakes.at(&input.ident, message);
         }
+        check_former_names(&columns, &on_struct.dropped, mistakes);
         Some(Self {
             role,
             name: &input.ident,
             generics: &input.generics,
             runtime: attributes::runtime(&input.attrs),
             deny_unknown_fields: on_struct.deny_unknown_fields,
+            comment: on_struct.comment,
+            dropped: on_struct.dropped.iter().map(LitStr::value).collect(),
             columns,
         })
     }
@@ -122,20 +135,25 @@ impl<'a> Column<'a> {
                 .rename_all
                 .map_or_else(|| ident.unraw().to_string(), |case| case.apply(&ident.unraw().to_string()))
         };
-        let mut json = vec![read.rename.as_ref().map_or_else(own_name, syn::LitStr::value)];
+        let mut json = vec![read.rename.as_ref().map_or_else(own_name, LitStr::value)];
         for alias in &read.aliases {
             let alias = alias.value();
             if !json.contains(&alias) {
                 json.push(alias);
             }
         }
-        let name =
-            read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), syn::LitStr::value);
+        let name = read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), LitStr::value);
         if role == Role::Record && RESERVED.contains(&name.as_str()) {
             let message = format!(
                 "the column `{name}` is kept for where a row comes from: give this one another name with `#[olap(rename = \"…\")]`"
             );
             mistakes.at(ident, message);
+        }
+        read.options.check(read.key.is_some(), mistakes);
+        if read.options.is_computed() {
+            check_computed(&read, mistakes);
+            // Nothing in JSON is its name.
+            json.clear();
         }
         Some(Self {
             field: ident,
@@ -149,8 +167,7 @@ impl<'a> Column<'a> {
                 (None, None) => Missing::AsColumn,
             },
             key: read.key.is_some(),
-            codec: read.codec.map(|text| text.value()),
-            default_expression: read.default_expression.map(|text| text.value()),
+            options: read.options,
             comment: read.comment,
         })
     }
@@ -164,8 +181,8 @@ fn check_element(read: &FieldAttributes, mistakes: &mut Mistakes) {
     if let Some(key) = &read.key {
         mistakes.at(key, ELEMENT);
     }
-    for text in [&read.codec, &read.default_expression].into_iter().flatten() {
-        mistakes.at(text, ELEMENT);
+    for place in read.options.places() {
+        mistakes.add(syn::Error::new(place, ELEMENT));
     }
 }
 
@@ -189,5 +206,47 @@ fn check_names(columns: &[Column<'_>], mistakes: &mut Mistakes) {
                 );
             }
         }
+    }
+}
+
+/// ```text
+/// #[olap(materialized = "a + 1")] #[serde(default)] b: u8,   // nobody looks for it in JSON
+/// ```
+fn check_computed(read: &FieldAttributes, mistakes: &mut Mistakes) {
+    let Some(computed) = &read.options.default else { return };
+    let name = &computed.name;
+    if let Some(alias) = read.aliases.first() {
+        mistakes.at(alias, format_args!("ClickHouse computes a column with `{name}`: JSON has no name for it"));
+    }
+    if read.default.is_some() {
+        let message = format!("ClickHouse computes a column with `{name}`: `#[serde(default)]` has nothing to replace");
+        mistakes.at(name, message);
+    }
+}
+
+/// ```text
+/// #[olap(dropped("a"))] struct Event { a: u8 }              // it is there
+/// #[olap(renamed_from = "b")] a: u8, b: u8,                 // it has its own name still
+/// #[olap(dropped("c"))] … #[olap(renamed_from = "c")] a     // one of the two
+/// ```
+fn check_former_names(columns: &[Column<'_>], dropped: &[LitStr], mistakes: &mut Mistakes) {
+    let mut former: Vec<String> = Vec::new();
+    for name in dropped {
+        let text = name.value();
+        if columns.iter().any(|column| column.name == text) {
+            mistakes.at(name, format_args!("the column `{text}` is dropped and is a field: take one of them out"));
+        } else if former.contains(&text) {
+            mistakes.at(name, format_args!("`{text}` is dropped twice"));
+        }
+        former.push(text);
+    }
+    for name in columns.iter().filter_map(|column| column.options.renamed_from.as_ref()) {
+        let text = name.value();
+        if columns.iter().any(|column| column.name == text) {
+            mistakes.at(name, format_args!("a column `{text}` is there, so nothing was renamed from it"));
+        } else if former.contains(&text) {
+            mistakes.at(name, format_args!("`{text}` was renamed or dropped already: one column can become one other"));
+        }
+        former.push(text);
     }
 }

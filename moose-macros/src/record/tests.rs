@@ -82,6 +82,27 @@ struct Event {
 );
 
 snapshot!(
+    columns_that_clickhouse_computes,
+    r#"
+/// One visit.
+#[derive(OlapRecord)]
+#[olap(dropped("old", "older"))]
+struct Visit {
+    #[key]
+    id: String,
+    #[olap(materialized = "toDate(at)", renamed_from = "date")]
+    day: NaiveDate,
+    #[olap(ttl = "at + INTERVAL 30 DAY", narrowed)]
+    at: DateTime<Utc>,
+    #[olap(ephemeral)]
+    raw: String,
+    #[olap(alias = "lower(id)")]
+    shown: String,
+}
+"#
+);
+
+snapshot!(
     a_generic_record,
     r"
 #[derive(OlapRecord)]
@@ -246,6 +267,16 @@ fn no_input_stops_the_macro() {
         "#[serde(transparent)] struct S { #[key] a: u8 }",
         "#[serde(flatten)] struct S { #[key] a: u8 }",
         "struct S<'a> { #[key] a: &'a str }",
+        "#[olap(dropped)] struct S { #[key] a: u8 }",
+        "#[olap(dropped(a))] struct S { #[key] a: u8 }",
+        "#[olap(dropped(\"a\"))] struct S { #[key] a: u8 }",
+        "#[olap(dropped(\"b\", \"b\"))] struct S { #[key] a: u8 }",
+        "struct S { #[key] #[olap(alias = \"1\")] a: u8 }",
+        "struct S { #[key] #[olap(materialized = \"1\")] a: u8 }",
+        "struct S { #[key] a: u8, #[olap(materialized)] b: u8 }",
+        "struct S { #[key] a: u8, #[olap(ephemeral = 1)] b: u8 }",
+        "struct S { #[key] a: u8, #[olap(renamed_from = \"a\")] b: u8 }",
+        "struct S { #[key] a: u8, #[olap(narrowed = true)] b: u8 }",
     ] {
         let record: syn::DeriveInput = syn::parse_str(input).unwrap();
         let expanded = super::derive(&record).to_token_stream().to_string();

@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 #[cfg(feature = "embedded")]
 use crate::engine;
-use crate::{clickhouse::ClickHouseError, config::ConfigError, declare, stream::StreamError, sync::check::Report};
+use crate::{
+    clickhouse::ClickHouseError, config::ConfigError, declare, migrate::MigrateError, stream::StreamError,
+    sync::check::Report,
+};
 
 /// Why an application could not start, go on or stop.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,18 @@ pub enum AppError {
         /// What is promised for each, and why.
         report: Report,
     },
+    /// Migrations are pending, or the tables are not as they lead to.
+    #[error(
+        "the tables are not as this program needs them; look with `migrate status`, apply what is pending with `migrate apply` \
+         or start with --migrate:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<Vec<_>>().concat()
+    )]
+    Migrations {
+        /// All that speaks against a start.
+        problems: Vec<String>,
+    },
+    /// Migrations could not be applied.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
     /// A record is not valid.
     #[error("record {index} was not appended, nor were the others: {reason}")]
     Record {
@@ -88,7 +103,7 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 5 unreachable.
+    /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 4 pending migrations or drift, 5 unreachable.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
@@ -99,6 +114,8 @@ impl AppError {
             | Self::Stream(StreamError::Settings { .. })
             | Self::UnsafeTables { .. }
             | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
+            Self::Migrations { .. } | Self::Migrate(MigrateError::Differ { .. }) => 4,
+            Self::Migrate(MigrateError::ClickHouse(error)) if error.is_unreachable() => 5,
             Self::Stream(StreamError::Unreachable { .. } | StreamError::Denied { .. }) => 5,
             Self::ClickHouse(error) if error.is_unreachable() => 5,
             _ => 1,

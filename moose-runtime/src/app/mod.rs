@@ -10,6 +10,7 @@ mod caretaker;
 mod database;
 mod error;
 mod letters;
+mod migrations;
 mod parts;
 mod producer;
 mod start;
@@ -21,6 +22,7 @@ pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
 pub use error::AppError;
 pub use letters::{LetterCommand, LetterDesk, Selection};
+pub use migrations::Migrating;
 pub use producer::Producer;
 pub(crate) use start::open_streams;
 
@@ -48,7 +50,15 @@ impl App {
     pub fn new(program: Program) -> AppBuilder {
         #[cfg(feature = "embedded")]
         crate::engine::run_if_asked();
-        AppBuilder { program, config: None, resources: None, engine_program: None, resume: None, refuse_unsafe: false }
+        AppBuilder {
+            program,
+            config: None,
+            resources: None,
+            engine_program: None,
+            resume: None,
+            refuse_unsafe: false,
+            migrating: Migrating::default(),
+        }
     }
 }
 
@@ -61,6 +71,7 @@ pub struct AppBuilder {
     engine_program: Option<PathBuf>,
     resume: Option<ResumeFrom>,
     refuse_unsafe: bool,
+    migrating: Migrating,
 }
 
 impl AppBuilder {
@@ -97,6 +108,13 @@ impl AppBuilder {
     #[must_use]
     pub fn refuse_unsafe_tables(mut self, refuse: bool) -> Self {
         self.refuse_unsafe = refuse;
+        self
+    }
+
+    /// What to do about migrations; without it, tables that are missing are made.
+    #[must_use]
+    pub fn migrating(mut self, migrating: Migrating) -> Self {
+        self.migrating = migrating;
         self
     }
 

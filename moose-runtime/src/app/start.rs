@@ -6,16 +6,20 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time:
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use super::{
-    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, parts::Parts, tables,
+    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, migrations, parts::Parts,
+    tables,
 };
 #[cfg(feature = "kafka")]
 use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     config::Config,
     declare::{ApiModel, Model, StreamModel, TableModel, check_against_build},
+    drain::Drains,
     ingest::{self, Door, DoorOptions, Route},
     manage::{self, AnswerLetters, LagCheck, ManageState},
     memory,
+    migrate::MigrateError,
+    migration::Migrations,
     shutdown::Shutdown,
     stream::{
         Backend, Retention, Topic, TopicSpec,
@@ -31,6 +35,11 @@ const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let model = Arc::new(declared(&builder)?);
+    // Those of the package are none of a part of its declarations.
+    let files = match builder.resources {
+        None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
+        Some(_) => None,
+    };
     let config = match builder.config.clone() {
         Some(config) => config,
         None => Config::load(builder.program.name, None, Vec::new())?,
@@ -42,7 +51,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
-    tables::prepare(&database.client, &model, &database.storage).await?;
+    migrations::prepare(&database.client, &model, database.storage, files.as_ref(), builder.migrating).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
     let (mut topics, mut places) = (HashMap::new(), Vec::new());
@@ -67,6 +76,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         health: Arc::clone(&health),
         stop: drain.clone(),
         resume: builder.resume,
+        drains: Drains::default(),
         reopen: database.reopen(),
     };
     let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
@@ -111,6 +121,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model)));
         async move { ("the management port", manage::serve(management, router, close).await) }
     });
+    let draining = watch_drains(&shared, &filled, &addresses, close_rest.clone());
     let mut rosters = Vec::with_capacity(filled.len());
     for filled in filled {
         rosters.push(Roster::start(&shared, filled).await?);
@@ -118,7 +129,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let measuring = measure(Arc::clone(&backend), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
     let watching = database.watch(Arc::clone(&health), close_rest.clone());
     let housekeeping = tokio::spawn(async move {
-        tokio::join!(measuring, watching);
+        tokio::join!(measuring, watching, draining);
     });
     let parts = Parts {
         servers: Mutex::new(servers),
@@ -137,6 +148,19 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
     Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
+}
+
+/// Looks for drained tables until the stop. The instance is named so that an operator finds it.
+fn watch_drains(
+    shared: &Shared,
+    filled: &[Filled],
+    addresses: &Addresses,
+    stop: Shutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    let tables = filled.iter().map(|filled| filled.table.name.clone()).collect();
+    let instance = format!("{} {} ({:08x})", shared.app_name, addresses.management, rand::random::<u32>());
+    let (drains, client, health) = (shared.drains.clone(), shared.client.clone(), Arc::clone(&shared.health));
+    async move { drains.watch(client, tables, instance, &health, stop).await }
 }
 
 /// What `/dead-letters` of the management port asks.

@@ -8,16 +8,23 @@ use crate::{
     sync::check::{Report, check},
 };
 
-/// Makes the tables that are not there. What differs from its declaration is the [check](look)'s to say.
-pub(super) async fn prepare(client: &Client, model: &Model, storage: &Storage) -> Result<(), ClickHouseError> {
+/// Makes the tables that are not there; true when that is all of them. What differs from its declaration is the
+/// [check](look)'s to say. A table that is there under its former name is for a migration to rename.
+pub(super) async fn prepare(client: &Client, model: &Model, storage: &Storage) -> Result<bool, ClickHouseError> {
+    let mut made = 0;
     for declared in &model.tables {
         let table = &declared.table;
-        if client.table(&table.name).await?.is_none() {
+        let is_renamed = match &table.renamed_from {
+            Some(former) => client.table(former).await?.is_some(),
+            None => false,
+        };
+        if !is_renamed && client.table(&table.name).await?.is_none() {
             client.execute(&table.create_statement(client.database(), storage)).await?;
             tracing::info!(table = table.name, "table created");
+            made += 1;
         }
     }
-    Ok(())
+    Ok(made == model.tables.len())
 }
 
 /// Finds out what can be promised for the tables that streams fill, and says it. With `refuse`, anything less than

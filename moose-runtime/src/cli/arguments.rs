@@ -6,7 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
-use super::dead_letters::Letters;
+use super::{dead_letters::Letters, migrate::Migrate};
 use crate::{
     config::{Flag, flags},
     sync::ResumeFrom,
@@ -84,6 +84,15 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Apply migrations, and say what is applied and what differs
+    Migrate {
+        /// What to do
+        #[command(subcommand)]
+        what: Migrate,
+        /// One JSON document instead of text
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Run a query and print its result
     Query {
         /// The statement; it may name a FORMAT of its own
@@ -104,6 +113,9 @@ pub(super) struct Allowed {
     /// Write into tables that can't have every record exactly once
     #[arg(long = "allow-unsafe-tables")]
     pub(super) unsafe_tables: bool,
+    /// Apply migrations that are pending, and then start
+    #[arg(long)]
+    pub(super) migrate: bool,
 }
 
 /// Where a stream goes on into a table that is not the one its cursor knows.
@@ -206,8 +218,9 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(allowed(&["run"]), Allowed::default());
-        assert_eq!(allowed(&["run", "--allow-anonymous"]), Allowed { anonymous: true, unsafe_tables: false });
-        assert_eq!(allowed(&["run", "--allow-unsafe-tables"]), Allowed { anonymous: false, unsafe_tables: true });
+        assert_eq!(allowed(&["run", "--allow-anonymous"]), Allowed { anonymous: true, ..Allowed::default() });
+        assert_eq!(allowed(&["run", "--allow-unsafe-tables"]), Allowed { unsafe_tables: true, ..Allowed::default() });
+        assert_eq!(allowed(&["run", "--migrate"]), Allowed { migrate: true, ..Allowed::default() });
         assert!(parse_line(&["dev", "--allow-anonymous"]).is_err());
     }
 

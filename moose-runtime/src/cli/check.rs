@@ -9,7 +9,9 @@ use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
     app::Books,
     config::Config,
-    declare::Model,
+    declare::{Model, Program},
+    migrate::MigrateError,
+    migration::Migrations,
     schema::{Storage, Table},
     stream::accounting::Account,
     sync::{
@@ -18,19 +20,54 @@ use crate::{
     },
 };
 
-/// Says what is promised for each table. False where it is less than exactly once, or nothing can be written.
-pub(super) async fn check(config: &Config, json: bool) -> Result<bool, CliError> {
+/// What a check has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Every table has the whole promise, can be written, and is as the migrations lead to.
+    Good,
+    /// A table has less than the whole promise, or can't be written; or the counts don't agree.
+    Wrong,
+    /// Migrations are pending, or a table is not as they lead to.
+    Pending,
+}
+
+/// Says what is promised for each table, and how the tables differ from what the migrations lead to.
+pub(super) async fn check(program: Program, config: &Config, json: bool) -> Result<Found, CliError> {
     let model = Model::linked()?;
+    let migrations = Migrations::of_program(program.schema).map_err(MigrateError::from)?;
     let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
     let tables = filled_tables(&model);
     let server = Server::find(config).await?;
     let report = crate::sync::check::check(&server.client, storage, tables.into_values()).await;
+    let differences = differences(&server, storage, &migrations).await;
     server.close().await;
-    let mut report = report?;
+    let (mut report, differences) = (report?, differences?);
     report.tables.sort_by(|left, right| left.table.cmp(&right.table));
-    let text = if json { format!("{}\n", as_json(&report)) } else { format!("{report}\n") };
+    let text = if json {
+        format!("{}\n", as_json(&report, &differences))
+    } else {
+        let lines: Vec<String> = differences.iter().map(|line| format!("migrations: {line}\n")).collect();
+        format!("{report}\n{}", lines.concat())
+    };
     terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
-    Ok(report.is_exactly_once() && report.is_open())
+    Ok(match differences.is_empty() {
+        false => Found::Pending,
+        true if report.is_exactly_once() && report.is_open() => Found::Good,
+        true => Found::Wrong,
+    })
+}
+
+/// What is pending, and how the tables differ from what the migrations lead to. Nothing where there are none.
+async fn differences(server: &Server, storage: Storage, migrations: &Migrations) -> Result<Vec<String>, CliError> {
+    let Some(schema) = migrations.schema().filter(|_| !migrations.files().is_empty()) else { return Ok(Vec::new()) };
+    let status = crate::migrate::status(&server.client, migrations).await?;
+    let mut found = status.differences.clone();
+    found.extend(status.pending.iter().map(|pending| format!("`{}` is pending", pending.file)));
+    if status.is_clean() {
+        let drift = crate::migrate::drift(&server.client, storage, &schema.tables).await?;
+        found.extend(drift.iter().map(ToString::to_string));
+    }
+    Ok(found)
 }
 
 fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
@@ -39,7 +76,7 @@ fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
     tables.map(|declared| (declared.table.name.as_str(), &declared.table)).collect()
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+fn as_json(report: &Report, migrations: &[String]) -> serde_json::Value {
     let tables = report.tables.iter().map(|table| {
         let promise = match table.promise() {
             Promise::ExactlyOnce => "exactly once",
@@ -56,7 +93,7 @@ fn as_json(report: &Report) -> serde_json::Value {
             "findings": findings.collect::<Vec<_>>(),
         })
     });
-    json!({ "tables": tables.collect::<Vec<_>>() })
+    json!({ "tables": tables.collect::<Vec<_>>(), "migrations": migrations })
 }
 
 /// Both sides of one account.
@@ -117,8 +154,8 @@ impl Line {
     }
 }
 
-/// Counts on both sides and prints them. False where they do not agree.
-pub(super) async fn counts(config: &Config, json: bool) -> Result<bool, CliError> {
+/// Counts on both sides and prints them.
+pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliError> {
     let model = Model::linked()?;
     let lines = match addresses::running_management(&config.data_dir) {
         Some(address) => {
@@ -141,7 +178,7 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<bool, CliError
     let agreed = lines.iter().all(|line| line.contradictions.is_empty());
     let text = if json { format!("{}\n", json!({ "agreed": agreed, "accounts": lines })) } else { text(&lines) };
     terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
-    Ok(agreed)
+    Ok(if agreed { Found::Good } else { Found::Wrong })
 }
 
 async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Line>, CliError> {

@@ -10,14 +10,14 @@ use super::{
     welcome::{Door, Welcome, tables_of},
 };
 use crate::{
-    app::{App, RunningApp},
+    app::{App, Migrating, RunningApp},
     config::Config,
     declare::Program,
 };
 
 /// Runs until Ctrl-C, SIGTERM, or a part that dies for good.
 pub(super) async fn dev(program: Program, config: Config, from: Option<From>) -> Result<(), CliError> {
-    let mut builder = App::new(program).config(config);
+    let mut builder = App::new(program).config(config).migrating(Migrating::Develop { confirm: terminal::confirm });
     if let Some(from) = from {
         builder = builder.resume_from(from.into());
     }

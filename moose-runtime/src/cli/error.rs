@@ -3,7 +3,8 @@
 use std::{io, net::SocketAddr};
 
 use crate::{
-    app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors, stream::StreamError,
+    app::AppError, clickhouse::ClickHouseError, config::ConfigError, declare::DeclarationErrors, migrate::MigrateError,
+    stream::StreamError,
 };
 
 /// Exit codes, the same for every command; 2 (usage) is the argument parser's.
@@ -12,6 +13,8 @@ pub(super) mod exit_code {
     pub(in crate::cli) const FAILURE: u8 = 1;
     /// The configuration is wrong.
     pub(in crate::cli) const CONFIGURATION: u8 = 3;
+    /// Migrations are pending, or the tables are not as declared.
+    pub(in crate::cli) const PENDING: u8 = 4;
     /// ClickHouse can't be reached or started.
     pub(in crate::cli) const UNREACHABLE: u8 = 5;
 }
@@ -57,6 +60,15 @@ pub(super) enum CliError {
         /// Why.
         reason: String,
     },
+    /// The declarations have changes that need a word of the author.
+    #[error("the declarations have changes that no migration makes unasked:\n{list}")]
+    Refused {
+        /// A line each, with what to write.
+        list: String,
+    },
+    /// Migrations could not be applied.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
     /// The system refused something that every command needs.
     #[error("failed to {action}")]
     System {
@@ -75,6 +87,8 @@ impl CliError {
             Self::Configuration(_) | Self::Anonymous { .. } => exit_code::CONFIGURATION,
             Self::App(error) => error.exit_code(),
             Self::ClickHouse(error) if error.is_unreachable() => exit_code::UNREACHABLE,
+            Self::Migrate(MigrateError::ClickHouse(error)) if error.is_unreachable() => exit_code::UNREACHABLE,
+            Self::Migrate(MigrateError::Differ { .. }) => exit_code::PENDING,
             #[cfg(feature = "embedded")]
             Self::Engine(_) => exit_code::UNREACHABLE,
             #[cfg(not(feature = "embedded"))]
@@ -83,6 +97,8 @@ impl CliError {
             | Self::ClickHouse(_)
             | Self::Stream(_)
             | Self::DeadLetters { .. }
+            | Self::Migrate(_)
+            | Self::Refused { .. }
             | Self::System { .. } => exit_code::FAILURE,
         }
     }

@@ -11,6 +11,7 @@ mod dev;
 mod error;
 mod ls;
 mod management;
+mod migrate;
 mod query;
 mod run;
 mod sample;
@@ -58,10 +59,19 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             wait_for(run::run(program, config, from, allowed))
         }
         Command::Check { counts, json } => {
-            let agreed = wait_for(async {
-                if counts { check::counts(&config, json).await } else { check::check(&config, json).await }
+            let found = wait_for(async {
+                if counts { check::counts(&config, json).await } else { check::check(program, &config, json).await }
             })?;
-            return Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::FAILURE) });
+            return Ok(match found {
+                check::Found::Good => ExitCode::SUCCESS,
+                check::Found::Wrong => ExitCode::from(error::exit_code::FAILURE),
+                check::Found::Pending => ExitCode::from(error::exit_code::PENDING),
+            });
+        }
+        Command::Migrate { what, json } => {
+            terminal::start_logging();
+            let clean = wait_for(migrate::migrate(program, &config, what, json))?;
+            return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::PENDING) });
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
         Command::DeadLetters { letters, json } => {

@@ -6,7 +6,11 @@ use super::{
     error::CliError,
     serve::serve,
 };
-use crate::{app::App, config::Config, declare::Program};
+use crate::{
+    app::{App, Migrating},
+    config::Config,
+    declare::Program,
+};
 
 /// Runs until Ctrl-C, SIGTERM, or a part that dies for good.
 pub(super) async fn run(
@@ -19,6 +23,7 @@ pub(super) async fn run(
         return Err(CliError::Anonymous { listen: config.http.listen });
     }
     let mut builder = App::new(program).config(config).refuse_unsafe_tables(!allowed.unsafe_tables);
+    builder = builder.migrating(if allowed.migrate { Migrating::Apply } else { Migrating::Refuse });
     if let Some(from) = from {
         builder = builder.resume_from(from.into());
     }

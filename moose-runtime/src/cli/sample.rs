@@ -6,6 +6,7 @@ use crate::record::{ColumnSpec, DataType};
 pub(super) fn record(columns: &[ColumnSpec]) -> String {
     let fields: Vec<String> = columns
         .iter()
+        .filter(|column| column.is_inserted())
         .map(|column| {
             let name = column.json.first().copied().unwrap_or(column.name);
             format!("{}:{}", quoted(name), value(name, &column.data_type))

@@ -63,6 +63,19 @@ impl Server {
         Err(CliError::NoClickHouse)
     }
 
+    /// Whether it was started for the command, so that nobody else writes into it.
+    #[cfg(feature = "embedded")]
+    pub(super) fn is_own(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// Nothing was started for the command.
+    #[cfg(not(feature = "embedded"))]
+    #[expect(clippy::unused_self, reason = "as with the embedded engine, which this build does not have")]
+    pub(super) fn is_own(&self) -> bool {
+        false
+    }
+
     /// Ends what was started for the command.
     #[cfg(feature = "embedded")]
     pub(super) async fn close(self) {

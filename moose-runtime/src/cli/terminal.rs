@@ -30,6 +30,16 @@ pub(super) fn tell(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// Asks the operator, if there is one at a terminal; nobody, and anything but a yes, is a no.
+pub(super) fn confirm(question: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    let asked = write!(io::stderr().lock(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+    let mut answer = String::new();
+    asked.is_ok() && io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
 /// An error with its causes in one line. A cause that a text already tells is not told twice.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

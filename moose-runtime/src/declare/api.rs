@@ -57,7 +57,10 @@ impl<R: OlapRecord> IngestApi<R> {
     pub const fn name(&self) -> &'static str {
         self.spec.name
     }
+}
 
+/// For any `R`: of what is no record it is told once, where it is declared.
+impl<R> IngestApi<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]
@@ -73,7 +76,7 @@ impl<R: OlapRecord> IngestApi<R> {
 
 impl<R: OlapRecord> Resource for IngestApi<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: None, api: Some(self.spec), dropped_table: None }
+        Spec { api: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

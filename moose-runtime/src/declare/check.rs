@@ -6,12 +6,19 @@
 
 use crate::record::ColumnSpec;
 
+use super::expression::{self, Columns, Rules};
+
 /// Longest name of a resource: file names and topic names are made of it, with room for what we add.
 pub(super) const MAX_NAME: usize = 64;
 
 /// Settings that storing every record once depends on.
-const RESERVED_SETTINGS: [&str; 3] =
-    ["non_replicated_deduplication_window", "fsync_after_insert", "fsync_part_directory"];
+const RESERVED_SETTINGS: [&str; 5] = [
+    "non_replicated_deduplication_window",
+    "replicated_deduplication_window",
+    "replicated_deduplication_window_seconds",
+    "fsync_after_insert",
+    "fsync_part_directory",
+];
 
 /// Text put together in the compiler.
 pub(super) struct Message {
@@ -27,8 +34,12 @@ impl Message {
     }
 
     /// Appends the text, or as much of it as fits.
-    pub(super) const fn text(mut self, text: &str) -> Self {
-        let bytes = text.as_bytes();
+    pub(super) const fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Appends a text that is known as bytes.
+    pub(super) const fn bytes(mut self, bytes: &[u8]) -> Self {
         let mut index = 0;
         while index < bytes.len() && self.length < Self::CAPACITY {
             self.bytes[self.length] = bytes[index];
@@ -39,14 +50,14 @@ impl Message {
     }
 
     /// Appends `a, b, c`.
-    const fn column_names(mut self, columns: &[ColumnSpec]) -> Self {
-        let mut index = 0;
-        while index < columns.len() {
-            if index > 0 {
+    pub(super) const fn names(mut self, columns: Columns<'_>) -> Self {
+        let mut place = 0;
+        while place < columns.count() {
+            if place > 0 {
                 self = self.text(", ");
             }
-            self = self.text(columns[index].name);
-            index += 1;
+            self = self.text(columns.at(place).0);
+            place += 1;
         }
         self
     }
@@ -89,7 +100,7 @@ pub(super) const fn name(kind: &str, name: &str) {
     }
 }
 
-/// Every column of a key exists, occurs once, and is not Nullable.
+/// Every entry of a key is a column that is not Nullable, or an expression over columns, and occurs once.
 #[track_caller]
 pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     if key.is_empty() {
@@ -97,16 +108,10 @@ pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     }
     let mut index = 0;
     while index < key.len() {
-        let Some(column) = find(columns, key[index]) else {
-            Message::new("`")
-                .text(option)
-                .text("` names `")
-                .text(key[index])
-                .text("`, which is not a column of the record; its columns are: ")
-                .column_names(columns)
-                .fail();
-        };
-        if column.data_type.is_nullable() {
+        expression::check(option, key[index], Columns::Specs(columns), Rules::KEY);
+        if let Some(column) = find(columns, key[index])
+            && column.data_type.is_nullable()
+        {
             Message::new("`")
                 .text(option)
                 .text("` names `")
@@ -183,7 +188,7 @@ pub(super) const fn equal(left: &str, right: &str) -> bool {
     equal_bytes(left.as_bytes(), right.as_bytes())
 }
 
-const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
+pub(super) const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
@@ -197,7 +202,8 @@ const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
     true
 }
 
-const fn find<'a>(columns: &'a [ColumnSpec], name: &str) -> Option<&'a ColumnSpec> {
+/// The column of that name.
+pub(super) const fn find<'a>(columns: &'a [ColumnSpec], name: &str) -> Option<&'a ColumnSpec> {
     let mut index = 0;
     while index < columns.len() {
         if equal(columns[index].name, name) {

@@ -52,7 +52,7 @@ impl OlapRecord for NoRecord {
 
 impl Resource for DroppedTable {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: None, api: None, dropped_table: Some(self.name) }
+        Spec { dropped_table: Some(self.name), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

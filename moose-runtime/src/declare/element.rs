@@ -77,7 +77,7 @@ impl From<&Constraint> for schema::Constraint {
     }
 }
 
-/// What has a name that is unique in its table.
+/// Most indexes, projections or constraints that a table can have.
 pub(super) const MOST: usize = 16;
 
 /// Up to [`MOST`] things, in the order in which they were said: const code has no vectors.
@@ -105,5 +105,38 @@ impl<T: Copy> Few<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.items.iter().flatten()
+    }
+}
+
+/// The names of what is there already.
+macro_rules! names_of {
+    ($few:expr) => {{
+        let mut names = [None; MOST];
+        let mut place = 0;
+        while place < MOST {
+            if let Some(item) = &$few.items[place] {
+                names[place] = Some(item.name);
+            }
+            place += 1;
+        }
+        names
+    }};
+}
+
+impl Few<Index> {
+    pub(super) const fn names(&self) -> [Option<&'static str>; MOST] {
+        names_of!(self)
+    }
+}
+
+impl Few<Projection> {
+    pub(super) const fn names(&self) -> [Option<&'static str>; MOST] {
+        names_of!(self)
+    }
+}
+
+impl Few<Constraint> {
+    pub(super) const fn names(&self) -> [Option<&'static str>; MOST] {
+        names_of!(self)
     }
 }

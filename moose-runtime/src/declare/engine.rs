@@ -139,6 +139,11 @@ impl Engine {
         self
     }
 
+    /// Whether every row stays as it was inserted.
+    pub(super) const fn keeps_every_row(&self) -> bool {
+        matches!(self.kind, Kind::MergeTree)
+    }
+
     /// Name of the engine where it has no replicas.
     pub(super) const fn name(&self) -> &'static str {
         match self.kind {

@@ -61,8 +61,29 @@ pub enum DeclarationError {
     DroppedAndDeclared {
         /// Its name.
         name: String,
-        /// Where both stand, as far as it is known.
+        /// Where both are declared, as far as it is known.
         places: Vec<Option<Place>>,
+    },
+    /// A table bears the name that another is said to have had.
+    #[error(
+        "table `{name}`{} was renamed from `{former}`, and there is a table `{former}`: take `.renamed_from` off, or rename the other",
+        At(*place)
+    )]
+    RenamedFromDeclared {
+        /// Name of the table that was renamed.
+        name: String,
+        /// Its former name.
+        former: String,
+        /// Where it is declared, if it is known.
+        place: Option<Place>,
+    },
+    /// One former table is claimed twice.
+    #[error("table `{former}` can't become {}: it became one table, or it was dropped", claims.join(" and "))]
+    FormerTwice {
+        /// The former name.
+        former: String,
+        /// What it is said to have become, such as "table `a`" or "a dropped one".
+        claims: Vec<String>,
     },
     /// A destination that is not among the declarations.
     #[error(

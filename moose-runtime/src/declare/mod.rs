@@ -4,8 +4,8 @@
 //! wrong fails while it compiles, at the line that is wrong. What only all of them together can tell is found by
 //! [`Model::linked`], which the build script and the start of the binary both call.
 //!
-//! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once;
-//!   [`DroppedTable`]: a table that may go.
+//! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once.
+//! - [`DroppedTable`]: a table that may go.
 //! - [`Resource`], [`Spec`]: any of them, seen without its record type.
 //! - [`Model`]: the checked whole.
 //! - [`check_against_build`]: whether binary and build script saw the same declarations.
@@ -16,21 +16,26 @@ mod dropped;
 mod element;
 mod engine;
 mod errors;
+mod expression;
 mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod model;
+mod nearest;
 mod pipeline;
 mod registry;
+mod rules;
 mod spec;
 mod stream;
 mod table;
+mod token;
 
 pub use api::IngestApi;
 pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
+pub use expression::{ColumnName, check_field};
 pub use fingerprint::{
     ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
 };

@@ -60,6 +60,11 @@ pub struct ApiModel {
 }
 
 impl Model {
+    /// The tables alone.
+    pub fn declared_tables(&self) -> Vec<schema::Table> {
+        self.tables.iter().map(|declared| declared.table.clone()).collect()
+    }
+
     /// Every declaration that is linked into the program.
     pub fn linked() -> Result<Self, DeclarationErrors> {
         Collected::of(registry::all().into_iter().map(|found| (found.resource, Some(found.place)))).checked()
@@ -161,13 +166,37 @@ impl Collected {
                 .filter(|(_, found)| found.places.len() > 1)
                 .map(|(name, found)| DeclarationError::SamePath { name: name.clone(), places: found.places.clone() }),
         );
-        errors.extend(self.tables.iter().filter_map(|(name, table)| {
-            let dropped = self.dropped_tables.get(name)?;
-            let places = table.places.iter().chain(&dropped.places).copied().collect();
-            Some(DeclarationError::DroppedAndDeclared { name: name.clone(), places })
-        }));
+        errors.extend(self.former_tables());
         errors.extend(self.streams.iter().flat_map(|(name, found)| self.unknown_tables(name, found)));
         errors.extend(self.apis.iter().filter_map(|(name, found)| self.api_error(name, found)));
+        errors
+    }
+
+    /// What is wrong with tables that are said to be gone, or to have had another name.
+    fn former_tables(&self) -> Vec<DeclarationError> {
+        let mut errors = Vec::new();
+        let mut claims: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (name, dropped) in &self.dropped_tables {
+            if let Some(declared) = self.tables.get(name) {
+                let places = declared.places.iter().chain(&dropped.places).copied().collect();
+                errors.push(DeclarationError::DroppedAndDeclared { name: name.clone(), places });
+            }
+            claims.entry(name).or_default().push("a dropped one".to_owned());
+        }
+        for (name, found) in &self.tables {
+            let Some(former) = &found.model.table.renamed_from else { continue };
+            if self.tables.contains_key(former) {
+                let (name, former, place) = (name.clone(), former.clone(), found.place());
+                errors.push(DeclarationError::RenamedFromDeclared { name, former, place });
+            }
+            claims.entry(former).or_default().push(format!("table `{name}`"));
+        }
+        errors.extend(
+            claims
+                .into_iter()
+                .filter(|(_, claims)| claims.len() > 1)
+                .map(|(former, claims)| DeclarationError::FormerTwice { former: former.to_owned(), claims }),
+        );
         errors
     }
 

@@ -139,6 +139,30 @@ fn destinations_that_are_not_declared_are_told_all_at_once() {
 }
 
 #[test]
+fn contradictions_about_former_tables_are_told() {
+    static GONE: DroppedTable = DroppedTable::new("gone");
+    static ALSO_GONE: DroppedTable = DroppedTable::new("audit");
+    static RENAMED: OlapTable<Event> = OlapTable::new("renamed").renamed_from("audit");
+    static AGAIN: OlapTable<Event> = OlapTable::new("again").renamed_from("gone");
+    assert_eq!(
+        messages(&[&AUDIT_TABLE, &GONE, &ALSO_GONE, &RENAMED, &AGAIN]),
+        [
+            format!(
+                "table `audit` is declared and to be dropped: AUDIT_TABLE ({}) and a static without `#[pipeline]`; take \
+                 one of them away",
+                at(&AUDIT_TABLE)
+            ),
+            "table `renamed` was renamed from `audit`, and there is a table `audit`: take `.renamed_from` off, or rename \
+             the other"
+                .to_owned(),
+            "table `audit` can't become a dropped one and table `renamed`: it became one table, or it was dropped"
+                .to_owned(),
+            "table `gone` can't become a dropped one and table `again`: it became one table, or it was dropped".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn the_registered_line_is_that_of_the_static() {
     let line = include_str!("model_tests.rs").lines().position(|line| line.starts_with("static AUDIT_TABLE"));
     let place = place_of(&AUDIT_TABLE).expect("it is registered");

@@ -88,7 +88,10 @@ impl<R: OlapRecord> IngestPipeline<R> {
     pub const fn name(&self) -> &'static str {
         self.name
     }
+}
 
+/// For any `R`: of what is no record it is told once, where it is declared.
+impl<R> IngestPipeline<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]

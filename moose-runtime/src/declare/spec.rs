@@ -35,10 +35,10 @@ impl fmt::Debug for dyn Resource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Spec { table, stream, api, dropped_table } = self.spec();
         let names = [
-            dropped_table.map(|name| format!("dropped table {name}")),
             api.map(|spec| format!("API {}", spec.name)),
             stream.map(|spec| format!("stream {}", spec.name)),
             table.map(|spec| format!("table {}", spec.name)),
+            dropped_table.map(|name| format!("dropped table {name}")),
         ];
         write!(formatter, "Resource({})", names.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
@@ -57,6 +57,11 @@ pub struct Spec {
     pub dropped_table: Option<&'static str>,
 }
 
+impl Spec {
+    /// A declaration of nothing.
+    pub(super) const NOTHING: Self = Self { table: None, stream: None, api: None, dropped_table: None };
+}
+
 /// A declared table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TableSpec {
@@ -66,7 +71,7 @@ pub struct TableSpec {
     pub columns: &'static [ColumnSpec],
     /// Table engine.
     pub engine: Engine,
-    /// Sorting key.
+    /// Sorting key: names of columns, or ClickHouse expressions over them.
     pub order_by: &'static [&'static str],
     /// Primary key; empty means the sorting key.
     pub primary_key: &'static [&'static str],
@@ -170,7 +175,8 @@ impl From<&TableSpec> for schema::Table {
             constraints: spec.constraints.iter().map(schema::Constraint::from).collect(),
             settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             cluster: spec.cluster.map(str::to_owned),
-            provenance: spec.provenance,
+            // Merged, the columns would be of one record or a sum of several.
+            provenance: spec.provenance && spec.engine.keeps_every_row(),
             comment: spec.comment.map(str::to_owned),
             renamed_from: spec.renamed_from.map(str::to_owned),
             dropped: owned(spec.dropped),

@@ -113,7 +113,10 @@ impl<R: OlapRecord> Stream<R> {
     pub const fn key(&self) -> &'static [&'static str] {
         self.spec.record_key
     }
+}
 
+/// For any `R`: of what is no record it is told once, where it is declared.
+impl<R> Stream<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
@@ -121,7 +124,7 @@ impl<R: OlapRecord> Stream<R> {
 
 impl<R: OlapRecord> Resource for Stream<R> {
     fn spec(&self) -> Spec {
-        Spec { table: None, stream: Some(self.spec), api: None, dropped_table: None }
+        Spec { stream: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

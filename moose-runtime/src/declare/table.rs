@@ -13,6 +13,8 @@ use super::{
     check::{self, Message},
     element::{Constraint, Few, Index, Projection},
     engine::Engine,
+    expression::{self, Columns, Rules},
+    rules,
     spec::{Resource, Spec, TableSpec},
 };
 
@@ -55,14 +57,15 @@ impl<R: OlapRecord> OlapTable<R> {
             settings: &[],
             cluster: None,
             provenance: true,
-            comment: None,
+            comment: R::COMMENT,
             renamed_from: None,
-            dropped: &[],
+            dropped: R::DROPPED,
         };
         Self { spec, declared: true, record: PhantomData }
     }
 
-    /// Sorts by these columns in place of the record's `#[key]`. The names are those of the columns, after renaming.
+    /// Sorts by these in place of the record's `#[key]`: names of columns, after renaming, or ClickHouse expressions over
+    /// them, such as `toStartOfHour(timestamp)`.
     #[track_caller]
     pub const fn order_by(mut self, columns: &'static [&'static str]) -> Self {
         check::key("order_by", columns, self.spec.columns);
@@ -70,7 +73,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// Keeps only the first columns of the sorting key in the index, in memory.
+    /// Keeps only the first entries of the sorting key in the index, in memory.
     #[track_caller]
     pub const fn primary_key(mut self, columns: &'static [&'static str]) -> Self {
         check::key("primary_key", columns, self.spec.columns);
@@ -81,7 +84,7 @@ impl<R: OlapRecord> OlapTable<R> {
     /// Partition key: a ClickHouse expression over columns, such as `toYYYYMM(timestamp)`.
     #[track_caller]
     pub const fn partition_by(mut self, expression: &'static str) -> Self {
-        expect_text("partition_by", expression);
+        rules::partition_key(expression, self.spec.columns);
         self.spec.partition_by = Some(expression);
         self
     }
@@ -89,13 +92,15 @@ impl<R: OlapRecord> OlapTable<R> {
     /// When rows go: a ClickHouse `TTL` clause, such as `timestamp + INTERVAL 90 DAY`.
     #[track_caller]
     pub const fn ttl(mut self, clause: &'static str) -> Self {
-        expect_text("ttl", clause);
+        self.expect("ttl", clause, Rules::TTL);
         self.spec.ttl = Some(clause);
         self
     }
 
     /// How rows are stored and merged (default: `MergeTree`, which keeps every row).
+    #[track_caller]
     pub const fn engine(mut self, engine: Engine) -> Self {
+        rules::engine(&engine, self.spec.columns);
         self.spec.engine = engine;
         self
     }
@@ -103,7 +108,7 @@ impl<R: OlapRecord> OlapTable<R> {
     /// What `SAMPLE` picks rows by: a ClickHouse expression of unsigned integers that is in the primary key.
     #[track_caller]
     pub const fn sample_by(mut self, expression: &'static str) -> Self {
-        expect_text("sample_by", expression);
+        self.expect("sample_by", expression, Rules::KEY);
         self.spec.sample_by = Some(expression);
         self
     }
@@ -111,6 +116,8 @@ impl<R: OlapRecord> OlapTable<R> {
     /// A skipping index; may be said up to 16 times.
     #[track_caller]
     pub const fn index(mut self, index: Index) -> Self {
+        rules::new_name("an index", index.name, self.spec.indexes.names());
+        self.expect("index", index.expression, Rules::INDEX);
         self.spec.indexes = self.spec.indexes.with("indexes", index);
         self
     }
@@ -118,8 +125,8 @@ impl<R: OlapRecord> OlapTable<R> {
     /// A projection: `SELECT … [GROUP BY …] [ORDER BY …]` without a table; may be said up to 16 times.
     #[track_caller]
     pub const fn projection(mut self, name: &'static str, query: &'static str) -> Self {
-        check::name("a projection", name);
-        expect_text("projection", query);
+        rules::new_name("a projection", name, self.spec.projections.names());
+        self.expect("projection", query, Rules::STORED);
         self.spec.projections = self.spec.projections.with("projections", Projection { name, query });
         self
     }
@@ -138,10 +145,16 @@ impl<R: OlapRecord> OlapTable<R> {
 
     #[track_caller]
     const fn with_constraint(mut self, name: &'static str, kind: ConstraintKind, expression: &'static str) -> Self {
-        check::name("a constraint", name);
-        expect_text("constraint", expression);
+        rules::new_name("a constraint", name, self.spec.constraints.names());
+        let option = if matches!(kind, ConstraintKind::Check) { "constraint" } else { "assume" };
+        self.expect(option, expression, Rules::STORED);
         self.spec.constraints = self.spec.constraints.with("constraints", Constraint { name, kind, expression });
         self
+    }
+
+    #[track_caller]
+    const fn expect(&self, option: &str, text: &str, rules: Rules) {
+        expression::check(option, text, Columns::Specs(self.spec.columns), rules);
     }
 
     /// Makes the table on all servers of a cluster (`ON CLUSTER`).
@@ -169,13 +182,14 @@ impl<R: OlapRecord> OlapTable<R> {
     }
 
     /// Whether the table has the hidden columns that say which record a row comes from (default: yes). Without them a
-    /// hard kill of ClickHouse in the middle of an INSERT may cost the rows of that INSERT.
+    /// hard kill of ClickHouse in the middle of an INSERT may cost the rows of that INSERT. A table whose engine merges rows
+    /// has none: it can't be asked which records it has.
     pub const fn provenance(mut self, provenance: bool) -> Self {
         self.spec.provenance = provenance;
         self
     }
 
-    /// A comment, shown by ClickHouse.
+    /// A comment, shown by ClickHouse, in place of the record's doc comment.
     pub const fn comment(mut self, comment: &'static str) -> Self {
         self.spec.comment = Some(comment);
         self
@@ -185,7 +199,10 @@ impl<R: OlapRecord> OlapTable<R> {
     pub const fn name(&self) -> &'static str {
         self.spec.name
     }
+}
 
+/// For any `R`: of what is no record it is told once, where it is declared.
+impl<R> OlapTable<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]
@@ -203,6 +220,7 @@ impl<R: OlapRecord> OlapTable<R> {
                 .text("` is not how its sorting key begins")
                 .fail();
         }
+        rules::finished(&self.spec);
         if self.spec.provenance
             && let Some(column) = check::column_with_prefix(self.spec.columns, "_stream_")
         {
@@ -218,7 +236,7 @@ impl<R: OlapRecord> OlapTable<R> {
 
 impl<R: OlapRecord> Resource for OlapTable<R> {
     fn spec(&self) -> Spec {
-        Spec { table: Some(self.spec), stream: None, api: None, dropped_table: None }
+        Spec { table: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]

@@ -22,7 +22,7 @@ pub trait ErasedBatch: Send {
     /// array of the key's values. `None` where records of the type have no key.
     fn record_key(&self, record: &[u8]) -> Option<Vec<u8>>;
 
-    /// The declared columns, in order, without the provenance columns.
+    /// The declared columns, in order, with those that ClickHouse computes, without the provenance columns.
     fn columns(&self) -> &'static [ColumnSpec];
 
     /// Appends all rows to `out` as exactly one Native block. The same rows always give the same bytes.

@@ -68,21 +68,23 @@ pub(super) fn write_block<R, C: RecordColumns<R>>(columns: &C, provenance: Optio
     let rows = super::decode::rows(columns);
     let hidden = if provenance.is_some() { PROVENANCE_COLUMNS.len() } else { 0 };
     out.reserve(super::decode::byte_size(columns) + rows * if hidden > 0 { 18 } else { 0 } + 4096);
-    write_varint(out, (C::COLUMNS.len() + hidden) as u64);
+    let sent = || C::COLUMNS.iter().filter(|spec| spec.is_inserted());
+    write_varint(out, (sent().count() + hidden) as u64);
     write_varint(out, rows as u64);
-    columns.visit(&mut BlockWriter { out, rows, specs: C::COLUMNS.iter() });
+    columns.visit(&mut BlockWriter { out, rows, specs: sent() });
     if let Some(provenance) = provenance {
         write_provenance(provenance, rows, out);
     }
 }
 
-struct BlockWriter<'a> {
+struct BlockWriter<'a, S> {
     out: &'a mut Vec<u8>,
     rows: usize,
-    specs: std::slice::Iter<'static, ColumnSpec>,
+    /// Of the columns that are shown.
+    specs: S,
 }
 
-impl ColumnVisitor for BlockWriter<'_> {
+impl<S: Iterator<Item = &'static ColumnSpec>> ColumnVisitor for BlockWriter<'_, S> {
     fn column<C: Column>(&mut self, column: &C) {
         let Some(spec) = self.specs.next() else { return };
         write_header(self.out, spec.name, spec.data_type);

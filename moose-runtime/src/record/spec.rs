@@ -111,21 +111,25 @@ pub trait OlapRecord: Sized + 'static {
     type Columns: RecordColumns<Self>;
     /// Column names of the `#[key]` fields, in field order.
     const KEY: &'static [&'static str];
+    /// Comment of its tables, from the struct's doc comment.
+    const COMMENT: Option<&'static str> = None;
+    /// Names of columns that its tables had and that may go with what is in them.
+    const DROPPED: &'static [&'static str] = &[];
 }
 
 /// The columns of a record type, to be filled together. Implemented by generated code.
 pub trait RecordColumns<R>: Default + Send + 'static {
-    /// The declared columns, in field order.
+    /// The declared columns, in field order, with those that ClickHouse computes.
     const COLUMNS: &'static [ColumnSpec];
-    /// The fields behind the columns, in the same order.
+    /// The fields behind the columns that JSON gives, in the same order.
     const FIELDS: &'static [Field];
     /// A field that is not declared is an error (`#[serde(deny_unknown_fields)]`).
     const DENY_UNKNOWN_FIELDS: bool;
 
-    /// Shows every column, in order.
+    /// Shows every column that an INSERT gives, in order.
     fn visit<V: ColumnVisitor>(&self, visitor: &mut V);
 
-    /// Hands out every column, in order.
+    /// Hands out every column that an INSERT gives, in order.
     fn visit_mut<V: ColumnVisitorMut>(&mut self, visitor: &mut V);
 
     /// Appends one value to every column. After an error the columns differ in length and are to be truncated.
@@ -181,7 +185,8 @@ impl Field {
     }
 }
 
-/// Stands for the columns of a type whose derive failed; the program doesn't compile.
+/// Stands for the columns of a type that has none: its derive failed, and the program doesn't compile, or there are no
+/// records of it.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct NoColumns;

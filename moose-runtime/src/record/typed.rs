@@ -31,7 +31,11 @@ impl<R: OlapRecord> Batch<R> {
         let names = |column: &&str| {
             R::Columns::COLUMNS.iter().find(|spec| spec.name == *column).map_or(&[][..], |spec| spec.json)
         };
-        Self { columns: R::Columns::default(), key: columns.iter().map(names).collect() }
+        // A column that ClickHouse computes follows from the others.
+        let is_computed =
+            |column: &&str| R::Columns::COLUMNS.iter().any(|spec| spec.name == *column && !spec.is_inserted());
+        let key = columns.iter().filter(|column| !is_computed(column)).map(names).collect();
+        Self { columns: R::Columns::default(), key }
     }
 
     /// Appends one record, or leaves the columns as they were.

@@ -58,9 +58,9 @@ impl Table {
             writeln!(out, "PARTITION BY {expression}")?;
         }
         if !self.primary_key.is_empty() {
-            writeln!(out, "PRIMARY KEY {}", tuple(&self.primary_key))?;
+            writeln!(out, "PRIMARY KEY {}", self.key(&self.primary_key))?;
         }
-        writeln!(out, "ORDER BY {}", tuple(&self.order_by))?;
+        writeln!(out, "ORDER BY {}", self.key(&self.order_by))?;
         if let Some(expression) = &self.sample_by {
             writeln!(out, "SAMPLE BY {expression}")?;
         }
@@ -78,6 +78,16 @@ impl Table {
     /// ` ON CLUSTER 'name'`, as it follows the table's name in every statement that changes it; empty without a cluster.
     pub fn on_cluster(&self) -> String {
         self.cluster.as_ref().map(|cluster| format!(" ON CLUSTER {}", quote_string(cluster))).unwrap_or_default()
+    }
+
+    /// `(a, f(b))`; `tuple()` for none. What is a column's name is quoted, anything else is an expression.
+    pub fn key(&self, entries: &[String]) -> String {
+        if entries.is_empty() {
+            return "tuple()".to_owned();
+        }
+        let is_column = |entry: &str| self.columns.iter().any(|column| column.name == entry);
+        let quoted = |entry: &String| if is_column(entry) { quote_identifier(entry) } else { entry.clone() };
+        format!("({})", entries.iter().map(quoted).collect::<Vec<_>>().join(", "))
     }
 
     /// What stands between the parentheses: columns, hidden columns, indexes, projections, constraints.
@@ -165,15 +175,6 @@ impl Constraint {
         };
         format!("CONSTRAINT {} {kind} {}", quote_identifier(&self.name), self.expression)
     }
-}
-
-/// `(a, b)`; `tuple()` for none.
-fn tuple(columns: &[String]) -> String {
-    if columns.is_empty() {
-        return "tuple()".to_owned();
-    }
-    let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
-    format!("({})", names.join(", "))
 }
 
 /// Numbers stand bare, anything else is a string.

@@ -103,6 +103,14 @@ fn every_kind_of_default_has_its_word() {
 }
 
 #[test]
+fn a_key_has_columns_in_quotes_and_expressions_as_they_are() {
+    let table = events();
+    let key = ["userId", "toStartOfHour(timestamp)"].map(str::to_owned);
+    assert_eq!(table.key(&key), "(`userId`, toStartOfHour(timestamp))");
+    assert_eq!(table.key(&[]), "tuple()");
+}
+
+#[test]
 fn a_replicated_table_remembers_tokens_by_its_own_settings() {
     let engine: Engine =
         "ReplicatedReplacingMergeTree('/tables/{shard}/events', '{replica}', timestamp)".parse().unwrap();

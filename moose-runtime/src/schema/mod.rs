@@ -8,6 +8,7 @@ mod difference;
 mod engine;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod functions;
 pub mod provenance;
 mod table;
 
@@ -15,4 +16,5 @@ pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
 pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefaultKind, differences};
 pub use engine::{Engine, EngineError, EngineKind, Replication};
+pub use functions::MADE_UP_FUNCTIONS;
 pub use table::{Column, ColumnDefault, Constraint, ConstraintKind, Index, Projection, Table};

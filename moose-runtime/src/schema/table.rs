@@ -18,7 +18,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Table engine.
     pub engine: Engine,
-    /// Sorting key: names of columns; empty means no order (`tuple()`).
+    /// Sorting key: names of columns, or ClickHouse expressions over them; empty means no order (`tuple()`).
     pub order_by: Vec<String>,
     /// Primary key, a prefix of the sorting key; empty means the sorting key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

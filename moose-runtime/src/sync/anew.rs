@@ -54,6 +54,22 @@ pub(super) async fn begin_anew_if_told(
     Ok(shared.backend.commit(&group, &topic, partition, &cursor).await?)
 }
 
+/// Where a table has another name than before: goes on where the cursor under the former name is, which names the same
+/// table by its identity. Nothing once the new name has a cursor of its own.
+pub(super) async fn inherit(shared: &Shared, assignment: &Assignment, group: &str) -> Result<(), SyncError> {
+    let Assignment { topic, partition, table, lease, .. } = assignment;
+    let Some(former) = &table.renamed_from else { return Ok(()) };
+    let former = super::group(&shared.app_name, former);
+    if shared.backend.cursor(group, topic, *partition).await?.is_some() {
+        return Ok(());
+    }
+    let Some(cursor) = shared.backend.cursor(&former, topic, *partition).await? else { return Ok(()) };
+    let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
+    let _held = lease.hold().await.ok_or_else(revoked)?;
+    tracing::info!(topic, partition, former, next = cursor.next, "goes on where the table's former name was");
+    Ok(shared.backend.commit(group, topic, *partition, &cursor).await?)
+}
+
 fn misfit(cursor: &Cursor, start: u64, end: u64) -> Option<Misfit> {
     if cursor.next < start {
         return Some(Misfit::Behind { next: cursor.next, start });

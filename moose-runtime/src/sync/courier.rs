@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -49,6 +52,8 @@ pub(super) struct Courier {
     patience: Patience,
     /// When the table was asked last what it has.
     asked: Mutex<Option<AskedAt>>,
+    /// How often the table had been drained when it was looked at.
+    drained: AtomicU64,
     /// When an INSERT was sent last: one opening of the database since then is enough.
     sent: Mutex<tokio::time::Instant>,
 }
@@ -88,7 +93,8 @@ impl Courier {
         let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
-        Self { shared, assignment, cursor, target, columns, size, patience, asked: Mutex::default(), sent }
+        let drained = AtomicU64::new(shared.drains.ended(&assignment.table.name));
+        Self { shared, assignment, cursor, target, columns, size, patience, asked: Mutex::default(), drained, sent }
     }
 
     /// Notes that the table is asked what it has.
@@ -120,6 +126,11 @@ impl Courier {
         let mut said = Said::default();
         let mut out_of_memory = OutOfMemory::default();
         loop {
+            tokio::select! {
+                biased;
+                () = self.shared.drains.passable(&self.assignment.table.name) => {}
+                () = self.shared.stop.wait() => return None,
+            }
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(had) => {
                     if let Some(after) = self.shared.health.recovered(&part) {
@@ -179,6 +190,10 @@ impl Courier {
 
     /// One try. The answer is how many rows the table had already.
     async fn attempt(&self, range: &Prepared, in_doubt: bool) -> Result<usize, SyncError> {
+        let drained = self.shared.drains.ended(&self.assignment.table.name);
+        if self.drained.swap(drained, Ordering::AcqRel) != drained {
+            self.target.doubt().await;
+        }
         let state = self.target.checked(&self.cursor).await?;
         let settings = self.target.settings().await?;
         if in_doubt {

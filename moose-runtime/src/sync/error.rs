@@ -1,7 +1,7 @@
 //! Why a range is not in its table yet. Every one of these keeps the range and is tried again.
 
 pub use super::trial::TrialFinding;
-use crate::{clickhouse::ClickHouseError, stream::StreamError};
+use crate::{clickhouse::ClickHouseError, drain::DrainError, stream::StreamError};
 
 /// Why a range could not be delivered at this try.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum SyncError {
     /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// The table is drained, or that could not be found out.
+    #[error(transparent)]
+    Drain(#[from] DrainError),
     /// There is no such table.
     #[error("table `{table}` does not exist in database `{database}`: restart the application to make it again")]
     NoTable {

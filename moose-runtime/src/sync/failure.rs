@@ -4,7 +4,7 @@
 //! ClickHouse refuses: that takes a definite answer of its own, about the rows, from the table itself.
 
 use super::SyncError;
-use crate::clickhouse::ClickHouseError;
+use crate::{clickhouse::ClickHouseError, drain::is_bar};
 
 /// What a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
         SyncError::Insert(_)
         | SyncError::ClickHouse(_)
         | SyncError::Stream(_)
+        | SyncError::Drain(_)
         | SyncError::Revoked { .. }
         | SyncError::MadeAnew { .. }
         | SyncError::Stale { .. } => Verdict::Retry,
@@ -47,7 +48,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
 }
 
 fn of_answer(code: u32, text: &str) -> Verdict {
-    if RETRY.contains(&code) {
+    if RETRY.contains(&code) || is_bar(text) {
         Verdict::Retry
     } else if HOLD.contains(&code) || ENCODER.contains(&code) || elsewhere(text) {
         Verdict::Hold

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::{Assignment, Prepared, SyncError, courier::Courier, settings::Settings};
 use crate::{
+    drain::Drains,
     fault::{self, Point},
     schema::{quote_identifier, quote_string},
 };
@@ -39,6 +40,8 @@ impl Courier {
             ))
             .await?;
         for (partition,) in partitions {
+            // The bar of a drained table holds INSERTs off, and not this.
+            Drains::ask(client, &self.assignment.table.name).await?;
             let partition = quote_string(&partition);
             client.execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}")).await?;
             fault::point(Point::MendMoved);

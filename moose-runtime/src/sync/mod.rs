@@ -49,6 +49,7 @@ pub use worker::Worker;
 use crate::{
     clickhouse::Client,
     config::SyncConfig,
+    drain::Drains,
     memory::{Reserved, Share},
     record::ErasedBatch,
     schema,
@@ -81,6 +82,8 @@ pub struct Shared {
     pub stop: Shutdown,
     /// What to do about a table that was dropped or replaced since the cursor was written.
     pub resume: Option<ResumeFrom>,
+    /// Which tables are drained.
+    pub drains: Drains,
     /// Opens the database anew, where it is ours to open.
     pub reopen: Option<Arc<dyn Reopen>>,
 }

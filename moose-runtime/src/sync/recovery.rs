@@ -25,11 +25,14 @@ pub(super) async fn settle_pending(courier: &Courier) -> bool {
         return true;
     }
     change_attempts(courier, |attempts| attempts.saturating_add(1)).await;
+    let table = &courier.assignment.table.name;
+    let mut on_their_way: Vec<_> = found.iter().map(|_| courier.shared.drains.go_on(table)).collect();
     for range in found {
         if settle(courier, &range).await.is_none() {
             change_attempts(courier, |attempts| attempts.saturating_sub(1)).await;
             return false;
         }
+        on_their_way.pop();
     }
     true
 }

@@ -75,6 +75,16 @@ impl Courier {
     /// Whether the table still remembers the range's token, if it was ever given it. If not, what the table has must not
     /// be sent again, whatever its views lack.
     async fn knows_the_token(&self, range: &Prepared, state: &TableState) -> bool {
+        if !self.target.may_know_tokens_from(range.first).await {
+            let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
+            tracing::warn!(
+                table,
+                first,
+                last,
+                "the table took another's place while this range was on its way: it gets what it lacks, and its views may lack the rest"
+            );
+            return false;
+        }
         let pending = self.cursor.get().await.pending;
         let since = pending.iter().find(|pending| pending.first == range.first).map_or_else(now, |found| found.since);
         let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
+use uuid::Uuid;
 
 use super::{SyncError, cursor::CursorKeeper, settings::Settings};
 use crate::{
     clickhouse::{Client, TableState},
+    drain::Successor,
     schema::{self, differences, provenance},
 };
 
@@ -15,7 +17,8 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// Names of the columns of a block for the table, in its order.
 pub(super) fn columns(table: &schema::Table) -> Vec<String> {
-    let mut columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let inserted = table.columns.iter().filter(|column| column.is_inserted());
+    let mut columns: Vec<String> = inserted.map(|column| column.name.clone()).collect();
     if table.provenance {
         columns.extend([provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(str::to_owned));
     }
@@ -28,11 +31,14 @@ pub(super) struct Target {
     table: Arc<schema::Table>,
     seen: Mutex<Option<(Instant, Arc<TableState>)>>,
     settings: Mutex<Option<Arc<Settings>>>,
+    /// The last offset of the ranges that were on their way when the table took another's place: it knows no tokens of
+    /// them.
+    strange_to: Mutex<Option<u64>>,
 }
 
 impl Target {
     pub(super) fn new(client: Client, table: Arc<schema::Table>) -> Self {
-        Self { client, table, seen: Mutex::new(None), settings: Mutex::new(None) }
+        Self { client, table, seen: Mutex::new(None), settings: Mutex::new(None), strange_to: Mutex::new(None) }
     }
 
     /// The table, if it can take what is declared: the right one, with the right columns.
@@ -47,13 +53,42 @@ impl Target {
         let state = Arc::new(self.look().await?);
         match cursor.get().await.table_uuid {
             Some(known) if known == state.uuid => {}
+            Some(known) if self.is_successor(known, &state).await? => self.take_up(cursor, &state).await,
             Some(known) => {
                 return Err(SyncError::TableReplaced { table: self.table.name.clone(), found: state.uuid, known });
             }
             None => cursor.update(|cursor| cursor.table_uuid = Some(state.uuid)).await,
         }
-        *seen = Some((Instant::now(), Arc::clone(&state)));
+        // While ranges are on their way that the table knows no tokens of, it is looked at for each: so that the cursor
+        // is told as soon as they are done.
+        if self.strange_to.lock().await.is_none() {
+            *seen = Some((Instant::now(), Arc::clone(&state)));
+        }
         Ok(state)
+    }
+
+    /// Whether the table took the place of the one with that identity, rows and all.
+    pub(super) async fn is_successor(&self, known: Uuid, state: &TableState) -> Result<bool, SyncError> {
+        Ok(Successor::leads(&self.client, &self.table.name, known, state.uuid).await?)
+    }
+
+    /// Goes on with a table that took the known one's place. The cursor is told once the ranges are done that were on
+    /// their way then: until that, a restart must still know that the table has no tokens of them.
+    async fn take_up(&self, cursor: &CursorKeeper, state: &TableState) {
+        let now = cursor.get().await;
+        let mut strange_to = self.strange_to.lock().await;
+        let last = now.pending.last().map(|pending| pending.last);
+        let strange = *strange_to.get_or_insert(last.unwrap_or(now.next));
+        if last.is_none() || now.next > strange {
+            cursor.update(|cursor| cursor.table_uuid = Some(state.uuid)).await;
+            *strange_to = None;
+            tracing::info!(table = self.table.name, "goes on in the table that took the other's place");
+        }
+    }
+
+    /// Whether the table, as it was last looked at, may know the token of the range that begins there.
+    pub(super) async fn may_know_tokens_from(&self, first: u64) -> bool {
+        self.strange_to.lock().await.is_none_or(|strange_to| first > strange_to)
     }
 
     /// The table as it is now, whatever the cursor says.

@@ -23,6 +23,7 @@ use crate::{
     clickhouse::{ClickHouseError, Client},
     config::Config,
     declare::{Model, OlapTable},
+    drain::Drains,
     memory::Share,
     prelude::OlapRecord,
     shutdown::Shutdown,
@@ -69,6 +70,7 @@ impl Bench {
             health: Arc::new(Health::default()),
             stop: Shutdown::new(),
             resume: None,
+            drains: Drains::default(),
             reopen: None,
         };
         let model = Model::of(&[&TICKS]).unwrap();

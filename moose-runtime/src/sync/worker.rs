@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Assignment, Ended, Prepared, ResumeFrom, Shared, SyncError,
-    anew::begin_anew_if_told,
+    anew::{begin_anew_if_told, inherit},
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
     cursor::{CursorKeeper, pending},
@@ -24,6 +24,7 @@ use super::{
     recovery::settle_pending,
 };
 use crate::{
+    drain::OnItsWay,
     stream::{Counted, Cursor},
     telemetry::TableLabel,
 };
@@ -128,7 +129,7 @@ async fn work(shared: Shared, assignment: Assignment) -> Ended {
     let (sender, ranges) = mpsc::channel(1);
     let reader = Reader::new(shared, courier.assignment.clone(), position, courier.size());
     // What is on its way when the reader finds that there is another topic is still brought to its end.
-    let (read, ()) = tokio::join!(reader.run(sender), Steady { courier, queue: VecDeque::new() }.run(ranges));
+    let (read, ()) = tokio::join!(reader.run(sender), Steady::new(courier).run(ranges));
     read
 }
 
@@ -166,6 +167,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     assignment.storage.epoch = shared.backend.topic(&topic).await?.epoch;
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
     let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
+    inherit(shared, &assignment, &group).await?;
     assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
     let is_noted = !shared.backend.forgets_cursors() || known.is_noted().await?;
     if shared.backend.forgets_cursors() {
@@ -177,12 +179,14 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     }
     let courier = Courier::new(shared.clone(), assignment.clone(), Arc::clone(&cursor));
     if let Some(resume) = shared.resume {
-        let uuid = courier.target.look().await?.uuid;
+        let state = courier.target.look().await?;
         let bounds = shared.backend.bounds(topic, partition).await?;
-        if cursor.get().await.table_uuid.is_some_and(|known| known != uuid) {
+        if let Some(known) = cursor.get().await.table_uuid.filter(|known| *known != state.uuid)
+            && !courier.target.is_successor(known, &state).await?
+        {
             cursor
                 .update(|cursor| {
-                    cursor.table_uuid = Some(uuid);
+                    cursor.table_uuid = Some(state.uuid);
                     if resume == ResumeFrom::Earliest {
                         cursor.next = bounds.start;
                         cursor.pending.clear();
@@ -210,10 +214,16 @@ pub(super) fn pass(cursor: &mut Cursor, last: u64, rows: usize) {
 struct Steady {
     courier: Arc<Courier>,
     /// What is written down, in order; the first one is on its way.
-    queue: VecDeque<Arc<Prepared>>,
+    queue: VecDeque<(Arc<Prepared>, OnItsWay)>,
+    /// Closed, and not written down while the table is drained.
+    waiting: Option<Prepared>,
 }
 
 impl Steady {
+    fn new(courier: Arc<Courier>) -> Self {
+        Self { courier, queue: VecDeque::new(), waiting: None }
+    }
+
     async fn run(mut self, mut ranges: mpsc::Receiver<Prepared>) {
         // A task of its own, because a delivery may hold the cursor's lock; the set ends it together with the worker.
         let mut on_its_way: JoinSet<Option<Delivered>> = JoinSet::new();
@@ -221,12 +231,15 @@ impl Steady {
         let mut in_doubt = false;
         let mut ticks = tokio::time::interval(lag::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while more || !on_its_way.is_empty() {
+        let Shared { drains, stop, .. } = self.courier.shared.clone();
+        let table = self.courier.assignment.table.name.clone();
+        while more || self.waiting.is_some() || !on_its_way.is_empty() {
+            let room = self.queue.len() < PENDING;
             tokio::select! {
                 Some(ended) = on_its_way.join_next() => match ended {
                     Ok(Some(delivered)) => {
                         in_doubt = false;
-                        self.arrived(delivered, ranges.try_recv().ok()).await;
+                        self.arrived(delivered, &mut ranges).await;
                     }
                     Ok(None) => return,
                     Err(error) => {
@@ -234,29 +247,50 @@ impl Steady {
                         in_doubt = true;
                     }
                 },
-                range = ranges.recv(), if more && self.queue.len() < PENDING => match range {
-                    Some(range) => {
-                        let (first, last) = (range.first, range.last);
-                        self.courier.cursor.update(|cursor| cursor.pending.push(pending(first, last))).await;
-                        self.queue.push_back(Arc::new(range));
-                    }
+                range = ranges.recv(), if more && room && self.waiting.is_none() => match range {
+                    Some(range) => self.waiting = Some(range),
                     None => more = false,
                 },
+                () = drains.opened(&table), if room && self.waiting.is_some() => {}
+                () = stop.wait(), if self.waiting.is_some() && drains.is_drained(&table) => {
+                    // It is not written down: the next start reads it again.
+                    (self.waiting, more) = (None, false);
+                    ranges.close();
+                }
                 _ = ticks.tick() => self.measure_lag().await,
             }
+            if let Some((range, written)) = self.next_to_write(None) {
+                self.courier.cursor.update(|cursor| cursor.pending.push(pending(range.first, range.last))).await;
+                self.queue.push_back((range, written));
+            }
             if on_its_way.is_empty()
-                && let Some(range) = self.queue.front().cloned()
+                && let Some((range, _)) = self.queue.front()
             {
+                let range = Arc::clone(range);
                 let courier = Arc::clone(&self.courier);
                 on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
             }
         }
     }
 
-    /// The first range is in the table; `next` is already there to be written down with the same write.
-    async fn arrived(&mut self, delivered: Delivered, next: Option<Prepared>) {
-        let Some(range) = self.queue.pop_front() else { return };
-        let written = next.as_ref().map(|next| pending(next.first, next.last));
+    /// The range to be written down next, if there is one, there is room and the table is not drained.
+    fn next_to_write(&mut self, ranges: Option<&mut mpsc::Receiver<Prepared>>) -> Option<(Arc<Prepared>, OnItsWay)> {
+        if self.queue.len() >= PENDING {
+            return None;
+        }
+        if self.waiting.is_none() {
+            self.waiting = ranges.and_then(|ranges| ranges.try_recv().ok());
+        }
+        self.waiting.as_ref()?;
+        let written = self.courier.shared.drains.begin(&self.courier.assignment.table.name)?;
+        Some((Arc::new(self.waiting.take()?), written))
+    }
+
+    /// The first range is in the table; one that is already there is written down with the same write.
+    async fn arrived(&mut self, delivered: Delivered, ranges: &mut mpsc::Receiver<Prepared>) {
+        let Some((range, _done)) = self.queue.pop_front() else { return };
+        let next = self.next_to_write(Some(ranges));
+        let written = next.as_ref().map(|(next, _)| pending(next.first, next.last));
         self.courier
             .cursor
             .update(|cursor| {
@@ -264,13 +298,13 @@ impl Steady {
                 cursor.pending.extend(written);
             })
             .await;
-        self.queue.extend(next.map(Arc::new));
-        let oldest = self.queue.front().map(|range| range.oldest);
+        self.queue.extend(next);
+        let oldest = self.queue.front().map(|(range, _)| range.oldest);
         note(&self.courier, delivered, oldest).await;
     }
 
     async fn measure_lag(&self) {
-        let oldest = self.queue.front().map(|range| range.oldest);
+        let oldest = self.queue.front().map(|(range, _)| range.oldest);
         measure_lag(&self.courier, oldest).await;
     }
 }

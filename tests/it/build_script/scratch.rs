@@ -102,7 +102,7 @@ impl Scratch {
             ),
         );
         // As from a registry, since a package that is published has no paths.
-        let patch = |name: &str| format!("{name}.path = {:?}\n", repository.join(name));
+        let patch = |name: &str| format!("{name}.path = \"{}\"\n", repository.join(name).display());
         scratch.write(
             ".cargo/config.toml",
             &format!("[patch.crates-io]\n{}{}", patch("moose-runtime"), patch("moose-macros")),

@@ -27,8 +27,7 @@ pub(super) fn check_value(read: &FieldAttributes, field: &Field, mistakes: &mut 
         || read.skip
         || read.rename.is_some()
         || read.column_name.is_some()
-        || read.codec.is_some()
-        || read.default_expression.is_some()
+        || read.options.places().next().is_some()
         || read.default.is_some();
     if others {
         mistakes.at(field, "only attributes about the type stand here: the value is no column of a table");

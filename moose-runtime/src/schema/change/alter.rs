@@ -333,7 +333,7 @@ impl Alteration<'_> {
 /// Whether the column is in a key, or says what merging does.
 fn is_in_key(table: &Table, column: &str) -> bool {
     let expressions = [&table.partition_by, &table.sample_by];
-    table.order_by.iter().any(|it| it == column)
+    table.order_by.iter().any(|it| it == column || mentions(it, column))
         || table.engine.columns().iter().any(|it| it == column)
         || expressions.into_iter().flatten().any(|text| mentions(text, column))
 }

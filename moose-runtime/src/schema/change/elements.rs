@@ -10,7 +10,9 @@ use super::{Change, Fit};
 pub(super) fn keys(before: &Table, after: &Table, renamed: &BTreeMap<String, String>) -> Vec<Change> {
     let touched: BTreeSet<&str> =
         (renamed.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()])).chain(retyped(before, after)).collect();
-    let is_touched = |columns: &[String]| columns.iter().any(|column| touched.contains(column.as_str()));
+    let is_touched = |entries: &[String]| {
+        entries.iter().any(|entry| touched.iter().any(|column| entry == column || mentions(entry, column)))
+    };
     let mut changes = Vec::new();
     if before.engine != after.engine || is_touched(&after.engine.columns()) {
         changes.push(Change::Engine { from: before.engine.clone(), to: after.engine.clone() });

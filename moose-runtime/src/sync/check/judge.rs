@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Effect, Flaw, Seen};
 use crate::{
     clickhouse::{TableFacts, ViewFacts, calls},
-    schema::{Difference, Storage, differences, quote_identifier},
+    schema::{Difference, MADE_UP_FUNCTIONS, Storage, differences, quote_identifier},
 };
 
 /// Fewer tokens than this can be pushed out while a range is on its way: two ranges of each stream partition over up to
@@ -13,49 +13,6 @@ use crate::{
 const ENOUGH_TOKENS: u64 = 10_000;
 /// For how long tokens must be remembered where age counts: a week's outage.
 const LONG_ENOUGH: u64 = 604_800;
-
-/// Functions whose value is another one at each try or on each server.
-const MADE_UP: &[&str] = &[
-    "now",
-    "now64",
-    "nowinblock",
-    "nowinblock64",
-    "current_timestamp",
-    "utctimestamp",
-    "today",
-    "current_date",
-    "curdate",
-    "yesterday",
-    "rand",
-    "rand32",
-    "rand64",
-    "randcanonical",
-    "randconstant",
-    "randuniform",
-    "randnormal",
-    "generateuuidv4",
-    "generateuuidv7",
-    "generateulid",
-    "generatesnowflakeid",
-    "generateserialid",
-    "hostname",
-    "fqdn",
-    "serveruuid",
-    "getserverport",
-    "uptime",
-    "version",
-    "currentuser",
-    "user",
-    "currentdatabase",
-    "connectionid",
-    "queryid",
-    "initialqueryid",
-    "blocknumber",
-    "blocksize",
-    "rownumberinblock",
-    "rownumberinallblocks",
-    "filesystemavailable",
-];
 
 const TOKEN_ALONE: &str = "a range whose token was written down before a hard kill of the server lost its rows is lost";
 const TOKEN_ALONE_EMBEDDED: &str = "the embedded engine takes tokens back that a hard kill left without rows, so \
@@ -203,10 +160,10 @@ fn nets(seen: &Seen<'_>, facts: &TableFacts) -> Option<Flaw> {
 
 fn partition_key(seen: &Seen<'_>, facts: &TableFacts) -> Vec<Flaw> {
     let made_up = |expression: &str| -> Vec<String> {
-        let calls = calls(expression).into_iter().filter(|name| MADE_UP.contains(&name.as_str()));
+        let calls = calls(expression).into_iter().filter(|name| MADE_UP_FUNCTIONS.contains(&name.as_str()));
         calls.map(|name| format!("{name}()")).collect()
     };
-    let sent = |name: &str| seen.declared.columns.iter().any(|column| column.name == name);
+    let sent = |name: &str| seen.declared.columns.iter().any(|column| column.name == name && column.is_inserted());
     let columns =
         facts.partition_defaults.iter().filter(|(name, expression)| !sent(name) && !made_up(expression).is_empty());
     let values = columns.map(|(name, expression)| format!("{name} {expression}")).chain(made_up(&facts.partition_key));

@@ -158,7 +158,8 @@ impl Grants {
     async fn ask(client: &Client, table: &schema::Table) -> Result<Self, ClickHouseError> {
         let place = client.qualified(&table.name);
         let hidden = [provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(quote_identifier).join(", ");
-        let mut columns: Vec<String> = table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        let inserted = table.columns.iter().filter(|column| column.is_inserted());
+        let mut columns: Vec<String> = inserted.map(|column| quote_identifier(&column.name)).collect();
         if table.provenance {
             columns.push(hidden.clone());
         }

@@ -1,0 +1,87 @@
+//! What only the compiler can check of a record, as constants that fail to compile: types of keys, and the names in
+//! expressions. Each stands at the place of its mistake.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{LitStr, spanned::Spanned};
+
+use super::{
+    expand::{Runtime, default_kind},
+    model::Column,
+};
+
+impl Runtime<'_> {
+    /// All checks; none for a record that can't fail them.
+    pub(super) fn checks(&self) -> TokenStream {
+        let (keys, expressions) = (self.key_checks(), self.expression_checks());
+        quote!(#keys #expressions)
+    }
+
+    fn key_checks(&self) -> TokenStream {
+        // Of a generic record only the table knows the columns.
+        if self.0.generics.type_params().next().is_some() || self.0.generics.const_params().next().is_some() {
+            return TokenStream::new();
+        }
+        let private = self.private();
+        let keys = self.0.columns.iter().filter(|column| column.key);
+        keys.map(|column| {
+            let buffer = self.column_type(column);
+            let message = format!(
+                "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
+                column.name
+            );
+            let private = at(column.value.span(), private.clone());
+            quote_spanned! {column.value.span()=>
+                const _: () = ::core::assert!(!<#buffer as #private::Column>::DATA_TYPE.is_nullable(), "{}", #message);
+            }
+        })
+        .collect()
+    }
+
+    /// The names of all columns, once, and one line for each expression.
+    fn expression_checks(&self) -> TokenStream {
+        let checks: Vec<TokenStream> = self.0.columns.iter().flat_map(|column| self.checks_of(column)).collect();
+        if checks.is_empty() {
+            return TokenStream::new();
+        }
+        let private = self.private();
+        let names = self.0.columns.iter().map(|column| {
+            let name = &column.name;
+            let kind = self.kind(column);
+            quote!((#name, #kind))
+        });
+        quote! {
+            const __NAMES: &[#private::ColumnName] = &[#(#names),*];
+            #(#checks)*
+        }
+    }
+
+    fn checks_of(&self, column: &Column<'_>) -> Vec<TokenStream> {
+        let name = &column.name;
+        let check = |kind: TokenStream, expression: &LitStr| {
+            let private = at(expression.span(), self.private());
+            quote_spanned! {expression.span()=>
+                const _: () = #private::check_field(#name, #kind, #expression, __NAMES);
+            }
+        };
+        let ttl = column.options.ttl.as_ref().map(|ttl| check(quote!(::core::option::Option::None), ttl));
+        let default = column.options.default.as_ref().and_then(|default| default.expression.as_ref());
+        let default = default.map(|expression| check(self.kind(column), expression));
+        ttl.into_iter().chain(default).collect()
+    }
+
+    fn kind(&self, column: &Column<'_>) -> TokenStream {
+        let Some(default) = &column.options.default else { return quote!(::core::option::Option::None) };
+        let kind = default_kind(&self.private(), default.kind);
+        quote!(::core::option::Option::Some(#kind))
+    }
+}
+
+/// The same tokens, for mistakes to be shown at this place.
+fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let placed = tokens.into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    placed.collect()
+}

@@ -1,0 +1,227 @@
+//! `migrate`: what was applied and what is pending, and applying it.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{error::CliError, server::Server, terminal};
+use crate::{
+    clickhouse::Client,
+    config::Config,
+    declare::{Model, Program},
+    migrate::{self, Drift, InDoubt, Options, Status},
+    migration::{DIRECTORY, Draft, Migrations, package_directory},
+    schema::Storage,
+};
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum Migrate {
+    /// Say what is applied, what is pending, and how the tables differ; ends with 4 where something is
+    Status,
+    /// Print the statements of what is pending; ends with 4 where something is
+    Plan,
+    /// Save what the declarations ask for beyond the migrations, as a new one
+    Save {
+        /// Its name: letters, digits and `_`
+        name: String,
+    },
+    /// Apply what is pending, once, however many processes are told to
+    Apply {
+        /// About a statement that was interrupted and whose outcome can't be found out
+        #[arg(long, value_name = "OUTCOME")]
+        in_doubt: Option<Outcome>,
+    },
+    /// Take all migrations as applied, in a database that has the tables already
+    Baseline,
+}
+
+/// What became of an interrupted statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Outcome {
+    /// It took effect
+    Done,
+    /// It did not: run it again
+    Again,
+}
+
+impl From<Outcome> for InDoubt {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Done,
+            Outcome::Again => Self::Again,
+        }
+    }
+}
+
+/// Does it. False where something is pending or differs.
+pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, json: bool) -> Result<bool, CliError> {
+    if let Migrate::Save { name } = what {
+        return save(&name, json).map(|()| true);
+    }
+    let migrations = Migrations::of_program(program.schema).map_err(migrate::MigrateError::from)?;
+    let server = Server::find(config).await?;
+    let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
+    let job = Job { client: server.client.clone(), migrations, storage, alone: server.is_own(), json };
+    let result = job.run(what).await;
+    server.close().await;
+    result
+}
+
+struct Job {
+    client: Client,
+    migrations: Migrations,
+    storage: Storage,
+    /// The engine was started for the command.
+    alone: bool,
+    json: bool,
+}
+
+impl Job {
+    async fn run(&self, what: Migrate) -> Result<bool, CliError> {
+        match what {
+            Migrate::Status => self.status().await,
+            Migrate::Plan => self.plan().await,
+            Migrate::Apply { in_doubt } => self.apply(in_doubt).await,
+            Migrate::Baseline => self.baseline().await,
+            Migrate::Save { .. } => Ok(true),
+        }
+    }
+
+    async fn status(&self) -> Result<bool, CliError> {
+        let status = migrate::status(&self.client, &self.migrations).await?;
+        let drift = self.drift(&status).await?;
+        let unsaved = self.unsaved()?;
+        let clean = status.is_clean() && drift.is_empty() && unsaved.is_empty();
+        if self.json {
+            print(&json!({ "clean": clean, "status": status, "drift": drift, "unsaved": unsaved }))?;
+            return Ok(clean);
+        }
+        let mut text = status.to_string();
+        for found in &drift {
+            let _ = writeln!(text, "DRIFT    {found}");
+        }
+        for change in &unsaved {
+            let _ = writeln!(text, "UNSAVED  {change}");
+        }
+        text.push_str(if clean { "the database is as declared\n" } else { "" });
+        if !status.pending.is_empty() {
+            text.push_str("apply what is pending with `migrate apply`\n");
+        }
+        write_out(&text)?;
+        Ok(clean)
+    }
+
+    /// How the tables differ from what the applied migrations lead to. While some are pending that is not known.
+    async fn drift(&self, status: &Status) -> Result<Vec<Drift>, CliError> {
+        match self.migrations.schema() {
+            Some(schema) if status.is_clean() => Ok(migrate::drift(&self.client, self.storage, &schema.tables).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What the declarations ask for beyond the migrations. A package without any is not asked about them.
+    fn unsaved(&self) -> Result<Vec<String>, CliError> {
+        if self.migrations.files().is_empty() {
+            return Ok(Vec::new());
+        }
+        let model = Model::linked()?;
+        Ok(migrate::unsaved(&self.migrations, &model.declared_tables(), &model.dropped_tables))
+    }
+
+    async fn plan(&self) -> Result<bool, CliError> {
+        let status = migrate::status(&self.client, &self.migrations).await?;
+        let draft = draft(&self.migrations)?;
+        let pending = |file: &str| status.pending.iter().any(|pending| pending.file == file);
+        let files = self.migrations.files().iter().filter(|migration| pending(&migration.file()));
+        if self.json {
+            let files: Vec<_> =
+                files.map(|migration| json!({ "file": migration.file(), "sql": migration.sql() })).collect();
+            let draft = draft.as_ref().map(|draft| json!({ "changes": draft.lines(), "sql": draft.sql() }));
+            print(&json!({ "pending": files, "differences": status.differences, "draft": draft }))?;
+        } else {
+            let mut text = String::new();
+            for migration in files {
+                let _ = writeln!(text, "-- {}\n{}", migration.file(), migration.sql().trim_end());
+            }
+            for difference in &status.differences {
+                let _ = writeln!(text, "-- DIFFERS  {difference}");
+            }
+            if let Some(draft) = &draft {
+                let _ =
+                    writeln!(text, "-- not saved yet: save it with `migrate save <name>`\n{}", draft.sql().trim_end());
+            }
+            if text.is_empty() {
+                text.push_str("-- nothing is pending\n");
+            }
+            write_out(&text)?;
+        }
+        Ok(status.is_clean() && draft.is_none())
+    }
+
+    async fn apply(&self, in_doubt: Option<Outcome>) -> Result<bool, CliError> {
+        let options = Options { storage: self.storage, alone: self.alone, in_doubt: in_doubt.map(InDoubt::from) };
+        let done = migrate::apply(&self.client, &self.migrations, options).await?;
+        if self.json {
+            print(&json!({ "applied": done.migrations, "statements": done.statements }))?;
+        } else if done.migrations.is_empty() {
+            write_out("nothing is pending\n")?;
+        } else {
+            let lines: Vec<String> = done.migrations.iter().map(|file| format!("applied  {file}\n")).collect();
+            write_out(&lines.concat())?;
+        }
+        Ok(true)
+    }
+
+    async fn baseline(&self) -> Result<bool, CliError> {
+        let files = migrate::baseline(&self.client, &self.migrations, self.storage).await?;
+        if self.json {
+            print(&json!({ "baseline": files }))?;
+        } else if files.is_empty() {
+            write_out("all migrations are applied already\n")?;
+        } else {
+            let lines: Vec<String> = files.iter().map(|file| format!("taken as applied  {file}\n")).collect();
+            write_out(&lines.concat())?;
+        }
+        Ok(true)
+    }
+}
+
+/// The migration that is not saved yet; `None` where there is nothing to save.
+fn draft(migrations: &Migrations) -> Result<Option<Draft>, CliError> {
+    let model = Model::linked()?;
+    Draft::of(migrations, &model.declared_tables(), &model.dropped_tables)
+        .map_err(|refused| CliError::Refused { list: refused.to_string() })
+}
+
+/// Writes it into the package, whose files count here, not those that the binary carries.
+fn save(name: &str, json: bool) -> Result<(), CliError> {
+    let directory = package_directory().join(DIRECTORY);
+    let there = Migrations::read(&directory).map_err(migrate::MigrateError::from)?.unwrap_or_default();
+    let draft = draft(&there)?;
+    let saved = match &draft {
+        Some(draft) => Some(draft.save(&directory, name).map_err(migrate::MigrateError::from)?),
+        None => None,
+    };
+    if json {
+        let changes = draft.map(|draft| draft.lines()).unwrap_or_default();
+        return print(&json!({ "file": saved, "changes": changes }));
+    }
+    match (saved, draft) {
+        (Some(path), Some(draft)) => {
+            let lines: Vec<String> = draft.lines().iter().map(|line| format!("  {line}\n")).collect();
+            let lines = lines.concat();
+            write_out(&format!("saved {}\n{lines}read it, and commit it with schema.json\n", path.display()))
+        }
+        _ => write_out("nothing to save: the migrations lead to what is declared\n"),
+    }
+}
+
+fn print(value: &serde_json::Value) -> Result<(), CliError> {
+    write_out(&format!("{value}\n"))
+}
+
+fn write_out(text: &str) -> Result<(), CliError> {
+    terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))
+}

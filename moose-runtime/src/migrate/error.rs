@@ -1,0 +1,134 @@
+//! Why migrations can't be applied.
+
+use crate::{
+    clickhouse::ClickHouseError,
+    drain::DrainError,
+    migration::{Discrepancy, MigrationError},
+};
+
+/// Why migrations can't be applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// ClickHouse refused, or could not be asked.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The files can't be read.
+    #[error(transparent)]
+    Files(#[from] MigrationError),
+    /// A table can't be drained.
+    #[error(transparent)]
+    Drain(#[from] DrainError),
+    /// The files are not what was applied.
+    #[error("the migrations are not those that were applied:{}", list(.differences))]
+    Differ {
+        /// All that differs.
+        differences: Vec<Discrepancy>,
+    },
+    /// A migration was applied in part, and that part is another one now.
+    #[error(
+        "migration `{file}` was applied up to its step {done}, and step {step} (line {line}) is not what was run: restore \
+         what was run; what follows it may be changed"
+    )]
+    ChangedInTheMiddle {
+        /// Name of the file.
+        file: String,
+        /// How many steps are done.
+        done: usize,
+        /// The step that differs, from 1.
+        step: usize,
+        /// Its line in the file; 0 where the file has no such step any more.
+        line: usize,
+    },
+    /// A statement failed.
+    #[error(
+        "migration `{file}`, line {line}: {source}\n  {statement}\nwhat came before it is done; mend the cause or this \
+         statement, and run `migrate apply` again: it goes on here"
+    )]
+    Statement {
+        /// Name of the file.
+        file: String,
+        /// Line of the statement.
+        line: usize,
+        /// Its beginning.
+        statement: String,
+        /// The cause.
+        source: ClickHouseError,
+    },
+    /// Nobody can find out whether a statement was run.
+    #[error(
+        "migration `{file}`, line {line}: the process ended while this statement ran, and whether it took effect can't be \
+         found out:\n  {statement}\nlook yourself, then run `migrate apply --in-doubt done` or `migrate apply --in-doubt again`"
+    )]
+    InDoubt {
+        /// Name of the file.
+        file: String,
+        /// Line of the statement.
+        line: usize,
+        /// Its beginning.
+        statement: String,
+    },
+    /// The tables that a statement exchanges or renames are not those that it found before.
+    #[error(
+        "migration `{file}`, line {line}: the tables are not those that were there when it began: {what}; put them back, or \
+         finish by hand and run `migrate apply --in-doubt done`"
+    )]
+    Moved {
+        /// Name of the file.
+        file: String,
+        /// Line of the statement.
+        line: usize,
+        /// What was found.
+        what: String,
+    },
+    /// ClickHouse can't finish a mutation.
+    #[error(
+        "migration `{file}`, line {line}: ClickHouse can't finish mutation {mutation} of table `{table}`: {reason}\nmend the \
+         rows, or take it back with `KILL MUTATION WHERE table = '{table}' AND mutation_id = '{mutation}'`, and run \
+         `migrate apply` again"
+    )]
+    Mutation {
+        /// Name of the file.
+        file: String,
+        /// Line of the statement.
+        line: usize,
+        /// The table.
+        table: String,
+        /// Its mutation.
+        mutation: String,
+        /// ClickHouse's text.
+        reason: String,
+    },
+    /// Another process took the lock over.
+    #[error(
+        "the lock of the migrations was taken over by {by}, because it was not renewed in time; nothing goes on here"
+    )]
+    LockLost {
+        /// Who has it now.
+        by: String,
+    },
+    /// The lock can't be understood.
+    #[error("table `{table}` is in the way: it is no lock of ours; look what it is, and drop it")]
+    StrangeLock {
+        /// Its name.
+        table: String,
+    },
+    /// What the database remembers can't be understood.
+    #[error("the history of migrations in table `{table}` can't be understood: {reason}")]
+    History {
+        /// Its name.
+        table: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is nothing that could be a baseline.
+    #[error("{reason}")]
+    Baseline {
+        /// Why not.
+        reason: String,
+    },
+}
+
+fn list(differences: &[Discrepancy]) -> String {
+    differences.iter().map(|difference| format!("\n  {difference}")).collect::<Vec<_>>().concat()
+}

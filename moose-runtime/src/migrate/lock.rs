@@ -1,0 +1,252 @@
+//! One runner at a time: a table that can be made only once, with the holder and the end of its lease in its comment.
+//!
+//! The holder renews the lease in the background. One that is gone is passed by after [`lease`]: its table is renamed to a
+//! name of its own, which of several successors only one can do, and which nobody can do twice.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
+
+use super::{MigrateError, section::Section};
+use crate::{
+    clickhouse::{ClickHouseError, Client},
+    drain::Gate,
+    fault,
+    schema::{quote_identifier, quote_string},
+};
+
+/// Name of the table.
+const TABLE: &str = "_moose_migration_lock";
+/// How long the lock outlives a holder that is gone. It is renewed six times as often.
+fn lease() -> Duration {
+    fault::lease(Duration::from_secs(30))
+}
+/// How often those who wait look.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// `TABLE_ALREADY_EXISTS`.
+const TABLE_EXISTS: u32 = 57;
+/// `UNKNOWN_TABLE`.
+const UNKNOWN_TABLE: u32 = 60;
+
+/// Stands before each statement of a migration, so that those of a runner that is gone are found.
+fn tag(client: &Client) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric();
+    let database: String = client.database().chars().map(|found| if is_plain(found) { found } else { '_' }).collect();
+    format!("/* moose migration of {database} by ")
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    /// Never the same twice.
+    id: String,
+    /// For people: user, host, process.
+    who: String,
+    /// End of the lease by the server's clock, in milliseconds since the Unix epoch.
+    until: i64,
+}
+
+/// The lock, held until it is released. Dropped without that, it is free once the lease is over.
+#[derive(Debug)]
+pub(super) struct Lock {
+    client: Client,
+    holder: Holder,
+    /// Renewed together with the lock.
+    pub(super) gates: Arc<Mutex<Vec<(Section, Gate)>>>,
+    renewing: JoinHandle<()>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+impl Lock {
+    /// Waits for the lock, for as long as somebody renews it.
+    pub(super) async fn acquire(client: &Client) -> Result<Self, MigrateError> {
+        let mut holder = Holder { id: format!("{:016x}", rand::random::<u64>()), who: who(), until: 0 };
+        let mut told = false;
+        loop {
+            holder.until = lease_end(client).await?;
+            let create = format!(
+                "CREATE TABLE {TABLE} (nothing UInt8) ENGINE = MergeTree ORDER BY tuple() COMMENT {}",
+                quote_string(&as_comment(&holder)?)
+            );
+            match client.execute(&create).await {
+                Ok(()) => break,
+                Err(error) if error.code() == Some(TABLE_EXISTS) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match current(client).await? {
+                Some((other, now)) if other.until < now => pass_by(client, &other).await?,
+                Some((other, _)) if !told => {
+                    tracing::info!("waiting for {}, who applies migrations", other.who);
+                    told = true;
+                }
+                _ => {}
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        sweep(client).await?;
+        end_orphans(client).await?;
+        let gates = Arc::default();
+        let renewing = tokio::spawn(keep_renewing(client.clone(), holder.clone(), Arc::clone(&gates)));
+        Ok(Self { client: client.clone(), holder, gates, renewing })
+    }
+
+    /// Who holds it.
+    pub(super) fn who(&self) -> &str {
+        &self.holder.who
+    }
+
+    /// What stands before the statements of this holder.
+    pub(super) fn tag(&self) -> String {
+        format!("{}{} */ ", tag(&self.client), self.holder.id)
+    }
+
+    /// Fails when somebody else has it.
+    pub(super) async fn still_held(&self) -> Result<(), MigrateError> {
+        still_held(&self.client, &self.holder).await
+    }
+
+    /// Opens the drained tables that a failure has left, and gives the lock back.
+    pub(super) async fn end_with<T>(self, result: Result<T, MigrateError>) -> Result<T, MigrateError> {
+        let mut left = Vec::new();
+        left.append(&mut *self.gates.lock().await);
+        // Who has taken the lock over has taken the drains over too.
+        if !left.is_empty() && self.still_held().await.is_ok() {
+            for (section, gate) in left {
+                if let Err(error) = gate.open().await {
+                    tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
+                }
+            }
+        }
+        match (result, self.release().await) {
+            (Ok(done), Ok(())) => Ok(done),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Gives it back.
+    async fn release(self) -> Result<(), MigrateError> {
+        self.renewing.abort();
+        self.still_held().await?;
+        Ok(self.client.execute(&format!("DROP TABLE IF EXISTS {TABLE} SYNC")).await?)
+    }
+}
+
+async fn still_held(client: &Client, holder: &Holder) -> Result<(), MigrateError> {
+    match current(client).await? {
+        Some((found, _)) if found.id == holder.id => Ok(()),
+        Some((found, _)) => Err(MigrateError::LockLost { by: found.who }),
+        None => Err(MigrateError::LockLost { by: "somebody who has finished".to_owned() }),
+    }
+}
+
+async fn keep_renewing(client: Client, mut holder: Holder, gates: Arc<Mutex<Vec<(Section, Gate)>>>) {
+    loop {
+        sleep(lease() / 6).await;
+        if let Err(error) = renew(&client, &mut holder).await {
+            // The runner asks before each step, and finds out.
+            tracing::warn!(%error, "failed to renew the lock of the migrations; will be tried again");
+        }
+        for (section, gate) in gates.lock().await.iter_mut() {
+            if let Err(error) = gate.renew().await {
+                tracing::warn!(table = section.table, %error, "failed to renew the drain; will be tried again");
+            }
+        }
+    }
+}
+
+async fn renew(client: &Client, holder: &mut Holder) -> Result<(), MigrateError> {
+    still_held(client, holder).await?;
+    holder.until = lease_end(client).await?;
+    let comment = quote_string(&as_comment(holder)?);
+    Ok(client.execute(&format!("ALTER TABLE {TABLE} MODIFY COMMENT {comment}")).await?)
+}
+
+/// The lock as it is, and the server's time.
+async fn current(client: &Client) -> Result<Option<(Holder, i64)>, MigrateError> {
+    let rows: Vec<(String, String)> = client
+        .query_rows(&format!(
+            "SELECT comment, toString(toUnixTimestamp64Milli(now64(3))) FROM system.tables \
+             WHERE database = {} AND name = '{TABLE}'",
+            quote_string(client.database())
+        ))
+        .await?;
+    let Some((comment, now)) = rows.into_iter().next() else { return Ok(None) };
+    let strange = || MigrateError::StrangeLock { table: TABLE.to_owned() };
+    let holder = serde_json::from_str(&comment).map_err(|_| strange())?;
+    Ok(Some((holder, now.parse().map_err(|_| strange())?)))
+}
+
+/// Takes the lock of a holder that is gone out of the way. Its new name is made of the holder's, and stays: whoever comes
+/// late with the same finding can't take away what somebody else has made since.
+async fn pass_by(client: &Client, gone: &Holder) -> Result<(), MigrateError> {
+    let aside = quote_identifier(&format!("{TABLE}_{}", gone.id));
+    match client.execute(&format!("RENAME TABLE {TABLE} TO {aside}")).await {
+        Ok(()) => {
+            tracing::warn!("{} holds the lock of the migrations and is gone; going on in its place", gone.who);
+            Ok(())
+        }
+        Err(error) if matches!(error.code(), Some(TABLE_EXISTS | UNKNOWN_TABLE)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Drops locks that were passed by long ago: nobody comes so late.
+async fn sweep(client: &Client) -> Result<(), MigrateError> {
+    let old: Vec<(String,)> = client
+        .query_rows(&format!(
+            "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, '{TABLE}_') \
+             AND metadata_modification_time < now() - INTERVAL 1 DAY",
+            quote_string(client.database())
+        ))
+        .await?;
+    for (name,) in old {
+        client.execute(&format!("DROP TABLE IF EXISTS {}", quote_identifier(&name))).await?;
+    }
+    Ok(())
+}
+
+/// Ends the statements of runners that are gone: a server goes on with a copy whose client has died.
+async fn end_orphans(client: &Client) -> Result<(), MigrateError> {
+    let running = format!(
+        "SELECT query_id, query_kind FROM system.processes WHERE query_id != queryID() AND startsWith(query, {})",
+        quote_string(&tag(client))
+    );
+    loop {
+        let orphans: Vec<(String, String)> = client.query_rows(&running).await?;
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        for (query, _) in orphans.iter().filter(|(_, kind)| kind == "Insert") {
+            tracing::warn!(query, "ends the copy of a runner that is gone");
+            client.execute(&format!("KILL QUERY WHERE query_id = {} ASYNC", quote_string(query))).await?;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn lease_end(client: &Client) -> Result<i64, ClickHouseError> {
+    let milliseconds = lease().as_millis();
+    let rows: Vec<(String,)> =
+        client.query_rows(&format!("SELECT toString(toUnixTimestamp64Milli(now64(3)) + {milliseconds})")).await?;
+    rows.first().and_then(|(end,)| end.parse().ok()).ok_or_else(|| ClickHouseError::Unexpected {
+        url: client.url().to_owned(),
+        reason: "no time in the answer".to_owned(),
+    })
+}
+
+fn as_comment(holder: &Holder) -> Result<String, MigrateError> {
+    serde_json::to_string(holder).map_err(|_| MigrateError::StrangeLock { table: TABLE.to_owned() })
+}
+
+/// User, host and process, as far as the system tells.
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "an unnamed host" } else { host.trim() };
+    format!("{user} at {host}, process {}", std::process::id())
+}

@@ -1,0 +1,38 @@
+//! Running migrations: what was applied is remembered in the database, one runner works at a time, and whatever it is
+//! interrupted by, the next one goes on.
+//!
+//! - `history`: the table `_moose_migrations`, a row before and after each step;
+//! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
+//! - `statement`: what a statement does, as far as repeating it depends on that;
+//! - `runner`, `steps`: bring what is pending to its end, step by step;
+//! - `develop`: brings a development database to the declarations, without files;
+//! - `section`: what a table is drained for: a copy, and its exchange;
+//! - `swap`: which table stands under which name, noted before it changes;
+//! - `drift`: how the real tables differ from what the migrations lead to;
+//! - `status`: all of that at a glance.
+//!
+//! ClickHouse has no transactions over statements, so every step is either the same when it is done again, or its outcome
+//! can be found out: a table by its identity, a column by the table's text, a copy by beginning it anew.
+
+mod baseline;
+mod develop;
+mod drift;
+mod error;
+mod history;
+mod lock;
+mod mutations;
+mod runner;
+mod section;
+mod shape;
+mod statement;
+mod status;
+mod steps;
+mod swap;
+
+pub use baseline::baseline;
+pub use develop::{Confirm, Developed, develop};
+pub use drift::{Drift, drift, unsaved};
+pub use error::MigrateError;
+pub use history::{History, Progress};
+pub use runner::{Done, InDoubt, Options, apply};
+pub use status::{Status, status};

@@ -1,0 +1,158 @@
+//! A table's text, as the server writes it, taken apart: what can be compared piece by piece.
+
+use std::collections::BTreeMap;
+
+/// The pieces of a `CREATE TABLE` as a server shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Columns, in order: name and all that is said of it.
+    pub(super) columns: Vec<(String, String)>,
+    /// Indexes, projections and constraints: what it is and its name, and all that is said of it.
+    pub(super) others: BTreeMap<String, String>,
+    /// `ENGINE`, `PARTITION BY`, `PRIMARY KEY`, `ORDER BY`, `SAMPLE BY`, `TTL`, `COMMENT`, with what follows them.
+    pub(super) clauses: BTreeMap<&'static str, String>,
+    /// Settings by name.
+    pub(super) settings: BTreeMap<String, String>,
+}
+
+/// Clauses behind the columns.
+const CLAUSES: [&str; 8] =
+    ["ENGINE =", "PARTITION BY", "PRIMARY KEY", "ORDER BY", "SAMPLE BY", "TTL", "SETTINGS", "COMMENT"];
+
+/// What is no column between the parentheses.
+const OTHERS: [&str; 3] = ["INDEX", "PROJECTION", "CONSTRAINT"];
+
+impl Shape {
+    /// Takes the text apart; `None` where it is no table's.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let open = position(text, 0, |rest| rest.starts_with('('))?;
+        let inside = open + 1;
+        let end = inside + closing(text.get(inside..)?)?;
+        let mut shape = Self::default();
+        for element in pieces(text.get(inside..end)?) {
+            shape.add(element.trim());
+        }
+        let tail = text.get(end + 1..)?;
+        let mut starts: Vec<(usize, &'static str)> = Vec::new();
+        for clause in CLAUSES {
+            let begins = |rest: &str| rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(clause));
+            if let Some(at) = position(tail, 0, begins) {
+                starts.push((at, clause));
+            }
+        }
+        starts.sort_unstable();
+        for (index, (at, clause)) in starts.iter().enumerate() {
+            let end = starts.get(index + 1).map_or(tail.len(), |(next, _)| *next);
+            let text = tail.get(at + 1 + clause.len()..end)?.trim();
+            if *clause == "SETTINGS" {
+                let pairs = pieces(text).into_iter().filter_map(|pair| pair.split_once('='));
+                shape.settings = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
+            } else {
+                shape.clauses.insert(clause, text.to_owned());
+            }
+        }
+        Some(shape)
+    }
+
+    fn add(&mut self, element: &str) {
+        if element.starts_with('`') {
+            let end = closing_quote(element, '`');
+            let (name, rest) = element.split_at_checked(end).unwrap_or((element, ""));
+            self.columns.push((name.to_owned(), rest.trim().to_owned()));
+            return;
+        }
+        if let Some(rest) = OTHERS.iter().find_map(|word| element.strip_prefix(word).map(|rest| (word, rest.trim()))) {
+            let (word, rest) = rest;
+            let (name, definition) = rest.split_once(' ').unwrap_or((rest, ""));
+            // Quoted or not, as the server likes it.
+            let name = name.trim_matches('`');
+            self.others.insert(format!("{} `{name}`", word.to_lowercase()), definition.trim().to_owned());
+        } else if let Some((name, rest)) = element.split_once(' ') {
+            self.columns.push((format!("`{name}`"), rest.trim().to_owned()));
+        }
+    }
+}
+
+/// Where, outside quotes and parentheses, `found` holds for what follows.
+fn position(text: &str, from: usize, found: impl Fn(&str) -> bool) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = from;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if depth == 0 && found(rest) {
+            return Some(at);
+        }
+        let first = rest.chars().next()?;
+        match first {
+            '\'' | '`' | '"' => {
+                at += closing_quote(rest, first);
+                continue;
+            }
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += first.len_utf8();
+    }
+    None
+}
+
+/// Where the parenthesis ends that was opened before the text.
+fn closing(text: &str) -> Option<usize> {
+    position(text, 0, |rest| rest.starts_with(')'))
+}
+
+/// Length of the quoted piece that the text begins with.
+fn closing_quote(text: &str, quote: char) -> usize {
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else if character == quote {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+/// The text cut at its commas.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    while let Some(comma) = position(text, start, |rest| rest.starts_with(',')) {
+        pieces.extend(text.get(start..comma));
+        start = comma + 1;
+    }
+    pieces.extend(text.get(start..).filter(|last| !last.trim().is_empty()));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_taken_apart_at_its_own_commas() {
+        let text = "CREATE TABLE moose.`a (b` (`id` UInt64, `x,y` Enum8('a, b' = 1, 'it\\'s)' = 2) DEFAULT 'a, b' CODEC(Delta(8), ZSTD(1)) \
+             TTL d + toIntervalDay(1), INDEX i id TYPE minmax GRANULARITY 1, PROJECTION p (SELECT id ORDER BY id), \
+             CONSTRAINT c CHECK id > 0) ENGINE = ReplacingMergeTree(id) PARTITION BY toYYYYMM(d) PRIMARY KEY id \
+             ORDER BY (id, d) TTL d + toIntervalDay(3) SETTINGS index_granularity = 8192, storage_policy = 'a, b' \
+             COMMENT 'it\\'s ORDER BY'";
+        let shape = Shape::read(text).unwrap();
+        let names: Vec<&str> = shape.columns.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["`id`", "`x,y`"]);
+        assert!(shape.columns[1].1.ends_with("CODEC(Delta(8), ZSTD(1)) TTL d + toIntervalDay(1)"), "{shape:?}");
+        let others: Vec<&str> = shape.others.keys().map(String::as_str).collect();
+        assert_eq!(others, ["constraint `c`", "index `i`", "projection `p`"]);
+        assert_eq!(shape.clauses["ORDER BY"], "(id, d)");
+        assert_eq!(shape.clauses["ENGINE ="], "ReplacingMergeTree(id)");
+        assert_eq!(shape.clauses["COMMENT"], "'it\\'s ORDER BY'");
+        assert_eq!(shape.settings["storage_policy"], "'a, b'");
+    }
+
+    #[test]
+    fn what_is_no_table_is_none() {
+        for text in ["", "CREATE VIEW v AS SELECT 1", "CREATE TABLE t (`a` String"] {
+            assert_eq!(Shape::read(text), None, "{text}");
+        }
+    }
+}

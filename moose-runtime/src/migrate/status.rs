@@ -1,0 +1,123 @@
+//! Where a database stands: what was applied, what is pending, what differs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{History, MigrateError, Progress, history::Record, runner::pending};
+use crate::{
+    clickhouse::Client,
+    migration::{Discrepancy, Migration, Migrations},
+};
+
+/// Where a database stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The migrations that were applied, by number.
+    pub applied: Vec<AppliedMigration>,
+    /// Files that are to be applied.
+    pub pending: Vec<PendingMigration>,
+    /// In what the files differ from what was applied.
+    pub differences: Vec<String>,
+    /// Migrations that were applied and come after the last file: those of a newer program, or of files that are gone.
+    pub ahead: Vec<String>,
+    /// The differences without those.
+    #[serde(skip)]
+    older: Vec<String>,
+}
+
+/// A migration that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AppliedMigration {
+    /// Its number.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// Who applied it.
+    pub by: String,
+    /// When, UTC.
+    pub at: String,
+    /// It was not run: the database had its tables.
+    pub baseline: bool,
+}
+
+/// A migration that is to be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingMigration {
+    /// Name of its file.
+    pub file: String,
+    /// How many steps it has.
+    pub steps: usize,
+    /// How many of them are done, where an earlier run was interrupted.
+    pub done: usize,
+}
+
+impl Status {
+    /// Nothing is pending and nothing differs.
+    pub fn is_clean(&self) -> bool {
+        self.pending.is_empty() && self.differences.is_empty()
+    }
+
+    /// The differences as an older program has them, to which the latest migrations mean nothing.
+    pub fn older_differences(&self) -> Vec<String> {
+        self.older.clone()
+    }
+}
+
+/// Finds out where the database stands. Changes nothing.
+pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, MigrateError> {
+    let history = History::load(client, Record::Migrations).await?;
+    let applied = history.applied().into_iter().filter_map(|applied| {
+        let progress = history.progress(applied.number)?;
+        Some(AppliedMigration {
+            number: applied.number,
+            name: applied.name,
+            by: progress.by.clone(),
+            at: progress.at.clone(),
+            baseline: progress.is_baseline,
+        })
+    });
+    let last = migrations.files().last().map_or(0, Migration::number);
+    let all = history.applied();
+    let ahead = all.iter().filter(|applied| applied.number > last);
+    let ahead = ahead.map(|applied| format!("{:04}_{}", applied.number, applied.name)).collect();
+    let known: Vec<_> = all.iter().filter(|applied| applied.number <= last).cloned().collect();
+    let older = migrations.pending(&known).err().unwrap_or_default();
+    let older = older.iter().map(Discrepancy::to_string).collect();
+    let (pending, differences) = match pending(migrations, &history) {
+        Ok(pending) => (pending, Vec::new()),
+        Err(MigrateError::Differ { differences }) => {
+            (&[][..], differences.iter().map(Discrepancy::to_string).collect())
+        }
+        Err(error) => return Err(error),
+    };
+    let pending = pending.iter().map(|migration| PendingMigration {
+        file: migration.file(),
+        steps: migration.steps().len(),
+        done: history.progress(migration.number()).map_or(0, Progress::done),
+    });
+    Ok(Status { applied: applied.collect(), pending: pending.collect(), differences, ahead, older })
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.applied.is_empty() && self.pending.is_empty() && self.differences.is_empty() {
+            return writeln!(formatter, "there are no migrations");
+        }
+        for AppliedMigration { number, name, by, at, baseline } in &self.applied {
+            let how = if *baseline { "taken as applied" } else { "applied" };
+            writeln!(formatter, "{how}  {number:04}_{name}  {at} UTC by {by}")?;
+        }
+        for PendingMigration { file, steps, done } in &self.pending {
+            write!(formatter, "pending  {file}  {steps} steps")?;
+            if *done > 0 {
+                write!(formatter, ", {done} of them done: it was interrupted")?;
+            }
+            writeln!(formatter)?;
+        }
+        for difference in &self.differences {
+            writeln!(formatter, "DIFFERS  {difference}")?;
+        }
+        Ok(())
+    }
+}

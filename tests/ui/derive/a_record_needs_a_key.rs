@@ -1,8 +1,0 @@
-use moose_runtime::prelude::*;
-
-#[derive(OlapRecord)]
-struct Event {
-    id: String,
-}
-
-fn main() {}

@@ -1,0 +1,34 @@
+//! What would be the same for every row is not meant.
+
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+pub struct Event {
+    #[key]
+    pub id: String,
+    pub user: String,
+    pub at: DateTime<Utc>,
+    pub price: f64,
+    pub count: u32,
+    pub sign: i8,
+    pub version: u64,
+    pub deleted: u8,
+    pub note: Option<String>,
+    #[olap(alias = "lower(user)")]
+    pub shown: String,
+    #[olap(ephemeral)]
+    pub raw: String,
+    #[olap(materialized = "toDate(at)")]
+    pub day: NaiveDate,
+}
+
+#[pipeline]
+static TABLE_0: OlapTable<Event> = OlapTable::new("table_0").ttl("now() + INTERVAL 1 DAY");
+
+#[pipeline]
+static TABLE_1: OlapTable<Event> = OlapTable::new("table_1").index(Index::new("constant", "1 + 1", "minmax"));
+
+#[pipeline]
+static TABLE_2: OlapTable<Event> = OlapTable::new("table_2").partition_by("price");
+
+fn main() {}

@@ -1,0 +1,37 @@
+//! A primary key is how the sorting key begins.
+
+use moose_runtime::prelude::*;
+
+#[derive(OlapRecord)]
+pub struct Event {
+    #[key]
+    pub id: String,
+    pub user: String,
+    pub at: DateTime<Utc>,
+    pub price: f64,
+    pub count: u32,
+    pub sign: i8,
+    pub version: u64,
+    pub deleted: u8,
+    pub note: Option<String>,
+    #[olap(alias = "lower(user)")]
+    pub shown: String,
+    #[olap(ephemeral)]
+    pub raw: String,
+    #[olap(materialized = "toDate(at)")]
+    pub day: NaiveDate,
+}
+
+#[pipeline]
+static TABLE_0: OlapTable<Event> = OlapTable::new("table_0").order_by(&["user", "id"]).primary_key(&["id"]);
+
+#[pipeline]
+static TABLE_1: OlapTable<Event> = OlapTable::new("table_1").primary_key(&[]);
+
+#[pipeline]
+static TABLE_2: OlapTable<Event> = OlapTable::new("table_2").primary_key(&["id", "user"]);
+
+#[pipeline]
+static TABLE_3: OlapTable<Event> = OlapTable::new("table_3").order_by(&[]);
+
+fn main() {}
