@@ -107,7 +107,7 @@ const HOSTILE: [&str; 76] = [
 const TWO_KEYS: &str = "{\"a\":1,\"a\":2}";
 
 /// More of these: values in values.
-const HOSTILE_NESTED: [&str; 27] = [
+const HOSTILE_NESTED: [&str; 28] = [
     "[]",
     "{}",
     "[null]",
@@ -135,6 +135,7 @@ const HOSTILE_NESTED: [&str; 27] = [
     "[{\"one\":1,\"other\":\"a\"}]",
     "[[1.5,2],[0,0]]",
     "{\"a\":[1,true]}",
+    "[{\"one\":1}]",
 ];
 
 const RFC_3339: &str = "a timestamp is RFC 3339, as JSON's are everywhere; ClickHouse's basic reader takes no zone, and its \
