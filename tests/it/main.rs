@@ -12,6 +12,7 @@ mod counts;
 mod delivery;
 mod facts;
 mod holds;
+mod in_flight;
 mod input;
 mod lies;
 mod migrations;

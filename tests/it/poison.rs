@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// The dead letters of an application that has ended.
-    async fn dead_letters(&self) -> Vec<DeadLetter> {
+    pub(crate) async fn dead_letters(&self) -> Vec<DeadLetter> {
         let log = Log::open(LogOptions::new(self.data_dir().join("stream"))).expect("the log opens");
         let query = DeadLetterQuery { limit: usize::MAX, ..DeadLetterQuery::default() };
         let letters = log.dead_letters(&query).await.expect("dead letters can be read");

@@ -9,7 +9,7 @@ use super::{
     marker::{self, Marker, bar, is_barred, lease, name_of, server_time, unbar, uuid_of},
 };
 use crate::{
-    clickhouse::Client,
+    clickhouse::{ClickHouseError, Client},
     schema::{quote_identifier, quote_string},
 };
 
@@ -63,11 +63,11 @@ impl Gate {
             phase: Phase::Draining,
             until: lease_end(server_time(client).await?),
         };
-        match client.execute(&marker.create()?).await {
-            Err(error) if error.code() == Some(TABLE_EXISTS) => client.execute(&marker.change()?).await?,
+        let mut gate = Self { client: client.clone(), marker, renamed: None };
+        match client.execute(&gate.marker.create()?).await {
+            Err(error) if error.code() == Some(TABLE_EXISTS) => gate.write().await?,
             made => made?,
         }
-        let mut gate = Self { client: client.clone(), marker, renamed: None };
         if !order.alone {
             gate.wait_for_ranges(order.patience).await?;
         }
@@ -87,7 +87,17 @@ impl Gate {
     pub async fn renew(&mut self) -> Result<(), DrainError> {
         self.still_held().await?;
         self.marker.until = lease_end(server_time(&self.client).await?);
-        Ok(self.client.execute(&self.marker.change()?).await?)
+        self.write().await
+    }
+
+    /// Writes the marker anew, as it is now.
+    async fn write(&self) -> Result<(), DrainError> {
+        self.client.execute(&self.marker.change()?).await.map_err(|error| self.lifted_or(error))
+    }
+
+    /// A marker that is gone was taken away by somebody who found it over.
+    fn lifted_or(&self, error: ClickHouseError) -> DrainError {
+        if error.code() == Some(marker::UNKNOWN_TABLE) { self.lifted() } else { error.into() }
     }
 
     /// Fails when somebody has lifted the drain, or taken it over.
@@ -136,7 +146,8 @@ impl Gate {
         let begun = Instant::now();
         let mut renewed = Instant::now();
         loop {
-            let answers: Vec<(String, String)> = self.client.query_rows(&sql).await?;
+            let answers: Vec<(String, String)> =
+                self.client.query_rows(&sql).await.map_err(|error| self.lifted_or(error))?;
             let open: Vec<&str> =
                 answers.iter().filter(|(_, ranges)| ranges != "0").map(|(instance, _)| instance.as_str()).collect();
             if begun.elapsed() >= ANSWERED_WITHIN && open.is_empty() {

@@ -11,7 +11,9 @@ use super::super::{
     provenance::{self, HiddenColumn},
     quote_identifier, quote_string,
 };
-use super::{Change, PlanStep, Position, columns::behind, elements::mentions, guard, model::is_stored};
+use super::{
+    Change, PlanStep, Position, columns::behind, elements::mentions, fit::have_one_default, guard, model::is_stored,
+};
 
 /// The statements, with the drain around them where there must be one.
 pub(super) fn steps(before: &Table, after: &Table, changes: &[Change]) -> Vec<PlanStep> {
@@ -116,10 +118,11 @@ impl Alteration<'_> {
         for change in self.changes {
             let (column, from) = match change {
                 Change::ColumnDefault { column, from, .. } => (column, from.as_ref()),
-                // Gets another default for a moment.
-                Change::ColumnType { column, from, to, .. } if from.is_nullable() && !to.is_nullable() => {
-                    (column, self.default_before(column))
-                }
+                // Without a default it is the type's, of which there is another one then.
+                Change::ColumnType { column, from, to, .. } => match self.default_before(column) {
+                    None if have_one_default(from, to) => continue,
+                    default => (column, default),
+                },
                 _ => continue,
             };
             // A column of a key is in every part, and no UPDATE changes it.

@@ -26,6 +26,18 @@ impl Fit {
     }
 }
 
+/// Whether a row without a value shows the same under both types.
+pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
+    let is_number = |data_type: &DataType| number(data_type).is_some() || matches!(data_type, DataType::Decimal { .. });
+    let is_time = |data_type: &DataType| matches!(data_type, DataType::DateTime { .. } | DataType::DateTime64 { .. });
+    match (bare(old), bare(new)) {
+        _ if old.is_nullable() || new.is_nullable() => old.is_nullable() && new.is_nullable(),
+        (old, new) if old == new => true,
+        (DataType::Array(_), DataType::Array(_)) | (DataType::Map(..), DataType::Map(..)) => true,
+        (old, new) => (is_number(old) && is_number(new)) || (is_time(old) && is_time(new)),
+    }
+}
+
 /// The type without `Nullable` and `LowCardinality`, which say how values are stored and whether they may be missing.
 pub(super) fn bare(data_type: &DataType) -> &DataType {
     match data_type {
@@ -192,6 +204,25 @@ mod tests {
             ("String", "UUID"),
         ] {
             assert_eq!(fit(old, new), Fit::Narrows, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_value_shows_another_default_where_types_have_others() {
+        for (old, new, one) in [
+            ("UInt8", "Decimal(9, 2)", true),
+            ("String", "LowCardinality(String)", true),
+            ("Nullable(UInt8)", "Nullable(UInt16)", true),
+            ("DateTime", "DateTime64(3)", true),
+            ("Array(UInt8)", "Array(UInt16)", true),
+            ("UInt8", "Nullable(UInt8)", false),
+            ("Nullable(UInt8)", "UInt8", false),
+            ("UInt8", "String", false),
+            ("Date", "Date32", false),
+            ("Enum8('a' = 1)", "Enum8('b' = 0, 'a' = 1)", false),
+        ] {
+            let parsed = |text: &str| text.parse().expect("a type");
+            assert_eq!(have_one_default(&parsed(old), &parsed(new)), one, "{old} -> {new}");
         }
     }
 
