@@ -2,7 +2,7 @@
 
 mod scratch;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use scratch::Scratch;
 
@@ -132,4 +132,24 @@ fn a_package_verifies_with_its_migrations_and_with_a_forgotten_draft() {
     assert_eq!(scratch.source("packaged"), before);
     let said = scratch.cargo(&["package", "-p", "packaged", "--allow-dirty", "--list"], &[]).succeeded();
     assert!(said.contains("migrations/0001_first.sql") && said.contains("migrations/schema.json"), "{said}");
+}
+
+#[test]
+fn the_migrations_of_the_example_are_what_its_versions_give() {
+    let scratch = Scratch::single("versions");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/migrations");
+    let read = |file: &str| fs::read_to_string(example.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let steps = [
+        ("versions/1.rs", "orders"),
+        ("versions/2.rs", "country"),
+        ("versions/3.rs", "customer"),
+        ("src/pipelines/mod.rs", "by_customer"),
+    ];
+    for (number, (version, name)) in (1..).zip(steps) {
+        scratch.write("versions/src/pipelines/mod.rs", &read(version));
+        scratch.cargo(&["build", "-p", "versions"], &[("MOOSE_SAVE_MIGRATION", name)]).succeeded();
+        let file = format!("migrations/{number:04}_{name}.sql");
+        assert_eq!(scratch.read(&format!("versions/{file}")), read(&file), "{file}");
+    }
+    assert_eq!(scratch.read("versions/migrations/schema.json"), read("migrations/schema.json"));
 }
