@@ -48,16 +48,17 @@ pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod telemetry;
 
-pub use moose_macros::{OlapRecord, pipeline};
+pub use moose_macros::{OlapRecord, OlapType, pipeline};
 
 /// What a file of declarations needs: `use moose_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        OlapRecord,
+        OlapRecord, OlapType,
         declare::{DroppedTable, Engine, Index, IngestApi, IngestPipeline, OlapTable, Stream},
         pipeline,
     };
-    pub use chrono::{DateTime, NaiveDate, Utc};
+    pub use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+    pub use rust_decimal::Decimal;
     pub use std::time::Duration;
     pub use uuid::Uuid;
 }
@@ -66,13 +67,17 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::declare::{ColumnName, Place, Registered, check_field};
-    pub use crate::record::column::NamedColumn;
+    pub use crate::record::column::{
+        Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
+        AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,
+        Newtype, NewtypeColumn, StructColumn, Timezone, VariantColumn, VariantColumns, enum_value,
+    };
     pub use crate::record::{
-        AllowsLowCardinality, AllowsPrecision, Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Field,
-        FieldError, NoColumns, OlapRecord, RecordColumns, Seed, Stores,
+        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, JsonOptions,
+        NoColumns, Node, OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
     };
     pub use crate::schema::DefaultKind;
     pub use inventory;
     pub use serde;
-    pub use serde::de::{Error as DeserializeError, MapAccess};
+    pub use serde::de::{Deserializer, Error as DeserializeError, MapAccess};
 }

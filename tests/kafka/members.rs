@@ -137,6 +137,7 @@ async fn leaving_waits_for_nobody_who_will_not_answer() {
     assert!(matches!(next(&mut assignments).await, AssignmentEvent::Assigned { .. }));
     let started = Instant::now();
     kafka.close().await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    // Before the time after which the process goes without having left.
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
     drop(assignments);
 }

@@ -209,6 +209,17 @@ pub fn children_of(process: u32) -> Vec<u32> {
     lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
+/// Processor time that a process has used; none when it is gone.
+pub fn cpu_time(process: u32) -> Duration {
+    /// What the kernel counts in.
+    const TICKS_PER_SECOND: u64 = 100;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Behind the name, which may hold anything: the state is the first, user and system time the 12th and 13th.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+}
+
 /// The command line of a process, its arguments divided by spaces; empty when it is gone.
 pub fn command_line(process: u32) -> String {
     fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default().replace('\0', " ")

@@ -16,6 +16,11 @@ impl Random {
         Self(seed)
     }
 
+    /// With a seed that is always the same.
+    pub fn with_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Another one, for whoever runs beside.
     #[must_use]
     pub fn branch(&mut self) -> Self {

@@ -1,17 +1,18 @@
 //! The attributes as they are written: each once, each known, each with a value of the right form. What they mean
 //! together is the model's business. All names of attributes stand in this file.
 
-use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Meta, Path, Type};
+use syn::{Attribute, Expr, Lit, LitStr, Meta, Path};
 
 use super::{
     case::{CASES, Case},
     entry::{DefaultValue, Entry, Once, entries_of},
+    forms::{self, Forms},
     mistakes::Mistakes,
     options::{OPTIONS, Options},
 };
 
-/// Besides the [`OPTIONS`] of the column.
-const FIELD_OLAP: [&str; 4] = ["column", "low_cardinality", "precision", "rename"];
+/// Besides the [`OPTIONS`] of the column and the [`forms::NAMES`] of its type.
+const FIELD_OLAP: [&str; 1] = ["rename"];
 const STRUCT_OLAP: [&str; 2] = ["crate", "dropped"];
 /// What stands on the declaration of a table, for those who look for it on the struct.
 const TABLE_OPTIONS: [&str; 16] = [
@@ -88,9 +89,7 @@ pub(super) struct FieldAttributes {
     pub(super) aliases: Vec<LitStr>,
     pub(super) default: Option<DefaultValue>,
     pub(super) skip: bool,
-    pub(super) low_cardinality: Option<Ident>,
-    pub(super) precision: Option<LitInt>,
-    pub(super) column: Option<Type>,
+    pub(super) forms: Forms,
     pub(super) column_name: Option<LitStr>,
     pub(super) options: Options,
 }
@@ -196,17 +195,17 @@ impl FieldAttributes {
     }
 
     fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
+        if self.forms.read(entry, mistakes) {
+            return;
+        }
         match entry.name.to_string().as_str() {
-            "low_cardinality" => self.low_cardinality = entry.flag(mistakes).then(|| entry.name.clone()),
-            "precision" => self.precision = entry.integer(mistakes),
-            "column" => self.column = entry.type_of_column(mistakes),
             "rename" => self.column_name = entry.text(mistakes),
             "key" => mistakes.at(&entry.name, "write `#[key]`"),
             name if OPTIONS.contains(&name) => self.options.read(entry, mistakes),
             name if STRUCT_OLAP.contains(&name) => {
                 mistakes.at(&entry.name, format_args!("`{name}` stands on the struct"));
             }
-            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &OPTIONS[..]].concat(), mistakes),
+            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &OPTIONS[..], &forms::NAMES[..]].concat(), mistakes),
         }
     }
 
@@ -227,7 +226,7 @@ impl FieldAttributes {
 }
 
 fn is_on_field(name: &str) -> bool {
-    FIELD_OLAP.contains(&name) || OPTIONS.contains(&name)
+    FIELD_OLAP.contains(&name) || OPTIONS.contains(&name) || forms::NAMES.contains(&name)
 }
 
 type Known<'a> = (&'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a str)]);
@@ -247,7 +246,7 @@ fn refused_or_unknown(
     }
 }
 
-fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
+pub(super) fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
     let case = Case::named(&text.value());
     if case.is_none() {
         let names = CASES.map(|case| format!("\"{case}\"")).join(", ");

@@ -175,11 +175,55 @@ impl Entry {
         }
     }
 
-    pub(super) fn integer(&self, mistakes: &mut Mistakes) -> Option<LitInt> {
+    /// A whole number; `form` shows the attribute as it should be.
+    pub(super) fn integer(&self, form: &str, mistakes: &mut Mistakes) -> Option<LitInt> {
         if let Value::Literal(Lit::Int(integer)) = &self.value {
             return Some(integer.clone());
         }
-        self.expected(&format!("{} = 6", self.name), mistakes);
+        self.expected(form, mistakes);
+        None
+    }
+
+    /// Two whole numbers in parentheses.
+    pub(super) fn two_integers(&self, form: &str, mistakes: &mut Mistakes) -> Option<(LitInt, LitInt)> {
+        if let Value::List(list) = &self.value
+            && let Ok(integers) = Punctuated::<LitInt, Token![,]>::parse_terminated.parse2(list.clone())
+            && let [first, second] = integers.iter().collect::<Vec<_>>().as_slice()
+        {
+            return Some(((*first).clone(), (*second).clone()));
+        }
+        self.expected(form, mistakes);
+        None
+    }
+
+    /// The entries in parentheses.
+    pub(super) fn entries(&self, form: &str, mistakes: &mut Mistakes) -> Vec<Self> {
+        let Value::List(list) = &self.value else {
+            self.expected(form, mistakes);
+            return Vec::new();
+        };
+        match Punctuated::<Self, Token![,]>::parse_terminated.parse2(list.clone()) {
+            Ok(entries) => entries.into_iter().collect(),
+            Err(error) => {
+                mistakes.add(error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text and a type in parentheses.
+    pub(super) fn text_and_type(&self, form: &str, mistakes: &mut Mistakes) -> Option<(LitStr, Type)> {
+        let parse = |input: ParseStream<'_>| {
+            let text = input.parse()?;
+            input.parse::<Token![,]>()?;
+            Ok((text, input.parse()?))
+        };
+        if let Value::List(list) = &self.value
+            && let Ok(both) = parse.parse2(list.clone())
+        {
+            return Some(both);
+        }
+        self.expected(form, mistakes);
         None
     }
 

@@ -1,27 +1,32 @@
 //! The code for a checked record: data, and straight lines over its fields. What behaves is the runtime's.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Generics, LitStr, parse_quote, spanned::Spanned};
+use quote::{format_ident, quote};
+use syn::{Generics, LitStr, parse_quote};
 
 use super::{
     entry::DefaultValue,
-    model::{Column, Missing, Record, Storage},
+    model::{Column, Missing, Record, Role},
     options::DefaultKind,
 };
 
 /// One block with everything that a record type needs.
 pub(super) fn expand(record: &Record<'_>) -> TokenStream {
     let runtime = Runtime(record);
+    let markers = runtime.markers();
     let columns = column_struct(record);
     let record_columns = runtime.record_columns();
-    let olap_record = runtime.olap_record();
-    let checks = runtime.checks();
+    // What is checked is a table's; a tuple in one has none.
+    let (implementation, checks) = match record.role {
+        Role::Record => (runtime.olap_record(), runtime.checks()),
+        Role::Tuple => (runtime.column_type_of_struct(), TokenStream::new()),
+    };
     quote! {
         const _: () = {
+            #markers
             #columns
             #record_columns
-            #olap_record
+            #implementation
             #checks
         };
     }
@@ -99,7 +104,7 @@ impl Runtime<'_> {
         let name = self.0.name;
         let generics = self.generics();
         let (implementation, arguments, clause) = generics.split_for_impl();
-        let columns = self.0.columns.iter().map(|column| self.column_type(column));
+        let columns = self.column_types();
         let key = self.0.columns.iter().filter(|column| column.key).map(|column| &column.name);
         let text = quote!(::core::primitive::str);
         let comment = self.0.comment.as_ref().map(|comment| {
@@ -120,23 +125,34 @@ impl Runtime<'_> {
         }
     }
 
-    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
-    pub(super) fn column_type(&self, column: &Column<'_>) -> TokenStream {
+    /// A struct in a record is a tuple with names.
+    fn column_type_of_struct(&self) -> TokenStream {
         let private = self.private();
-        let value = column.value;
-        let own = quote_spanned!(value.span()=> <#value as #private::ColumnType>::Column);
-        match &column.storage {
-            Storage::OfType => own,
-            Storage::Named(named) => {
-                quote_spanned!(named.span()=> <#named as #private::NamedColumn<#value>>::Column)
-            }
-            Storage::LowCardinality => {
-                quote_spanned!(value.span()=> <#own as #private::AllowsLowCardinality>::LowCardinality)
-            }
-            Storage::Precision(digits) => {
-                quote_spanned!(value.span()=> <#own as #private::AllowsPrecision<#digits>>::WithPrecision)
+        let name = self.0.name;
+        let generics = self.generics();
+        let (implementation, arguments, clause) = generics.split_for_impl();
+        let columns = self.column_types();
+        quote! {
+            #[automatically_derived]
+            impl #implementation #private::ColumnType for #name #arguments #clause {
+                type Column = #private::StructColumn<Self, __Columns<#(#columns),*>>;
             }
         }
+    }
+
+    fn column_types(&self) -> impl Iterator<Item = TokenStream> {
+        self.0.columns.iter().map(|column| self.column_type(column))
+    }
+
+    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
+    pub(super) fn column_type(&self, column: &Column<'_>) -> TokenStream {
+        let place = self.0.columns.iter().position(|other| std::ptr::eq(other, column)).unwrap_or_default();
+        column.forms.column(column.value, &self.private(), place)
+    }
+
+    fn markers(&self) -> TokenStream {
+        let private = self.private();
+        self.0.columns.iter().enumerate().map(|(place, column)| column.forms.markers(&private, place)).collect()
     }
 
     fn record_columns(&self) -> TokenStream {
@@ -249,7 +265,7 @@ impl Runtime<'_> {
             fn append(
                 &mut self,
                 __record: &#name #arguments,
-            ) -> ::core::result::Result<(), #private::FieldError> {
+            ) -> ::core::result::Result<(), #private::ValueError> {
                 #(let _ = &__record.#computed;)*
                 #(#lines)*
                 ::core::result::Result::Ok(())

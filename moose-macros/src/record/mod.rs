@@ -7,22 +7,26 @@ mod case;
 mod checks;
 mod entry;
 mod expand;
+mod forms;
+mod json;
 mod mistakes;
 mod model;
 mod options;
 mod stub;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
 use self::mistakes::Mistakes;
+pub(crate) use self::types::derive as derive_type;
 
 /// The implementations for a struct, or all that is wrong with it.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let record = model::Record::new(input, &mut mistakes);
+    let record = model::Record::new(input, model::Role::Record, &mut mistakes);
     match (record, mistakes.finish()) {
         (Some(record), None) => expand::expand(&record),
         (_, errors) => stub::stub(input, errors),

@@ -3,23 +3,31 @@
 use proc_macro2::Ident;
 use syn::{
     Data, DeriveInput, Field, Fields, Generics, LitStr, Path, Token, Type, ext::IdentExt, punctuated::Punctuated,
-    spanned::Spanned,
 };
 
 use super::{
     attributes::{self, FieldAttributes, StructAttributes},
     entry::DefaultValue,
+    forms::Forms,
     mistakes::Mistakes,
     options::Options,
 };
 
 /// Columns that every table of a stream has besides the declared ones.
 const RESERVED: [&str; 3] = ["_stream_epoch", "_stream_partition", "_stream_offset"];
-/// Digits of a second's fraction, at most.
-const MOST_DIGITS: u8 = 9;
 
-/// A record type.
+/// What a struct is derived to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// `OlapRecord`: its values are rows.
+    Record,
+    /// `OlapType`: its values are tuples in a column.
+    Tuple,
+}
+
+/// A record type, or a struct that is a tuple in one.
 pub(super) struct Record<'a> {
+    pub(super) role: Role,
     pub(super) name: &'a Ident,
     pub(super) generics: &'a Generics,
     /// Path of the runtime.
@@ -43,20 +51,11 @@ pub(super) struct Column<'a> {
     pub(super) name: String,
     /// Names in JSON: the field's own, then its aliases.
     pub(super) json: Vec<String>,
-    pub(super) storage: Storage,
+    pub(super) forms: Forms,
     pub(super) missing: Missing,
     pub(super) key: bool,
     pub(super) options: Options,
     pub(super) comment: Option<String>,
-}
-
-/// Which column the values go into.
-pub(super) enum Storage {
-    /// The one that the type has by itself.
-    OfType,
-    LowCardinality,
-    Precision(u8),
-    Named(Box<Type>),
 }
 
 /// What it means that JSON doesn't give the field.
@@ -71,18 +70,18 @@ pub(super) enum Missing {
 
 impl<'a> Record<'a> {
     /// The record that a struct declares; what is wrong is added to the mistakes, and then the answer is of no use.
-    pub(super) fn new(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Option<Self> {
+    pub(super) fn new(input: &'a DeriveInput, role: Role, mistakes: &mut Mistakes) -> Option<Self> {
         let on_struct = StructAttributes::new(&input.attrs, mistakes);
         for lifetime in input.generics.lifetimes() {
             mistakes.at(lifetime, "a record outlives what it was read from: use owned fields such as `String`");
         }
         let fields = named_fields(input, mistakes)?;
         let columns: Vec<Column<'a>> =
-            fields.iter().filter_map(|field| Column::new(field, &on_struct, mistakes)).collect();
+            fields.iter().filter_map(|field| Column::new(field, role, &on_struct, mistakes)).collect();
         check_names(&columns, mistakes);
         if columns.is_empty() {
             mistakes.at(&input.ident, "a record needs at least one field that is a column");
-        } else if !columns.iter().any(|column| column.key && !column.options.is_computed()) {
+        } else if role == Role::Record && !columns.iter().any(|column| column.key && !column.options.is_computed()) {
             let message = if columns.iter().any(|column| column.key) {
                 "a record needs a key that it brings, not only one that ClickHouse computes: put `#[key]` on one more field"
             } else {
@@ -92,6 +91,7 @@ impl<'a> Record<'a> {
         }
         check_former_names(&columns, &on_struct.dropped, mistakes);
         Some(Self {
+            role,
             name: &input.ident,
             generics: &input.generics,
             runtime: attributes::runtime(&input.attrs),
@@ -118,8 +118,11 @@ fn named_fields<'a>(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Option<&
 }
 
 impl<'a> Column<'a> {
-    fn new(field: &'a Field, on_struct: &StructAttributes, mistakes: &mut Mistakes) -> Option<Self> {
+    fn new(field: &'a Field, role: Role, on_struct: &StructAttributes, mistakes: &mut Mistakes) -> Option<Self> {
         let read = FieldAttributes::new(&field.attrs, mistakes);
+        if role == Role::Tuple {
+            check_element(&read, mistakes);
+        }
         let ident = field.ident.as_ref()?;
         if read.skip {
             if let Some(key) = &read.key {
@@ -140,7 +143,7 @@ impl<'a> Column<'a> {
             }
         }
         let name = read.column_name.as_ref().map_or_else(|| json.first().cloned().unwrap_or_default(), LitStr::value);
-        if RESERVED.contains(&name.as_str()) {
+        if role == Role::Record && RESERVED.contains(&name.as_str()) {
             let message = format!(
                 "the column `{name}` is kept for where a row comes from: give this one another name with `#[olap(rename = \"…\")]`"
             );
@@ -157,7 +160,7 @@ impl<'a> Column<'a> {
             value: &field.ty,
             name,
             json,
-            storage: storage(&read, mistakes),
+            forms: read.forms,
             missing: match (&read.default, &on_struct.default) {
                 (Some(default), _) => Missing::Value(default.clone()),
                 (None, Some(default)) => Missing::FieldOf(default.clone()),
@@ -171,33 +174,15 @@ impl<'a> Column<'a> {
 }
 
 /// ```text
-/// #[olap(low_cardinality, precision = 6)]    // no type has both
-/// #[olap(precision = 10)]                    // nanoseconds have 9 digits
+/// #[key] #[olap(codec = "LZ4", default = "1")] a: u8,    // in a struct that is a tuple
 /// ```
-fn storage(read: &FieldAttributes, mistakes: &mut Mistakes) -> Storage {
-    match (&read.low_cardinality, &read.precision, &read.column) {
-        (None, None, None) => Storage::OfType,
-        (Some(_), None, None) => Storage::LowCardinality,
-        (None, Some(digits), None) => match digits.base10_parse() {
-            Ok(digits) if digits <= MOST_DIGITS => Storage::Precision(digits),
-            _ => {
-                mistakes.at(digits, "the precision of a timestamp is 0 (seconds) to 9 (nanoseconds)");
-                Storage::OfType
-            }
-        },
-        (None, None, Some(column)) => Storage::Named(Box::new(column.clone())),
-        (low_cardinality, precision, column) => {
-            let message = "`low_cardinality`, `precision` and `column` each choose the column: keep one of them";
-            let spans = [
-                column.as_ref().map(Spanned::span),
-                precision.as_ref().map(Spanned::span),
-                low_cardinality.as_ref().map(Spanned::span),
-            ];
-            if let Some(span) = spans.into_iter().flatten().next() {
-                mistakes.add(syn::Error::new(span, message));
-            }
-            Storage::OfType
-        }
+fn check_element(read: &FieldAttributes, mistakes: &mut Mistakes) {
+    const ELEMENT: &str = "this is an element of a tuple: only a column of a table has that";
+    if let Some(key) = &read.key {
+        mistakes.at(key, ELEMENT);
+    }
+    for place in read.options.places() {
+        mistakes.add(syn::Error::new(place, ELEMENT));
     }
 }
 

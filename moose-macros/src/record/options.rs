@@ -79,6 +79,13 @@ impl Options {
         self.default = Some(ColumnDefault { kind, name: entry.name.clone(), expression });
     }
 
+    /// Where they stand.
+    pub(super) fn places(&self) -> impl Iterator<Item = proc_macro2::Span> {
+        let default = self.default.as_ref().map(|default| default.name.span());
+        let texts = [&self.codec, &self.ttl, &self.renamed_from];
+        default.into_iter().chain(texts.into_iter().flatten().map(LitStr::span))
+    }
+
     /// Whether ClickHouse computes the column.
     pub(super) fn is_computed(&self) -> bool {
         self.default.as_ref().is_some_and(|default| default.kind.is_computed())

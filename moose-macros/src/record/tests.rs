@@ -9,12 +9,22 @@ fn expansion(input: &str) -> String {
     format!("{}\n// --- becomes ---\n\n{}", input.trim(), prettyplease::unparse(&expanded))
 }
 
+/// The same for a type that stands in a record.
+fn type_expansion(input: &str) -> String {
+    let input_type: syn::DeriveInput = syn::parse_str(input).unwrap();
+    let expanded: syn::File = syn::parse2(super::derive_type(&input_type)).unwrap();
+    format!("{}\n// --- becomes ---\n\n{}", input.trim(), prettyplease::unparse(&expanded))
+}
+
 macro_rules! snapshot {
     ($name:ident, $input:expr) => {
+        snapshot!($name, $input, expansion);
+    };
+    ($name:ident, $input:expr, $expansion:ident) => {
         #[test]
         fn $name() {
             insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-                insta::assert_snapshot!(stringify!($name), expansion($input));
+                insta::assert_snapshot!(stringify!($name), $expansion($input));
             });
         }
     };
@@ -116,6 +126,120 @@ struct Event<T> {
 }
 "#
 );
+
+snapshot!(
+    forms_of_types,
+    r#"
+#[derive(OlapRecord)]
+struct Event {
+    #[key]
+    #[olap(fixed = 3, low_cardinality)]
+    code: String,
+    #[olap(compact, timezone = "Europe/Berlin")]
+    at: DateTime<Utc>,
+    #[olap(decimal(18, 4), aggregate = "sum")]
+    amount: Decimal,
+    #[olap(nested)]
+    lines: Vec<Line>,
+    #[olap(json(max_dynamic_paths = 8, path("a.b", u32), skip = "c"))]
+    rest: Value,
+}
+"#
+);
+
+snapshot!(
+    a_tuple_with_names,
+    r#"
+#[derive(OlapType)]
+#[serde(rename_all = "camelCase")]
+struct Pair<A> {
+    the_one: A,
+    #[serde(default)]
+    other: u8,
+}
+"#,
+    type_expansion
+);
+
+snapshot!(
+    a_newtype,
+    r"
+#[derive(OlapType)]
+struct Label<T>(#[olap(low_cardinality)] T);
+",
+    type_expansion
+);
+
+snapshot!(
+    an_enum,
+    r#"
+#[derive(OlapType)]
+#[serde(rename_all = "kebab-case")]
+enum Colour {
+    Red = 1,
+    #[serde(alias = "green")]
+    DarkGreen,
+}
+"#,
+    type_expansion
+);
+
+snapshot!(
+    an_enum_with_data,
+    r"
+#[derive(OlapType)]
+#[serde(untagged)]
+enum Reading<T> {
+    Number(T),
+    Text(#[olap(low_cardinality)] String),
+    Missing,
+}
+",
+    type_expansion
+);
+
+#[test]
+fn no_type_stops_the_macro() {
+    for input in [
+        "struct S;",
+        "struct S {}",
+        "struct S();",
+        "struct S(u8, u8);",
+        "enum E {}",
+        "union U { a: u8 }",
+        "enum E { A { a: u8 } }",
+        "enum E { A(u8, u8) }",
+        "enum E { A, B, C(u8) }",
+        "enum E { #[serde(rename = \"B\")] A, B }",
+        "enum E { #[serde(flatten)] A }",
+        "enum E { #[olap(codec = \"LZ4\")] A }",
+        "#[serde(tag = \"t\")] enum E { A(u8) }",
+        "#[olap(engine = \"x\")] enum E { A }",
+        "enum E<T> { A }",
+        "struct S { #[key] a: u8 }",
+        "struct S { #[olap(codec = \"LZ4\")] a: u8 }",
+        "struct S(#[olap(rename = \"x\")] u8);",
+        "struct S(#[olap(compact, precision = 3)] u8);",
+        "struct S(#[olap(column = A, decimal(1, 1))] u8);",
+        "struct S(#[olap(decimal(77, 1))] u8);",
+        "struct S(#[olap(decimal(3, 4))] u8);",
+        "struct S(#[olap(decimal = 3)] u8);",
+        "struct S(#[olap(fixed = 0)] u8);",
+        "struct S(#[olap(fixed = 257)] u8);",
+        "struct S(#[olap(timezone = \"it's\")] u8);",
+        "struct S(#[olap(aggregate = \"smu\")] u8);",
+        "struct S(#[olap(json)] u8);",
+        "struct S(#[olap(json(path(\"a\")))] u8);",
+        "struct S(#[olap(json(max_dynamic_types = 255))] u8);",
+        "struct S(#[olap(json(path(\"a\", u8), path(\"a\", u8)))] u8);",
+        "struct S(#[olap(json(skips = \"a\"))] u8);",
+        "struct S<'a>(&'a str) where;",
+    ] {
+        let Ok(input_type) = syn::parse_str::<syn::DeriveInput>(input) else { panic!("{input}") };
+        let expanded = super::derive_type(&input_type).to_token_stream().to_string();
+        assert!(expanded.contains("compile_error"), "{input}: {expanded}");
+    }
+}
 
 #[test]
 fn no_input_stops_the_macro() {

@@ -264,7 +264,8 @@ pub(super) const KEYS: &[Key] = &[
         flag: None,
         default: None,
         meaning: "Most bytes of records that are held in memory: half of it at the front door, which answers 503 above \
-                  it, and half on the way into tables.",
+                  it, and half on the way into tables, of which Kafka's clients may take a half for what they read \
+                  ahead.",
         slot: |config| Slot::Size(&mut config.memory.budget, 16 * MIB..=TIB),
     },
     Key {

@@ -144,6 +144,12 @@ pub struct JsonOptions {
     pub skip_regexps: &'static [&'static str],
 }
 
+impl JsonOptions {
+    /// Nothing.
+    pub const NONE: Self =
+        Self { max_dynamic_types: None, max_dynamic_paths: None, paths: &[], skips: &[], skip_regexps: &[] };
+}
+
 impl DataType {
     /// Whether values of the type can be NULL.
     pub const fn is_nullable(&self) -> bool {

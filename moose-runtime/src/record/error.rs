@@ -19,22 +19,24 @@ pub struct ValueError {
     pub code: ErrorCode,
     /// What the column takes, such as `an integer from 0 to 255`.
     pub expected: Cow<'static, str>,
+    /// JSON pointer to the place inside the value, empty for the value itself.
+    pub pointer: String,
 }
 
 impl ValueError {
     /// Of another JSON type than the column takes.
     pub fn wrong_type(expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: ErrorCode::WrongType, expected: expected.into() }
+        Self { code: ErrorCode::WrongType, expected: expected.into(), pointer: String::new() }
     }
 
     /// Of the right kind, but outside what the column holds.
     pub fn out_of_range(expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: ErrorCode::OutOfRange, expected: expected.into() }
+        Self { code: ErrorCode::OutOfRange, expected: expected.into(), pointer: String::new() }
     }
 
     /// Of the right JSON type, but not a value of the column's type.
     pub fn invalid_value(expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: ErrorCode::InvalidValue, expected: expected.into() }
+        Self { code: ErrorCode::InvalidValue, expected: expected.into(), pointer: String::new() }
     }
 
     /// The same as an error of a reader.
@@ -48,14 +50,26 @@ impl ValueError {
         }
     }
 
-    /// The same as an error of the field with this JSON name.
+    /// The same, of a value that has this one in the field with this JSON name.
     #[cold]
-    pub fn in_field(self, field: &str) -> FieldError {
-        FieldError {
-            pointer: super::Place::Record.field(field).to_string(),
-            code: self.code,
-            message: message(self.code, &self.expected),
-        }
+    #[must_use]
+    pub fn in_field(mut self, field: &str) -> Self {
+        self.pointer.insert_str(0, &super::Place::Record.field(field).to_string());
+        self
+    }
+
+    /// The same, of a value that has this one as its element.
+    #[cold]
+    #[must_use]
+    pub fn in_element(mut self, index: usize) -> Self {
+        self.pointer.insert_str(0, &super::Place::Record.element(index).to_string());
+        self
+    }
+}
+
+impl From<ValueError> for FieldError {
+    fn from(error: ValueError) -> Self {
+        Self { message: error.to_string(), pointer: error.pointer, code: error.code }
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{ErrorCode, FieldError, RecordColumns, decode::Seen, error::Problem, json};
+use super::{ErrorCode, FieldError, RecordColumns, decode::Seen, digits::RAW_TEXT, error::Problem, json};
 
 /// A record with more mistakes than this is told the first of them.
 const MOST_ERRORS: usize = 100;
@@ -44,27 +44,27 @@ fn explain_text<R, C: RecordColumns<R>>(record: &str, findings: &mut Findings) {
             return;
         }
     };
-    let node = Node { text: record.trim_ascii() };
-    if node.first() != b'{' {
-        findings.push_wrong_type(&Place::Record, "an object", node);
-        return;
-    }
-    explain_fields::<R, C>(node, findings);
+    explain_fields::<R, C>(Node { text: record.trim_ascii() }, &Place::Record, findings);
     // A number that no reader can hold, in a field that nobody asked for.
     if let (Some(error), true) = (out_of_range, findings.errors.is_empty()) {
         findings.push(&Place::Record, Problem::new(error.code, error.message));
     }
 }
 
-fn explain_fields<R, C: RecordColumns<R>>(record: Node<'_>, findings: &mut Findings) {
+/// Everything wrong with an object that gives the fields of a struct.
+pub(super) fn explain_fields<R, C: RecordColumns<R>>(object: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
+    if !object.is_object() {
+        findings.push_wrong_type(place, "an object", object);
+        return;
+    }
     let mut seen = Seen::default();
-    json::for_each_field(record.text, |name, value| {
+    object.for_each_field(|name, value| {
         if findings.is_full() {
             return;
         }
-        let place = Place::Record.field(name);
+        let place = place.field(name);
         match C::field(name).and_then(|place| Some((place, C::FIELDS.get(place)?))) {
-            Some((number, field)) if seen.insert(number) => (field.explain)(Node { text: value }, &place, findings),
+            Some((number, field)) if seen.insert(number) => (field.explain)(value, &place, findings),
             Some((_, field)) => findings.push(&place, de::Error::duplicate_field(field.name())),
             None if C::DENY_UNKNOWN_FIELDS => findings.push(&place, de::Error::unknown_field(name, &[])),
             None => {}
@@ -72,7 +72,7 @@ fn explain_fields<R, C: RecordColumns<R>>(record: Node<'_>, findings: &mut Findi
     });
     for (_, field) in C::FIELDS.iter().enumerate().filter(|(number, _)| !seen.contains(*number)) {
         if let Err(problem) = (field.missing)(field.name()) {
-            findings.push(&Place::Record.field(field.name()), problem);
+            findings.push(&place.field(field.name()), problem);
         }
     }
 }
@@ -100,6 +100,13 @@ impl Findings {
             let Problem { code, message } = problem;
             self.errors.push(FieldError { pointer: place.to_string(), code, message });
         }
+    }
+}
+
+impl Findings {
+    /// What was found.
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
     }
 }
 
@@ -145,6 +152,26 @@ pub struct Node<'de> {
 }
 
 impl<'de> Node<'de> {
+    /// Of a text that is known to be one JSON value.
+    pub(super) fn new(text: &'de str) -> Self {
+        Self { text }
+    }
+
+    /// The text.
+    pub(super) fn text(self) -> &'de str {
+        self.text
+    }
+
+    /// The number that it is.
+    pub(super) fn as_number(self) -> Option<Number> {
+        matches!(self.first(), b'-' | b'0'..=b'9').then(|| self.number())
+    }
+
+    /// Whether it is `true` or `false`.
+    pub fn is_boolean(self) -> bool {
+        matches!(self.first(), b't' | b'f')
+    }
+
     /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         self.first() == b'n'
@@ -153,6 +180,16 @@ impl<'de> Node<'de> {
     /// Whether it is an array.
     pub fn is_array(self) -> bool {
         self.first() == b'['
+    }
+
+    /// Whether it is an object.
+    pub fn is_object(self) -> bool {
+        self.first() == b'{'
+    }
+
+    /// Shows name and value of each field of an object in order, and nothing of any other value.
+    pub fn for_each_field(self, mut then: impl FnMut(&str, Node<'de>)) {
+        json::for_each_field(self.text, |name, text| then(name, Node { text }));
     }
 
     /// Shows the elements of an array in order, and nothing of any other value.
@@ -175,7 +212,7 @@ impl<'de> Node<'de> {
         }
     }
 
-    fn unexpected(self) -> Unexpected<'static> {
+    pub(super) fn unexpected(self) -> Unexpected<'static> {
         match self.first() {
             b'n' => Unexpected::Unit,
             b't' | b'f' => Unexpected::Bool(true),
@@ -191,7 +228,9 @@ impl<'de> Node<'de> {
     }
 }
 
-enum Number {
+/// A number of JSON as the reader gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
     Unsigned(u64),
     Signed(i64),
     Float(f64),
@@ -231,8 +270,8 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Problem> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Problem> {
+        if name == RAW_TEXT { visitor.visit_borrowed_str(self.text) } else { visitor.visit_newtype_struct(self) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

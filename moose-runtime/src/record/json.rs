@@ -8,6 +8,7 @@ use serde::{
     Deserialize,
     de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+pub use serde_json::Value;
 use serde_json::{Deserializer, error::Category, value::RawValue};
 
 use super::{
@@ -92,6 +93,16 @@ pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> R
     let mut reader = Deserializer::from_str(record);
     reader.deserialize_map(RecordVisitor::<R, C>::new(columns)).map_err(|_| Refused)?;
     reader.end().map_err(|_| Refused)
+}
+
+/// The text of the value that a reader is at.
+pub(super) fn raw_text<'de, D: de::Deserializer<'de>>(input: D) -> Result<&'de str, D::Error> {
+    <&RawValue>::deserialize(input).map(RawValue::get)
+}
+
+/// Reads a text, known to be one JSON value, in a way of one's own.
+pub(super) fn read<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, Refused> {
+    seed.deserialize(&mut Deserializer::from_str(text)).map_err(|_| Refused)
 }
 
 /// Whether a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.
@@ -190,18 +201,18 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// The key of a record whose key fields have these names: one string field as it stands, otherwise the JSON array of the
 /// values. Spaces, escapes and the order of fields make no difference.
 pub(super) fn key(record: &[u8], fields: &[&'static [&'static str]]) -> Vec<u8> {
-    let mut values = vec![serde_json::Value::Null; fields.len()];
+    let mut values = vec![Value::Null; fields.len()];
     // A record that is not valid has no key that matters: what could be read of it stands.
     let _ = Deserializer::from_slice(record).deserialize_map(KeyVisitor { fields, values: &mut values });
     match values.as_mut_slice() {
-        [serde_json::Value::String(text)] => std::mem::take(text).into_bytes(),
-        values => serde_json::Value::Array(values.iter_mut().map(serde_json::Value::take).collect()).to_string().into(),
+        [Value::String(text)] => std::mem::take(text).into_bytes(),
+        values => Value::Array(values.iter_mut().map(Value::take).collect()).to_string().into(),
     }
 }
 
 struct KeyVisitor<'a> {
     fields: &'a [&'static [&'static str]],
-    values: &'a mut [serde_json::Value],
+    values: &'a mut [Value],
 }
 
 impl<'de> Visitor<'de> for KeyVisitor<'_> {

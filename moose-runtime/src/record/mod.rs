@@ -5,21 +5,30 @@
 //! is not a valid row leaves no trace in the columns, and is told with every error found in it.
 
 mod batch;
+mod calendar;
 pub mod column;
 mod data_type;
 mod decode;
+mod digits;
 mod error;
 mod explain;
 pub mod json;
+mod json_object;
+mod map_key;
 mod native;
 mod spec;
 #[cfg(test)]
 mod tests;
 mod timestamp;
 mod typed;
+mod wide;
 
 pub use batch::{ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
-pub use column::{AllowsLowCardinality, AllowsPrecision, Column, ColumnType, NullableInside, Stores};
+pub use calendar::{Day, Instant, TimeOfDay};
+pub use column::{
+    AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsNested, AllowsPrecision, AllowsTimezone,
+    Column, ColumnType, NullableInside, Stores,
+};
 pub use data_type::{DataType, JsonOptions};
 pub use decode::Seed;
 pub use error::{Problem, ValueError};
@@ -27,3 +36,4 @@ pub use explain::{Findings, Node, Place};
 pub use native::{PROVENANCE_COLUMNS, write_string, write_varint};
 pub use spec::{ColumnSpec, ColumnVisitor, ColumnVisitorMut, Field, NoColumns, OlapRecord, RecordColumns};
 pub use typed::Batch;
+pub use wide::{Int256, NotWide, UInt256};

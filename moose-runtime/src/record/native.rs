@@ -28,9 +28,21 @@ pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
 /// Appends a string with its length in front.
 #[inline]
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    out.reserve(text.len() + 10);
-    write_varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+    write_bytes(out, text.as_bytes());
+}
+
+/// Appends bytes with their number in front.
+#[inline]
+pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len() + 10);
+    write_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// How many bytes that takes.
+pub(super) fn size_with_length(bytes: &[u8]) -> usize {
+    let bits = (usize::BITS - bytes.len().leading_zeros()).max(1);
+    bytes.len() + bits.div_ceil(7) as usize
 }
 
 /// Appends fixed-size values one after another, as their bytes.

@@ -5,7 +5,7 @@
 
 use serde::de::{self, MapAccess};
 
-use super::{Column, DataType, FieldError, Findings, Node, Place, Stores, error::Problem};
+use super::{Column, DataType, Findings, Node, Place, Stores, ValueError, error::Problem};
 use crate::schema::DefaultKind;
 
 /// A declared column.
@@ -133,7 +133,7 @@ pub trait RecordColumns<R>: Default + Send + 'static {
     fn visit_mut<V: ColumnVisitorMut>(&mut self, visitor: &mut V);
 
     /// Appends one value to every column. After an error the columns differ in length and are to be truncated.
-    fn append(&mut self, record: &R) -> Result<(), FieldError>;
+    fn append(&mut self, record: &R) -> Result<(), ValueError>;
 
     /// Place in [`FIELDS`](Self::FIELDS) of the field that JSON calls `name`.
     fn field(name: &str) -> Option<usize>;
@@ -200,7 +200,7 @@ impl<R> RecordColumns<R> for NoColumns {
 
     fn visit_mut<V: ColumnVisitorMut>(&mut self, _: &mut V) {}
 
-    fn append(&mut self, _: &R) -> Result<(), FieldError> {
+    fn append(&mut self, _: &R) -> Result<(), ValueError> {
         Ok(())
     }
 

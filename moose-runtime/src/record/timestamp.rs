@@ -5,7 +5,7 @@
 
 /// An instant, counted from 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Instant {
+pub(super) struct Moment {
     /// Whole seconds, floored.
     pub(super) seconds: i64,
     /// What the instant is later than that; below 10^9.
@@ -43,7 +43,7 @@ pub(super) fn parse_date(text: &[u8]) -> Option<i64> {
 
 /// The instant of an RFC 3339 text.
 #[inline]
-pub(super) fn parse(text: &[u8]) -> Option<Instant> {
+pub(super) fn parse(text: &[u8]) -> Option<Moment> {
     let (date_and_time, rest) = text.split_first_chunk::<19>()?;
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', i0, i1, b':', s0, s1] =
         *date_and_time
@@ -51,16 +51,27 @@ pub(super) fn parse(text: &[u8]) -> Option<Instant> {
         return None;
     };
     let days = date([y0, y1, y2, y3], [m0, m1], [d0, d1])?;
-    let (hour, minute, second) = (number([h0, h1])?, number([i0, i1])?, number([s0, s1])?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
+    let seconds = days * DAY + time([h0, h1], [i0, i1], [s0, s1])?;
     if let b"Z" = rest {
-        return Some(Instant { seconds, nanoseconds: 0 });
+        return Some(Moment { seconds, nanoseconds: 0 });
     }
     let (nanoseconds, rest) = fraction(rest)?;
-    Some(Instant { seconds: seconds - offset(rest)?, nanoseconds })
+    Some(Moment { seconds: seconds - offset(rest)?, nanoseconds })
+}
+
+/// Seconds since midnight, and nanoseconds, of a text `HH:MM:SS` with or without a fraction.
+pub(super) fn parse_time(text: &[u8]) -> Option<(u32, u32)> {
+    let ([h0, h1, b':', i0, i1, b':', s0, s1], rest) = text.split_first_chunk::<8>()? else { return None };
+    let seconds = time([*h0, *h1], [*i0, *i1], [*s0, *s1])?;
+    let (nanoseconds, rest) = fraction(rest)?;
+    rest.is_empty().then_some((u32::try_from(seconds).ok()?, nanoseconds))
+}
+
+/// Seconds since midnight.
+#[inline]
+fn time(hour: [u8; 2], minute: [u8; 2], second: [u8; 2]) -> Option<i64> {
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    (hour <= 23 && minute <= 59 && second <= 59).then_some(hour * 3600 + minute * 60 + second)
 }
 
 #[inline]
@@ -172,6 +183,16 @@ mod tests {
         assert_eq!(nanoseconds(b"2024-01-15T10:30:00.1234567899999Z"), Some(123_456_789));
     }
 
+    #[test]
+    fn times_of_day_are_whole() {
+        assert_eq!(parse_time(b"00:00:00"), Some((0, 0)));
+        assert_eq!(parse_time(b"23:59:59.9999999999"), Some((86_399, 999_999_999)));
+        for text in ["24:00:00", "23:60:00", "23:59:60", "1:00:00", "-01:00:00", "10:30", "10:30:00.", "10:30:00Z", ""]
+        {
+            assert_eq!(parse_time(text.as_bytes()), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn timestamps_are_those_of_chrono(
@@ -181,7 +202,7 @@ mod tests {
         ) {
             let zone = chrono::FixedOffset::east_opt(minutes * 60).unwrap();
             let text = DateTime::from_timestamp(seconds, nanoseconds).unwrap().with_timezone(&zone).to_rfc3339();
-            prop_assert_eq!(parse(text.as_bytes()), Some(Instant { seconds, nanoseconds }));
+            prop_assert_eq!(parse(text.as_bytes()), Some(Moment { seconds, nanoseconds }));
         }
     }
 }

@@ -45,7 +45,7 @@ impl<R: OlapRecord> Batch<R> {
         if appended.is_err() {
             decode::truncate(&mut self.columns, rows);
         }
-        appended
+        appended.map_err(FieldError::from)
     }
 
     /// Reads one record and appends it, or leaves the columns as they were and says everything that is wrong.

@@ -28,6 +28,9 @@ const INSERT: &[(&str, &str)] = &[
     // A column whose type was changed behind our back refuses the block, where it would convert without a word.
     ("input_format_native_allow_types_conversion", "0"),
     ("input_format_skip_unknown_fields", "0"),
+    // A string in `JSON` stays one, though it looks like a date.
+    ("input_format_try_infer_dates", "0"),
+    ("input_format_try_infer_datetimes", "0"),
 ];
 
 /// A parameter of the HTTP interface, not a setting: the status is sent when the INSERT has ended.

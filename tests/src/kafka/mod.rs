@@ -186,7 +186,7 @@ impl Broker {
     }
 
     /// The number of the broker's process, once it is there.
-    fn process(&self) -> Option<u32> {
+    pub fn process(&self) -> Option<u32> {
         self.running.as_ref().and_then(|(guard, _)| children_of(guard.id()).first().copied())
     }
 

@@ -1,6 +1,4 @@
-//! A type without a column is answered with those that have one and with the way out.
-
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use moose_runtime::prelude::*;
 
@@ -8,8 +6,8 @@ use moose_runtime::prelude::*;
 struct Event {
     #[key]
     id: String,
-    amount: u128,
-    labels: HashMap<String, String>,
+    elapsed: std::time::Duration,
+    labels: VecDeque<String>,
 }
 
 fn main() {}

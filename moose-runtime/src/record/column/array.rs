@@ -1,10 +1,10 @@
-//! `Array(…)` for `Vec`: where each row ends, and the elements of all rows in one column.
+//! `Array(…)` for `Vec` and arrays: where each row ends, and the elements of all rows in one column.
 
 use std::{fmt, marker::PhantomData};
 
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::{AllowsLowCardinality, AllowsPrecision, Column, ColumnType, Stores};
+use super::{Column, ColumnType, Stores};
 use crate::record::{DataType, Findings, Node, Place, Seed, ValueError, native::write_fixed};
 
 const EXPECTED: &str = "an array";
@@ -20,6 +20,17 @@ pub struct ArrayColumn<C> {
 impl<C: Column> ArrayColumn<C> {
     fn end(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn append_all<T>(&mut self, elements: &[T]) -> Result<(), ValueError>
+    where
+        C: Stores<T>,
+    {
+        for (index, element) in elements.iter().enumerate() {
+            self.elements.append(element).map_err(|error| error.in_element(index))?;
+        }
+        self.ends.push(self.elements.rows());
+        Ok(())
     }
 }
 
@@ -57,11 +68,7 @@ impl<C: Column> Column for ArrayColumn<C> {
 
 impl<T, C: Stores<T>> Stores<Vec<T>> for ArrayColumn<C> {
     fn append(&mut self, value: &Vec<T>) -> Result<(), ValueError> {
-        for element in value {
-            self.elements.append(element)?;
-        }
-        self.ends.push(self.elements.rows());
-        Ok(())
+        self.append_all(value)
     }
 
     #[inline]
@@ -107,10 +114,32 @@ impl<T: ColumnType> ColumnType for Vec<T> {
     type Column = ArrayColumn<T::Column>;
 }
 
-impl<C: AllowsLowCardinality> AllowsLowCardinality for ArrayColumn<C> {
-    type LowCardinality = ArrayColumn<C::LowCardinality>;
+impl<T, C: Stores<T>, const N: usize> Stores<[T; N]> for ArrayColumn<C> {
+    fn append(&mut self, value: &[T; N]) -> Result<(), ValueError> {
+        self.append_all(value)
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        <Self as Stores<Vec<T>>>::append_json(self, input)?;
+        let mut ends = self.ends.iter().rev();
+        let length = ends.next().copied().unwrap_or(0) - ends.next().copied().unwrap_or(0);
+        if length == N { Ok(()) } else { Err(de::Error::invalid_length(length, &of_length(N).as_str())) }
+    }
+
+    fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
+        <Self as Stores<Vec<T>>>::explain(input, place, findings);
+        let mut length = 0;
+        input.for_each_element(|_, _| length += 1);
+        if input.is_array() && length != N {
+            findings.push(place, de::Error::invalid_length(length, &of_length(N).as_str()));
+        }
+    }
 }
 
-impl<const P: u8, C: AllowsPrecision<P>> AllowsPrecision<P> for ArrayColumn<C> {
-    type WithPrecision = ArrayColumn<C::WithPrecision>;
+fn of_length(length: usize) -> String {
+    format!("an array of exactly {length}")
+}
+
+impl<T: ColumnType, const N: usize> ColumnType for [T; N] {
+    type Column = ArrayColumn<T::Column>;
 }

@@ -1,75 +1,105 @@
-//! `Date32` for `NaiveDate`: days since 1970-01-01, from 1900-01-01 to 2299-12-31.
+//! `Date32` for dates, days since 1970-01-01, from 1900-01-01 to 2299-12-31; and `Date`, its compact form, of two bytes.
 
-use chrono::{Datelike, NaiveDate};
-use serde::de::Deserializer;
+use chrono::NaiveDate;
 
-use super::{Column, ColumnType, NullableInside, Stores, string::WithString};
-use crate::record::{DataType, ValueError, native::write_fixed, timestamp};
+use super::{AllowsCompact, ColumnType, Holds, Scalar, ScalarColumn};
+use crate::record::{DataType, Day, ValueError, native::write_fixed, timestamp};
 
 const EXPECTED: &str = "a date such as \"2024-02-29\"";
-const RANGE: &str = "a date from 1900-01-01 to 2299-12-31";
+
+/// A day of `Date32`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Day32(i32);
+
+/// A day of `Date`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Day16(u16);
 
 /// Values of `Date32`.
-#[derive(Debug, Default)]
-pub struct Date32Column {
-    days: Vec<i32>,
-}
+pub type Date32Column = ScalarColumn<Day32>;
+/// Values of `Date`.
+pub type DateColumn = ScalarColumn<Day16>;
 
-impl Date32Column {
-    #[inline]
-    fn push(&mut self, days: i64) -> Result<(), ValueError> {
-        if !(timestamp::FIRST_DAY..=timestamp::LAST_DAY).contains(&days) {
-            return Err(ValueError::out_of_range(RANGE));
-        }
-        self.days.push(i32::try_from(days).map_err(|_| ValueError::out_of_range(RANGE))?);
-        Ok(())
+impl Day32 {
+    fn new(days: i64) -> Result<Self, ValueError> {
+        let inside = (timestamp::FIRST_DAY..=timestamp::LAST_DAY).contains(&days);
+        let days = i32::try_from(days).ok().filter(|_| inside);
+        days.map(Self).ok_or_else(|| ValueError::out_of_range("a date from 1900-01-01 to 2299-12-31"))
     }
 }
 
-impl Column for Date32Column {
+impl Day16 {
+    fn new(days: i64) -> Result<Self, ValueError> {
+        let expected = "a date from 1970-01-01 to 2149-06-06";
+        u16::try_from(days).map(Self).map_err(|_| ValueError::out_of_range(expected))
+    }
+}
+
+impl Scalar for Day32 {
     const DATA_TYPE: DataType = DataType::Date32;
 
-    #[inline]
-    fn rows(&self) -> usize {
-        self.days.len()
-    }
-
-    #[inline]
-    fn byte_size(&self) -> usize {
-        size_of_val(self.days.as_slice())
-    }
-
-    fn truncate(&mut self, rows: usize) {
-        self.days.truncate(rows);
-    }
-
-    fn push_default(&mut self) {
-        self.days.push(0);
-    }
-
-    fn write_data(&self, out: &mut Vec<u8>) {
-        write_fixed(out, &self.days, i32::to_le_bytes);
+    fn write(values: &[Self], out: &mut Vec<u8>) {
+        write_fixed(out, values, |day| day.0.to_le_bytes());
     }
 }
 
-impl Stores<NaiveDate> for Date32Column {
-    fn append(&mut self, value: &NaiveDate) -> Result<(), ValueError> {
-        self.push(i64::from(value.num_days_from_ce()) - timestamp::EPOCH_FROM_COMMON_ERA)
+impl Scalar for Day16 {
+    const DATA_TYPE: DataType = DataType::Date;
+
+    fn write(values: &[Self], out: &mut Vec<u8>) {
+        write_fixed(out, values, |day| day.0.to_le_bytes());
+    }
+}
+
+/// The day that a text stands for.
+fn parse(text: &str) -> Result<i64, ValueError> {
+    timestamp::parse_date(text.as_bytes()).ok_or_else(|| ValueError::invalid_value(EXPECTED))
+}
+
+impl<T: Day> Holds<T> for Day32 {
+    const EXPECTED: &'static str = EXPECTED;
+
+    fn of(value: &T) -> Result<Self, ValueError> {
+        Self::new(value.days())
     }
 
     #[inline]
-    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-        let then = |text: &str| {
-            self.push(timestamp::parse_date(text.as_bytes()).ok_or_else(|| ValueError::invalid_value(EXPECTED))?)
-        };
-        input.deserialize_str(WithString { expected: EXPECTED, then })
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        Self::new(parse(text)?)
+    }
+}
+
+impl<T: Day> Holds<T> for Day16 {
+    const EXPECTED: &'static str = EXPECTED;
+
+    fn of(value: &T) -> Result<Self, ValueError> {
+        Self::new(value.days())
+    }
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        Self::new(parse(text)?)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl ColumnType for NaiveDate {
-    type Column = Date32Column;
+impl AllowsCompact for Date32Column {
+    type Compact = DateColumn;
 }
 
-#[diagnostic::do_not_recommend]
-impl NullableInside for Date32Column {}
+macro_rules! dates {
+    ($($(#[$only:meta])* $type:ty),*) => { $(
+        $(#[$only])*
+        #[diagnostic::do_not_recommend]
+        impl ColumnType for $type {
+            type Column = Date32Column;
+        }
+    )* };
+}
+
+dates!(
+    NaiveDate,
+    #[cfg(feature = "time03")]
+    time::Date,
+    #[cfg(feature = "jiff02")]
+    jiff::civil::Date
+);

@@ -1,41 +1,56 @@
-//! `LowCardinality(String)` and `LowCardinality(Nullable(String))`: a dictionary of the block, and a code per row.
+//! `LowCardinality(…)` and `LowCardinality(Nullable(…))`: a dictionary of the block, and a code per row.
 //!
 //! The dictionary holds the values in the order in which rows first have them, and forgets a value together with the row
 //! that brought it, so the bytes depend on the rows alone.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, marker::PhantomData};
 
 use serde::de::{self, Deserializer, Visitor};
 
-use super::{Column, Stores, string::WithString};
-use crate::record::{
-    DataType, ValueError,
-    native::{write_fixed, write_string},
+use super::{
+    Column, MapKeyColumn, Stores,
+    key::{DictionaryKey, KeyOf, Text},
+    string::WithString,
 };
+use crate::record::{DataType, ValueError, native::write_fixed};
 
 /// The dictionary stands in the block itself, as additional keys.
 const KEYS_IN_BLOCK: u64 = 1 << 9;
 /// Version of the format, Native's prefix of the column.
 const VERSION: u64 = 1;
 
-/// Values of `LowCardinality(String)`, or of `LowCardinality(Nullable(String))` where `NULLABLE`.
-#[derive(Debug, Default)]
-pub struct LowCardinalityColumn<const NULLABLE: bool> {
+/// Values of `LowCardinality(…)`, or of `LowCardinality(Nullable(…))` where `NULLABLE`.
+#[derive(Debug)]
+pub struct LowCardinalityColumn<const NULLABLE: bool, K = Text> {
     /// The code of each value of the dictionary, without NULL's.
-    code_of: HashMap<Box<str>, u32>,
+    code_of: HashMap<Box<[u8]>, u32>,
     /// The values in order of their codes, without NULL's.
     dictionary: Vec<Entry>,
     /// Bytes of the dictionary once written, without NULL's.
     dictionary_size: usize,
     /// Code of each row.
     codes: Vec<u32>,
-    /// Where [`slot_of`] last saw a string: most values repeat, and this costs no hashing.
+    /// Where [`slot_of`] last saw a value: most values repeat, and this costs no hashing.
     recent: Recent,
+    key: PhantomData<fn() -> K>,
+}
+
+impl<const NULLABLE: bool, K> Default for LowCardinalityColumn<NULLABLE, K> {
+    fn default() -> Self {
+        Self {
+            code_of: HashMap::new(),
+            dictionary: Vec::new(),
+            dictionary_size: 0,
+            codes: Vec::new(),
+            recent: Recent::default(),
+            key: PhantomData,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Entry {
-    value: Box<str>,
+    value: Box<[u8]>,
     /// The row that brought the value.
     first_row: usize,
 }
@@ -51,22 +66,21 @@ impl Default for Recent {
 
 const SLOTS: usize = 256;
 
-/// A slot for a string, by what is cheap to see of it.
+/// A slot for a value, by what is cheap to see of it.
 #[inline]
-fn slot_of(value: &str) -> usize {
-    let bytes = value.as_bytes();
+fn slot_of(bytes: &[u8]) -> usize {
     let byte = |place: usize| usize::from(bytes.get(place).copied().unwrap_or(0));
     let last = bytes.len().wrapping_sub(1);
     (bytes.len() ^ byte(0) ^ byte(last).rotate_left(3) ^ byte(last / 2).rotate_left(1)) % SLOTS
 }
 
-impl<const NULLABLE: bool> LowCardinalityColumn<NULLABLE> {
+impl<const NULLABLE: bool, K: DictionaryKey> LowCardinalityColumn<NULLABLE, K> {
     /// Codes that stand before the dictionary's: NULL has the first one.
     const RESERVED: u32 = if NULLABLE { 1 } else { 0 };
 
     /// Appends a value.
     #[inline]
-    pub fn push(&mut self, value: &str) {
+    fn push(&mut self, value: &[u8]) {
         let slot = slot_of(value);
         let seen = self.recent.0.get(slot).copied().unwrap_or(u32::MAX);
         if self.dictionary.get(seen as usize).is_some_and(|entry| *entry.value == *value) {
@@ -81,14 +95,14 @@ impl<const NULLABLE: bool> LowCardinalityColumn<NULLABLE> {
     }
 
     /// Place of the value in the dictionary, into which it is put where it is new.
-    #[expect(clippy::expect_used, reason = "that many different strings don't fit the bytes of a batch")]
-    fn place_of(&mut self, value: &str) -> u32 {
+    #[expect(clippy::expect_used, reason = "that many different values don't fit the bytes of a batch")]
+    fn place_of(&mut self, value: &[u8]) -> u32 {
         if let Some(place) = self.code_of.get(value) {
             return *place;
         }
-        let place = u32::try_from(self.dictionary.len()).expect("BUG: a block of more than 2^32 different strings");
+        let place = u32::try_from(self.dictionary.len()).expect("BUG: a block of more than 2^32 different values");
         self.dictionary.push(Entry { value: value.into(), first_row: self.codes.len() });
-        self.dictionary_size += size_with_length(value);
+        self.dictionary_size += K::size(value);
         self.code_of.insert(value.into(), place);
         place
     }
@@ -108,15 +122,9 @@ impl<const NULLABLE: bool> LowCardinalityColumn<NULLABLE> {
     }
 }
 
-/// Bytes of a string with its length in front.
-fn size_with_length(value: &str) -> usize {
-    let bits = (usize::BITS - value.len().leading_zeros()).max(1);
-    value.len() + bits.div_ceil(7) as usize
-}
-
-impl<const NULLABLE: bool> Column for LowCardinalityColumn<NULLABLE> {
+impl<const NULLABLE: bool, K: DictionaryKey> Column for LowCardinalityColumn<NULLABLE, K> {
     const DATA_TYPE: DataType =
-        DataType::LowCardinality(if NULLABLE { &DataType::Nullable(&DataType::String) } else { &DataType::String });
+        DataType::LowCardinality(if NULLABLE { &DataType::Nullable(&K::DATA_TYPE) } else { &K::DATA_TYPE });
 
     #[inline]
     fn rows(&self) -> usize {
@@ -129,21 +137,22 @@ impl<const NULLABLE: bool> Column for LowCardinalityColumn<NULLABLE> {
         if self.codes.is_empty() {
             return 8;
         }
-        32 + self.dictionary_size + Self::RESERVED as usize + self.codes.len() * self.width()
+        let null = if NULLABLE { K::size(K::NULL) } else { 0 };
+        32 + self.dictionary_size + null + self.codes.len() * self.width()
     }
 
     fn truncate(&mut self, rows: usize) {
         self.codes.truncate(rows);
         while self.dictionary.last().is_some_and(|entry| entry.first_row >= rows) {
             if let Some(entry) = self.dictionary.pop() {
-                self.dictionary_size -= size_with_length(&entry.value);
+                self.dictionary_size -= K::size(&entry.value);
                 self.code_of.remove(&entry.value);
             }
         }
     }
 
     fn push_default(&mut self) {
-        if NULLABLE { self.codes.push(0) } else { self.push("") }
+        if NULLABLE { self.codes.push(0) } else { self.push(K::NULL) }
     }
 
     fn write_prefix(&self, out: &mut Vec<u8>) {
@@ -160,10 +169,10 @@ impl<const NULLABLE: bool> Column for LowCardinalityColumn<NULLABLE> {
         out.extend_from_slice(&(KEYS_IN_BLOCK | u64::from(width.trailing_zeros())).to_le_bytes());
         out.extend_from_slice(&(self.keys() as u64).to_le_bytes());
         if NULLABLE {
-            write_string(out, "");
+            K::write(K::NULL, out);
         }
         for entry in &self.dictionary {
-            write_string(out, &entry.value);
+            K::write(&entry.value, out);
         }
         out.extend_from_slice(&(self.codes.len() as u64).to_le_bytes());
         match width {
@@ -174,56 +183,52 @@ impl<const NULLABLE: bool> Column for LowCardinalityColumn<NULLABLE> {
     }
 }
 
-macro_rules! strings {
-    ($($type:ty),*) => { $(
-        impl Stores<$type> for LowCardinalityColumn<false> {
-            fn append(&mut self, value: &$type) -> Result<(), ValueError> {
-                self.push(value);
-                Ok(())
-            }
+impl<T, K: KeyOf<T>> Stores<T> for LowCardinalityColumn<false, K> {
+    fn append(&mut self, value: &T) -> Result<(), ValueError> {
+        K::with_value(value, |bytes| self.push(bytes))
+    }
 
-            #[inline]
-            fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-                let then = |value: &str| { self.push(value); Ok(()) };
-                input.deserialize_str(WithString { expected: "a string", then })
-            }
-        }
-
-        impl Stores<Option<$type>> for LowCardinalityColumn<true> {
-            fn append(&mut self, value: &Option<$type>) -> Result<(), ValueError> {
-                match value {
-                    Some(value) => self.push(value),
-                    None => self.push_default(),
-                }
-                Ok(())
-            }
-
-            #[inline]
-            fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-                input.deserialize_option(OptionVisitor(self))
-            }
-
-            fn append_missing<E: de::Error>(&mut self, _: &'static str) -> Result<(), E> {
-                self.push_default();
-                Ok(())
-            }
-        }
-    )* };
+    #[inline]
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        let then = |text: &str| K::with_text(text, |bytes| self.push(bytes));
+        input.deserialize_str(WithString { expected: K::EXPECTED, then })
+    }
 }
 
-strings!(String, Box<str>);
+impl<T, K: KeyOf<T>> Stores<Option<T>> for LowCardinalityColumn<true, K> {
+    fn append(&mut self, value: &Option<T>) -> Result<(), ValueError> {
+        if let Some(value) = value {
+            return K::with_value(value, |bytes| self.push(bytes));
+        }
+        self.push_default();
+        Ok(())
+    }
 
-struct OptionVisitor<'a>(&'a mut LowCardinalityColumn<true>);
+    #[inline]
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        input.deserialize_option(OptionVisitor { column: self, value: PhantomData::<fn(&T)> })
+    }
 
-impl<'de> Visitor<'de> for OptionVisitor<'_> {
+    fn append_missing<E: de::Error>(&mut self, _: &'static str) -> Result<(), E> {
+        self.push_default();
+        Ok(())
+    }
+}
+
+struct OptionVisitor<'a, T, K> {
+    column: &'a mut LowCardinalityColumn<true, K>,
+    value: PhantomData<fn(&T)>,
+}
+
+impl<'de, T, K: KeyOf<T>> Visitor<'de> for OptionVisitor<'_, T, K> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string or null")
+        write!(formatter, "{} or null", K::EXPECTED)
     }
 
     fn visit_none<E: de::Error>(self) -> Result<(), E> {
-        self.0.push_default();
+        self.column.push_default();
         Ok(())
     }
 
@@ -233,10 +238,10 @@ impl<'de> Visitor<'de> for OptionVisitor<'_> {
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        let then = |value: &str| {
-            self.0.push(value);
-            Ok(())
-        };
-        input.deserialize_str(WithString { expected: "a string or null", then })
+        let then = |text: &str| K::with_text(text, |bytes| self.column.push(bytes));
+        input.deserialize_str(WithString { expected: K::EXPECTED, then })
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<K: DictionaryKey> MapKeyColumn for LowCardinalityColumn<false, K> {}

@@ -1,32 +1,74 @@
 //! The columns: one buffer per ClickHouse type, and which Rust types go into which.
 //!
 //! A field's Rust type finds its column through [`ColumnType`]; attributes of the field change the column through
-//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`]). Nothing goes by a type's name, so aliases,
-//! newtypes and generics work. A type of your own gets a column by implementing [`Column`] and [`Stores`] for a buffer,
-//! and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on the field.
+//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`] and so on). Nothing goes by a type's name, so
+//! aliases, newtypes and generics work. A type of your own gets a column by `#[derive(OlapType)]`, or by implementing
+//! [`Column`] and [`Stores`] for a buffer, and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on
+//! the field.
 
+mod address;
+mod aggregate;
 mod array;
 mod boolean;
+mod brain_float;
+mod clock;
 mod date;
+mod decimal;
+mod dynamic;
+mod enumeration;
+mod fixed_string;
+mod forms;
+mod geometry;
+mod instant;
+mod json;
+mod key;
 mod low_cardinality;
+mod map;
+mod nested;
+mod newtype;
 mod nullable;
 mod number;
+mod scalar;
 mod string;
-mod time;
+mod tuple;
 mod uuid;
+mod variant;
+mod wide_number;
 
 use serde::de::{self, Deserializer};
 
+pub(super) use self::map::SeenKeys;
 pub use self::{
+    address::{Address4, Address6, Ipv4Column, Ipv6Column},
+    aggregate::{Aggregate, AggregateColumn},
     array::ArrayColumn,
     boolean::BoolColumn,
-    date::Date32Column,
+    brain_float::BFloat16Column,
+    clock::{ClockSeconds, ClockTicks, Time64Column, TimeColumn},
+    date::{Date32Column, DateColumn, Day16, Day32},
+    decimal::DecimalColumn,
+    dynamic::DynamicColumn,
+    enumeration::{EnumColumn, Enumeration, enum_value},
+    fixed_string::FixedStringColumn,
+    forms::{AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone},
+    geometry::{
+        LineString, LineStringColumn, MultiLineString, MultiLineStringColumn, MultiPolygon, MultiPolygonColumn, Point,
+        PointColumn, Polygon, PolygonColumn, Ring, RingColumn,
+    },
+    instant::{DateTime64Column, DateTimeColumn, Timezone, UtcZone},
+    json::{AllowsJson, JsonColumn, JsonForm, PlainJson},
+    key::{Dictionary, DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
     low_cardinality::LowCardinalityColumn,
+    map::{MapColumn, MapKeyColumn},
+    nested::{AllowsNested, NestedColumn},
+    newtype::{Newtype, NewtypeColumn},
     nullable::NullableColumn,
     number::{Number, NumberColumn},
+    scalar::{Holds, Scalar, ScalarColumn},
     string::StringColumn,
-    time::DateTime64Column,
+    tuple::StructColumn,
     uuid::UuidColumn,
+    variant::{VariantColumn, VariantColumns},
 };
 use super::{DataType, Findings, Node, Place, ValueError};
 
@@ -89,8 +131,8 @@ pub trait Stores<T: ?Sized>: Column {
 #[diagnostic::on_unimplemented(
     message = "no column type for `{Self}`",
     label = "ClickHouse has no column for this type here",
-    note = "fields can be `String`, `Box<str>`, `bool`, `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `DateTime<Utc>`, `NaiveDate`, `Uuid`, and `Option` or `Vec` of those",
-    note = "for a type of your own implement `record::ColumnType`, or name its buffer with `#[olap(column = path::Column)]`"
+    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
+    note = "for a type of your own add `#[derive(OlapType)]`, or name its buffer with `#[olap(column = path::Column)]`"
 )]
 pub trait ColumnType: Sized {
     /// The column in which values are stored unless an attribute says otherwise.
@@ -105,28 +147,6 @@ pub trait ColumnType: Sized {
 )]
 pub trait NullableInside: Column {}
 
-/// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
-#[diagnostic::on_unimplemented(
-    message = "`low_cardinality` does not apply to `{Self}`",
-    label = "has no LowCardinality form",
-    note = "`#[olap(low_cardinality)]` is for `String`, `Option<String>` and `Vec`s of those"
-)]
-pub trait AllowsLowCardinality: Column {
-    /// The dictionary-encoded column.
-    type LowCardinality: Column;
-}
-
-/// A column whose fractional digits can be chosen: `#[olap(precision = P)]`.
-#[diagnostic::on_unimplemented(
-    message = "`precision = {P}` does not apply to `{Self}`",
-    label = "has no precision",
-    note = "`#[olap(precision = …)]` is for `DateTime<Utc>`, and `Option` or `Vec` of it"
-)]
-pub trait AllowsPrecision<const P: u8>: Column {
-    /// The column with that precision.
-    type WithPrecision: Column;
-}
-
 /// The column that `#[olap(column = …)]` names for a field of type `T`: itself, if it stores that type.
 #[doc(hidden)]
 pub trait NamedColumn<T>: Column {
@@ -136,4 +156,39 @@ pub trait NamedColumn<T>: Column {
 
 impl<T, C: Stores<T>> NamedColumn<T> for C {
     type Column = C;
+}
+
+/// Stands for the column of a type whose derive failed; the program doesn't compile.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct AnyColumn;
+
+impl Column for AnyColumn {
+    const DATA_TYPE: DataType = DataType::String;
+
+    fn rows(&self) -> usize {
+        0
+    }
+
+    fn byte_size(&self) -> usize {
+        0
+    }
+
+    fn truncate(&mut self, _: usize) {}
+
+    fn push_default(&mut self) {}
+
+    fn write_data(&self, _: &mut Vec<u8>) {}
+}
+
+impl NullableInside for AnyColumn {}
+
+impl<T> Stores<T> for AnyColumn {
+    fn append(&mut self, _: &T) -> Result<(), ValueError> {
+        Ok(())
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, _: D) -> Result<(), D::Error> {
+        Ok(())
+    }
 }

@@ -4,10 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, Deserializer, Visitor};
 
-use super::{
-    AllowsLowCardinality, AllowsPrecision, Column, ColumnType, LowCardinalityColumn, NullableInside, Stores,
-    StringColumn,
-};
+use super::{Column, ColumnType, NullableInside, Stores};
 use crate::record::{DataType, Findings, Node, Place, ValueError};
 
 /// Values of `Nullable(…)`.
@@ -117,17 +114,4 @@ where
     T::Column: NullableInside,
 {
     type Column = NullableColumn<T::Column>;
-}
-
-impl<const P: u8, C: NullableInside + AllowsPrecision<P>> AllowsPrecision<P> for NullableColumn<C>
-where
-    C::WithPrecision: NullableInside,
-{
-    type WithPrecision = NullableColumn<C::WithPrecision>;
-}
-
-/// The other way round than it is written: ClickHouse has `LowCardinality(Nullable(String))` only.
-#[diagnostic::do_not_recommend]
-impl AllowsLowCardinality for NullableColumn<StringColumn> {
-    type LowCardinality = LowCardinalityColumn<true>;
 }

@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 
-use super::{Column, ColumnType, NullableInside, Stores};
+use super::{Column, ColumnType, MapKeyColumn, NullableInside, Stores};
 use crate::record::{DataType, ValueError, native::write_fixed};
 
 /// A number that has a column.
@@ -105,6 +105,9 @@ macro_rules! integers {
         impl ColumnType for $type {
             type Column = NumberColumn<Self>;
         }
+
+        #[diagnostic::do_not_recommend]
+        impl MapKeyColumn for NumberColumn<$type> {}
     )* };
 }
 

@@ -1,10 +1,10 @@
 //! `String`: kept as Native wants it, each value with its length in front.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{self, Deserializer, Visitor};
 
-use super::{AllowsLowCardinality, Column, ColumnType, LowCardinalityColumn, NullableInside, Stores};
+use super::{Column, ColumnType, MapKeyColumn, NullableInside, Stores};
 use crate::record::{DataType, ValueError, native::write_string};
 
 /// Values of `String`.
@@ -96,12 +96,10 @@ macro_rules! strings {
     )* };
 }
 
-strings!(String, Box<str>);
+strings!(String, Box<str>, Cow<'static, str>);
 
 #[diagnostic::do_not_recommend]
 impl NullableInside for StringColumn {}
 
 #[diagnostic::do_not_recommend]
-impl AllowsLowCardinality for StringColumn {
-    type LowCardinality = LowCardinalityColumn<false>;
-}
+impl MapKeyColumn for StringColumn {}

@@ -3,10 +3,21 @@
 use ::uuid::Uuid;
 use serde::de::Deserializer;
 
-use super::{Column, ColumnType, NullableInside, Stores, string::WithString};
+use super::{Column, ColumnType, MapKeyColumn, NullableInside, Stores, string::WithString};
 use crate::record::{DataType, ValueError, native::write_fixed};
 
-const EXPECTED: &str = "a UUID such as \"67e55044-10b1-426f-9247-bb680e5fe0c8\"";
+pub(super) const EXPECTED: &str = "a UUID such as \"67e55044-10b1-426f-9247-bb680e5fe0c8\"";
+
+/// A UUID as ClickHouse keeps it.
+pub(super) fn bytes(value: Uuid) -> [u8; 16] {
+    value.as_u128().rotate_right(64).to_le_bytes()
+}
+
+/// The UUID that a text stands for.
+#[inline]
+pub(super) fn parse(text: &str) -> Result<Uuid, ValueError> {
+    Uuid::try_parse(text).map_err(|_| ValueError::invalid_value(EXPECTED))
+}
 
 /// Values of `UUID`.
 #[derive(Debug, Default)]
@@ -36,7 +47,7 @@ impl Column for UuidColumn {
     }
 
     fn write_data(&self, out: &mut Vec<u8>) {
-        write_fixed(out, &self.values, |value| value.as_u128().rotate_right(64).to_le_bytes());
+        write_fixed(out, &self.values, bytes);
     }
 }
 
@@ -50,7 +61,7 @@ impl Stores<Uuid> for UuidColumn {
     #[inline]
     fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
         let then = |text: &str| {
-            self.values.push(Uuid::try_parse(text).map_err(|_| ValueError::invalid_value(EXPECTED))?);
+            self.values.push(parse(text)?);
             Ok(())
         };
         input.deserialize_str(WithString { expected: EXPECTED, then })
@@ -64,3 +75,6 @@ impl ColumnType for Uuid {
 
 #[diagnostic::do_not_recommend]
 impl NullableInside for UuidColumn {}
+
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for UuidColumn {}

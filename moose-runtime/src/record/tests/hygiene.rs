@@ -54,15 +54,76 @@ mod hostile {
         pub(super) __name: ::std::option::Option<::std::string::String>,
         pub(super) __map: C0,
         pub(super) de: ::std::vec::Vec<A>,
+        /// A struct.
+        #[olap(nested)]
+        pub(super) inner: ::std::vec::Vec<Inner<A>>,
+        pub(super) kind: Kind,
+        pub(super) either: Either,
+        pub(super) wrapped: ::std::option::Option<Wrapped>,
+        #[olap(timezone = "Europe/Berlin", precision = 6)]
+        #[serde(default)]
+        pub(super) at: ::chrono::DateTime<::chrono::Utc>,
+        #[olap(json(max_dynamic_types = 4, path("a", ::core::primitive::u8), skip = "b"))]
+        pub(super) free: ::serde_json::Value,
     }
+
+    /// A tuple.
+    #[derive(renamed::OlapType)]
+    #[olap(crate = "renamed")]
+    pub(super) struct Inner<A> {
+        pub(super) r#type: A,
+    }
+
+    /// An enum.
+    #[derive(renamed::OlapType)]
+    #[olap(crate = "renamed")]
+    pub(super) enum Kind {
+        /// One.
+        One = 1,
+        /// Another.
+        Other = 300,
+    }
+
+    /// An enum with data.
+    #[derive(renamed::OlapType)]
+    #[olap(crate = "renamed")]
+    #[serde(untagged)]
+    pub(super) enum Either {
+        /// Nothing.
+        Nothing,
+        /// A number.
+        #[expect(dead_code, reason = "only JSON makes it")]
+        Number(::core::primitive::u8),
+        /// A text.
+        #[expect(dead_code, reason = "only JSON makes it")]
+        Text(#[olap(low_cardinality)] ::std::string::String),
+    }
+
+    /// A newtype.
+    #[derive(renamed::OlapType)]
+    #[olap(crate = "renamed")]
+    pub(super) struct Wrapped(#[olap(fixed = 2)] pub(super) ::std::string::String);
 }
 
 #[test]
 fn the_derive_works_in_a_hostile_place() {
     let mut batch = super::Batch::<hostile::Hostile<bool, f32>>::new();
-    let record = r#"{"type":"t","__name":null,"__map":true,"de":[1.5]}"#;
+    let record = r#"{"type":"t","__name":null,"__map":true,"de":[1.5],"inner":[{"type":1}],"kind":"Other","either":"a",
+        "wrapped":"ab","free":{"a":1,"c":"d"}}"#;
     assert_eq!(super::decode(&mut batch, &[record]), []);
-    let record = hostile::Hostile { r#type: String::new(), __column_0: 1, __name: None, __map: false, de: vec![] };
+    let record = hostile::Hostile {
+        r#type: String::new(),
+        __column_0: 1,
+        __name: None,
+        __map: false,
+        de: vec![],
+        inner: vec![],
+        kind: hostile::Kind::One,
+        either: hostile::Either::Nothing,
+        wrapped: None,
+        at: chrono::DateTime::default(),
+        free: serde_json::json!({}),
+    };
     batch.append(&record).unwrap();
     assert_eq!(super::ErasedBatch::rows(&batch), 2);
 }

@@ -5,6 +5,7 @@ mod native;
 mod properties;
 mod reader;
 mod refused;
+mod shapes;
 mod types;
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -1,4 +1,4 @@
-//! Streams on Kafka or Redpanda.
+//! Streams on Kafka.
 //!
 //! What it promises, and where:
 //!
@@ -9,7 +9,8 @@
 //!   costs no membership, and a pause throws nothing away.
 //! - A cursor is the group's committed offset, with the rest in its metadata (`note`). Metadata that is not ours means
 //!   that somebody has moved the group: it is followed, under a new epoch.
-//! - Topics are made and grown, never changed otherwise (`topics`).
+//! - Topics are made and grown, never changed otherwise (`topics`). One that was deleted and made anew is told by its id:
+//!   no cursor is committed for another topic than its epoch was given for.
 //! - Dead letters lie in a compacted topic beside each stream (`letters`).
 //!
 //! Offsets have gaps: transactions leave markers, compaction takes records away. Nothing here or above counts on their

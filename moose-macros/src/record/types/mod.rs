@@ -1,0 +1,184 @@
+//! `#[derive(OlapType)]`: types that stand in a column of a record. A struct with named fields is a tuple with names, a
+//! struct around one value is that value, an enum without data is an `Enum8` or `Enum16`, an enum with data a `Variant`.
+
+mod enumeration;
+mod newtype;
+mod variant;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Variant, ext::IdentExt};
+
+use super::{
+    attributes,
+    case::Case,
+    entry::{Entry, Once, entries_of},
+    expand::expand,
+    mistakes::Mistakes,
+    model::{Record, Role},
+};
+
+/// The implementations for a type, or all that is wrong with it.
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    if !matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))) {
+        for lifetime in input.generics.lifetimes() {
+            mistakes.at(lifetime, "a record outlives what it was read from: use owned values such as `String`");
+        }
+    }
+    let expanded = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(_) => Record::new(input, Role::Tuple, &mut mistakes).map(|record| expand(&record)),
+            Fields::Unnamed(fields) => newtype::expand(input, &fields.unnamed, &mut mistakes),
+            Fields::Unit => {
+                mistakes.at(&input.ident, "a struct without fields has nothing to store");
+                None
+            }
+        },
+        Data::Enum(data) if data.variants.is_empty() => {
+            mistakes.at(&input.ident, "an enum without variants has no value to store");
+            None
+        }
+        Data::Enum(data) => {
+            let on_enum = EnumAttributes::new(&input.attrs, &mut mistakes);
+            let has_data = data.variants.iter().any(|variant| !matches!(variant.fields, Fields::Unit));
+            let variants = names(data.variants.iter(), &on_enum, &mut mistakes);
+            if has_data {
+                variant::expand(input, &variants, &on_enum, &mut mistakes)
+            } else {
+                enumeration::expand(input, &variants, &mut mistakes)
+            }
+        }
+        Data::Union(_) => {
+            mistakes.at(&input.ident, "a union has no ClickHouse type");
+            None
+        }
+    };
+    match (expanded, mistakes.finish()) {
+        (Some(expanded), None) => expanded,
+        (_, errors) => stub(input, errors.map(|errors| errors.to_compile_error()).as_ref()),
+    }
+}
+
+/// What stands beside the mistakes, so that not every use of the type is one too.
+fn stub(input: &DeriveInput, errors: Option<&TokenStream>) -> TokenStream {
+    let runtime = attributes::runtime(&input.attrs);
+    let name = &input.ident;
+    let generics = &input.generics;
+    let (implementation, arguments, clause) = generics.split_for_impl();
+    // A lifetime is a mistake already, and an implementation for it another one.
+    if input.generics.lifetimes().next().is_some() {
+        return quote!(#errors);
+    }
+    quote! {
+        #errors
+        #[automatically_derived]
+        impl #implementation #runtime::__private::ColumnType for #name #arguments #clause {
+            type Column = #runtime::__private::AnyColumn;
+        }
+    }
+}
+
+/// What stands on an enum.
+#[derive(Default)]
+struct EnumAttributes {
+    rename_all: Option<Case>,
+    untagged: Option<Ident>,
+}
+
+const ENUM_SERDE: [&str; 2] = ["rename_all", "untagged"];
+const VARIANT_SERDE: [&str; 2] = ["alias", "rename"];
+/// What serde knows and what makes no difference to reading.
+const IGNORED: [&str; 6] = ["bound", "crate", "expecting", "into", "serialize_with", "skip_serializing"];
+
+impl EnumAttributes {
+    fn new(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
+        let mut read = Self::default();
+        for_each_entry(attributes, mistakes, |list, entry, mistakes| match (list, entry.name.to_string().as_str()) {
+            ("olap", "crate") => drop(entry.path(mistakes)),
+            ("olap", _) => entry.unknown("olap", &["crate"], mistakes),
+            (_, "rename_all") => {
+                let text = entry.deserialize_text(mistakes);
+                read.rename_all = text.and_then(|text| attributes::case(&text, mistakes));
+            }
+            (_, "untagged") => read.untagged = entry.flag(mistakes).then(|| entry.name.clone()),
+            (_, "tag" | "content") => mistakes.at(
+                &entry.name,
+                "a variant is given as `{\"Name\": value}`, or as the value alone with `#[serde(untagged)]`",
+            ),
+            (_, name) if IGNORED.contains(&name) => {}
+            _ => entry.unknown("serde", &ENUM_SERDE, mistakes),
+        });
+        read
+    }
+}
+
+/// A variant and its names in JSON: its own, then its aliases.
+struct Named<'a> {
+    variant: &'a Variant,
+    json: Vec<String>,
+}
+
+/// ```text
+/// enum Colour { #[serde(rename = "Green")] Red, Green }    // one name for two variants
+/// ```
+fn names<'a>(
+    variants: impl Iterator<Item = &'a Variant>,
+    on_enum: &EnumAttributes,
+    mistakes: &mut Mistakes,
+) -> Vec<Named<'a>> {
+    let mut all: Vec<Named<'a>> = Vec::new();
+    for variant in variants {
+        let (mut rename, mut aliases): (Option<LitStr>, Vec<LitStr>) = Default::default();
+        for_each_entry(&variant.attrs, mistakes, |list, entry, mistakes| {
+            match (list, entry.name.to_string().as_str()) {
+                ("olap", _) => mistakes.at(&entry.name, "attributes of `olap` stand on the value in a variant"),
+                (_, "rename") => rename = entry.deserialize_text(mistakes),
+                (_, "alias") => aliases.extend(entry.text(mistakes)),
+                (_, name) if IGNORED.contains(&name) => {}
+                _ => entry.unknown("serde", &VARIANT_SERDE, mistakes),
+            }
+        });
+        let own = variant.ident.unraw().to_string();
+        let name = || on_enum.rename_all.map_or_else(|| own.clone(), |case| case.apply_to_variant(&own));
+        let mut json = vec![rename.as_ref().map_or_else(name, LitStr::value)];
+        for alias in aliases.iter().map(LitStr::value) {
+            if !json.contains(&alias) {
+                json.push(alias);
+            }
+        }
+        for other in &all {
+            if let Some(name) = json.iter().find(|name| other.json.contains(name)) {
+                mistakes.at(
+                    &variant.ident,
+                    format_args!("the variant `{}` is called `{name}` in JSON too", other.variant.ident.unraw()),
+                );
+            }
+        }
+        all.push(Named { variant, json });
+    }
+    all
+}
+
+/// Shows every entry of `#[olap(…)]` and `#[serde(…)]`.
+fn for_each_entry(
+    attributes: &[Attribute],
+    mistakes: &mut Mistakes,
+    mut then: impl FnMut(&str, &Entry, &mut Mistakes),
+) {
+    let mut once = Once::default();
+    for attribute in attributes {
+        for list in ["olap", "serde"] {
+            if attribute.path().is_ident(list) {
+                for entry in entries_of(attribute, mistakes) {
+                    if entry.name == "alias" || once.is_new(list, &entry, mistakes) {
+                        then(list, &entry, mistakes);
+                    }
+                }
+            }
+        }
+        if attribute.path().is_ident("key") {
+            mistakes.at(attribute, "`#[key]` stands on a field of a record");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! An enum with data: each variant with data is a type of the `Variant`, one without is NULL.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{DeriveInput, Field, Fields, parse_quote};
+
+use super::{EnumAttributes, Named};
+use crate::record::{
+    attributes::{self, FieldAttributes},
+    mistakes::Mistakes,
+};
+
+/// Types that a `Variant` of ClickHouse holds.
+const MOST: usize = 255;
+
+/// A variant with data.
+struct Alternative<'a> {
+    name: &'a Ident,
+    json: &'a [String],
+    field: &'a Field,
+    read: FieldAttributes,
+}
+
+/// Only the attributes that say how the type is stored stand on a value without a name.
+pub(super) fn check_value(read: &FieldAttributes, field: &Field, mistakes: &mut Mistakes) {
+    let others = read.key.is_some()
+        || read.skip
+        || read.rename.is_some()
+        || read.column_name.is_some()
+        || read.options.places().next().is_some()
+        || read.default.is_some();
+    if others {
+        mistakes.at(field, "only attributes about the type stand here: the value is no column of a table");
+    }
+}
+
+/// ```text
+/// enum Value { Pair(u8, u8) }          // two values have no type: make a struct of them
+/// enum Value { None, Unset, A(u8) }    // NULL is one value
+/// ```
+fn alternatives<'a>(
+    variants: &'a [Named<'a>],
+    mistakes: &mut Mistakes,
+) -> (Vec<Alternative<'a>>, Option<&'a Named<'a>>) {
+    let (mut with_data, mut null) = (Vec::new(), None);
+    for named in variants {
+        match &named.variant.fields {
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                for field in &fields.unnamed {
+                    let read = FieldAttributes::new(&field.attrs, mistakes);
+                    check_value(&read, field, mistakes);
+                    with_data.push(Alternative { name: &named.variant.ident, json: &named.json, field, read });
+                }
+            }
+            Fields::Unit if null.is_none() => null = Some(named),
+            Fields::Unit => {
+                mistakes.at(&named.variant.ident, "a variant without data is NULL, and there is one already");
+            }
+            Fields::Named(_) | Fields::Unnamed(_) => mistakes.at(
+                &named.variant.ident,
+                "a variant holds one value: make a struct of several, with `#[derive(OlapType)]`",
+            ),
+        }
+    }
+    (with_data, null)
+}
+
+pub(super) fn expand(
+    input: &DeriveInput,
+    variants: &[Named<'_>],
+    on_enum: &EnumAttributes,
+    mistakes: &mut Mistakes,
+) -> Option<TokenStream> {
+    let (alternatives, null) = alternatives(variants, mistakes);
+    if alternatives.len() > MOST {
+        mistakes.at(&input.ident, format_args!("a `Variant` holds at most {MOST} types"));
+    }
+    if alternatives.is_empty() {
+        return None;
+    }
+    let runtime = attributes::runtime(&input.attrs);
+    let private = quote!(#runtime::__private);
+    let name = &input.ident;
+    let mut generics = input.generics.clone();
+    let types: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+    for parameter in &types {
+        generics.make_where_clause().predicates.push(parse_quote!(#parameter: #private::ColumnType + 'static));
+    }
+    let (_, arguments, _) = input.generics.split_for_impl();
+    let places = 0..alternatives.len();
+    let buffers: Vec<Ident> = places.clone().map(|place| format_ident!("__column_{place}")).collect();
+    let parameters: Vec<Ident> = places.map(|place| format_ident!("__Column{place}")).collect();
+    let columns = alternatives
+        .iter()
+        .enumerate()
+        .map(|(place, alternative)| alternative.read.forms.column(&alternative.field.ty, &private, place));
+    let markers: TokenStream = alternatives
+        .iter()
+        .enumerate()
+        .map(|(place, alternative)| alternative.read.forms.markers(&private, place))
+        .collect();
+    let variant_columns = variant_columns(&VariantColumns {
+        input,
+        generics: &generics,
+        private: &private,
+        alternatives: &alternatives,
+        null,
+        on_enum,
+        buffers: &buffers,
+        parameters: &parameters,
+    });
+    let (implementation, _, clause) = generics.split_for_impl();
+    Some(quote! {
+        const _: () = {
+            #markers
+
+            pub struct __Variants<#(#parameters),*> {
+                #(#buffers: #parameters),*
+            }
+
+            #[automatically_derived]
+            impl<#(#parameters: ::core::default::Default),*> ::core::default::Default for __Variants<#(#parameters),*> {
+                fn default() -> Self {
+                    Self { #(#buffers: ::core::default::Default::default()),* }
+                }
+            }
+
+            #variant_columns
+
+            #[automatically_derived]
+            impl #implementation #private::ColumnType for #name #arguments #clause {
+                type Column = #private::VariantColumn<Self, __Variants<#(#columns),*>>;
+            }
+        };
+    })
+}
+
+/// All that the code over the variants is made of.
+struct VariantColumns<'a> {
+    input: &'a DeriveInput,
+    generics: &'a syn::Generics,
+    private: &'a TokenStream,
+    alternatives: &'a [Alternative<'a>],
+    null: Option<&'a Named<'a>>,
+    on_enum: &'a EnumAttributes,
+    buffers: &'a [Ident],
+    parameters: &'a [Ident],
+}
+
+fn variant_columns(parts: &VariantColumns<'_>) -> TokenStream {
+    let VariantColumns { input, private, alternatives, null, on_enum, buffers, parameters, .. } = parts;
+    let name = &input.ident;
+    let (_, arguments, _) = input.generics.split_for_impl();
+    let mut generics = parts.generics.clone();
+    for (parameter, alternative) in parameters.iter().zip(*alternatives) {
+        let value = &alternative.field.ty;
+        generics.params.push(parse_quote!(#parameter: #private::Stores<#value>));
+    }
+    let (implementation, _, clause) = generics.split_for_impl();
+    let places: Vec<usize> = (0..alternatives.len()).collect();
+    let values: Vec<_> = alternatives.iter().map(|alternative| &alternative.field.ty).collect();
+    let idents: Vec<_> = alternatives.iter().map(|alternative| alternative.name).collect();
+    let names = alternatives.iter().map(|alternative| {
+        let json = alternative.json;
+        quote!(&[#(#json),*])
+    });
+    let null_names = null.iter().flat_map(|named| &named.json);
+    let null_arm = null.iter().map(|named| {
+        let ident = &named.variant.ident;
+        quote!(#name::#ident => ::core::result::Result::Ok(::core::option::Option::None),)
+    });
+    let untagged = on_enum.untagged.is_some();
+    quote! {
+        #[automatically_derived]
+        impl #implementation #private::VariantColumns<#name #arguments> for __Variants<#(#parameters),*> #clause {
+            const TYPES: &'static [#private::DataType] = &[#(<#parameters as #private::Column>::DATA_TYPE),*];
+            const NAMES: &'static [&'static [&'static ::core::primitive::str]] = &[#(#names),*];
+            const NULL_NAMES: &'static [&'static ::core::primitive::str] = &[#(#null_names),*];
+            const UNTAGGED: ::core::primitive::bool = #untagged;
+
+            fn visit<__V: #private::ColumnVisitor>(&self, __visitor: &mut __V) {
+                #(#private::ColumnVisitor::column(__visitor, &self.#buffers);)*
+            }
+
+            fn visit_mut<__V: #private::ColumnVisitorMut>(&mut self, __visitor: &mut __V) {
+                #(#private::ColumnVisitorMut::column(__visitor, &mut self.#buffers);)*
+            }
+
+            fn append(
+                &mut self,
+                __value: &#name #arguments,
+            ) -> ::core::result::Result<::core::option::Option<::core::primitive::usize>, #private::ValueError> {
+                match __value {
+                    #(
+                        #name::#idents(__value) => ::core::result::Result::map(
+                            #private::Stores::append(&mut self.#buffers, __value),
+                            |()| ::core::option::Option::Some(#places),
+                        ),
+                    )*
+                    #(#null_arm)*
+                }
+            }
+
+            fn append_json<'de, __D: #private::Deserializer<'de>>(
+                &mut self,
+                __variant: ::core::primitive::usize,
+                __input: __D,
+            ) -> ::core::result::Result<(), __D::Error> {
+                match __variant {
+                    #(#places => <_ as #private::Stores<#values>>::append_json(&mut self.#buffers, __input),)*
+                    _ => ::core::result::Result::Ok(()),
+                }
+            }
+
+            fn explain(
+                __variant: ::core::primitive::usize,
+                __input: #private::Node<'_>,
+                __place: &#private::JsonPlace<'_>,
+                __findings: &mut #private::Findings,
+            ) {
+                match __variant {
+                    #(#places => <#parameters as #private::Stores<#values>>::explain(__input, __place, __findings),)*
+                    _ => {}
+                }
+            }
+        }
+    }
+}

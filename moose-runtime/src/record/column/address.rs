@@ -1,0 +1,70 @@
+//! `IPv4` and `IPv6` for the addresses of `std::net`.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{ColumnType, Holds, Scalar, ScalarColumn};
+use crate::record::{DataType, ValueError, native::write_fixed};
+
+/// An address of `IPv4`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Address4(u32);
+
+/// An address of `IPv6`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Address6([u8; 16]);
+
+/// Values of `IPv4`.
+pub type Ipv4Column = ScalarColumn<Address4>;
+/// Values of `IPv6`.
+pub type Ipv6Column = ScalarColumn<Address6>;
+
+impl Scalar for Address4 {
+    const DATA_TYPE: DataType = DataType::Ipv4;
+
+    fn write(values: &[Self], out: &mut Vec<u8>) {
+        write_fixed(out, values, |address| address.0.to_le_bytes());
+    }
+}
+
+impl Scalar for Address6 {
+    const DATA_TYPE: DataType = DataType::Ipv6;
+
+    fn write(values: &[Self], out: &mut Vec<u8>) {
+        write_fixed(out, values, |address| address.0);
+    }
+}
+
+impl Holds<Ipv4Addr> for Address4 {
+    const EXPECTED: &'static str = "an IPv4 address such as \"192.0.2.1\"";
+
+    fn of(value: &Ipv4Addr) -> Result<Self, ValueError> {
+        Ok(Self(value.to_bits()))
+    }
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        let address: Result<Ipv4Addr, _> = text.parse();
+        address.map(|address| Self(address.to_bits())).map_err(|_| ValueError::invalid_value(Self::EXPECTED))
+    }
+}
+
+impl Holds<Ipv6Addr> for Address6 {
+    const EXPECTED: &'static str = "an IPv6 address such as \"2001:db8::1\"";
+
+    fn of(value: &Ipv6Addr) -> Result<Self, ValueError> {
+        Ok(Self(value.octets()))
+    }
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        let address: Result<Ipv6Addr, _> = text.parse();
+        address.map(|address| Self(address.octets())).map_err(|_| ValueError::invalid_value(Self::EXPECTED))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl ColumnType for Ipv4Addr {
+    type Column = Ipv4Column;
+}
+#[diagnostic::do_not_recommend]
+impl ColumnType for Ipv6Addr {
+    type Column = Ipv6Column;
+}

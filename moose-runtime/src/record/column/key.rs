@@ -1,0 +1,196 @@
+//! What can stand in a dictionary of `LowCardinality`: strings, strings of fixed length and UUIDs. ClickHouse has more,
+//! and refuses a table with them unless it is told to take what it calls suspicious.
+
+use std::{borrow::Cow, marker::PhantomData};
+
+use ::uuid::Uuid;
+
+use super::{
+    AllowsLowCardinality, Column, FixedStringColumn, LowCardinalityColumn, Newtype, NewtypeColumn, StringColumn,
+    UuidColumn, fixed_string::check_length, uuid,
+};
+use crate::record::{
+    DataType, ValueError,
+    native::{size_with_length, write_bytes},
+};
+
+/// A kind of values in a dictionary, each given by its bytes.
+pub trait DictionaryKey: Send + 'static {
+    /// The ClickHouse type of the values.
+    const DATA_TYPE: DataType;
+    /// What stands in NULL's place.
+    const NULL: &'static [u8];
+
+    /// Bytes that a value takes once written.
+    fn size(value: &[u8]) -> usize {
+        value.len()
+    }
+
+    /// Appends a value.
+    fn write(value: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(value);
+    }
+}
+
+/// The bytes that stand in a dictionary for a value of the Rust type `T`.
+pub trait KeyOf<T>: DictionaryKey {
+    /// What is read, for messages.
+    const EXPECTED: &'static str;
+    /// Hands out the bytes of a value.
+    fn with_value(value: &T, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
+    /// Hands out the bytes of the value that a text stands for.
+    fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
+}
+
+/// A column whose values can stand in a dictionary.
+pub trait Dictionary: Column {
+    /// The kind of its values.
+    type Key: DictionaryKey;
+}
+
+/// `String`
+#[derive(Debug)]
+pub struct Text;
+
+/// `FixedString(N)`
+#[derive(Debug)]
+pub struct FixedText<const N: u32>;
+
+/// `UUID`
+#[derive(Debug)]
+pub struct Id;
+
+/// A newtype around one of the others.
+#[derive(Debug)]
+pub struct Wrapped<N, K>(PhantomData<fn() -> (N, K)>);
+
+impl DictionaryKey for Text {
+    const DATA_TYPE: DataType = DataType::String;
+    const NULL: &'static [u8] = b"";
+
+    #[inline]
+    fn size(value: &[u8]) -> usize {
+        size_with_length(value)
+    }
+
+    #[inline]
+    fn write(value: &[u8], out: &mut Vec<u8>) {
+        write_bytes(out, value);
+    }
+}
+
+/// As many as a fixed string has at most.
+const ZEROS: [u8; 256] = [0; 256];
+
+impl<const N: u32> DictionaryKey for FixedText<N> {
+    const DATA_TYPE: DataType = FixedStringColumn::<N>::DATA_TYPE;
+    const NULL: &'static [u8] = match ZEROS.split_at_checked(N as usize) {
+        Some((zeros, _)) => zeros,
+        None => &[],
+    };
+}
+
+impl DictionaryKey for Id {
+    const DATA_TYPE: DataType = DataType::Uuid;
+    const NULL: &'static [u8] = &[0; 16];
+}
+
+impl<N: Newtype, K: DictionaryKey> DictionaryKey for Wrapped<N, K> {
+    const DATA_TYPE: DataType = K::DATA_TYPE;
+    const NULL: &'static [u8] = K::NULL;
+
+    fn size(value: &[u8]) -> usize {
+        K::size(value)
+    }
+
+    fn write(value: &[u8], out: &mut Vec<u8>) {
+        K::write(value, out);
+    }
+}
+
+macro_rules! strings {
+    ($($type:ty),*) => { $(
+        impl KeyOf<$type> for Text {
+            const EXPECTED: &'static str = "a string";
+
+            #[inline]
+            fn with_value(value: &$type, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+                then(value.as_bytes());
+                Ok(())
+            }
+
+            #[inline]
+            fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+                then(text.as_bytes());
+                Ok(())
+            }
+        }
+
+        impl<const N: u32> KeyOf<$type> for FixedText<N> {
+            const EXPECTED: &'static str = "a string";
+
+            fn with_value(value: &$type, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+                then(check_length::<N>(value)?);
+                Ok(())
+            }
+
+            fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+                then(check_length::<N>(text)?);
+                Ok(())
+            }
+        }
+    )* };
+}
+
+strings!(String, Box<str>, Cow<'static, str>);
+
+impl KeyOf<Uuid> for Id {
+    const EXPECTED: &'static str = uuid::EXPECTED;
+
+    fn with_value(value: &Uuid, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+        then(&uuid::bytes(*value));
+        Ok(())
+    }
+
+    fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+        then(&uuid::bytes(uuid::parse(text)?));
+        Ok(())
+    }
+}
+
+impl<N: Newtype, K: KeyOf<N::Inner>> KeyOf<N> for Wrapped<N, K> {
+    const EXPECTED: &'static str = K::EXPECTED;
+
+    fn with_value(value: &N, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+        K::with_value(value.inner(), then)
+    }
+
+    fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
+        K::with_text(text, then)
+    }
+}
+
+macro_rules! dictionaries {
+    ($([$($parameter:tt)*] $column:ty: $key:ty;)*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter)*> Dictionary for $column {
+            type Key = $key;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter)*> AllowsLowCardinality for $column {
+            type LowCardinality = LowCardinalityColumn<false, $key>;
+        }
+    )* };
+}
+
+dictionaries! {
+    [] StringColumn: Text;
+    [const N: u32] FixedStringColumn<N>: FixedText<N>;
+    [] UuidColumn: Id;
+}
+
+#[diagnostic::do_not_recommend]
+impl<N: Newtype, C: Dictionary> Dictionary for NewtypeColumn<N, C> {
+    type Key = Wrapped<N, C::Key>;
+}

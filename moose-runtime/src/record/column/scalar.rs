@@ -1,0 +1,82 @@
+//! Values of which each takes the same few bytes and is read from a string: dates, times, addresses.
+
+use serde::de::Deserializer;
+
+use super::{Column, MapKeyColumn, NullableInside, Stores, string::WithString};
+use crate::record::{DataType, ValueError};
+
+/// A value as its column keeps it.
+pub trait Scalar: Copy + Default + Send + 'static {
+    /// The ClickHouse type.
+    const DATA_TYPE: DataType;
+    /// Appends the values as ClickHouse wants them.
+    fn write(values: &[Self], out: &mut Vec<u8>);
+}
+
+/// What a column keeps of a value of the Rust type `T`, checked.
+pub trait Holds<T>: Scalar {
+    /// What is read, for messages.
+    const EXPECTED: &'static str;
+    /// What is kept of a value.
+    fn of(value: &T) -> Result<Self, ValueError>;
+    /// What is kept of the value that a text stands for.
+    fn parse(text: &str) -> Result<Self, ValueError>;
+}
+
+/// Values of which each takes the same few bytes.
+#[derive(Debug)]
+pub struct ScalarColumn<S> {
+    values: Vec<S>,
+}
+
+impl<S> Default for ScalarColumn<S> {
+    fn default() -> Self {
+        Self { values: Vec::new() }
+    }
+}
+
+impl<S: Scalar> Column for ScalarColumn<S> {
+    const DATA_TYPE: DataType = S::DATA_TYPE;
+
+    #[inline]
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline]
+    fn byte_size(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+    }
+
+    fn push_default(&mut self) {
+        self.values.push(S::default());
+    }
+
+    fn write_data(&self, out: &mut Vec<u8>) {
+        S::write(&self.values, out);
+    }
+}
+
+impl<T, S: Holds<T>> Stores<T> for ScalarColumn<S> {
+    #[inline]
+    fn append(&mut self, value: &T) -> Result<(), ValueError> {
+        self.values.push(S::of(value)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        self.values.push(input.deserialize_str(WithString { expected: S::EXPECTED, then: S::parse })?);
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Scalar> NullableInside for ScalarColumn<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Scalar> MapKeyColumn for ScalarColumn<S> {}

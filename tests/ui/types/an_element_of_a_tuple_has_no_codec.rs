@@ -1,0 +1,13 @@
+use moose_runtime::prelude::*;
+
+#[derive(OlapType)]
+struct Line {
+    #[key]
+    number: u8,
+    #[olap(codec = "ZSTD")]
+    text: String,
+    #[olap(default = "1")]
+    count: u8,
+}
+
+fn main() {}
