@@ -17,6 +17,9 @@ const DEDUPLICATION_WINDOW: u32 = 100_000;
 /// For how long a replicated table remembers tokens: a week's outage.
 const DEDUPLICATION_SECONDS: u32 = 604_800;
 
+/// What a statement needs that defines a `Nested` column: it is inserted as one, and not as an array per element.
+pub(super) const NESTED_WHOLE: &str = "flatten_nested = 0";
+
 /// Where a table is stored, as far as its DDL depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,7 +71,9 @@ impl Table {
             writeln!(out, "TTL {expression}")?;
         }
         let settings = self.all_settings(storage).into_iter().map(|(name, value)| format!("{name} = {value}"));
-        write!(out, "SETTINGS {}", settings.collect::<Vec<_>>().join(", "))?;
+        // Of the statement, not of the table: the server does not keep it.
+        let whole = self.columns.iter().any(Column::has_nested).then(|| NESTED_WHOLE.to_owned());
+        write!(out, "SETTINGS {}", settings.chain(whole).collect::<Vec<_>>().join(", "))?;
         if let Some(comment) = &self.comment {
             write!(out, "\nCOMMENT {}", quote_string(comment))?;
         }

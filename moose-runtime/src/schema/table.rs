@@ -88,6 +88,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether a `Nested` is in it, which a server takes apart unless it is told not to.
+    pub(super) fn has_nested(&self) -> bool {
+        self.data_type.to_string().contains("Nested(")
+    }
+
     /// Whether INSERTs name the column. Those that ClickHouse computes are not theirs to give.
     pub fn is_inserted(&self) -> bool {
         self.default.as_ref().is_none_or(|default| default.kind.is_inserted())

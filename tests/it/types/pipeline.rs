@@ -1,6 +1,8 @@
-//! Every column type on its whole way: JSON, columns, Native block, table, and read back equal.
+//! Column types through a running pipeline: the front door, the stream, the sync and the table.
 
-use moose_runtime::declare::Resource as _;
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use moose_runtime::{declare::Resource as _, prelude::*, record::Int256, record::column::Point};
 use moose_tests::{
     http,
     pipelines::{EVENTS, EVERYTHING, NUMBERS},
@@ -8,6 +10,90 @@ use moose_tests::{
 use serde_json::{Value, json};
 
 use crate::stage::{SOON, Stage, ingest};
+
+/// How an order stands.
+#[derive(OlapType)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Open = 1,
+    Shipped = 2,
+}
+
+/// A line of an order.
+#[derive(OlapType)]
+struct Line {
+    article: String,
+    pieces: u16,
+}
+
+/// How it was paid.
+#[derive(OlapType)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
+enum Paid {
+    Number(i64),
+    Text(String),
+    Nothing,
+}
+
+/// A record with what a struct can say beyond plain types.
+#[derive(OlapRecord)]
+struct Order {
+    #[key]
+    id: u32,
+    #[olap(decimal(18, 2))]
+    total: Decimal,
+    balance: Int256,
+    #[olap(fixed = 2)]
+    country: String,
+    state: State,
+    maybe_state: Option<State>,
+    address: Line,
+    #[olap(nested)]
+    lines: Vec<Line>,
+    notes: BTreeMap<String, Vec<u8>>,
+    client: Ipv4Addr,
+    place: Point,
+    at: NaiveTime,
+    #[olap(compact)]
+    since: DateTime<Utc>,
+    paid: Paid,
+    extra: serde_json::Value,
+}
+
+static ORDERS: IngestPipeline<Order> = IngestPipeline::new("orders").ingest_api(true).stream(true).table(true);
+
+#[tokio::test]
+async fn nested_and_composed_types_pass_a_running_pipeline() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&ORDERS]).await;
+    let rows: Vec<Value> = (0..100_u32)
+        .map(|id| {
+            let line = |at: u32| json!({ "article": format!("a{at}"), "pieces": at });
+            json!({
+                "id": id, "total": format!("{id}.25"), "balance": "-57896044618658097711785492504343953926634992332820282019728792003956564819968",
+                "country": "DE", "state": if id % 2 == 0 { "open" } else { "shipped" },
+                "maybe_state": (id % 3 == 0).then_some("open"), "address": line(id),
+                "lines": (0..id % 4).map(line).collect::<Vec<_>>(), "notes": { "b": [1, 2], "a": [] },
+                "client": "192.168.0.1", "place": [1.5, -2.5], "at": "12:30:00.250", "since": "2024-02-29T12:00:00Z",
+                "paid": if id % 2 == 0 { json!(i64::from(id)) } else { json!("cash") }, "extra": { "deep": { "er": id } },
+            })
+        })
+        .collect();
+    let body = rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    let answer = http::post(&ingest(&app, "orders"), "application/x-ndjson", body).await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, format!("{{\"accepted\":{}}}", rows.len())));
+    stage.shows("SELECT count() FROM orders", &rows.len().to_string(), SOON).await;
+    assert_eq!(app.health().failures().len(), 0, "the table is as declared");
+    let last = stage.sql("SELECT total, balance, country, state, maybe_state, address, lines, notes, client, place, at, since, paid, extra FROM orders WHERE id = 99 FORMAT TSVRaw").await;
+    assert_eq!(
+        last,
+        "99.25\t-57896044618658097711785492504343953926634992332820282019728792003956564819968\tDE\tshipped\topen\t('a99',99)\t\
+         [('a0',0),('a1',1),('a2',2)]\t{'a':[],'b':[1,2]}\t192.168.0.1\t(1.5,-2.5)\t12:30:00.250\t2024-02-29 12:00:00\tcash\t\
+         {\"deep\":{\"er\":99}}"
+    );
+    app.stop().await.expect("an orderly stop");
+}
 
 /// Rows at the bounds of every type, and an ordinary one.
 fn edges() -> Vec<Value> {

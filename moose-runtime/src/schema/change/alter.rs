@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     Column, ColumnDefault, DefaultKind, Table,
-    ddl::setting_value,
+    ddl::{NESTED_WHOLE, setting_value},
     provenance::{self, HiddenColumn},
     quote_identifier, quote_string,
 };
@@ -51,7 +51,10 @@ struct Alteration<'a> {
 impl Alteration<'_> {
     fn alter(&mut self, clause: &str) {
         let name = quote_identifier(&self.after.name);
-        self.statements.push(format!("ALTER TABLE {name}{} {clause}", self.before.on_cluster()));
+        let defines = ["ADD COLUMN", "MODIFY COLUMN"].iter().any(|verb| clause.starts_with(verb));
+        let whole = defines && self.after.columns.iter().any(Column::has_nested);
+        let settings = if whole { format!(" SETTINGS {NESTED_WHOLE}") } else { String::new() };
+        self.statements.push(format!("ALTER TABLE {name}{} {clause}{settings}", self.before.on_cluster()));
     }
 
     fn rename_table(&mut self) {
