@@ -58,7 +58,7 @@ struct Order {
     #[olap(compact)]
     since: DateTime<Utc>,
     paid: Paid,
-    extra: serde_json::Value,
+    extra: Value,
 }
 
 static ORDERS: IngestPipeline<Order> = IngestPipeline::new("orders").ingest_api(true).stream(true).table(true);
