@@ -250,7 +250,7 @@ async fn drift_is_told_piece_by_piece_and_refuses_a_start() {
         "column `extra` is not declared: String CODEC(ZSTD(3))",
         "the TTL is not declared",
         "index `small_range` is not declared",
-        "the comment is not declared: 'by hand'",
+        "the comment is 'by hand', declared is 'The smallest record",
         "setting non_replicated_deduplication_window is 5, declared is 100000",
     ];
     for command in [&["migrate", "status"][..], &["check"], &["run", "--allow-anonymous"]] {
