@@ -23,10 +23,6 @@ pub(super) fn with_text<'de, T, D: Deserializer<'de>>(
             formatter.write_str("a value of JSON")
         }
 
-        fn visit_newtype_struct<D: Deserializer<'de>>(self, input: D) -> Result<T, D::Error> {
-            (self.0)(json::raw_text(input)?).map_err(RawError::into_reader)
-        }
-
         fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
             (self.0)(text).map_err(RawError::into_reader)
         }

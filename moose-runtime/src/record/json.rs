@@ -1,4 +1,4 @@
-//! The JSON reader of records: the one file that names `serde_json` for them.
+//! What records need of `serde_json`: the one file that names it for them.
 //!
 //! The reader's own error texts stay here. They quote the payload and its offsets in ways that are not our contract.
 
@@ -14,6 +14,7 @@ use serde_json::{Deserializer, error::Category, value::RawValue};
 use super::{
     ErrorCode, FieldError, RecordColumns,
     decode::{RecordVisitor, Skip},
+    reader::Reader,
 };
 
 /// What stands in a request's body.
@@ -84,25 +85,40 @@ impl<'de> Visitor<'de> for &mut Elements<'de> {
 }
 
 /// The record was not appended; the columns need truncating.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
 
 /// Reads a record that must be exactly one JSON value.
 #[inline]
 pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> Result<(), Refused> {
-    let mut reader = Deserializer::from_str(record);
-    reader.deserialize_map(RecordVisitor::<R, C>::new(columns)).map_err(|_| Refused)?;
-    reader.end().map_err(|_| Refused)
+    let mut reader = Reader::new(record);
+    reader.deserialize_map(RecordVisitor::<R, C>::new(columns))?;
+    reader.end()
 }
 
-/// The text of the value that a reader is at.
-pub(super) fn raw_text<'de, D: de::Deserializer<'de>>(input: D) -> Result<&'de str, D::Error> {
-    <&RawValue>::deserialize(input).map(RawValue::get)
+/// The first value of a text that begins with one, and where it ends.
+pub(super) fn first_value(text: &str) -> Result<(&str, usize), Refused> {
+    let mut values = Deserializer::from_str(text).into_iter::<&RawValue>();
+    let value = values.next().and_then(Result::ok).ok_or(Refused)?;
+    Ok((value.get(), values.byte_offset()))
+}
+
+/// What a string with escapes, given with its quotes, stands for.
+pub(super) fn unescaped(text: &str) -> Result<String, Refused> {
+    serde_json::from_str(text).map_err(|_| Refused)
+}
+
+/// Lets `serde_json` read a text that is one value.
+pub(super) fn hand_over<'de, T>(
+    text: &'de str,
+    read: impl FnOnce(&mut Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,
+) -> Result<T, Refused> {
+    read(&mut Deserializer::from_str(text)).map_err(|_| Refused)
 }
 
 /// Reads a text, known to be one JSON value, in a way of one's own.
 pub(super) fn read<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, Refused> {
-    seed.deserialize(&mut Deserializer::from_str(text)).map_err(|_| Refused)
+    seed.deserialize(&mut Reader::new(text))
 }
 
 /// Whether a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.

@@ -16,6 +16,7 @@ pub mod json;
 mod json_object;
 mod map_key;
 mod native;
+mod reader;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fjall::{Guard, Keyspace};
+use fjall::{Guard, Keyspace, Slice};
 use tokio::sync::watch;
 
 use super::{
@@ -235,17 +235,22 @@ impl Partition {
         let segments = self.segments();
         let first = segments.partition_point(|segment| segment.end <= from);
         for segment in segments.get(first..).unwrap_or_default() {
-            for entry in self.blocks(segment, expected)? {
-                let block = match entry.and_then(|block| self.follows(block, expected)) {
-                    Ok(block) => block,
+            while expected < segment.end {
+                // What is left of a block has to be unpacked once more by the next read: better to begin none that may
+                // not fit.
+                if budget < max_bytes / 2 {
+                    return Ok(records);
+                }
+                let block = match self.block_with(segment, expected) {
+                    Ok(Some(block)) => block,
+                    Ok(None) => break,
                     Err(_) if !records.is_empty() => return Ok(records),
                     Err(error) => return Err(error),
                 };
-                let more = block.copy_to(expected, &mut budget, &mut records);
-                expected = block.end();
-                if !more {
+                if !block.copy_to(expected, &mut budget, &mut records) {
                     return Ok(records);
                 }
+                expected = block.end();
             }
             if expected < segment.end {
                 break;
@@ -267,13 +272,21 @@ impl Partition {
         Ok(entries.map(move |entry| block_of(&self.topic, self.key, offset, entry)))
     }
 
-    /// The block, if it holds `expected`.
-    fn follows(&self, block: Block, expected: u64) -> Result<Block> {
-        if block.base() <= expected && expected < block.end() {
-            return Ok(block);
+    /// The block that holds `offset`. Readers go from block to block, so most often it begins there, and finding it
+    /// unpacks nothing else.
+    fn block_with(&self, segment: &Segment, offset: u64) -> Result<Option<Block>> {
+        let key = offset.to_be_bytes();
+        let begins = segment.keyspace.get(key).map_err(|source| unreadable(&self.topic, self.key, offset, source))?;
+        let block = match begins {
+            Some(stored) => Some(decoded(&self.topic, self.key, offset, stored)),
+            None => self.blocks(segment, offset)?.next(),
+        };
+        let Some(block) = block.transpose()? else { return Ok(None) };
+        if block.base() <= offset && offset < block.end() {
+            return Ok(Some(block));
         }
         let detail = format!("no stored block holds it, the nearest holds {}..{}", block.base(), block.end());
-        Err(damaged(&self.topic, self.key, expected, detail))
+        Err(damaged(&self.topic, self.key, offset, detail))
     }
 }
 
@@ -304,7 +317,11 @@ fn block_of(topic: &str, key: PartitionKey, near: u64, entry: Guard) -> Result<B
     let base: [u8; 8] = (*base)
         .try_into()
         .map_err(|_| damaged(topic, key, near, format!("a block's key has {} bytes instead of 8", base.len())))?;
-    let base = u64::from_be_bytes(base);
+    decoded(topic, key, u64::from_be_bytes(base), stored)
+}
+
+/// Decodes what is stored as the block that begins at `base`.
+fn decoded(topic: &str, key: PartitionKey, base: u64, stored: Slice) -> Result<Block> {
     let place = Place { epoch: key.0, partition: key.1, base };
     Block::decode(place, Bytes::from(stored)).map_err(|detail| damaged(topic, key, base, detail))
 }

@@ -1,0 +1,723 @@
+//! The reader of records: JSON to serde's events, and nothing but a yes or no where it is not JSON.
+//!
+//! It takes what `serde_json` takes and gives what `serde_json` gives, float for float; a test holds the two side by side.
+//! It is here because a record is read twice on its way, at the front door and on the way to the table, and most of what
+//! that costs is this file. What is rare (escapes, texts of whole values, what a type of one's own may ask for) is left to
+//! `serde_json`. Why a text is refused is found out elsewhere, by [`explain`](super::explain).
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    de::{self, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Visitor},
+    forward_to_deserialize_any,
+};
+
+use super::{
+    digits::RAW_TEXT,
+    explain::Number,
+    json::{self, Refused},
+};
+
+/// Arrays and objects within each other, at most: one more than the deepest.
+const DEPTH: u8 = 128;
+
+/// A place in a text.
+#[derive(Debug)]
+pub(super) struct Reader<'de> {
+    text: &'de str,
+    at: usize,
+    depth: u8,
+}
+
+type Read<T> = Result<T, Refused>;
+
+impl<'de> Reader<'de> {
+    /// At the beginning of a text.
+    #[inline]
+    pub(super) fn new(text: &'de str) -> Self {
+        Self { text, at: 0, depth: DEPTH }
+    }
+
+    /// Nothing but space follows.
+    #[inline]
+    pub(super) fn end(mut self) -> Read<()> {
+        if self.next_token().is_none() { Ok(()) } else { Err(Refused) }
+    }
+
+    #[inline]
+    fn rest(&self) -> &'de [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The first byte after space, not yet taken.
+    #[inline]
+    fn next_token(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// Takes this byte after space.
+    #[inline]
+    fn take(&mut self, byte: u8) -> Read<()> {
+        if self.next_token() != Some(byte) {
+            return Err(Refused);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn take_word(&mut self, word: &str) -> Read<()> {
+        if !self.rest().starts_with(word.as_bytes()) {
+            return Err(Refused);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// The text from `start` to here.
+    #[inline]
+    fn since(&self, start: usize) -> Read<&'de str> {
+        self.text.get(start..self.at).ok_or(Refused)
+    }
+
+    /// A string, without its quotes.
+    #[inline]
+    fn string(&mut self) -> Read<Cow<'de, str>> {
+        self.take(b'"')?;
+        let start = self.at;
+        self.at += plain_length(self.rest());
+        match self.peek() {
+            Some(b'"') => {
+                let text = self.since(start)?;
+                self.at += 1;
+                Ok(Cow::Borrowed(text))
+            }
+            Some(b'\\') => self.escaped(start),
+            _ => Err(Refused),
+        }
+    }
+
+    /// A string with escapes, whose first byte is at `start`.
+    #[cold]
+    fn escaped(&mut self, start: usize) -> Read<Cow<'de, str>> {
+        loop {
+            self.at += plain_length(self.rest());
+            match self.peek() {
+                Some(b'\\') => self.at += 2,
+                Some(b'"') => break,
+                _ => return Err(Refused),
+            }
+        }
+        self.at += 1;
+        json::unescaped(self.since(start - 1)?).map(Cow::Owned)
+    }
+
+    /// A number. A float may be asked for in the precision of 32 bits, so that it is rounded once.
+    #[inline]
+    fn number(&mut self, single: bool) -> Read<Number> {
+        let start = self.at;
+        let negative = self.peek() == Some(b'-');
+        self.at += usize::from(negative);
+        let digits = self.at;
+        let (mut value, mut fits) = (0_u64, true);
+        while let Some(digit) = self.digit() {
+            (value, fits) = match value.checked_mul(10).and_then(|value| value.checked_add(digit)) {
+                Some(value) => (value, fits),
+                None => (value, false),
+            };
+        }
+        let count = self.at - digits;
+        if count == 0 || (count > 1 && self.text.as_bytes().get(digits) == Some(&b'0')) {
+            return Err(Refused);
+        }
+        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            self.fraction_and_exponent()?;
+        } else if fits && !negative {
+            return Ok(Number::Unsigned(value));
+        } else if let (true, Some(value @ ..0)) = (fits, 0_i64.checked_sub_unsigned(value)) {
+            return Ok(Number::Signed(value));
+        }
+        let text = self.since(start)?;
+        let value = if single { text.parse().map(f32::into) } else { text.parse::<f64>() };
+        value.ok().filter(|value| value.is_finite()).map(Number::Float).ok_or(Refused)
+    }
+
+    #[inline]
+    fn digit(&mut self) -> Option<u64> {
+        let digit = self.peek()?.wrapping_sub(b'0');
+        (digit <= 9).then(|| {
+            self.at += 1;
+            u64::from(digit)
+        })
+    }
+
+    fn fraction_and_exponent(&mut self) -> Read<()> {
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    fn some_digits(&mut self) -> Read<()> {
+        self.digit().ok_or(Refused)?;
+        while self.digit().is_some() {}
+        Ok(())
+    }
+
+    #[inline]
+    fn visit_number<V: Visitor<'de>>(&mut self, single: bool, visitor: V) -> Read<V::Value> {
+        if !matches!(self.next_token(), Some(b'-' | b'0'..=b'9')) {
+            return Err(Refused);
+        }
+        match self.number(single)? {
+            Number::Unsigned(value) => visitor.visit_u64(value),
+            Number::Signed(value) => visitor.visit_i64(value),
+            Number::Float(value) => visitor.visit_f64(value),
+        }
+    }
+
+    /// The text of the next value, whatever it is.
+    fn raw(&mut self) -> Read<&'de str> {
+        self.next_token();
+        let (value, length) = json::first_value(self.text.get(self.at..).ok_or(Refused)?)?;
+        self.at += length;
+        Ok(value)
+    }
+
+    /// What is between a bracket and its other one.
+    #[inline]
+    fn nested<T>(&mut self, close: u8, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
+        self.at += 1;
+        self.depth = self.depth.checked_sub(1).filter(|depth| *depth > 0).ok_or(Refused)?;
+        let value = read(self)?;
+        self.depth += 1;
+        self.take(close)?;
+        Ok(value)
+    }
+
+    /// Goes to the next element or field, if there is one before `close`.
+    #[inline]
+    fn step(&mut self, first: &mut bool, close: u8) -> Read<bool> {
+        let is_first = std::mem::take(first);
+        match self.next_token() {
+            Some(byte) if byte == close => return Ok(false),
+            Some(b',') if !is_first => self.at += 1,
+            Some(_) if is_first => return Ok(true),
+            _ => return Err(Refused),
+        }
+        // No comma stands before the end.
+        if self.next_token() == Some(close) { Err(Refused) } else { Ok(true) }
+    }
+}
+
+/// Bytes of a string before its end, an escape, or what must not stand in it.
+#[inline]
+fn plain_length(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    let (words, rest) = text.as_chunks::<8>();
+    let mut length = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (quote, escape) = (word ^ ONES * b'"' as u64, word ^ ONES * b'\\' as u64);
+        // The top bit of each byte that is zero, or below a space; above the lowest such byte there may be more.
+        let found = quote.wrapping_sub(ONES) & !quote
+            | escape.wrapping_sub(ONES) & !escape
+            | word.wrapping_sub(ONES * b' ' as u64) & !word;
+        if found & TOPS != 0 {
+            return length + (found & TOPS).trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    length + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | ..b' ')).count()
+}
+
+/// Methods that read any number.
+macro_rules! numbers {
+    ($($method:ident)*) => { $(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+            self.visit_number(false, visitor)
+        }
+    )* };
+}
+
+/// Methods that do the same as another.
+macro_rules! same_as {
+    ($same:ident: $($method:ident)*) => { $(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+            self.$same(visitor)
+        }
+    )* };
+}
+
+/// Methods for which a key is a value in quotes.
+macro_rules! unquoted {
+    ($($method:ident)*) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+            self.unquoted(|reader| reader.$method(visitor))
+        }
+    )* };
+}
+
+impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
+    type Error = Refused;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        match self.next_token() {
+            Some(b'n') => self.deserialize_unit(visitor),
+            Some(b't' | b'f') => self.deserialize_bool(visitor),
+            Some(b'"') => self.deserialize_str(visitor),
+            Some(b'[') => self.deserialize_seq(visitor),
+            Some(b'{') => self.deserialize_map(visitor),
+            _ => self.visit_number(false, visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        match self.string()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        let value = self.next_token() == Some(b't');
+        self.take_word(if value { "true" } else { "false" })?;
+        visitor.visit_bool(value)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.next_token();
+        self.take_word("null")?;
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        if self.next_token() != Some(b'n') {
+            return visitor.visit_some(self);
+        }
+        self.take_word("null")?;
+        visitor.visit_none()
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        if self.next_token() != Some(b'[') {
+            return Err(Refused);
+        }
+        self.nested(b']', |reader| visitor.visit_seq(Within { reader, first: true }))
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        if self.next_token() != Some(b'{') {
+            return Err(Refused);
+        }
+        self.nested(b'}', |reader| visitor.visit_map(Within { reader, first: true }))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        if self.next_token() == Some(b'[') { self.deserialize_seq(visitor) } else { self.deserialize_map(visitor) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Read<V::Value> {
+        if name == RAW_TEXT {
+            return visitor.visit_borrowed_str(self.raw()?);
+        }
+        // Types of `serde_json` have names that only it understands.
+        if name.starts_with('$') {
+            return json::hand_over(self.raw()?, |reader| reader.deserialize_newtype_struct(name, visitor));
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        json::hand_over(self.raw()?, |reader| reader.deserialize_enum(name, variants, visitor))
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        json::hand_over(self.raw()?, |reader| reader.deserialize_bytes(visitor))
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        json::hand_over(self.raw()?, |reader| reader.deserialize_i128(visitor))
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        json::hand_over(self.raw()?, |reader| reader.deserialize_u128(visitor))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.raw()?;
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.visit_number(true, visitor)
+    }
+
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f64
+    }
+
+    same_as! { deserialize_str: deserialize_identifier deserialize_string deserialize_char }
+    same_as! { deserialize_bytes: deserialize_byte_buf }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+        self.deserialize_unit(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Read<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Read<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+}
+
+/// What an array or an object holds.
+struct Within<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    first: bool,
+}
+
+impl<'de> SeqAccess<'de> for Within<'_, 'de> {
+    type Error = Refused;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<Option<S::Value>> {
+        if !self.reader.step(&mut self.first, b']')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+}
+
+impl<'de> MapAccess<'de> for Within<'_, 'de> {
+    type Error = Refused;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<Option<S::Value>> {
+        if !self.reader.step(&mut self.first, b'}')? {
+            return Ok(None);
+        }
+        seed.deserialize(Key(&mut *self.reader)).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<S::Value> {
+        self.reader.take(b':')?;
+        seed.deserialize(&mut *self.reader)
+    }
+}
+
+/// The name of a field; a number or a boolean for maps that have such keys.
+struct Key<'a, 'de>(&'a mut Reader<'de>);
+
+impl<'de> Key<'_, 'de> {
+    /// What stands between the quotes, as a value.
+    fn unquoted<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Read<V>) -> Read<V> {
+        self.0.take(b'"')?;
+        // No space: a quote is all that may follow.
+        if matches!(self.0.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+            return Err(Refused);
+        }
+        let value = read(&mut *self.0)?;
+        self.0.take_word("\"")?;
+        Ok(value)
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Key<'_, 'de> {
+    type Error = Refused;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.0.deserialize_str(visitor)
+    }
+
+    unquoted! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16
+        deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        self.0.string()?.into_deserializer().deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("not a value of the record's type")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    /// Nobody reads the words, so none are made.
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+
+    fn invalid_value(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::{Deserialize, de::DeserializeOwned};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn ours<T: DeserializeOwned>(text: &str) -> Option<T> {
+        let mut reader = Reader::new(text);
+        let value = T::deserialize(&mut reader).ok()?;
+        reader.end().ok().map(|()| value)
+    }
+
+    /// Both readers give the same, or both refuse.
+    fn agree<T: DeserializeOwned + std::fmt::Debug>(text: &str) {
+        let (ours, theirs) = (ours::<T>(text), serde_json::from_str::<T>(text).ok());
+        // The text tells apart what compares as equal: the two zeros.
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text:?}");
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by `Debug`")]
+    enum Shape {
+        Dot,
+        Named { radius: f32 },
+        Pair(i64, bool),
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by `Debug`")]
+    struct Everything {
+        narrow: Option<f32>,
+        shapes: Vec<Shape>,
+        by_number: BTreeMap<i16, char>,
+        by_boolean: BTreeMap<bool, u128>,
+        pair: (u8, i8),
+        raw: Box<serde_json::value::RawValue>,
+        unit: (),
+    }
+
+    #[test]
+    fn edges_are_read_as_serde_json_reads_them() {
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let mut texts: Vec<String> = [127, 128, 129].map(deep).to_vec();
+        texts.extend(
+            [
+                "",
+                " ",
+                "null",
+                "nul",
+                "nullx",
+                "true",
+                "tru",
+                " false ",
+                "0",
+                "-0",
+                "-",
+                "00",
+                "01",
+                "1.",
+                ".5",
+                "1.5",
+                "-1.5e3",
+                "1e",
+                "1e+",
+                "1E-2",
+                "1e400",
+                "-1e400",
+                "1e-400",
+                "18446744073709551615",
+                "18446744073709551616",
+                "-9223372036854775808",
+                "-9223372036854775809",
+                "123456789012345678901234567890",
+                "0.1",
+                "2.2250738585072011e-308",
+                "+1",
+                "1 2",
+                "\"\"",
+                "\"abc",
+                "\"a\\nb\"",
+                "\"\\u0041\"",
+                "\"\\ud834\\udd1e\"",
+                "\"\\ud834\"",
+                "\"\\udd1e\"",
+                "\"\\x\"",
+                "\"\\",
+                "\"\\\"",
+                "\"a\tb\"",
+                "\"\u{1f}\"",
+                "\"\u{7f}\"",
+                "\"gr\u{fc}\u{df}e\"",
+                "\"12345678\\\"1234567\"",
+                "[]",
+                "[ ]",
+                "[,]",
+                "[1,]",
+                "[,1]",
+                "[1 2]",
+                "[1,2]",
+                "[1",
+                "]",
+                "{}",
+                "{ }",
+                "{,}",
+                "{\"a\"}",
+                "{\"a\":}",
+                "{\"a\":1,}",
+                "{\"a\" : 1 , \"b\":[]}",
+                "{a:1}",
+                "{1:1}",
+                "{\"a\":1 \"b\":2}",
+                "{\"\\u0061\":1}",
+                "\u{feff}1",
+                "\u{a0}1",
+                "[1]x",
+                "{\"a\":1}}",
+            ]
+            .map(str::to_owned),
+        );
+        for text in &texts {
+            agree::<Value>(text);
+            agree::<f32>(text);
+            agree::<u64>(text);
+            agree::<i64>(text);
+            agree::<Option<bool>>(text);
+            agree::<String>(text);
+        }
+        for text in ["16777217", "16777217.0", "3.4028236e38", "3.4028235677973366e38", "7.038531e-26", "1e-46"] {
+            agree::<f32>(text);
+        }
+    }
+
+    #[test]
+    fn types_that_ask_for_more_than_columns_do_are_read_too() {
+        let whole = r#"{"narrow":0.1,"shapes":["Dot",{"Named":{"radius":1.5}},{"Pair":[-1,true]}],"by_number":{"-7":"x"},
+            "by_boolean":{"true":340282366920938463463374607431768211455},"pair":[1,-1],"raw":{"a": [1, 2]},"unit":null}"#;
+        assert!(ours::<Everything>(whole).is_some());
+        agree::<Everything>(whole);
+        for (from, to) in [
+            ("\"-7\"", "\"- 7\""),
+            ("\"-7\"", "\" 7\""),
+            ("\"-7\"", "\"7 \""),
+            ("\"-7\"", "\"70000\""),
+            ("\"true\"", "\"truer\""),
+            ("[1,-1]", "[1]"),
+            ("[1,-1]", "[1,-1,0]"),
+            ("\"Dot\"", "\"Line\""),
+            ("0.1", "null"),
+            ("{\"a\": [1, 2]}", "{\"a\": [1, 2}"),
+        ] {
+            agree::<Everything>(&whole.replace(from, to));
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            prop::num::f64::NORMAL.prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+            "[ -~]{0,40}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map("[a-z\"\\\\é]{0,9}", inner, 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_read_as_serde_json_reads_it(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            prop_assert!(ours::<Value>(&text).is_some());
+            agree::<Value>(&text);
+        }
+
+        #[test]
+        fn what_is_nearly_json_is_refused_where_serde_json_refuses_it(
+            value in json(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:\\\\0-9eE.+ntu -]{0,2}", 0_usize..3), 1..4),
+        ) {
+            let mut text: Vec<char> = value.to_string().chars().collect();
+            for (place, insert, remove) in changes {
+                let at = place.index(text.len() + 1);
+                let end = (at + remove).min(text.len());
+                text.splice(at..end, insert.chars());
+            }
+            agree::<Value>(&text.into_iter().collect::<String>());
+        }
+    }
+}
