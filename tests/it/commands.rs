@@ -102,5 +102,5 @@ fn kafka_that_is_not_built_in_is_a_wrong_configuration_that_says_how_to_build_it
     assert_eq!(run.status.code(), Some(3));
     let text = String::from_utf8_lossy(&run.stderr);
     assert!(text.contains("kafka.brokers is set and this program was built without Kafka"), "{text}");
-    assert!(text.contains("--features kafka"), "{text}");
+    assert!(text.contains("the feature `kafka` in [dependencies]"), "{text}");
 }

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::{
     full,
-    operators::number,
     pipeline::STEADY,
     stage::{LATE, Stage},
+    topics::number,
 };
 
 /// What the copies of the tests wait for a produce.
@@ -48,10 +48,7 @@ async fn leaders_killed_under_load_lose_nothing_and_without_brokers_the_door_say
     let kills = if full() { 8 } else { 2 };
     let start = |directory: &std::path::Path| Broker::start_cluster::<3>(directory, &[]);
     let Some(mut stage) = Stage::on_all(start).await else { return };
-    let address = stage.address();
-    let kept_twice = ["--replication-factor", "3", "--config", "min.insync.replicas=2", "--partitions", "3"];
-    let create = ["--bootstrap-server", &address, "--create", "--topic", "numbers"];
-    stage.broker().tool("org.apache.kafka.tools.TopicCommand", &[&create[..], &kept_twice].concat(), "");
+    stage.make_topic_with("numbers", 3, 3, &[("min.insync.replicas", "2")]).await;
     let mut process = stage.copy("one").environment("MOOSE_KAFKA__REPLICATION_FACTOR", "3").start();
     let addresses = process.addresses(LATE).await;
     let url = format!("http://{}/ingest/numbers", addresses.http);

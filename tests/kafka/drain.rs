@@ -21,7 +21,7 @@ fn record(id: u64) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_while_two_copies_fill_the_table_keeps_every_record_once() {
     let Some(stage) = Stage::new().await else { return };
-    stage.make_topic("numbers", 4);
+    stage.make_topic("numbers", 4).await;
     let mut copies = Vec::new();
     for name in ["one", "two"] {
         let mut process = stage.copy(name).start();

@@ -6,7 +6,7 @@ use moose_tests::http;
 
 use crate::stage::{LATE, Stage};
 
-const PARTITIONS: u16 = 5;
+const PARTITIONS: i32 = 5;
 
 /// Partition by key, as the console consumer prints `Partition:2<tab>key<tab>value`.
 fn by_key(lines: &[String]) -> BTreeMap<String, String> {
@@ -22,7 +22,7 @@ fn by_key(lines: &[String]) -> BTreeMap<String, String> {
 async fn records_of_one_key_lie_where_the_java_client_puts_them() {
     let Some(stage) = Stage::new().await else { return };
     for topic in ["events", "numbers", "of_java"] {
-        stage.make_topic(topic, PARTITIONS);
+        stage.make_topic(topic, PARTITIONS).await;
     }
     let mut process = stage.copy("one").start();
     let addresses = process.addresses(LATE).await;

@@ -15,6 +15,7 @@ mod stage;
 mod stream;
 #[cfg(feature = "kafka-tls")]
 mod tls;
+mod topics;
 
 use std::sync::OnceLock;
 

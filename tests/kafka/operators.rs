@@ -1,7 +1,7 @@
 //! What operators and other clients do to topics under a pipeline: more partitions, records deleted, topics made anew,
 //! transactions and compaction. Either the pipeline goes on rightly, or it holds and says what to do.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs, net::SocketAddr, time::Duration};
 
 use moose_tests::{
     http,
@@ -12,20 +12,15 @@ use moose_tests::{
 use rdkafka::{
     ClientConfig, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
-    producer::{FutureProducer, FutureRecord, Producer as _},
+    producer::Producer as _,
 };
 use serde_json::{Value, json};
 
 use crate::{
     pipeline::STEADY,
     stage::{LATE, Stage},
+    topics::{number, send},
 };
-
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-
-pub(crate) fn number(id: u64) -> String {
-    format!("{{\"id\":{id},\"small\":{}}}", id % 256)
-}
 
 pub(crate) async fn post(process: &mut Process, ids: std::ops::Range<u64>) {
     let addresses = process.addresses(LATE).await;
@@ -34,38 +29,19 @@ pub(crate) async fn post(process: &mut Process, ids: std::ops::Range<u64>) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
+/// How many partitions of numbers a running pipeline accounts for.
+pub(crate) async fn accounts_of_numbers(management: SocketAddr) -> usize {
+    let answer = http::get(&format!("http://{management}/accounting")).await.json();
+    let accounts = answer.get("accounts").and_then(Value::as_array).expect("accounts");
+    accounts.iter().filter(|account| account.get("table") == Some(&json!("numbers"))).count()
+}
+
 pub(crate) fn end(mut process: Process) {
     process.interrupt();
     assert!(process.wait(LATE).success(), "{}", process.output());
 }
 
 impl Stage {
-    pub(crate) fn topics(&self, arguments: &[&str]) {
-        let address = self.address();
-        let all: Vec<&str> = ["--bootstrap-server", &address].iter().chain(arguments).copied().collect();
-        self.broker().tool(TOPICS, &all, "");
-    }
-
-    /// Deletes the records of the topic's first partition below `offset`, as retention would.
-    pub(crate) fn delete_below(&self, offset: u64) {
-        let file = self.directory.path().join("offsets.json");
-        let wanted = json!({ "version": 1, "partitions": [{ "topic": "numbers", "partition": 0, "offset": offset }] });
-        fs::write(&file, wanted.to_string()).expect("a file in the test's directory");
-        let (address, file) = (self.address(), file.to_string_lossy().into_owned());
-        let arguments = ["--bootstrap-server", &address, "--offset-json-file", &file];
-        self.broker().tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments, "");
-    }
-
-    /// A client of another kind than ours.
-    pub(crate) fn producer(&self, transactional: Option<&str>) -> FutureProducer {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.address());
-        if let Some(id) = transactional {
-            config.set("transactional.id", id);
-        }
-        config.create().expect("a producer")
-    }
-
     /// Whether the broker has the record in a file of the topic's.
     fn is_stored(&self, id: u64) -> bool {
         let wanted = number(id);
@@ -93,24 +69,15 @@ impl Stage {
     }
 }
 
-pub(crate) async fn send(producer: &FutureProducer, partition: i32, key: Option<&str>, id: u64) {
-    let payload = number(id);
-    let mut record = FutureRecord::<str, str>::to("numbers").partition(partition).payload(&payload);
-    if let Some(key) = key {
-        record = record.key(key);
-    }
-    producer.send(record, LATE).await.expect("the broker takes it");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn partitions_that_are_added_under_load_are_read_and_nothing_is_lost() {
     let Some(stage) = Stage::new().await else { return };
-    stage.make_topic("numbers", 2);
+    stage.make_topic("numbers", 2).await;
     let mut process = stage.copy("one").start();
     let addresses = process.addresses(LATE).await;
     let load = Load::start(format!("http://{}/ingest/numbers", addresses.http), 0, STEADY);
     process.printed("flushed", LATE).await;
-    stage.topics(&["--alter", "--topic", "numbers", "--partitions", "4"]);
+    stage.grow_topic("numbers", 4).await;
     let producer = stage.producer(None);
     let mut kept = BTreeSet::new();
     for id in 0..100_u64 {
@@ -126,6 +93,11 @@ async fn partitions_that_are_added_under_load_are_read_and_nothing_is_lost() {
     assert_eq!(sent.refused, 0, "{}", process.output());
     kept.extend(sent.kept);
     stage.rows_are(kept.iter().copied()).await;
+    // It counts, measures and watches them too.
+    assert_eq!(accounts_of_numbers(addresses.management).await, 4);
+    let metrics = http::get(&format!("http://{}/metrics", addresses.management)).await.text();
+    assert!(metrics.contains("moose_lag_records{stream=\"numbers\",table=\"numbers\",partition=\"3\"}"), "{metrics}");
+    stage.counts("one");
     end(process);
 
     // The next start knows them all, and goes on where they were.
@@ -155,7 +127,7 @@ async fn records_deleted_below_the_cursor_are_a_hold_until_told_where_to_go_on()
     eventually(LATE, || async { if armed.join("reached").exists() { Ok(()) } else { Err("not reached".to_owned()) } })
         .await;
     process.kill();
-    stage.delete_below(14);
+    stage.delete_below(14).await;
     let process = stage.copy("one").start();
     process.printed("partition 0, which holds 14..20: offsets 10..14 were deleted", LATE).await;
     process.printed("`--from earliest`", LATE).await;
@@ -168,9 +140,8 @@ async fn records_deleted_below_the_cursor_are_a_hold_until_told_where_to_go_on()
     end(process);
     stage.counts("one");
 
-    let lines: String = (100..105).map(|id| number(id) + "\n").collect();
-    stage.broker().produce("numbers", &lines);
-    stage.delete_below(28);
+    stage.write(100..105).await;
+    stage.delete_below(28).await;
     let mut process = stage.copy("one").start();
     process.printed("partition 0, which holds 28..30: offsets 25..28 were deleted", LATE).await;
     // The door is open all the same.
@@ -187,7 +158,7 @@ async fn records_deleted_below_the_cursor_are_a_hold_until_told_where_to_go_on()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_was_made_anew_is_read_from_its_start_under_a_new_epoch() {
     let Some(stage) = Stage::new().await else { return };
-    stage.make_topic("numbers", 1);
+    stage.make_topic("numbers", 1).await;
     let launch = stage.copy("one").environment("MOOSE_APP__NAME", "shop");
     let mut process = launch.start();
     post(&mut process, 0..10).await;
@@ -202,16 +173,15 @@ async fn a_topic_that_was_made_anew_is_read_from_its_start_under_a_new_epoch() {
         let mut place = TopicPartitionList::new();
         place.add_partition("numbers", 0);
         let offset = group.committed_offsets(place, LATE).expect("the group's offset");
-        stage.topics(&["--delete", "--topic", "numbers"]);
-        stage.make_topic("numbers", 1);
+        stage.delete_topic("numbers").await;
+        stage.make_topic("numbers", 1).await;
         if round == 2 {
             // Not every broker takes a group's offsets away together with the topic.
             group.commit(&offset, CommitMode::Sync).expect("nobody is in the group");
         }
         // Fewer than were read of the one before, then more.
         let ids = if round == 1 { 100..105 } else { 200..230 };
-        let lines: String = ids.map(|id| number(id) + "\n").collect();
-        stage.broker().produce("numbers", &lines);
+        stage.write(ids).await;
         let mut process = launch.start();
         post(&mut process, 1000 * round..1000 * round + 5).await;
         let more = if round == 1 { 0..0 } else { 200..230 };
@@ -228,10 +198,9 @@ async fn a_topic_that_was_made_anew_is_read_from_its_start_under_a_new_epoch() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transactions_and_compaction_leave_gaps_that_nothing_stumbles_over() {
     let Some(stage) = Stage::new().await else { return };
-    let config = ["--config", "cleanup.policy=compact", "--config", "segment.ms=1000"];
-    let more = ["--config", "min.cleanable.dirty.ratio=0.01", "--config", "max.compaction.lag.ms=1000"];
-    let create: Vec<&str> = ["--create", "--topic", "numbers"].iter().chain(&config).chain(&more).copied().collect();
-    stage.topics(&create);
+    let often = [("segment.ms", "1000"), ("min.cleanable.dirty.ratio", "0.01"), ("max.compaction.lag.ms", "1000")];
+    let compacted = [&[("cleanup.policy", "compact")], &often[..]].concat();
+    stage.make_topic_with("numbers", 1, 1, &compacted).await;
     let producer = stage.producer(Some("transactions"));
     producer.init_transactions(LATE).expect("the broker has a coordinator");
     let transaction = async |ids: std::ops::Range<u64>, keep: bool| {

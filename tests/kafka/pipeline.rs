@@ -88,7 +88,7 @@ async fn a_backlog_is_read_ahead_within_the_memory_budget() {
     const PARTITIONS: i32 = 16;
     const BUDGET: u64 = 16 << 20;
     let Some(stage) = Stage::new().await else { return };
-    stage.make_topic("numbers", 16);
+    stage.make_topic("numbers", PARTITIONS).await;
     let launch = stage.copy("one").environment("MOOSE_HTTP__MAX_DECOMPRESSED", "1 MiB");
     let launch = launch.environment("MOOSE_HTTP__MAX_BODY", "1 MiB").environment("MOOSE_MEMORY__BUDGET", "16 MiB");
     let mut process = launch.start();

@@ -88,11 +88,4 @@ impl Stage {
         })
         .await;
     }
-
-    /// Makes a topic as an operator would.
-    pub(crate) fn make_topic(&self, topic: &str, partitions: u16) {
-        let (address, partitions) = (self.address(), partitions.to_string());
-        let arguments = ["--bootstrap-server", &address, "--create", "--topic", topic, "--partitions", &partitions];
-        self.broker().tool("org.apache.kafka.tools.TopicCommand", &arguments, "");
-    }
 }

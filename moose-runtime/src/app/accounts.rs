@@ -8,26 +8,19 @@ use crate::{
     declare::{Model, StreamModel},
     stream::{
         Backend, Topic,
-        accounting::{Accounting, Place},
+        accounting::{Accounting, Way},
     },
     sync,
 };
 
-/// The places of a stream: each partition and destination.
-pub(super) fn places(config: &Config, stream: &StreamModel, storage: Topic) -> Vec<Place> {
-    let of_table = |table: &String| {
-        let group = sync::group(&config.app.name, table);
-        (0..storage.partitions)
-            .map(move |partition| Place {
-                topic: stream.name.clone(),
-                epoch: storage.epoch,
-                partition,
-                table: table.clone(),
-                group: group.clone(),
-            })
-            .collect::<Vec<_>>()
-    };
-    stream.destinations.iter().flat_map(of_table).collect()
+/// The ways of a stream: one to each destination.
+pub(super) fn ways(config: &Config, stream: &StreamModel, storage: Topic) -> impl Iterator<Item = Way> {
+    stream.destinations.iter().map(move |table| Way {
+        topic: stream.name.clone(),
+        epoch: storage.epoch,
+        table: table.clone(),
+        group: sync::group(&config.app.name, table),
+    })
 }
 
 struct Streams(Arc<dyn Backend>);
@@ -56,7 +49,7 @@ impl Books {
         let mut all = Vec::new();
         for stream in &model.streams {
             let storage = streams.open_topic(&start::topic_spec(stream, config)).await?;
-            all.extend(places(config, stream, storage));
+            all.extend(ways(config, stream, storage));
         }
         let accounting = Accounting::new(Arc::clone(&streams), all);
         Ok(Some(Self { streams: Streams(streams), accounting }))

@@ -61,7 +61,7 @@ pub enum AppError {
     NoClickHouse,
     /// Kafka is configured and not built in.
     #[error(
-        "kafka.brokers is set and this program was built without Kafka: build it with `--features kafka`, or `kafka-tls` for TLS and SASL"
+        "kafka.brokers is set and this program was built without Kafka: give moose-runtime the feature `kafka` in [dependencies], or `kafka-tls` for TLS and SASL"
     )]
     NoKafka,
     /// A table can't have the whole promise, and that was asked for.

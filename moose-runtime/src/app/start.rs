@@ -54,16 +54,16 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     migrations::prepare(&database.client, &model, database.storage, files.as_ref(), builder.migrating).await?;
     let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
 
-    let (mut topics, mut places) = (HashMap::new(), Vec::new());
+    let (mut topics, mut ways) = (HashMap::new(), Vec::new());
     for stream in &model.streams {
         let storage = backend.open_topic(&topic_spec(stream, &config)).await?;
-        places.extend(accounts::places(&config, stream, storage));
+        ways.extend(accounts::ways(&config, stream, storage));
         topics.insert(stream.name.clone(), storage);
     }
     let filled = filled(&model, &topics);
     show_zeros(&metrics, &model, &filled);
-    let lags: Vec<_> = filled.iter().flat_map(Filled::lags).collect();
-    let read_ahead = |most| backend.read_ahead(lags.len(), most);
+    let accounting = Accounting::new(Arc::clone(&backend), ways);
+    let read_ahead = |most| backend.read_ahead(accounting.places().count(), most);
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64(), read_ahead);
     let drain = Shutdown::new();
     let shared = Shared {
@@ -79,12 +79,12 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         drains: Drains::default(),
         reopen: database.reopen(),
     };
-    let lag = Arc::new(LagCheck::new(config.sync.lag_bound, lags));
+    let lag = Arc::new(LagCheck::new(config.sync.lag_bound));
     let manage_state = ManageState {
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         lag,
-        accounting: Arc::new(Accounting::new(Arc::clone(&shared.backend), places)),
+        accounting: Arc::new(accounting),
     };
     let door = Door::new(DoorOptions {
         routes: routes(&model),
@@ -281,10 +281,6 @@ fn show_zeros(metrics: &Metrics, model: &Model, filled: &[Filled]) {
         drop(metrics.batch_rows.get_or_create(&label));
         drop(metrics.batch_bytes.get_or_create(&label));
         drop(metrics.insert_duration.get_or_create(&label));
-        for lag in filled.lags() {
-            drop(metrics.lag_records.get_or_create(&lag));
-            drop(metrics.lag_duration.get_or_create(&lag));
-        }
     }
 }
 

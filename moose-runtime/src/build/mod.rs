@@ -191,7 +191,8 @@ fn directives(watched: &str, schema_path: &Path, sql: &str) -> String {
     if cfg!(feature = "runtime") {
         text.push_str(
             "cargo::warning=the build script compiles all of moose-runtime: in [build-dependencies] say \
-             `default-features = false, features = [\"build\"]`, and use resolver 2 or later\n",
+             `default-features = false, features = [\"build\"]`, use resolver 2 or later, and put features of the program's \
+             into [dependencies]: what [features] forwards as `moose-runtime/…` reaches the build script's too\n",
         );
     }
     text.push_str(sql);

@@ -25,8 +25,8 @@ pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
     shutdown::Shutdown,
-    stream::accounting::Accounting,
-    telemetry::{Health, Metrics},
+    stream::accounting::{Accounting, Way},
+    telemetry::{Health, LagLabel, Metrics},
 };
 
 /// The paths that there are.
@@ -55,6 +55,17 @@ pub struct ManageState {
     pub accounting: Arc<Accounting>,
 }
 
+impl ManageState {
+    /// The lags that there are, those of partitions that were added since the start among them.
+    fn lags(&self) -> impl Iterator<Item = LagLabel> {
+        let label = |(way, partition): (&Way, u16)| {
+            let (stream, table) = (way.topic.clone(), way.table.clone());
+            LagLabel { stream, table, partition }
+        };
+        self.accounting.places().map(label)
+    }
+}
+
 /// The routes of the management port.
 pub fn router(state: ManageState) -> Router {
     Router::new()
@@ -76,6 +87,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Shutdown) -> io:
 }
 
 async fn metrics(State(state): State<ManageState>) -> Response {
+    // A lag is shown before anybody has measured it.
+    for lag in state.lags() {
+        drop(state.metrics.lag_records.get_or_create(&lag));
+        drop(state.metrics.lag_duration.get_or_create(&lag));
+    }
     match state.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
@@ -90,7 +106,7 @@ async fn health() -> Json<serde_json::Value> {
 }
 
 async fn ready(State(state): State<ManageState>) -> Response {
-    let reasons = ready::reasons(&state.health, &state.lag, &state.metrics);
+    let reasons = ready::reasons(&state);
     if reasons.is_empty() {
         return Json(json!({ "ready": true })).into_response();
     }

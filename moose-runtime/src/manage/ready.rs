@@ -12,7 +12,8 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::telemetry::{Failure, Health, LagLabel, Metrics, TableLabel};
+use super::ManageState;
+use crate::telemetry::{Failure, LagLabel, Metrics, TableLabel};
 
 /// A failure that passes within this time is nobody's business but the log's.
 pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
@@ -37,10 +38,10 @@ pub(super) struct Reason {
 }
 
 /// All that is stuck now.
-pub(super) fn reasons(health: &Health, lag: &LagCheck, metrics: &Metrics) -> Vec<Reason> {
-    let failures = health.failures();
+pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
+    let failures = state.health.failures();
     let mut reasons = failing(&failures, SystemTime::now());
-    reasons.extend(lag.stalls(metrics, Instant::now()));
+    reasons.extend(state.lag.stalls(state.lags(), &state.metrics, Instant::now()));
     reasons
 }
 
@@ -67,35 +68,34 @@ fn rfc3339(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Which lags there are, and above what they count as stuck.
+/// Which lags count as stuck.
 #[derive(Debug)]
 pub struct LagCheck {
     bound: Duration,
-    lags: Vec<LagLabel>,
     /// When a look at the metrics first saw a table's present count of inserted records.
     seen: Mutex<HashMap<String, (u64, Instant)>>,
 }
 
 impl LagCheck {
-    /// Watches these lags, with the bound `sync.lag_bound`.
-    pub fn new(bound: Duration, lags: Vec<LagLabel>) -> Self {
-        Self { bound, lags, seen: Mutex::default() }
+    /// With the bound `sync.lag_bound`.
+    pub fn new(bound: Duration) -> Self {
+        Self { bound, seen: Mutex::default() }
     }
 
-    /// The lags above the bound behind tables that have taken nothing for as long.
-    fn stalls(&self, metrics: &Metrics, now: Instant) -> Vec<Reason> {
+    /// Those of the lags that are above the bound, behind tables that have taken nothing for as long.
+    fn stalls(&self, lags: impl IntoIterator<Item = LagLabel>, metrics: &Metrics, now: Instant) -> Vec<Reason> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reasons = Vec::new();
-        for label in &self.lags {
+        for label in lags {
             let inserted = metrics.inserted.get_or_create(&TableLabel { table: label.table.clone() }).get();
             let (count, since) = seen.entry(label.table.clone()).or_insert((inserted, now));
             if *count != inserted {
                 (*count, *since) = (inserted, now);
             }
             let still = now.saturating_duration_since(*since);
-            let lag = Duration::try_from_secs_f64(metrics.lag_duration.get_or_create(label).get()).unwrap_or_default();
+            let lag = Duration::try_from_secs_f64(metrics.lag_duration.get_or_create(&label).get()).unwrap_or_default();
             if lag > self.bound && still > self.bound {
-                reasons.push(self.stall(label, lag));
+                reasons.push(self.stall(&label, lag));
             }
         }
         reasons
@@ -153,19 +153,20 @@ mod tests {
         let metrics = Metrics::default();
         let label = LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 0 };
         let table = TableLabel { table: "events".to_owned() };
-        let check = LagCheck::new(Duration::from_mins(1), vec![label.clone()]);
+        let check = LagCheck::new(Duration::from_mins(1));
+        let stalls = |now| check.stalls([label.clone()], &metrics, now);
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         metrics.inserted.get_or_create(&table).inc_by(10);
         metrics.lag_duration.get_or_create(&label).set(300.0);
-        assert!(check.stalls(&metrics, start).is_empty(), "nothing is known about movement yet");
+        assert!(stalls(start).is_empty(), "nothing is known about movement yet");
         metrics.inserted.get_or_create(&table).inc_by(10);
-        assert!(check.stalls(&metrics, after(61)).is_empty(), "a backlog that is worked off");
-        assert!(check.stalls(&metrics, after(100)).is_empty());
-        let stalls = check.stalls(&metrics, after(122));
-        assert_eq!(stalls.len(), 1);
-        assert!(stalls[0].message.contains("300s"), "{}", stalls[0].message);
+        assert!(stalls(after(61)).is_empty(), "a backlog that is worked off");
+        assert!(stalls(after(100)).is_empty());
+        let found = stalls(after(122));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("300s"), "{}", found[0].message);
         metrics.lag_duration.get_or_create(&label).set(59.0);
-        assert!(check.stalls(&metrics, after(200)).is_empty(), "within the bound");
+        assert!(stalls(after(200)).is_empty(), "within the bound");
     }
 }

@@ -10,35 +10,47 @@ use tokio::{
 
 use super::*;
 use crate::{
-    stream::log::{Log, LogOptions},
+    stream::{
+        Backend as _, Retention, TopicSpec,
+        log::{Log, LogOptions},
+    },
     telemetry::{ApiLabel, LagLabel},
 };
 
 struct Port {
     address: SocketAddr,
     state: ManageState,
+    log: Arc<Log>,
     stop: Shutdown,
     server: JoinHandle<io::Result<()>>,
     _directory: tempfile::TempDir,
 }
 
 async fn start() -> Port {
-    let lag = LagCheck::new(
-        Duration::from_mins(1),
-        vec![LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 0 }],
-    );
     let directory = tempfile::tempdir().unwrap();
-    let log = Log::open(LogOptions::new(directory.path().join("stream"))).unwrap();
-    let accounting = Arc::new(Accounting::new(Arc::new(log), Vec::new()));
-    let state = ManageState { metrics: Arc::default(), health: Arc::default(), lag: Arc::new(lag), accounting };
+    let log = Arc::new(Log::open(LogOptions::new(directory.path().join("stream"))).unwrap());
+    let way = Way { topic: "events".to_owned(), epoch: 1, table: "events".to_owned(), group: "a/events".to_owned() };
+    let accounting = Arc::new(Accounting::new(Arc::clone(&log) as _, vec![way]));
+    let state = ManageState {
+        metrics: Arc::default(),
+        health: Arc::default(),
+        lag: Arc::new(LagCheck::new(Duration::ZERO)),
+        accounting,
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
     let server = tokio::spawn(serve(listener, router(state.clone()), stop.clone()));
-    Port { address, state, stop, server, _directory: directory }
+    Port { address, state, log, stop, server, _directory: directory }
 }
 
 impl Port {
+    /// Makes or grows the topic.
+    async fn has_partitions(&self, partitions: u16) {
+        let retention = Retention { age: None, bytes: None };
+        self.log.open_topic(&TopicSpec { name: "events".to_owned(), partitions, retention }).await.unwrap();
+    }
+
     async fn ask(&self, request: &str) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -75,6 +87,27 @@ async fn alive_even_while_not_ready_and_ready_again_once_the_part_works() {
     assert!(port.ask("GET /health").await.starts_with("HTTP/1.1 200"));
     port.state.health.recovered("stream `events`");
     assert!(port.ask("GET /ready").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn partitions_that_are_added_are_counted_measured_and_watched() {
+    let port = start().await;
+    let shown =
+        |partition: u16| format!("moose_lag_records{{stream=\"events\",table=\"events\",partition=\"{partition}\"}} 0");
+    port.has_partitions(1).await;
+    let metrics = port.ask("GET /metrics").await;
+    assert!(metrics.contains(&shown(0)) && !metrics.contains(&shown(1)), "{metrics}");
+    port.has_partitions(2).await;
+    let metrics = port.ask("GET /metrics").await;
+    assert!(metrics.contains(&shown(0)) && metrics.contains(&shown(1)), "{metrics}");
+    let accounts = port.ask("GET /accounting").await;
+    assert!(accounts.contains(r#""partition":0"#) && accounts.contains(r#""partition":1"#), "{accounts}");
+    let added = LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 1 };
+    port.state.metrics.lag_duration.get_or_create(&added).set(300.0);
+    // The first look only finds out whether the table takes records.
+    port.ask("GET /ready").await;
+    let answer = port.ask("GET /ready").await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("partition 1: the oldest"), "{answer}");
 }
 
 #[tokio::test]

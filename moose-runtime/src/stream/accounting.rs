@@ -10,15 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Backend, Counted, DeadLetterKey, Ending, Result};
 
-/// One partition of a stream and one of its destinations.
+/// A stream and one of its destinations: an account for each partition that the stream has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Way {
     /// Name of the stream's topic.
     pub topic: String,
     /// Epoch of the topic.
     pub epoch: u64,
-    /// The partition.
-    pub partition: u16,
     /// The table.
     pub table: String,
     /// Whose cursor.
@@ -77,46 +75,59 @@ impl Account {
 #[derive(Clone)]
 pub struct Accounting {
     backend: Arc<dyn Backend>,
-    places: Vec<Place>,
+    ways: Vec<Way>,
 }
 
 impl fmt::Debug for Accounting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Accounting").field("places", &self.places).finish_non_exhaustive()
+        formatter.debug_struct("Accounting").field("ways", &self.ways).finish_non_exhaustive()
     }
 }
 
 impl Accounting {
-    /// The accounts of these places.
-    pub fn new(backend: Arc<dyn Backend>, places: Vec<Place>) -> Self {
-        Self { backend, places }
+    /// The accounts of these ways, whose topics are open.
+    pub fn new(backend: Arc<dyn Backend>, ways: Vec<Way>) -> Self {
+        Self { backend, ways }
+    }
+
+    /// Every way with every partition that it has now: some may have been added since the topic was opened.
+    pub fn places(&self) -> impl Iterator<Item = (&Way, u16)> {
+        let of_way = |way: &Way| 0..self.backend.partitions(&way.topic);
+        self.ways.iter().flat_map(move |way| of_way(way).map(move |partition| (way, partition)))
     }
 
     /// Every account as it is now.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let mut accounts = Vec::with_capacity(self.places.len());
-        for place in &self.places {
-            accounts.push(self.account(place).await?);
+        let mut accounts = Vec::new();
+        for (way, partition) in self.places() {
+            accounts.push(self.account(way, partition).await?);
         }
         Ok(accounts)
     }
 
-    async fn account(&self, place: &Place) -> Result<Account> {
-        let Place { topic, partition, group, .. } = place;
+    async fn account(&self, way: &Way, partition: u16) -> Result<Account> {
+        let Way { topic, group, .. } = way;
         // In this order: the cursor can't be past an end that is asked for later.
-        let cursor = self.backend.cursor(group, topic, *partition).await?;
-        let bounds = self.backend.bounds(topic, *partition).await?;
+        let cursor = self.backend.cursor(group, topic, partition).await?;
+        let bounds = self.backend.bounds(topic, partition).await?;
         let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
-        let epoch = cursor.as_ref().map_or(place.epoch, |cursor| cursor.epoch);
+        let epoch = cursor.as_ref().map_or(way.epoch, |cursor| cursor.epoch);
         let counted = cursor.and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
-        let letters = self.letters(place, epoch, counted.from, next).await?;
+        let first = DeadLetterKey {
+            destination: way.table.clone(),
+            topic: topic.clone(),
+            epoch,
+            partition,
+            offset: counted.from,
+        };
+        let letters = self.letters(&first, next).await?;
         let done = counted.inserted.saturating_add(letters.len() as u64);
         let without_record =
             if self.backend.has_gaps() { next.saturating_sub(counted.from).saturating_sub(done) } else { 0 };
         Ok(Account {
             stream: topic.clone(),
-            partition: *partition,
-            table: place.table.clone(),
+            partition,
+            table: way.table.clone(),
             epoch: format!("{epoch:016x}"),
             from: counted.from,
             next,
@@ -128,17 +139,12 @@ impl Accounting {
         })
     }
 
-    /// Dead letters of the offsets `from..next`, and how they have ended.
-    async fn letters(&self, place: &Place, epoch: u64, from: u64, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
-        let Some(last) = next.checked_sub(1).filter(|last| *last >= from) else { return Ok(BTreeMap::new()) };
-        let first = DeadLetterKey {
-            destination: place.table.clone(),
-            topic: place.topic.clone(),
-            epoch,
-            partition: place.partition,
-            offset: from,
-        };
-        self.backend.dead_letter_offsets(&first, last).await
+    /// Dead letters from an offset on, below `next`, and how they have ended.
+    async fn letters(&self, first: &DeadLetterKey, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
+        match next.checked_sub(1).filter(|last| *last >= first.offset) {
+            Some(last) => self.backend.dead_letter_offsets(first, last).await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 }
 
@@ -159,9 +165,8 @@ mod tests {
         let open = async || {
             let log = Arc::new(Log::open(LogOptions::new(directory.path().join("stream"))).unwrap());
             let epoch = log.open_topic(&spec).await.unwrap().epoch;
-            let place =
-                Place { topic: "t".to_owned(), epoch, partition: 0, table: "t".to_owned(), group: "g".to_owned() };
-            (Accounting::new(Arc::clone(&log) as Arc<dyn Backend>, vec![place]), log, epoch)
+            let way = Way { topic: "t".to_owned(), epoch, table: "t".to_owned(), group: "g".to_owned() };
+            (Accounting::new(Arc::clone(&log) as Arc<dyn Backend>, vec![way]), log, epoch)
         };
         let (accounting, log, epoch) = open().await;
         log.append("t", 0, vec![Bytes::from_static(b"r").into(); 10]).await.unwrap();

@@ -8,7 +8,6 @@ use super::{Assignment, BatchFactory, Lease, Shared, Worker, group};
 use crate::{
     schema,
     stream::{AssignmentEvent, Assignments, Topic},
-    telemetry::LagLabel,
 };
 
 /// A table, and the streams that fill it.
@@ -34,17 +33,6 @@ impl std::fmt::Debug for Filled {
 }
 
 impl Filled {
-    /// The lags that there may be.
-    pub fn lags(&self) -> Vec<LagLabel> {
-        let of_topic = |(stream, storage): (&String, &Topic)| {
-            let (stream, table) = (stream.clone(), self.table.name.clone());
-            (0..storage.partitions)
-                .map(move |partition| LagLabel { stream: stream.clone(), table: table.clone(), partition })
-                .collect::<Vec<_>>()
-        };
-        self.topics.iter().flat_map(of_topic).collect()
-    }
-
     fn assignment(&self, topic: &str, partition: u16) -> Option<Assignment> {
         let mut storage = *self.topics.get(topic)?;
         // Some may have been added since.

@@ -13,6 +13,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,9 @@ pub const VERSION: &str = "4.1.0";
 pub const HOST: &str = "127.0.0.3";
 /// Who a cluster is, in the form that Kafka wants; each has a directory of its own, so one name is enough.
 const CLUSTER: &str = "bW9vc2UtdGVzdHMtY2x1cw";
+/// What formatting a directory leaves in it.
+const META: &str = "meta.properties";
+const CHECKPOINT: &str = "bootstrap.checkpoint";
 /// A JVM on a busy machine of two cores takes its time.
 const START: Duration = Duration::from_mins(2);
 /// Runs Java until the test binary lets go of the pipe, if only by its own end: no broker outlives its tests.
@@ -119,15 +123,41 @@ impl Broker {
         fs::write(directory.join("server.properties"), server_properties(directory, node, nodes, properties))
             .expect("a file in the broker's directory");
         let broker = Self { running: None, directory: directory.to_owned(), node, log_from: 0 };
-        let arguments = [&["format", "--cluster-id", CLUSTER, "--config", "server.properties"], format].concat();
-        let formatted = broker.java("kafka.tools.StorageTool", &arguments).output().expect("Java is there");
+        if format.is_empty() {
+            broker.copy_format();
+        } else {
+            broker.format(format);
+        }
+        broker
+    }
+
+    fn format(&self, more: &[&str]) {
+        let arguments = [&["format", "--cluster-id", CLUSTER, "--config", "server.properties"], more].concat();
+        let formatted = self.java("kafka.tools.StorageTool", &arguments).output().expect("Java is there");
         assert!(
             formatted.status.success(),
             "failed to format the broker's directory: {}{}",
             String::from_utf8_lossy(&formatted.stdout),
             String::from_utf8_lossy(&formatted.stderr)
         );
-        broker
+    }
+
+    /// What a format leaves is the same for all but the node's number: Java need start for it only once.
+    fn copy_format(&self) {
+        static FORMATTED: OnceLock<(String, Vec<u8>)> = OnceLock::new();
+        let (properties, checkpoint) = FORMATTED.get_or_init(|| {
+            self.format(&[]);
+            let read = |name| fs::read(self.directory.join("data").join(name)).expect("a file of the format");
+            (String::from_utf8_lossy(&read(META)).into_owned(), read(CHECKPOINT))
+        });
+        let mut meta = format!("node.id={}\n", self.node.id);
+        // A broker gives its directory an id where it has none.
+        let is_own = |line: &&str| !line.starts_with("node.id=") && !line.starts_with("directory.id=");
+        meta.extend(properties.lines().filter(is_own).flat_map(|line| [line, "\n"]));
+        let data = self.directory.join("data");
+        fs::create_dir_all(&data).expect("a directory for the broker's data");
+        fs::write(data.join(META), meta).expect("a file in the broker's directory");
+        fs::write(data.join(CHECKPOINT), checkpoint).expect("a file in the broker's directory");
     }
 
     /// What clients connect to.
@@ -324,6 +354,8 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=4194304

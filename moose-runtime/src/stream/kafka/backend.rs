@@ -6,15 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Kafka,
-    client::{blocking, failed},
-    fetch::ReadError,
-    ffi::Content,
-    note,
-    produce::Sent,
-    topics::Settings,
-};
+use super::{Kafka, client::failed, fetch::ReadError, ffi::Content, note, produce::Sent, topics::Settings};
 use crate::stream::{
     Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
     Record, Result, StreamError, Topic, TopicSpec,
@@ -78,8 +70,6 @@ impl Backend for Kafka {
             self.open()?;
             let settings = Settings { cleanup: "delete", retention: spec.retention };
             let partitions = self.topics.open(spec, settings).await?;
-            let (producer, topic) = (Arc::clone(&self.producer), spec.name.clone());
-            blocking("learn about a topic", move || producer.learn(&topic)).await?;
             let id = self.identity(&spec.name).await?;
             Ok(Topic { epoch: epoch_of(id), partitions })
         })
@@ -173,8 +163,7 @@ impl Backend for Kafka {
 
     fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            // It may have been added since the topic was opened.
-            self.topics.has(topic, partition);
+            self.topics.known_by_now(topic, partition).await?;
             Ok(self.place(group, topic, partition).await?.epoch)
         })
     }

@@ -83,13 +83,17 @@ impl Kafka {
         Self::connect_with(options, Topics::of_mock).await
     }
 
-    async fn connect_with(options: KafkaOptions, topics: fn(&KafkaOptions) -> Result<Topics>) -> Result<Self> {
-        let topics = Arc::new(topics(&options)?);
+    async fn connect_with(
+        options: KafkaOptions,
+        topics: fn(&KafkaOptions, &Arc<Producer>) -> Result<Topics>,
+    ) -> Result<Self> {
+        let producer = Arc::new(Producer::new(&options)?);
+        let topics = Arc::new(topics(&options, &producer)?);
         topics.reach().await?;
         Topics::keep_looking(&topics);
         Ok(Self {
             topics,
-            producer: Arc::new(Producer::new(&options)?),
+            producer,
             fetcher: Fetcher::new(&options),
             letters: LetterTopics::default(),
             groups: Mutex::default(),

@@ -18,6 +18,7 @@ use rdkafka::{
 use super::{
     client::{ANSWER, Context, KafkaOptions, Troubles, blocking, failed, is_unreachable, not_made},
     ffi,
+    produce::Producer,
 };
 use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 
@@ -36,6 +37,8 @@ pub(super) struct Topics {
     admin: AdminClient<Context>,
     /// Asks the brokers; in no group.
     asker: Arc<BaseConsumer<Troubles>>,
+    /// Has to know of partitions before records are sent to them.
+    producer: Arc<Producer>,
     partitions: RwLock<HashMap<String, u16>>,
     /// The ids that were found last.
     ids: RwLock<HashMap<String, u128>>,
@@ -51,16 +54,17 @@ pub(super) struct Settings<'a> {
 }
 
 impl Topics {
-    pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
+    pub(super) fn new(options: &KafkaOptions, producer: &Arc<Producer>) -> Result<Self> {
         let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
         let asker = options.reader(1 << 20).create_with_context(Troubles::default());
         let asker: BaseConsumer<Troubles> = asker.map_err(|error| not_made(&error))?;
-        let producer = options.producer();
-        let max = producer.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
+        let max = options.producer();
+        let max = max.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
         Ok(Self {
             options: options.clone(),
             admin,
             asker: Arc::new(asker),
+            producer: Arc::clone(producer),
             partitions: RwLock::default(),
             ids: RwLock::default(),
             answers: true,
@@ -110,15 +114,29 @@ impl Topics {
         self.partitions.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Notes that the topic has this partition: somebody has added some since it was opened.
-    pub(super) fn has(&self, topic: &str, partition: u16) {
-        let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
-        let count = partitions.entry(topic.to_owned()).or_default();
-        let found = partition.saturating_add(1);
-        if *count != 0 && *count < found {
-            tracing::info!(topic, from = *count, to = found, "partitions were added");
+    /// The same, but asks the brokers before it fails: somebody may have added partitions since the topic was opened.
+    pub(super) async fn known_by_now(&self, topic: &str, partition: u16) -> Result<()> {
+        if self.known(topic, partition).is_err() {
+            self.look_for_more(topic).await?;
         }
-        *count = (*count).max(found);
+        self.known(topic, partition)
+    }
+
+    async fn look_for_more(&self, topic: &str) -> Result<()> {
+        let found = self.look(topic).await?;
+        if self.count(topic).is_some_and(|count| count < found) { self.note(topic, found).await } else { Ok(()) }
+    }
+
+    /// Notes how many partitions the topic has, once records can be sent to each of them.
+    async fn note(&self, topic: &str, partitions: u16) -> Result<()> {
+        let (producer, name) = (Arc::clone(&self.producer), topic.to_owned());
+        blocking("learn about a topic", move || producer.learn(&name)).await?;
+        let mut known = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.insert(topic.to_owned(), partitions);
+        if let Some(before) = before.filter(|before| *before != partitions) {
+            tracing::info!(topic, from = before, to = partitions, "the topic has another number of partitions");
+        }
+        Ok(())
     }
 
     /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
@@ -145,7 +163,7 @@ impl Topics {
         }
         // One that was just made, too: how large its records may be is for the brokers to say.
         self.compare(spec, &settings).await;
-        self.has(&spec.name, found.saturating_sub(1));
+        self.note(&spec.name, found).await?;
         Ok(found)
     }
 
@@ -249,6 +267,14 @@ impl Topics {
     /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
     pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
         let id = if self.answers { self.ask_for_id(topic).await? } else { 0 };
+        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        if known.is_some_and(|known| known != id) {
+            // It may have fewer partitions than the one before.
+            match self.look(topic).await? {
+                0 => return Err(StreamError::UnknownTopic { topic: topic.to_owned() }),
+                found => self.note(topic, found).await?,
+            }
+        }
         let before = self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), id);
         Ok((id, before))
     }
@@ -261,10 +287,8 @@ impl Topics {
                 tokio::time::sleep(LOOK_AGAIN).await;
                 let Some(topics) = topics.upgrade() else { return };
                 for topic in topics.names() {
-                    match topics.look(&topic).await {
-                        Ok(0) => {}
-                        Ok(found) => topics.has(&topic, found.saturating_sub(1)),
-                        Err(error) => tracing::debug!(topic, %error, "can't look for added partitions"),
+                    if let Err(error) = topics.look_for_more(&topic).await {
+                        tracing::debug!(topic, %error, "can't look for added partitions");
                     }
                 }
             }
@@ -273,8 +297,8 @@ impl Topics {
 
     /// Of a mock cluster, which would leave questions about topics without an answer.
     #[cfg(any(test, feature = "fault-points"))]
-    pub(super) fn of_mock(options: &KafkaOptions) -> Result<Self> {
-        Ok(Self { answers: false, ..Self::new(options)? })
+    pub(super) fn of_mock(options: &KafkaOptions, producer: &Arc<Producer>) -> Result<Self> {
+        Ok(Self { answers: false, ..Self::new(options, producer)? })
     }
 
     async fn ask_for_id(&self, topic: &str) -> Result<u128> {
