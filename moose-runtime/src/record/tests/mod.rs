@@ -1,6 +1,7 @@
 //! What a record type promises: which records are rows, what is told of the others, and which bytes the rows become.
 
 mod hygiene;
+mod json_reader;
 mod native;
 mod properties;
 mod reader;
