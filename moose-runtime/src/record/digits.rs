@@ -16,7 +16,7 @@ pub(super) fn with_text<'de, T, D: Deserializer<'de>>(
 ) -> Result<T, D::Error> {
     struct Text<F>(F);
 
-    impl<'de, T, F: FnOnce(&str) -> Result<T, RawError>> Visitor<'de> for Text<F> {
+    impl<T, F: FnOnce(&str) -> Result<T, RawError>> Visitor<'_> for Text<F> {
         type Value = T;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
