@@ -235,6 +235,20 @@ impl Scene {
         accounts.into_iter().find(|account| account["stream"] == "numbers").expect("an account of the numbers")
     }
 
+    /// Waits until the stream is further than it is now, while it is being filled.
+    pub(crate) async fn goes_on(&self) {
+        let before = self.account().await["next"].as_u64();
+        eventually(LATE, || async {
+            let account = self.account().await;
+            if account["next"].as_u64() > before {
+                Ok(())
+            } else {
+                Err(format!("{account}\n{}", self.process().output()))
+            }
+        })
+        .await;
+    }
+
     /// Waits until every record of the stream is done, then tells what is wrong that was not wrong before.
     pub(crate) async fn recovered(&mut self) -> Wrong {
         let output = || self.process().output();
