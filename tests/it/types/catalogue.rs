@@ -68,6 +68,15 @@ pub(super) enum Bare {
     Nothing,
 }
 
+/// Without a variant that is NULL.
+#[derive(OlapType)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
+pub(super) enum Reading {
+    Number(i64),
+    Text(String),
+}
+
 /// Every type, in the order of the documentation.
 pub(super) fn cases() -> Vec<Case> {
     [texts(), numbers(), times(), others(), nested(), json(), shapes()].concat()
@@ -192,6 +201,8 @@ fn nested() -> Vec<Case> {
         ),
         case!("Variant(Array(UInt8), Bool, Int64, String, Tuple(one UInt8, other String))", [], Bare),
         case!("Array(Variant(Array(UInt8), Bool, Int64, String, Tuple(one UInt8, other String)))", [], Vec<Bare>),
+        case!("Variant(Int64, String)", [], Option<Reading>),
+        case!("Array(Variant(Int64, String))", [], Vec<Option<Reading>>),
         case!(
             "Map(String, Array(Tuple(one LowCardinality(String), other Map(Int64, String))))",
             [],

@@ -7,7 +7,7 @@ use super::{Case, catalogue, document, record};
 use crate::stage::Stage;
 
 /// Values at the edges, by the type of their column in the catalogue.
-const EDGES: [(&str, &[&str]); 46] = [
+const EDGES: [(&str, &[&str]); 48] = [
     ("String", &[r#""""#, r#""\u0000""#, "1"]),
     ("FixedString(3)", &[r#""abc""#, r#""ab""#, r#""abcd""#, r#""aé""#]),
     ("LowCardinality(String)", &[r#""""#, "null"]),
@@ -103,6 +103,8 @@ const EDGES: [(&str, &[&str]); 46] = [
         "Variant(Array(UInt8), Bool, Int64, String, Tuple(one UInt8, other String))",
         &["null", "true", "9223372036854775807", "9223372036854775808", "[255]", "[256]", r#""a""#, "1.5"],
     ),
+    ("Variant(Int64, String)", &["null", "-9223372036854775808", r#""""#, "true"]),
+    ("Array(Variant(Int64, String))", &["[]", r#"[null,1,"a",null]"#, "[[]]", "null"]),
     (
         "JSON",
         &[

@@ -143,3 +143,45 @@ fn batch_header(rows: usize) -> usize {
         3
     }
 }
+
+#[test]
+fn an_optional_enum_with_data_is_the_same_variant_with_its_null() {
+    #[derive(crate::OlapType)]
+    #[olap(crate = "crate")]
+    #[serde(untagged)]
+    enum Reading {
+        Number(f64),
+        Text(String),
+    }
+    #[derive(crate::OlapType)]
+    #[olap(crate = "crate")]
+    struct Measured(Reading);
+    #[derive(crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Row {
+        #[key]
+        id: u8,
+        bare: Option<Reading>,
+        wrapped: Option<Measured>,
+    }
+    let mut given = Batch::<Row>::new();
+    let records = [r#"{"id":1}"#, r#"{"id":2,"bare":null,"wrapped":1.5}"#, r#"{"id":3,"bare":"a","wrapped":null}"#];
+    assert_eq!(decode(&mut given, &records), []);
+    let mut typed = Batch::<Row>::new();
+    for row in [
+        Row { id: 1, bare: None, wrapped: None },
+        Row { id: 2, bare: None, wrapped: Some(Measured(Reading::Number(1.5))) },
+        Row { id: 3, bare: Some(Reading::Text("a".into())), wrapped: None },
+    ] {
+        typed.append(&row).unwrap();
+    }
+    assert_eq!(block(&given), block(&typed));
+    let declared: Vec<String> = given.columns().iter().map(|column| column.data_type.to_string()).collect();
+    assert_eq!(declared, ["UInt8", "Variant(Float64, String)", "Variant(Float64, String)"]);
+    // The choice of each row, 255 for NULL, then the one text; and the one number.
+    let data: [&[u8]; 2] = [&[255, 255, 1, 1, b'a'], &[255, 0, 255, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f]];
+    let [bare, wrapped] = data.map(|data| [b"Variant(Float64, String)", &[0; 8][..], data].concat());
+    let block = block(&given);
+    assert!(block.windows(bare.len()).any(|bytes| bytes == bare), "{block:?}");
+    assert!(block.ends_with(&wrapped), "{block:?}");
+}

@@ -94,6 +94,15 @@ enum Bare {
     Null,
 }
 
+#[derive(Clone, Debug, PartialEq, OlapType)]
+#[olap(crate = "crate")]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
+enum Reading {
+    Number(f64),
+    Text(String),
+}
+
 /// A field of every shape.
 #[derive(Clone, Debug, Default, crate::OlapRecord)]
 #[olap(crate = "crate")]
@@ -152,7 +161,9 @@ struct Shapes {
     #[olap(aggregate = "max")]
     latest: Option<DateTime<Utc>>,
     tagged: Tagged,
+    maybe_tagged: Option<Tagged>,
     bare: Vec<Bare>,
+    readings: Vec<Option<Reading>>,
     point: Point,
     ring: Ring,
     line: LineString,
@@ -196,7 +207,7 @@ fn found(expected: &[(&str, ErrorCode)]) -> Vec<(String, ErrorCode)> {
 }
 
 /// Fields of records that are taken, so that each type stands in one.
-const TAKEN: [&str; 15] = [
+const TAKEN: [&str; 16] = [
     r#""cow":"é","code":"abc","codes":["abc","d\u00e9"],"label_id":"67e55044-10b1-426f-9247-bb680e5fe0c8""#,
     r#""large":-170141183460469231731687303715884105728,"unsigned_large":"340282366920938463463374607431768211455""#,
     r#""huge":"-57896044618658097711785492504343953926634992332820282019728792003956564819968","unsigned_huge":0"#,
@@ -210,6 +221,7 @@ const TAKEN: [&str; 15] = [
     r#""tuple":[1,"a",[[true,null],[false,1]]],"array":[1,2,3],"pair":[1],"total":1,"latest":null"#,
     r#""tagged":"Nothing","bare":[true,1,[1,2],"a",null,[]]"#,
     r#""tagged":{"n":5},"bare":[]"#,
+    r#""maybe_tagged":null,"readings":[null,1.5,"a",null,"null"]"#,
     r#""tagged":{"Where":{"streetName":"w"}}"#,
     r#""point":[1,-1.5],"ring":[[0,0],[1,1]],"line":[],"lines":[[[0,0]]],"polygon":[[[0,0]],[]],"polygons":[[]]"#,
 ];
@@ -329,6 +341,8 @@ fn what_does_not_fit_is_refused_at_its_place() {
         (r#""tagged":{}"#, "/tagged", OutOfRange),
         (r#""tagged":"Text""#, "/tagged", InvalidValue),
         (r#""tagged":null"#, "/tagged", WrongType),
+        (r#""maybe_tagged":{"Text":null}"#, "/maybe_tagged/Text", WrongType),
+        (r#""readings":[null,true]"#, "/readings/1", InvalidValue),
         (r#""bare":[1.5]"#, "/bare/0", InvalidValue),
         (r#""bare":[[1,256]]"#, "/bare/0", InvalidValue),
         (r#""point":[1]"#, "/point", OutOfRange),
