@@ -131,7 +131,7 @@ pub trait Stores<T: ?Sized>: Column {
 #[diagnostic::on_unimplemented(
     message = "no column type for `{Self}`",
     label = "ClickHouse has no column for this type here",
-    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
+    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `IpAddr`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
     note = "for a type of your own add `#[derive(OlapType)]`, or name its buffer with `#[olap(column = path::Column)]`"
 )]
 pub trait ColumnType: Sized {

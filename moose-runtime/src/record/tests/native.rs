@@ -1,5 +1,7 @@
 //! Rows as a Native block.
 
+use std::net::IpAddr;
+
 use super::{
     reader::{Value, read},
     *,
@@ -184,4 +186,27 @@ fn an_optional_enum_with_data_is_the_same_variant_with_its_null() {
     let block = block(&given);
     assert!(block.windows(bare.len()).any(|bytes| bytes == bare), "{block:?}");
     assert!(block.ends_with(&wrapped), "{block:?}");
+}
+
+#[test]
+fn addresses_and_bytes_are_the_same_from_code_and_from_json() {
+    #[derive(crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Row {
+        #[key]
+        address: IpAddr,
+        #[olap(fixed = 3)]
+        bytes: [u8; 3],
+    }
+    let mut given = Batch::<Row>::new();
+    let records = [r#"{"address":"192.0.2.1","bytes":[255,0,1]}"#, r#"{"address":"2001:db8::1","bytes":"abc"}"#];
+    assert_eq!(decode(&mut given, &records), []);
+    let mut typed = Batch::<Row>::new();
+    typed.append(&Row { address: IpAddr::from([192, 0, 2, 1]), bytes: [255, 0, 1] }).unwrap();
+    typed.append(&Row { address: IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]), bytes: *b"abc" }).unwrap();
+    let block = block(&given);
+    assert_eq!(block, super::block(&typed));
+    let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1];
+    assert!(block.windows(mapped.len()).any(|bytes| bytes == mapped), "{block:?}");
+    assert!(block.ends_with(&[255, 0, 1, b'a', b'b', b'c']), "{block:?}");
 }
