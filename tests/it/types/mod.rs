@@ -2,9 +2,10 @@
 //! differs from what ClickHouse's own `JSONEachRow` takes.
 //!
 //! `catalogue` has a record for every type, `nestings` one for each of many random nestings of them, made by `generator`; `values`
-//! makes random values for a type. The tests stand in `round_trip`, `agreement`, `edges` and `pipeline`.
+//! makes random values for a type. The tests stand in `round_trip`, `agreement`, `edges`, `calendars` and `pipeline`.
 
 mod agreement;
+mod calendars;
 mod catalogue;
 mod document;
 mod edges;
