@@ -66,7 +66,9 @@ pub(crate) fn measure(rounds: usize, report: &mut Report) {
             }),
             rate(|| {
                 let mut copy = Vec::with_capacity(records.len() * 128);
-                records.iter().for_each(|record| copy.extend_from_slice(record));
+                for record in &records {
+                    copy.extend_from_slice(record);
+                }
                 black_box(copy).len()
             }),
         ];

@@ -23,7 +23,7 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
         COLUMNS.map(|(count, records)| (format!("growth, {count} columns"), Shape::Columns(count), records));
     for (series, least) in [(of_millions, Some(0.9)), (of_pipelines, Some(0.8)), (of_columns, None)] {
         let mut first: Option<(String, Vec<f64>)> = None;
-        let last = series.len() - 1;
+        let count = series.len();
         for (place, (name, shape, records)) in series.into_iter().enumerate() {
             let backlog = Backlog::make(stage, shape, records).await;
             let mut rates = Vec::new();
@@ -42,7 +42,7 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
             };
             let figure = figure.beside(first_name, first_rates);
             report.add(match least {
-                Some(least) if place == last => figure.wanted(Wanted::Ratio(least)),
+                Some(least) if place + 1 == count => figure.wanted(Wanted::Ratio(least)),
                 _ => figure,
             });
         }
