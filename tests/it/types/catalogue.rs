@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use moose_runtime::{
@@ -53,6 +53,9 @@ pub(super) struct Both<A, B> {
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord, OlapType)]
 pub(super) struct Label(#[olap(low_cardinality)] String);
 
+#[derive(PartialEq, Eq, PartialOrd, Ord, OlapType)]
+pub(super) struct Digest(#[olap(fixed = 16)] [u8; 16]);
+
 #[derive(OlapType)]
 pub(super) struct Money(#[olap(decimal(18, 4))] Decimal);
 
@@ -68,6 +71,15 @@ pub(super) enum Bare {
     Nothing,
 }
 
+/// Without a variant that is NULL.
+#[derive(OlapType)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
+pub(super) enum Reading {
+    Number(i64),
+    Text(String),
+}
+
 /// Every type, in the order of the documentation.
 pub(super) fn cases() -> Vec<Case> {
     [texts(), numbers(), times(), others(), nested(), json(), shapes()].concat()
@@ -80,6 +92,9 @@ fn texts() -> Vec<Case> {
         case!("String", [], Cow<'static, str>),
         case!("FixedString(3)", [olap(fixed = 3)], String),
         case!("Nullable(FixedString(256))", [olap(fixed = 256)], Option<String>),
+        case!("FixedString(3)", [olap(fixed = 3)], [u8; 3]),
+        case!("Array(FixedString(2))", [olap(fixed = 2)], Vec<[u8; 2]>),
+        case!("Nullable(FixedString(16))", [], Option<Digest>),
         case!("LowCardinality(String)", [olap(low_cardinality)], String),
         case!("LowCardinality(Nullable(String))", [olap(low_cardinality)], Option<String>),
         case!("LowCardinality(FixedString(2))", [olap(fixed = 2, low_cardinality)], Box<str>),
@@ -144,6 +159,7 @@ fn others() -> Vec<Case> {
         case!("UUID", [], Uuid),
         case!("IPv4", [], Ipv4Addr),
         case!("IPv6", [], Ipv6Addr),
+        case!("IPv6", [], IpAddr),
         case!("SimpleAggregateFunction(sum, UInt64)", [olap(aggregate = "sum")], u64),
         case!(
             "SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC')))",
@@ -163,8 +179,11 @@ fn nested() -> Vec<Case> {
         case!("Nullable(Int64)", [], Option<i64>),
         case!("Nullable(Bool)", [], Option<bool>),
         case!("Nullable(IPv6)", [], Option<Ipv6Addr>),
+        case!("Nullable(IPv6)", [], Option<IpAddr>),
         case!("Array(String)", [], Vec<String>),
         case!("Array(UInt16)", [], Vec<u16>),
+        case!("Array(UInt16)", [], [u16; 3]).of_length(3),
+        case!("Array(Nullable(String))", [], [Option<String>; 2]).of_length(2),
         case!("Array(Array(Nullable(Int8)))", [], Vec<Vec<Option<i8>>>),
         case!("Array(LowCardinality(Nullable(String)))", [olap(low_cardinality)], Vec<Option<String>>),
         case!("Array(DateTime('UTC'))", [olap(compact)], Vec<DateTime<Utc>>),
@@ -172,6 +191,8 @@ fn nested() -> Vec<Case> {
         case!("Map(LowCardinality(String), Array(String))", [olap(low_cardinality)], BTreeMap<String, Vec<String>>),
         case!("Map(LowCardinality(String), Nullable(Float64))", [], BTreeMap<Label, Option<f64>>),
         case!("Map(Int64, String)", [], BTreeMap<i64, String>),
+        case!("Map(IPv6, Int8)", [], BTreeMap<IpAddr, i8>),
+        case!("Map(FixedString(16), Bool)", [], BTreeMap<Digest, bool>),
         case!("Map(UUID, Date32)", [], BTreeMap<Uuid, NaiveDate>),
         case!("Tuple(UInt8, String)", [], (u8, String)),
         case!(
@@ -192,6 +213,8 @@ fn nested() -> Vec<Case> {
         ),
         case!("Variant(Array(UInt8), Bool, Int64, String, Tuple(one UInt8, other String))", [], Bare),
         case!("Array(Variant(Array(UInt8), Bool, Int64, String, Tuple(one UInt8, other String)))", [], Vec<Bare>),
+        case!("Variant(Int64, String)", [], Option<Reading>),
+        case!("Array(Variant(Int64, String))", [], Vec<Option<Reading>>),
         case!(
             "Map(String, Array(Tuple(one LowCardinality(String), other Map(Int64, String))))",
             [],

@@ -2,9 +2,10 @@
 //! differs from what ClickHouse's own `JSONEachRow` takes.
 //!
 //! `catalogue` has a record for every type, `nestings` one for each of many random nestings of them, made by `generator`; `values`
-//! makes random values for a type. The tests stand in `round_trip`, `agreement`, `edges` and `pipeline`.
+//! makes random values for a type. The tests stand in `round_trip`, `agreement`, `edges`, `calendars` and `pipeline`.
 
 mod agreement;
+mod calendars;
 mod catalogue;
 mod document;
 mod edges;
@@ -18,7 +19,10 @@ use moose_runtime::{
     record::{ErasedBatch, Rejected},
     schema::DataType,
 };
-use moose_tests::http::{self, Answer, percent_encoded};
+use moose_tests::{
+    http::{self, Answer, percent_encoded},
+    random::Random,
+};
 use serde_json::Value;
 
 use crate::stage::Stage;
@@ -30,6 +34,8 @@ pub(super) struct Case {
     pub(super) rust: &'static str,
     /// The ClickHouse type.
     pub(super) data_type: &'static str,
+    /// How many elements there are, of an array that says so.
+    pub(super) length: Option<usize>,
     /// A batch of such records.
     pub(super) new_batch: fn() -> Box<dyn ErasedBatch>,
 }
@@ -47,6 +53,7 @@ macro_rules! case {
         $crate::types::Case {
             rust: concat!($("#[", stringify!($attribute), "] ",)* stringify!($type)),
             data_type: $data_type,
+            length: None,
             new_batch: || Box::new(moose_runtime::record::Batch::<Row>::new()),
         }
     }};
@@ -56,6 +63,19 @@ pub(super) use case;
 impl Case {
     fn parsed(&self) -> DataType {
         self.data_type.parse().expect("the type of a case")
+    }
+
+    /// The same for an array of so many.
+    fn of_length(self, length: usize) -> Self {
+        Self { length: Some(length), ..self }
+    }
+
+    /// A random value that the column takes.
+    fn value(&self, random: &mut Random) -> Value {
+        match (self.length, self.parsed()) {
+            (Some(length), DataType::Array(element)) => (0..length).map(|_| values::value(&element, random)).collect(),
+            (_, data_type) => values::value(&data_type, random),
+        }
     }
 
     /// The records as columns, or what is wrong with them.

@@ -25,7 +25,7 @@ async fn come_back(cases: &[Case], rows: usize) {
     for (number, case) in cases.iter().enumerate() {
         let table = format!("t{number}");
         let data_type = case.parsed();
-        let sent: Vec<_> = (0..rows).map(|_| values::value(&data_type, &mut random)).collect();
+        let sent: Vec<_> = (0..rows).map(|_| case.value(&mut random)).collect();
         let records: Vec<String> = sent.iter().enumerate().map(|(id, value)| record(id, &value.to_string())).collect();
         let (batch, rejected) = case.decode(&records);
         assert!(rejected.is_empty(), "{}: {rejected:?} of {records:?}", case.data_type);

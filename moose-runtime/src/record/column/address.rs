@@ -1,6 +1,7 @@
-//! `IPv4` and `IPv6` for the addresses of `std::net`.
+//! `IPv4` and `IPv6` for the addresses of `std::net`. What may be either is an `IPv6`, in which an IPv4 address is mapped:
+//! `::ffff:192.0.2.1` for `192.0.2.1`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{ColumnType, Holds, Scalar, ScalarColumn};
 use crate::record::{DataType, ValueError, native::write_fixed};
@@ -56,7 +57,25 @@ impl Holds<Ipv6Addr> for Address6 {
 
     fn parse(text: &str) -> Result<Self, ValueError> {
         let address: Result<Ipv6Addr, _> = text.parse();
-        address.map(|address| Self(address.octets())).map_err(|_| ValueError::invalid_value(Self::EXPECTED))
+        address
+            .map(|address| Self(address.octets()))
+            .map_err(|_| ValueError::invalid_value(<Self as Holds<Ipv6Addr>>::EXPECTED))
+    }
+}
+
+impl Holds<IpAddr> for Address6 {
+    const EXPECTED: &'static str = "an IP address such as \"192.0.2.1\" or \"2001:db8::1\"";
+
+    fn of(value: &IpAddr) -> Result<Self, ValueError> {
+        Ok(Self(match value {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        }))
+    }
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        let address: Result<IpAddr, _> = text.parse();
+        Self::of(&address.map_err(|_| ValueError::invalid_value(<Self as Holds<IpAddr>>::EXPECTED))?)
     }
 }
 
@@ -66,5 +85,9 @@ impl ColumnType for Ipv4Addr {
 }
 #[diagnostic::do_not_recommend]
 impl ColumnType for Ipv6Addr {
+    type Column = Ipv6Column;
+}
+#[diagnostic::do_not_recommend]
+impl ColumnType for IpAddr {
     type Column = Ipv6Column;
 }

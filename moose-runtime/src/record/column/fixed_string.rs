@@ -1,11 +1,17 @@
-//! `FixedString(N)`: text of exactly N bytes. ClickHouse fills a shorter one with zeros, and so would store another.
+//! `FixedString(N)`: text of exactly N bytes, or any N bytes. ClickHouse fills a shorter text with zeros, and so would
+//! store another.
+//!
+//! Bytes are a text in JSON where they are one, and else an array of numbers, which is what serde makes of them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde::de::Deserializer;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::{AllowsFixed, Column, MapKeyColumn, NullableInside, Stores, StringColumn, string::WithString};
-use crate::record::{DataType, ValueError};
+use super::{
+    AllowsFixed, ArrayColumn, Column, MapKeyColumn, NullableInside, NumberColumn, Stores, StringColumn,
+    string::WithString,
+};
+use crate::record::{DataType, Findings, Node, Place, ValueError};
 
 /// Values of `FixedString(N)`.
 #[derive(Debug, Default)]
@@ -71,6 +77,62 @@ macro_rules! strings {
 }
 
 strings!(String, Box<str>, Cow<'static, str>);
+
+impl<const N: u32, const LENGTH: usize> Stores<[u8; LENGTH]> for FixedStringColumn<N> {
+    fn append(&mut self, value: &[u8; LENGTH]) -> Result<(), ValueError> {
+        const { are_as_many::<N, LENGTH>() };
+        self.bytes.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
+        const { are_as_many::<N, LENGTH>() };
+        input.deserialize_any(BytesVisitor { column: self })
+    }
+
+    fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
+        if input.is_array() {
+            <ArrayColumn<NumberColumn<u8>> as Stores<[u8; LENGTH]>>::explain(input, place, findings);
+        } else if let Err(problem) = <Self as Stores<[u8; LENGTH]>>::append_json(&mut Self::default(), input) {
+            findings.push(place, problem);
+        }
+    }
+}
+
+const fn are_as_many<const N: u32, const LENGTH: usize>() {
+    assert!(LENGTH == N as usize, "`fixed` says another number of bytes than the array has");
+}
+
+struct BytesVisitor<'a, const N: u32> {
+    column: &'a mut FixedStringColumn<N>,
+}
+
+impl<'de, const N: u32> Visitor<'de> for BytesVisitor<'_, N> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a string or an array of exactly {N} bytes")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.column.push(text).map_err(ValueError::into_reader)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<(), A::Error> {
+        let mut count = 0;
+        while let Some(byte) = bytes.next_element()? {
+            self.column.bytes.push(byte);
+            count += 1;
+        }
+        if count == N as usize { Ok(()) } else { Err(de::Error::invalid_length(count, &self)) }
+    }
+}
+
+/// Bytes, which by themselves are an array.
+#[diagnostic::do_not_recommend]
+impl<const N: u32> AllowsFixed<N> for ArrayColumn<NumberColumn<u8>> {
+    type Fixed = FixedStringColumn<N>;
+}
 
 #[diagnostic::do_not_recommend]
 impl<const N: u32> NullableInside for FixedStringColumn<N> {}

@@ -49,11 +49,11 @@ pub trait AllowsTimezone<Z: Timezone>: Column {
     type WithTimezone: Column;
 }
 
-/// A column of texts that can be one of texts of the same length: `#[olap(fixed = N)]`.
+/// A column of texts, or of bytes, that can be one of so many bytes each: `#[olap(fixed = N)]`.
 #[diagnostic::on_unimplemented(
     message = "`fixed = {N}` does not apply to `{Self}`",
     label = "has no form of fixed length",
-    note = "`#[olap(fixed = …)]` is for strings, and `Option`, `Vec` or map values of them"
+    note = "`#[olap(fixed = …)]` is for strings, and `Option`, `Vec` or map values of them, and for `[u8; N]`"
 )]
 pub trait AllowsFixed<const N: u32>: Column {
     /// The column of texts with that length.

@@ -131,7 +131,7 @@ pub trait Stores<T: ?Sized>: Column {
 #[diagnostic::on_unimplemented(
     message = "no column type for `{Self}`",
     label = "ClickHouse has no column for this type here",
-    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
+    note = "fields can be strings, `bool`, integers and floats, `DateTime<Utc>`, `NaiveDate`, `NaiveTime`, `Uuid`, `IpAddr`, `Ipv4Addr`, `Ipv6Addr`, `Option`, `Vec`, arrays, maps and tuples of those, and `Decimal` with `#[olap(decimal(precision, scale))]`",
     note = "for a type of your own add `#[derive(OlapType)]`, or name its buffer with `#[olap(column = path::Column)]`"
 )]
 pub trait ColumnType: Sized {
@@ -139,13 +139,16 @@ pub trait ColumnType: Sized {
     type Column: Stores<Self>;
 }
 
-/// A column that ClickHouse allows inside `Nullable`.
+/// A column whose values may be NULL: ClickHouse allows it inside `Nullable`, or it has a NULL of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be inside `Nullable`",
     label = "ClickHouse has no Nullable of this",
     note = "use an empty `Vec` instead of `None`, with `#[serde(default)]` where the field may be missing"
 )]
-pub trait NullableInside: Column {}
+pub trait NullableInside: Column {
+    /// Whether the type has a NULL of its own, which its default is. Then an `Option` of its values is the same type.
+    const HAS_NULL: bool = false;
+}
 
 /// The column that `#[olap(column = …)]` names for a field of type `T`: itself, if it stores that type.
 #[doc(hidden)]

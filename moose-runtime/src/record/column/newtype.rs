@@ -80,6 +80,8 @@ impl<N: Newtype, C: Stores<N::Inner>> Stores<N> for NewtypeColumn<N, C> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<N: Newtype, C: NullableInside> NullableInside for NewtypeColumn<N, C> {}
+impl<N: Newtype, C: NullableInside> NullableInside for NewtypeColumn<N, C> {
+    const HAS_NULL: bool = C::HAS_NULL;
+}
 #[diagnostic::do_not_recommend]
 impl<N: Newtype, C: MapKeyColumn> MapKeyColumn for NewtypeColumn<N, C> {}

@@ -1,4 +1,6 @@
 //! `Nullable(…)` for `Option`: a byte per row that says whether it is NULL, and the values with a default in NULL's place.
+//!
+//! A type that has a NULL of its own stays what it is: its default is that NULL, and the bytes are left out.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +9,7 @@ use serde::de::{self, Deserializer, Visitor};
 use super::{Column, ColumnType, NullableInside, Stores};
 use crate::record::{DataType, Findings, Node, Place, ValueError};
 
-/// Values of `Nullable(…)`.
+/// Values of `Nullable(…)`, or of a type that has a NULL of its own.
 #[derive(Debug, Default)]
 pub struct NullableColumn<C> {
     /// 1 where the row is NULL.
@@ -16,7 +18,7 @@ pub struct NullableColumn<C> {
 }
 
 impl<C: NullableInside> Column for NullableColumn<C> {
-    const DATA_TYPE: DataType = DataType::Nullable(&C::DATA_TYPE);
+    const DATA_TYPE: DataType = if C::HAS_NULL { C::DATA_TYPE } else { DataType::Nullable(&C::DATA_TYPE) };
 
     #[inline]
     fn rows(&self) -> usize {
@@ -25,7 +27,8 @@ impl<C: NullableInside> Column for NullableColumn<C> {
 
     #[inline]
     fn byte_size(&self) -> usize {
-        self.nulls.len() + self.values.byte_size()
+        let nulls = if C::HAS_NULL { 0 } else { self.nulls.len() };
+        nulls + self.values.byte_size()
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -44,7 +47,9 @@ impl<C: NullableInside> Column for NullableColumn<C> {
     }
 
     fn write_data(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.nulls);
+        if !C::HAS_NULL {
+            out.extend_from_slice(&self.nulls);
+        }
         self.values.write_data(out);
     }
 }

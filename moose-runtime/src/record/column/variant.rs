@@ -1,13 +1,14 @@
 //! `Variant(…)` for enums with data: which type each row has, and the values of each type in a column of its own.
 //!
-//! A variant without data is NULL. JSON gives a value as serde would: `{"Name": value}`, or the value alone where the
-//! enum says `#[serde(untagged)]`, and then the first variant that takes it has it.
+//! A variant without data is NULL, and so is the `None` of an `Option` of the enum. JSON gives a value as serde would:
+//! `{"Name": value}`, or the value alone where the enum says `#[serde(untagged)]`, and then the first variant that takes it
+//! has it.
 
 use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::{Column, Stores};
+use super::{Column, NullableInside, Stores};
 use crate::record::{
     ColumnVisitor, ColumnVisitorMut, DataType, Findings, Node, Place, ValueError,
     digits::{self, RawError},
@@ -295,6 +296,11 @@ impl<E: 'static, C: VariantColumns<E>> Column for VariantColumn<E, C> {
         out.extend(self.chosen.iter().map(|variant| places.get(usize::from(*variant)).copied().unwrap_or(NULL)));
         self.write_columns(false, out);
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: 'static, C: VariantColumns<E>> NullableInside for VariantColumn<E, C> {
+    const HAS_NULL: bool = true;
 }
 
 struct VariantSeed<'a, E, C> {

@@ -1,5 +1,7 @@
 //! Rows as a Native block.
 
+use std::net::IpAddr;
+
 use super::{
     reader::{Value, read},
     *,
@@ -142,4 +144,69 @@ fn batch_header(rows: usize) -> usize {
     } else {
         3
     }
+}
+
+#[test]
+fn an_optional_enum_with_data_is_the_same_variant_with_its_null() {
+    #[derive(crate::OlapType)]
+    #[olap(crate = "crate")]
+    #[serde(untagged)]
+    enum Reading {
+        Number(f64),
+        Text(String),
+    }
+    #[derive(crate::OlapType)]
+    #[olap(crate = "crate")]
+    struct Measured(Reading);
+    #[derive(crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Row {
+        #[key]
+        id: u8,
+        bare: Option<Reading>,
+        wrapped: Option<Measured>,
+    }
+    let mut given = Batch::<Row>::new();
+    let records = [r#"{"id":1}"#, r#"{"id":2,"bare":null,"wrapped":1.5}"#, r#"{"id":3,"bare":"a","wrapped":null}"#];
+    assert_eq!(decode(&mut given, &records), []);
+    let mut typed = Batch::<Row>::new();
+    for row in [
+        Row { id: 1, bare: None, wrapped: None },
+        Row { id: 2, bare: None, wrapped: Some(Measured(Reading::Number(1.5))) },
+        Row { id: 3, bare: Some(Reading::Text("a".into())), wrapped: None },
+    ] {
+        typed.append(&row).unwrap();
+    }
+    assert_eq!(block(&given), block(&typed));
+    let declared: Vec<String> = given.columns().iter().map(|column| column.data_type.to_string()).collect();
+    assert_eq!(declared, ["UInt8", "Variant(Float64, String)", "Variant(Float64, String)"]);
+    // The choice of each row, 255 for NULL, then the one text; and the one number.
+    let data: [&[u8]; 2] = [&[255, 255, 1, 1, b'a'], &[255, 0, 255, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f]];
+    let [bare, wrapped] = data.map(|data| [b"Variant(Float64, String)", &[0; 8][..], data].concat());
+    let block = block(&given);
+    assert!(block.windows(bare.len()).any(|bytes| bytes == bare), "{block:?}");
+    assert!(block.ends_with(&wrapped), "{block:?}");
+}
+
+#[test]
+fn addresses_and_bytes_are_the_same_from_code_and_from_json() {
+    #[derive(crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Row {
+        #[key]
+        address: IpAddr,
+        #[olap(fixed = 3)]
+        bytes: [u8; 3],
+    }
+    let mut given = Batch::<Row>::new();
+    let records = [r#"{"address":"192.0.2.1","bytes":[255,0,1]}"#, r#"{"address":"2001:db8::1","bytes":"abc"}"#];
+    assert_eq!(decode(&mut given, &records), []);
+    let mut typed = Batch::<Row>::new();
+    typed.append(&Row { address: IpAddr::from([192, 0, 2, 1]), bytes: [255, 0, 1] }).unwrap();
+    typed.append(&Row { address: IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]), bytes: *b"abc" }).unwrap();
+    let block = block(&given);
+    assert_eq!(block, super::block(&typed));
+    let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1];
+    assert!(block.windows(mapped.len()).any(|bytes| bytes == mapped), "{block:?}");
+    assert!(block.ends_with(&[255, 0, 1, b'a', b'b', b'c']), "{block:?}");
 }

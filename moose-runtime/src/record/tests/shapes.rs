@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use chrono::NaiveTime;
@@ -56,6 +56,10 @@ struct Label(#[olap(low_cardinality)] String);
 
 #[derive(Clone, Debug, Default, PartialEq, OlapType)]
 #[olap(crate = "crate")]
+struct Digest(#[olap(fixed = 2)] [u8; 2]);
+
+#[derive(Clone, Debug, Default, PartialEq, OlapType)]
+#[olap(crate = "crate")]
 struct Money(#[olap(decimal(18, 4))] Decimal);
 
 #[derive(Clone, Debug, Default, PartialEq, OlapType)]
@@ -94,6 +98,15 @@ enum Bare {
     Null,
 }
 
+#[derive(Clone, Debug, PartialEq, OlapType)]
+#[olap(crate = "crate")]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only JSON makes them")]
+enum Reading {
+    Number(f64),
+    Text(String),
+}
+
 /// A field of every shape.
 #[derive(Clone, Debug, Default, crate::OlapRecord)]
 #[olap(crate = "crate")]
@@ -106,6 +119,9 @@ struct Shapes {
     code: Option<String>,
     #[olap(fixed = 3, low_cardinality)]
     codes: Vec<String>,
+    #[olap(fixed = 3)]
+    bytes: [u8; 3],
+    digest: Option<Digest>,
     #[olap(low_cardinality)]
     label_id: Uuid,
     large: i128,
@@ -132,6 +148,7 @@ struct Shapes {
     times: HashMap<String, NaiveTime>,
     address4: Option<IpAddress4>,
     address6: Option<IpAddress6>,
+    address_of_any: Option<IpAddr>,
     colour: Colour,
     colours: Vec<Option<Colour>>,
     wide: Wide,
@@ -152,7 +169,9 @@ struct Shapes {
     #[olap(aggregate = "max")]
     latest: Option<DateTime<Utc>>,
     tagged: Tagged,
+    maybe_tagged: Option<Tagged>,
     bare: Vec<Bare>,
+    readings: Vec<Option<Reading>>,
     point: Point,
     ring: Ring,
     line: LineString,
@@ -196,13 +215,14 @@ fn found(expected: &[(&str, ErrorCode)]) -> Vec<(String, ErrorCode)> {
 }
 
 /// Fields of records that are taken, so that each type stands in one.
-const TAKEN: [&str; 15] = [
+const TAKEN: [&str; 17] = [
     r#""cow":"é","code":"abc","codes":["abc","d\u00e9"],"label_id":"67e55044-10b1-426f-9247-bb680e5fe0c8""#,
     r#""large":-170141183460469231731687303715884105728,"unsigned_large":"340282366920938463463374607431768211455""#,
     r#""huge":"-57896044618658097711785492504343953926634992332820282019728792003956564819968","unsigned_huge":0"#,
     r#""brain":0.1,"small_decimal":"1234567.89","decimals":[1,1.5,"1e-20",-0.0],"maybe_decimal":1E3,"money":12.3400"#,
     r#""day":"2149-06-06","second":"2106-02-07T06:28:15Z","instants":["2024-01-15T10:30:00+09:00"]"#,
     r#""time":"23:59:59.9999","times":{"a":"00:00:00"},"address4":"192.0.2.1","address6":"::1""#,
+    r#""bytes":[255,0,1],"digest":"\u0000a","address_of_any":"192.0.2.1""#,
     r#""colour":"dark_green","colours":["red",null,"BLUE","azure"],"wide":"High""#,
     r#""address":{"streetName":"a","x":{}},"addresses":[{"lines":["b"],"number":1,"streetName":""}]"#,
     r#""nested":[{"streetName":"a"},{"streetName":"b"}],"label":"l","labels":{"a":["b","a"],"":[]}"#,
@@ -210,6 +230,7 @@ const TAKEN: [&str; 15] = [
     r#""tuple":[1,"a",[[true,null],[false,1]]],"array":[1,2,3],"pair":[1],"total":1,"latest":null"#,
     r#""tagged":"Nothing","bare":[true,1,[1,2],"a",null,[]]"#,
     r#""tagged":{"n":5},"bare":[]"#,
+    r#""maybe_tagged":null,"readings":[null,1.5,"a",null,"null"]"#,
     r#""tagged":{"Where":{"streetName":"w"}}"#,
     r#""point":[1,-1.5],"ring":[[0,0],[1,1]],"line":[],"lines":[[[0,0]]],"polygon":[[[0,0]],[]],"polygons":[[]]"#,
 ];
@@ -286,6 +307,11 @@ fn what_does_not_fit_is_refused_at_its_place() {
         (r#""code":"ab""#, "/code", OutOfRange),
         (r#""code":"abé""#, "/code", OutOfRange),
         (r#""codes":["abc","x"]"#, "/codes/1", OutOfRange),
+        (r#""bytes":[1,2,3,4]"#, "/bytes", OutOfRange),
+        (r#""bytes":[1,2,256]"#, "/bytes/2", OutOfRange),
+        (r#""bytes":"ab""#, "/bytes", OutOfRange),
+        (r#""bytes":1"#, "/bytes", WrongType),
+        (r#""digest":[1]"#, "/digest", OutOfRange),
         (r#""large":170141183460469231731687303715884105728"#, "/large", OutOfRange),
         (r#""large":1.0"#, "/large", WrongType),
         (r#""large":"1x""#, "/large", InvalidValue),
@@ -305,6 +331,7 @@ fn what_does_not_fit_is_refused_at_its_place() {
         (r#""time":"24:00:00""#, "/time", InvalidValue),
         (r#""address4":"1.2.3""#, "/address4", InvalidValue),
         (r#""address6":"1.2.3.4""#, "/address6", InvalidValue),
+        (r#""address_of_any":"1.2.3""#, "/address_of_any", InvalidValue),
         (r#""colour":"Red""#, "/colour", InvalidValue),
         (r#""colour":1"#, "/colour", WrongType),
         (r#""colours":["red","x"]"#, "/colours/1", InvalidValue),
@@ -329,6 +356,8 @@ fn what_does_not_fit_is_refused_at_its_place() {
         (r#""tagged":{}"#, "/tagged", OutOfRange),
         (r#""tagged":"Text""#, "/tagged", InvalidValue),
         (r#""tagged":null"#, "/tagged", WrongType),
+        (r#""maybe_tagged":{"Text":null}"#, "/maybe_tagged/Text", WrongType),
+        (r#""readings":[null,true]"#, "/readings/1", InvalidValue),
         (r#""bare":[1.5]"#, "/bare/0", InvalidValue),
         (r#""bare":[[1,256]]"#, "/bare/0", InvalidValue),
         (r#""point":[1]"#, "/point", OutOfRange),
