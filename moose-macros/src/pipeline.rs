@@ -3,7 +3,7 @@
 //! The user's item stays as it is. Beside it stands one `const _` with the final check of the finished declaration and
 //! its entry in the registry. The static's type is not looked at: any declaration will do, under any name.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Attribute, Error, Item, ItemStatic, LitStr, Path, StaticMutability, Token,
@@ -60,10 +60,11 @@ fn declaration(item: &ItemStatic, root: &Path) -> TokenStream {
     let text = name.to_string();
     let conditions = item.attrs.iter().filter(|attribute| is_condition(attribute));
     // Located at the name and the type, so that errors and the registered line are theirs and not the attribute's.
-    let check = quote_spanned! {name.span()=> #name.__finished() };
-    let here = respanned(root, name.span());
+    let here = respanned(root.to_token_stream(), name.span());
     let place = quote_spanned! {name.span()=> #here::__private::Place::here(#text, ::core::module_path!()) };
-    let resource = quote_spanned! {item.ty.span()=> &#name };
+    // All of it at one place: what is no declaration is told once for each place.
+    let declaration = respanned(quote!(#root::__private::declared(&#name)), item.ty.span());
+    let check = quote_spanned! {name.span()=> __declared.__finished() };
     quote! {
         #item
 
@@ -71,21 +72,31 @@ fn declaration(item: &ItemStatic, root: &Path) -> TokenStream {
         #[allow(unused_qualifications)]
         const _: () = {
             #root::__private::inventory::submit! {
-                #root::__private::Registered { resource: #resource, place: #place }
+                #root::__private::Registered { resource: #declaration, place: #place }
             }
 
-            const _: () = #check;
+            const _: () = {
+                let __declared = #declaration;
+                #check
+            };
         };
     }
 }
 
-/// The path as if it stood at `span`: an expression lies where its first token does.
-fn respanned(path: &Path, span: Span) -> TokenStream {
-    let tokens = path.to_token_stream().into_iter();
+/// The tokens as if they stood at `span`: an expression lies where its first token does.
+fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
-        .map(|mut token| {
-            token.set_span(span);
-            token
+        .into_iter()
+        .map(|token| match token {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), respanned(group.stream(), span));
+                inner.set_span(span);
+                TokenTree::Group(inner)
+            }
+            mut token => {
+                token.set_span(span);
+                token
+            }
         })
         .collect()
 }

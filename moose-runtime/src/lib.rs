@@ -66,15 +66,16 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{ColumnName, Place, Registered, check_field};
+    pub use crate::declare::{ColumnName, Place, Registered, check_field, check_key, declared};
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
         AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,
         Newtype, NewtypeColumn, StructColumn, Timezone, VariantColumn, VariantColumns, enum_value,
     };
     pub use crate::record::{
-        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, JsonOptions,
-        NoColumns, Node, OlapRecord, Place as JsonPlace, RecordColumns, Seed, Stores, ValueError,
+        Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Columns, DataType, Field, FieldColumn,
+        Findings, JsonOptions, NoColumns, Node, OlapRecord, OrNot, Place as JsonPlace, RecordColumns, Seed, Sendable,
+        Stores, ValueError,
     };
     pub use crate::schema::DefaultKind;
     pub use inventory;

@@ -1,7 +1,7 @@
 //! What only the compiler can check of a record, as constants that fail to compile: types of keys, and the names in
 //! expressions. Each stands at the place of its mistake.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{LitStr, spanned::Spanned};
 
@@ -22,18 +22,12 @@ impl Runtime<'_> {
         if self.0.generics.type_params().next().is_some() || self.0.generics.const_params().next().is_some() {
             return TokenStream::new();
         }
-        let private = self.private();
-        let keys = self.0.columns.iter().filter(|column| column.key);
-        keys.map(|column| {
-            let buffer = self.column_type(column);
-            let message = format!(
-                "the key `{}` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off",
-                column.name
-            );
+        let (private, name) = (self.private(), self.0.name);
+        let keys = self.0.columns.iter().enumerate().filter(|(_, column)| column.key);
+        keys.map(|(place, column)| {
+            let place = Literal::usize_unsuffixed(place);
             let private = at(column.value.span(), private.clone());
-            quote_spanned! {column.value.span()=>
-                const _: () = ::core::assert!(!<#buffer as #private::Column>::DATA_TYPE.is_nullable(), "{}", #message);
-            }
+            quote_spanned!(column.value.span()=> const _: () = #private::check_key::<#name>(#place);)
         })
         .collect()
     }

@@ -1,10 +1,11 @@
 //! The code for a checked record: data, and straight lines over its fields. What behaves is the runtime's.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Generics, LitStr, parse_quote};
+use syn::LitStr;
 
 use super::{
+    columns::{self, Columns, FieldColumn, buffer},
     entry::DefaultValue,
     model::{Column, Missing, Record, Role},
     options::DefaultKind,
@@ -14,7 +15,7 @@ use super::{
 pub(super) fn expand(record: &Record<'_>) -> TokenStream {
     let runtime = Runtime(record);
     let markers = runtime.markers();
-    let columns = column_struct(record);
+    let columns = runtime.columns().definition();
     let record_columns = runtime.record_columns();
     // What is checked is a table's; a tuple in one has none.
     let (implementation, checks) = match record.role {
@@ -32,50 +33,6 @@ pub(super) fn expand(record: &Record<'_>) -> TokenStream {
     }
 }
 
-/// The buffer of a column in the column struct.
-fn buffer(place: usize) -> Ident {
-    format_ident!("__column_{place}")
-}
-
-/// The type parameter of a column in the column struct.
-fn parameter(place: usize) -> Ident {
-    format_ident!("__Column{place}", span = Span::call_site())
-}
-
-fn buffers(record: &Record<'_>) -> Vec<Ident> {
-    (0..record.columns.len()).map(buffer).collect()
-}
-
-fn parameters(record: &Record<'_>) -> Vec<Ident> {
-    (0..record.columns.len()).map(parameter).collect()
-}
-
-/// The struct is generic over its columns and says which they are in `type Columns` only, so that a field without a
-/// column is one mistake and not one in every line below.
-fn column_struct(record: &Record<'_>) -> TokenStream {
-    let (buffers, parameters) = (buffers(record), parameters(record));
-    // A column that ClickHouse computes has a type and no values here.
-    let types = record.columns.iter().zip(&parameters).map(|(column, parameter)| {
-        if column.options.is_computed() {
-            quote!(::core::marker::PhantomData<fn() -> #parameter>)
-        } else {
-            quote!(#parameter)
-        }
-    });
-    quote! {
-        pub struct __Columns<#(#parameters),*> {
-            #(#buffers: #types),*
-        }
-
-        #[automatically_derived]
-        impl<#(#parameters: ::core::default::Default),*> ::core::default::Default for __Columns<#(#parameters),*> {
-            fn default() -> Self {
-                Self { #(#buffers: ::core::default::Default::default()),* }
-            }
-        }
-    }
-}
-
 /// The record with the path of what generated code calls.
 pub(super) struct Runtime<'a>(pub(super) &'a Record<'a>);
 
@@ -85,26 +42,29 @@ impl Runtime<'_> {
         quote!(#path::__private)
     }
 
-    /// The record's generics, each parameter with what a field of its type needs.
-    fn generics(&self) -> Generics {
+    /// Every field with its column. Attributes are functions on types, so aliases and newtypes work.
+    fn columns(&self) -> Columns<'_> {
         let private = self.private();
-        let mut generics = self.0.generics.clone();
-        let names: Vec<Ident> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
-        if !names.is_empty() {
-            let clause = generics.make_where_clause();
-            for name in names {
-                clause.predicates.push(parse_quote!(#name: #private::ColumnType + 'static));
-            }
+        let fields = self.0.columns.iter().enumerate().map(|(place, column)| FieldColumn {
+            value: column.value,
+            column: column.forms.column(column.value, &private, place),
+            is_filled: !column.options.is_computed(),
+        });
+        Columns {
+            name: format_ident!("__Columns"),
+            owner: self.0.name,
+            generics: self.0.generics,
+            fields: fields.collect(),
+            private,
         }
-        generics
     }
 
     fn olap_record(&self) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
-        let generics = self.generics();
+        let generics = columns::generics(self.0.generics, &private);
         let (implementation, arguments, clause) = generics.split_for_impl();
-        let columns = self.column_types();
+        let columns = self.columns().closed();
         let key = self.0.columns.iter().filter(|column| column.key).map(|column| &column.name);
         let text = quote!(::core::primitive::str);
         let comment = self.0.comment.as_ref().map(|comment| {
@@ -117,7 +77,7 @@ impl Runtime<'_> {
         quote! {
             #[automatically_derived]
             impl #implementation #private::OlapRecord for #name #arguments #clause {
-                type Columns = __Columns<#(#columns),*>;
+                type Columns = #columns;
                 const KEY: &'static [&'static #text] = &[#(#key),*];
                 #comment
                 #dropped
@@ -129,25 +89,15 @@ impl Runtime<'_> {
     fn column_type_of_struct(&self) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
-        let generics = self.generics();
+        let generics = columns::generics(self.0.generics, &private);
         let (implementation, arguments, clause) = generics.split_for_impl();
-        let columns = self.column_types();
+        let columns = self.columns().closed();
         quote! {
             #[automatically_derived]
             impl #implementation #private::ColumnType for #name #arguments #clause {
-                type Column = #private::StructColumn<Self, __Columns<#(#columns),*>>;
+                type Column = #private::StructColumn<Self, #columns>;
             }
         }
-    }
-
-    fn column_types(&self) -> impl Iterator<Item = TokenStream> {
-        self.0.columns.iter().map(|column| self.column_type(column))
-    }
-
-    /// Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the field's type's.
-    pub(super) fn column_type(&self, column: &Column<'_>) -> TokenStream {
-        let place = self.0.columns.iter().position(|other| std::ptr::eq(other, column)).unwrap_or_default();
-        column.forms.column(column.value, &self.private(), place)
     }
 
     fn markers(&self) -> TokenStream {
@@ -158,18 +108,9 @@ impl Runtime<'_> {
     fn record_columns(&self) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
-        let parameters = parameters(self.0);
         let buffers: Vec<Ident> = self.inserted().map(|inserted| inserted.buffer).collect();
-        let mut generics = self.generics();
+        let generics = self.columns().open_generics();
         let (_, arguments, _) = self.0.generics.split_for_impl();
-        for (parameter, column) in parameters.iter().zip(&self.0.columns) {
-            let value = column.value;
-            generics.params.push(if column.options.is_computed() {
-                parse_quote!(#parameter: #private::Column)
-            } else {
-                parse_quote!(#parameter: #private::Stores<#value>)
-            });
-        }
         let (implementation, _, clause) = generics.split_for_impl();
         let deny_unknown_fields = self.0.deny_unknown_fields;
         let (specs, fields) = (self.specs(), self.fields());
@@ -177,7 +118,7 @@ impl Runtime<'_> {
         let append_missing = self.append_missing();
         quote! {
             #[automatically_derived]
-            impl #implementation #private::RecordColumns<#name #arguments> for __Columns<#(#parameters),*> #clause {
+            impl #implementation #private::RecordColumns<#name #arguments> for __Columns<__R> #clause {
                 const COLUMNS: &'static [#private::ColumnSpec] = &[#(#specs),*];
                 const FIELDS: &'static [#private::Field] = &[#(#fields),*];
                 const DENY_UNKNOWN_FIELDS: ::core::primitive::bool = #deny_unknown_fields;
@@ -206,8 +147,8 @@ impl Runtime<'_> {
         columns.enumerate().map(|(place, (number, column))| Inserted {
             place,
             column,
+            number: Literal::usize_unsuffixed(number),
             buffer: buffer(number),
-            parameter: parameter(number),
         })
     }
 
@@ -215,7 +156,7 @@ impl Runtime<'_> {
         let private = self.private();
         self.0.columns.iter().enumerate().map(move |(place, column)| {
             let Column { name, json, .. } = column;
-            let parameter = parameter(place);
+            let place = Literal::usize_unsuffixed(place);
             let options = &column.options;
             let default = options.default.as_ref().map(|default| {
                 let kind = default_kind(&private, default.kind);
@@ -228,7 +169,7 @@ impl Runtime<'_> {
             let renamed_from = options.renamed_from.as_ref().map(|name| quote!(.renamed_from(#name)));
             let narrowed = options.narrowed.then(|| quote!(.narrowed()));
             quote! {
-                #private::ColumnSpec::new(#name, &[#(#json),*], <#parameter as #private::Column>::DATA_TYPE)
+                #private::ColumnSpec::of::<__R, #place>(#name, &[#(#json),*])
                     #default #codec #ttl #comment #renamed_from #narrowed
             }
         })
@@ -236,13 +177,13 @@ impl Runtime<'_> {
 
     fn fields(&self) -> impl Iterator<Item = TokenStream> {
         let private = self.private();
-        self.inserted().map(move |Inserted { column, parameter, .. }| {
-            let Column { value, json, .. } = column;
+        self.inserted().map(move |Inserted { column, number, .. }| {
+            let json = &column.json;
             let new = match column.missing {
                 Missing::AsColumn => quote!(new),
                 Missing::Value(_) | Missing::FieldOf(_) => quote!(with_default),
             };
-            quote!(#private::Field::#new::<#value, #parameter>(&[#(#json),*]))
+            quote!(#private::Field::#new::<__R, #number>(&[#(#json),*]))
         })
     }
 
@@ -366,8 +307,9 @@ struct Inserted<'a> {
     /// Its place among them.
     place: usize,
     column: &'a Column<'a>,
+    /// Its place among all.
+    number: Literal,
     buffer: Ident,
-    parameter: Ident,
 }
 
 /// The runtime's name of a kind of default.

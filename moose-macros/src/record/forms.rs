@@ -1,7 +1,7 @@
 //! The attributes of a field that say how its type is stored, and what they make of the column together.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{LitStr, Type, spanned::Spanned};
 
 use super::{entry::Entry, json::JsonForm, mistakes::Mistakes};
@@ -88,6 +88,37 @@ impl Form {
     }
 }
 
+/// The tokens between which a mistake is shown: the compiler marks from the first to the last of a type.
+pub(super) struct Shown {
+    first: Span,
+    last: Span,
+}
+
+impl Shown {
+    pub(super) fn at(value: &Type) -> Self {
+        let first = value.span();
+        let last = value.to_token_stream().into_iter().last().map_or(first, |token| token.span());
+        Self { first, last }
+    }
+
+    /// What a function on types makes of one.
+    fn function(&self, of: impl ToTokens, function: &TokenStream, result: &str) -> TokenStream {
+        let open = quote_spanned!(self.first=> <);
+        let result = Ident::new(result, self.last);
+        quote!(#open #of as #function>::#result)
+    }
+
+    /// A type with these arguments.
+    pub(super) fn wrap(&self, path: &TokenStream, arguments: &TokenStream) -> TokenStream {
+        let path = path.clone().into_iter().map(|mut token| {
+            token.set_span(self.first);
+            token
+        });
+        let close = quote_spanned!(self.last=> >);
+        quote!(#(#path)*<#arguments #close)
+    }
+}
+
 /// Whether both attributes may stand on one field.
 fn go_together(one: &str, other: &str) -> bool {
     let pair = |left: &str, right: &str| (one == left && other == right) || (one == right && other == left);
@@ -128,39 +159,35 @@ impl Forms {
     }
 
     /// The column of a field. Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the
-    /// field's type's.
+    /// field's type's, and is shown there.
     pub(super) fn column(&self, value: &Type, private: &TokenStream, place: usize) -> TokenStream {
-        let span = value.span();
+        let shown = Shown::at(value);
         let base = match &self.base {
-            Base::OfType => quote_spanned!(span=> <#value as #private::ColumnType>::Column),
-            Base::Named(named) => {
-                quote_spanned!(named.span()=> <#named as #private::NamedColumn<#value>>::Column)
-            }
+            Base::OfType => shown.function(value, &quote!(#private::ColumnType), "Column"),
+            Base::Named(named) => Shown::at(named).function(named, &quote!(#private::NamedColumn<#value>), "Column"),
             Base::Decimal(precision, scale) => {
-                quote_spanned!(span=> <#value as #private::AllowsDecimal<#precision, #scale>>::Column)
+                shown.function(value, &quote!(#private::AllowsDecimal<#precision, #scale>), "Column")
             }
         };
         self.forms.iter().fold(base, |column, form| match form {
-            Form::Fixed(bytes) => quote_spanned!(span=> <#column as #private::AllowsFixed<#bytes>>::Fixed),
-            Form::Compact => quote_spanned!(span=> <#column as #private::AllowsCompact>::Compact),
+            Form::Fixed(bytes) => shown.function(column, &quote!(#private::AllowsFixed<#bytes>), "Fixed"),
+            Form::Compact => shown.function(column, &quote!(#private::AllowsCompact), "Compact"),
             Form::Precision(digits) => {
-                quote_spanned!(span=> <#column as #private::AllowsPrecision<#digits>>::WithPrecision)
+                shown.function(column, &quote!(#private::AllowsPrecision<#digits>), "WithPrecision")
             }
             Form::Timezone(_) => {
                 let zone = zone(place);
-                quote_spanned!(span=> <#column as #private::AllowsTimezone<#zone>>::WithTimezone)
+                shown.function(column, &quote!(#private::AllowsTimezone<#zone>), "WithTimezone")
             }
-            Form::LowCardinality => {
-                quote_spanned!(span=> <#column as #private::AllowsLowCardinality>::LowCardinality)
-            }
-            Form::Nested => quote_spanned!(span=> <#column as #private::AllowsNested>::Nested),
+            Form::LowCardinality => shown.function(column, &quote!(#private::AllowsLowCardinality), "LowCardinality"),
+            Form::Nested => shown.function(column, &quote!(#private::AllowsNested), "Nested"),
             Form::Json(_) => {
                 let form = json(place);
-                quote_spanned!(span=> <#column as #private::AllowsJson<#form>>::WithForm)
+                shown.function(column, &quote!(#private::AllowsJson<#form>), "WithForm")
             }
             Form::Aggregate(_) => {
                 let function = function(place);
-                quote_spanned!(span=> #private::AggregateColumn<#function, #column>)
+                shown.wrap(&quote!(#private::AggregateColumn), &quote!(#function, #column))
             }
         })
     }

@@ -5,6 +5,7 @@
 mod attributes;
 mod case;
 mod checks;
+mod columns;
 mod entry;
 mod expand;
 mod forms;

@@ -31,6 +31,7 @@ mod table;
 mod token;
 
 pub use api::IngestApi;
+pub use check::check_key;
 pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;
@@ -41,7 +42,7 @@ pub use fingerprint::{
 };
 pub use model::{ApiModel, Model, StreamModel, TableModel};
 pub use pipeline::IngestPipeline;
-pub use registry::{Place, Registered};
+pub use registry::{Declaration, Place, Registered, declared};
 pub use spec::{ApiSpec, Resource, Spec, StreamSpec, TableSpec};
 pub use stream::Stream;
 pub use table::OlapTable;

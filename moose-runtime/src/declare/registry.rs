@@ -5,7 +5,7 @@ use std::{
     panic::Location,
 };
 
-use super::Resource;
+use super::{DroppedTable, IngestApi, IngestPipeline, OlapTable, Resource, Stream};
 
 /// Where a declaration stands in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,38 @@ pub struct Registered {
 }
 
 inventory::collect!(Registered);
+
+/// What `#[pipeline]` may stand on.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a declaration",
+    label = "expected an `OlapTable`, a `Stream`, an `IngestApi`, an `IngestPipeline` or a `DroppedTable`"
+)]
+pub trait Declaration {
+    /// The type itself. Asked for by way of the trait, it is unknown where there is no declaration, and then nothing that
+    /// is done with it is another mistake.
+    type Itself: 'static;
+}
+
+macro_rules! declarations {
+    ($($declaration:ty),*) => { $(
+        impl<R: 'static> Declaration for $declaration {
+            type Itself = Self;
+        }
+    )* };
+}
+
+declarations!(OlapTable<R>, Stream<R>, IngestApi<R>, IngestPipeline<R>);
+
+impl Declaration for DroppedTable {
+    type Itself = Self;
+}
+
+/// The declaration, called by what `#[pipeline]` generates.
+#[doc(hidden)]
+pub const fn declared<D: Declaration<Itself = D>>(declaration: &'static D) -> &'static <D as Declaration>::Itself {
+    declaration
+}
 
 /// Every `#[pipeline]` static of the program, in no particular order.
 pub(super) fn all() -> Vec<Registered> {

@@ -17,10 +17,6 @@ use super::{
 pub(super) const MAX_DESTINATIONS: usize = 8;
 
 /// A declaration without its record type: what the registry holds.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a declaration",
-    label = "expected an `OlapTable`, a `Stream`, an `IngestApi`, an `IngestPipeline` or a `DroppedTable`"
-)]
 pub trait Resource: Sync {
     /// What is declared.
     fn spec(&self) -> Spec;

@@ -5,7 +5,7 @@
 
 use serde::de::{self, MapAccess};
 
-use super::{Column, DataType, Findings, Node, Place, Stores, ValueError, error::Problem};
+use super::{Column, DataType, FieldColumn, Findings, Node, Place, Stores, ValueError, error::Problem};
 use crate::schema::DefaultKind;
 
 /// A declared column.
@@ -47,6 +47,15 @@ impl ColumnSpec {
             renamed_from: None,
             narrowed: false,
         }
+    }
+
+    /// The column of a field of `R`, with nothing but a name.
+    #[must_use]
+    pub const fn of<R: FieldColumn<PLACE>, const PLACE: usize>(
+        name: &'static str,
+        json: &'static [&'static str],
+    ) -> Self {
+        Self::new(name, json, R::Column::DATA_TYPE)
     }
 
     /// With a default of that kind.
@@ -169,14 +178,18 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field of type `T` in a column `C`, which decides whether it may be missing.
-    pub const fn new<T, C: Stores<T>>(json: &'static [&'static str]) -> Self {
-        Self { json, explain: <C as Stores<T>>::explain, missing: |name| C::default().append_missing(name) }
+    /// A field of `R`, whose column decides whether it may be missing.
+    pub const fn new<R: FieldColumn<PLACE>, const PLACE: usize>(json: &'static [&'static str]) -> Self {
+        Self {
+            json,
+            explain: <R::Column as Stores<_>>::explain,
+            missing: |name| R::Column::default().append_missing(name),
+        }
     }
 
-    /// A field that has a default.
-    pub const fn with_default<T, C: Stores<T>>(json: &'static [&'static str]) -> Self {
-        Self { json, explain: <C as Stores<T>>::explain, missing: |_| Ok(()) }
+    /// A field of `R` that has a default.
+    pub const fn with_default<R: FieldColumn<PLACE>, const PLACE: usize>(json: &'static [&'static str]) -> Self {
+        Self { json, explain: <R::Column as Stores<_>>::explain, missing: |_| Ok(()) }
     }
 
     /// The field's own name in JSON.

@@ -6,6 +6,7 @@ use syn::{DeriveInput, Field, Token, parse_quote, punctuated::Punctuated};
 
 use crate::record::{
     attributes::{self, FieldAttributes},
+    forms::Shown,
     mistakes::Mistakes,
 };
 
@@ -44,7 +45,9 @@ pub(super) fn expand(
             .push(parse_quote!(#parameter: #private::ColumnType + ::core::marker::Send + 'static));
     }
     let (implementation, arguments, clause) = generics.split_for_impl();
+    // Shown at the value's type as a whole, so that what is wrong with it is told once.
     let column = read.forms.column(inner, &private, 0);
+    let column = Shown::at(inner).wrap(&quote!(#private::NewtypeColumn), &quote!(Self, #column));
     let markers = read.forms.markers(&private, 0);
     Some(quote! {
         const _: () = {
@@ -62,7 +65,7 @@ pub(super) fn expand(
 
             #[automatically_derived]
             impl #implementation #private::ColumnType for #name #arguments #clause {
-                type Column = #private::NewtypeColumn<Self, #column>;
+                type Column = #column;
             }
         };
     })

@@ -2,11 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::{DeriveInput, Field, Fields, parse_quote};
+use syn::{DeriveInput, Field, Fields};
 
 use super::{EnumAttributes, Named};
 use crate::record::{
     attributes::{self, FieldAttributes},
+    columns::{self, Columns, FieldColumn, buffer, open_column},
     mistakes::Mistakes,
 };
 
@@ -81,83 +82,57 @@ pub(super) fn expand(
     let runtime = attributes::runtime(&input.attrs);
     let private = quote!(#runtime::__private);
     let name = &input.ident;
-    let mut generics = input.generics.clone();
-    let types: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
-    for parameter in &types {
-        generics.make_where_clause().predicates.push(parse_quote!(#parameter: #private::ColumnType + 'static));
-    }
-    let (_, arguments, _) = input.generics.split_for_impl();
-    let places = 0..alternatives.len();
-    let buffers: Vec<Ident> = places.clone().map(|place| format_ident!("__column_{place}")).collect();
-    let parameters: Vec<Ident> = places.map(|place| format_ident!("__Column{place}")).collect();
-    let columns = alternatives
-        .iter()
-        .enumerate()
-        .map(|(place, alternative)| alternative.read.forms.column(&alternative.field.ty, &private, place));
     let markers: TokenStream = alternatives
         .iter()
         .enumerate()
         .map(|(place, alternative)| alternative.read.forms.markers(&private, place))
         .collect();
-    let variant_columns = variant_columns(&VariantColumns {
-        input,
-        generics: &generics,
-        private: &private,
-        alternatives: &alternatives,
-        null,
-        on_enum,
-        buffers: &buffers,
-        parameters: &parameters,
+    let fields = alternatives.iter().enumerate().map(|(place, alternative)| FieldColumn {
+        value: &alternative.field.ty,
+        column: alternative.read.forms.column(&alternative.field.ty, &private, place),
+        is_filled: true,
     });
-    let (implementation, _, clause) = generics.split_for_impl();
+    let columns = Columns {
+        name: format_ident!("__Variants"),
+        owner: name,
+        generics: &input.generics,
+        private: private.clone(),
+        fields: fields.collect(),
+    };
+    let definition = columns.definition();
+    let variant_columns = variant_columns(&columns, &alternatives, null, on_enum);
+    let closed = columns.closed();
+    let generics = columns::generics(&input.generics, &private);
+    let (implementation, arguments, clause) = generics.split_for_impl();
     Some(quote! {
         const _: () = {
             #markers
 
-            pub struct __Variants<#(#parameters),*> {
-                #(#buffers: #parameters),*
-            }
-
-            #[automatically_derived]
-            impl<#(#parameters: ::core::default::Default),*> ::core::default::Default for __Variants<#(#parameters),*> {
-                fn default() -> Self {
-                    Self { #(#buffers: ::core::default::Default::default()),* }
-                }
-            }
+            #definition
 
             #variant_columns
 
             #[automatically_derived]
             impl #implementation #private::ColumnType for #name #arguments #clause {
-                type Column = #private::VariantColumn<Self, __Variants<#(#columns),*>>;
+                type Column = #private::VariantColumn<Self, #closed>;
             }
         };
     })
 }
 
-/// All that the code over the variants is made of.
-struct VariantColumns<'a> {
-    input: &'a DeriveInput,
-    generics: &'a syn::Generics,
-    private: &'a TokenStream,
-    alternatives: &'a [Alternative<'a>],
-    null: Option<&'a Named<'a>>,
-    on_enum: &'a EnumAttributes,
-    buffers: &'a [Ident],
-    parameters: &'a [Ident],
-}
-
-fn variant_columns(parts: &VariantColumns<'_>) -> TokenStream {
-    let VariantColumns { input, private, alternatives, null, on_enum, buffers, parameters, .. } = parts;
-    let name = &input.ident;
-    let (_, arguments, _) = input.generics.split_for_impl();
-    let mut generics = parts.generics.clone();
-    for (parameter, alternative) in parameters.iter().zip(*alternatives) {
-        let value = &alternative.field.ty;
-        generics.params.push(parse_quote!(#parameter: #private::Stores<#value>));
-    }
+fn variant_columns(
+    columns: &Columns<'_>,
+    alternatives: &[Alternative<'_>],
+    null: Option<&Named<'_>>,
+    on_enum: &EnumAttributes,
+) -> TokenStream {
+    let Columns { owner: name, private, .. } = columns;
+    let (_, arguments, _) = columns.generics.split_for_impl();
+    let generics = columns.open_generics();
     let (implementation, _, clause) = generics.split_for_impl();
     let places: Vec<usize> = (0..alternatives.len()).collect();
+    let buffers: Vec<Ident> = places.iter().map(|place| buffer(*place)).collect();
+    let of_places: Vec<TokenStream> = places.iter().map(|place| open_column(*place)).collect();
     let values: Vec<_> = alternatives.iter().map(|alternative| &alternative.field.ty).collect();
     let idents: Vec<_> = alternatives.iter().map(|alternative| alternative.name).collect();
     let names = alternatives.iter().map(|alternative| {
@@ -172,8 +147,8 @@ fn variant_columns(parts: &VariantColumns<'_>) -> TokenStream {
     let untagged = on_enum.untagged.is_some();
     quote! {
         #[automatically_derived]
-        impl #implementation #private::VariantColumns<#name #arguments> for __Variants<#(#parameters),*> #clause {
-            const TYPES: &'static [#private::DataType] = &[#(<#parameters as #private::Column>::DATA_TYPE),*];
+        impl #implementation #private::VariantColumns<#name #arguments> for __Variants<__R> #clause {
+            const TYPES: &'static [#private::DataType] = &[#(<#of_places as #private::Column>::DATA_TYPE),*];
             const NAMES: &'static [&'static [&'static ::core::primitive::str]] = &[#(#names),*];
             const NULL_NAMES: &'static [&'static ::core::primitive::str] = &[#(#null_names),*];
             const UNTAGGED: ::core::primitive::bool = #untagged;
@@ -219,7 +194,7 @@ fn variant_columns(parts: &VariantColumns<'_>) -> TokenStream {
                 __findings: &mut #private::Findings,
             ) {
                 match __variant {
-                    #(#places => <#parameters as #private::Stores<#values>>::explain(__input, __place, __findings),)*
+                    #(#places => <#of_places as #private::Stores<#values>>::explain(__input, __place, __findings),)*
                     _ => {}
                 }
             }

@@ -1,0 +1,117 @@
+//! How a field without a column is one mistake, told at the field, and not one more wherever its column would be needed.
+//!
+//! Generated columns are generic over the record and find each column through [`FieldColumn`], so that a type without one
+//! is noticed by that field's `impl` alone. One thing would notice it too: whether the columns may be sent to another
+//! thread, which the compiler looks for in every one of them. That is asked beforehand ([`Sendable`]), and where the
+//! answer is no, [`InDoubt`] stands in for the columns: the program does not compile in any case.
+
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserializer, MapAccess};
+
+use super::{
+    ColumnSpec, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, Node, Place, RecordColumns, Stores,
+    ValueError, column::VariantColumns,
+};
+
+/// The field at a place in the record, or the value of a variant.
+#[doc(hidden)]
+pub trait FieldColumn<const PLACE: usize> {
+    /// Its type.
+    type Value;
+    /// Its column.
+    type Column: Stores<Self::Value>;
+}
+
+/// Asks whether `T` may be sent to another thread: `Sendable::<T>::YES`, with [`OrNot`] in scope.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Sendable<T>(PhantomData<T>);
+
+impl<T: Send> Sendable<T> {
+    /// It may.
+    pub const YES: bool = true;
+}
+
+/// The answer of [`Sendable`] where there is no other.
+#[doc(hidden)]
+pub trait OrNot {
+    /// It may not, or nobody knows.
+    const YES: bool = false;
+}
+
+impl<T> OrNot for Sendable<T> {}
+
+/// Chooses the columns `Self`, or what stands in for them.
+#[doc(hidden)]
+pub trait Columns<const SENDABLE: bool> {
+    /// What is chosen.
+    type Chosen;
+}
+
+impl<C> Columns<true> for C {
+    type Chosen = C;
+}
+
+impl<C> Columns<false> for C {
+    type Chosen = InDoubt<C>;
+}
+
+/// Stands in for columns of which one has no type. What the compiler would compute from them is not computed, and not
+/// complained about.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct InDoubt<C>(PhantomData<fn() -> C>);
+
+impl<C> Default for InDoubt<C> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R, C: RecordColumns<R> + 'static> RecordColumns<R> for InDoubt<C> {
+    const COLUMNS: &'static [ColumnSpec] = C::COLUMNS;
+    const FIELDS: &'static [Field] = C::FIELDS;
+    const DENY_UNKNOWN_FIELDS: bool = C::DENY_UNKNOWN_FIELDS;
+
+    fn visit<V: ColumnVisitor>(&self, _: &mut V) {}
+
+    fn visit_mut<V: ColumnVisitorMut>(&mut self, _: &mut V) {}
+
+    fn append(&mut self, _: &R) -> Result<(), ValueError> {
+        Ok(())
+    }
+
+    fn field(name: &str) -> Option<usize> {
+        C::field(name)
+    }
+
+    fn append_field<'de, A: MapAccess<'de>>(&mut self, _: usize, _: &mut A) -> Result<(), A::Error> {
+        Ok(())
+    }
+
+    fn append_missing<E: de::Error>(&mut self, _: usize) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<E, C: VariantColumns<E> + 'static> VariantColumns<E> for InDoubt<C> {
+    const TYPES: &'static [DataType] = C::TYPES;
+    const NAMES: &'static [&'static [&'static str]] = C::NAMES;
+    const NULL_NAMES: &'static [&'static str] = C::NULL_NAMES;
+    const UNTAGGED: bool = C::UNTAGGED;
+
+    fn visit<V: ColumnVisitor>(&self, _: &mut V) {}
+
+    fn visit_mut<V: ColumnVisitorMut>(&mut self, _: &mut V) {}
+
+    fn append(&mut self, _: &E) -> Result<Option<usize>, ValueError> {
+        Ok(None)
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, _: usize, _: D) -> Result<(), D::Error> {
+        Ok(())
+    }
+
+    fn explain(_: usize, _: Node<'_>, _: &Place<'_>, _: &mut Findings) {}
+}
