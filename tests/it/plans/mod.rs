@@ -38,6 +38,19 @@ async fn a_plan_gives_exactly_the_declared_table_with_every_row_that_it_promises
     assert!(applied > 0);
 }
 
+#[tokio::test]
+async fn a_list_of_structs_comes_whole_and_stays_whole() {
+    let stage = Stage::new().await;
+    let mut scene = Scene::new(&stage, Random::seeded(), 0).await;
+    for _ in 0..3 {
+        let mut after = scene.table.recordable();
+        scene.walk.add_nested_column(&mut after);
+        assert!(scene.go_to(after).await, "adding a column stops at nothing");
+    }
+    let apart = scene.sql("SELECT count() FROM system.columns WHERE database = currentDatabase() AND name LIKE '%.%'");
+    assert_eq!(apart.await, "0");
+}
+
 /// One walk in two databases: one where plans are applied, one where each schema is made anew.
 struct Scene<'a> {
     stage: &'a Stage,
@@ -75,6 +88,10 @@ impl<'a> Scene<'a> {
     /// Goes to another schema; answers whether the plan was carried out.
     async fn step(&mut self) -> bool {
         let after = self.walk.step(&self.table);
+        self.go_to(after).await
+    }
+
+    async fn go_to(&mut self, after: Table) -> bool {
         let Some(migration) = self.draft(&after) else { return true };
         let context = format!("{}\n{}", self.table.create_statement("before", &Storage::Server), migration.sql());
         self.sql("DROP TABLE IF EXISTS shadow").await;
@@ -145,8 +162,11 @@ impl<'a> Scene<'a> {
         }
         let columns = columns.join(", ");
         // As a table without defaults, so that it holds what was shown.
-        self.sql(&format!("CREATE TABLE shadow ENGINE = MergeTree ORDER BY tuple() AS SELECT {columns} FROM events"))
-            .await;
+        self.sql(&format!(
+            "CREATE TABLE shadow ENGINE = MergeTree ORDER BY tuple() AS SELECT {columns} FROM events \
+                          SETTINGS flatten_nested = 0"
+        ))
+        .await;
     }
 
     async fn check_rows(&self, after: &Table, context: &str) {

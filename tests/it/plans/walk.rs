@@ -20,7 +20,7 @@ struct Family {
     expression: &'static str,
 }
 
-const FAMILIES: [Family; 4] = [
+const FAMILIES: [Family; 5] = [
     Family {
         prefix: "n",
         types: &[
@@ -65,6 +65,13 @@ const FAMILIES: [Family; 4] = [
         values: "[number % 100]",
         default: "'[1]'",
         expression: "[id % 50]",
+    },
+    Family {
+        prefix: "s",
+        types: &["Nested(k UInt8, v String)"],
+        values: "[(number % 100, 'a')]",
+        default: "[(1, 'b')]",
+        expression: "[(id % 50, 'b')]",
     },
 ];
 
@@ -165,8 +172,17 @@ impl Walk {
     }
 
     fn add_column(&mut self, table: &mut Table) {
-        self.made += 1;
         let family = self.pick(&FAMILIES);
+        self.add_column_of(family, table);
+    }
+
+    /// A list of structs, which a server would take apart unless told otherwise.
+    pub(super) fn add_nested_column(&mut self, table: &mut Table) {
+        self.add_column_of(family("s"), table);
+    }
+
+    fn add_column_of(&mut self, family: &Family, table: &mut Table) {
+        self.made += 1;
         let text = *self.pick(family.types);
         let default = self.some_default(family);
         let is_read_only = default.as_ref().is_some_and(|it| it.kind == DefaultKind::Alias);

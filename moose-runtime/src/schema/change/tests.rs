@@ -100,6 +100,11 @@ golden!(
     })
 );
 golden!(
+    a_nested_column_is_added_whole,
+    events(),
+    changed(|table| table.columns.insert(3, fixture::column("lines", "Nested(product String, count UInt32)")))
+);
+golden!(
     a_column_is_dropped_where_the_code_says_so,
     events(),
     changed(|table| {
