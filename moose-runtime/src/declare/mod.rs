@@ -23,6 +23,7 @@ pub(crate) mod fixture;
 mod model;
 mod nearest;
 mod pipeline;
+mod record;
 mod registry;
 mod rules;
 mod spec;
