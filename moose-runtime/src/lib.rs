@@ -70,7 +70,7 @@ pub mod __private {
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
         AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,
-        Newtype, NewtypeColumn, StructColumn, Timezone, VariantColumn, VariantColumns, enum_value,
+        Newtype, NewtypeColumn, StructColumn, Timezone, UnknownType, VariantColumn, VariantColumns, enum_value,
     };
     pub use crate::record::{
         Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Columns, DataType, Field, FieldColumn,

@@ -7,7 +7,7 @@ use super::{
     case::{CASES, Case},
     entry::{DefaultValue, Entry, Once, entries_of},
     forms::{self, Forms},
-    mistakes::Mistakes,
+    mistakes::{Doubt, Mistakes},
     options::{OPTIONS, Options},
 };
 
@@ -111,19 +111,23 @@ impl StructAttributes {
         let mut once = Once::default();
         for attribute in attributes {
             if attribute.path().is_ident("key") {
-                mistakes.at(attribute, "`#[key]` stands on a field");
+                mistakes.with_doubt(Doubt::None, |mistakes| mistakes.at(attribute, "`#[key]` stands on a field"));
             } else if attribute.path().is_ident("olap") {
-                for entry in entries_of(attribute, mistakes) {
-                    if once.is_new("olap", &entry, mistakes) {
-                        read.olap(&entry, mistakes);
+                mistakes.with_doubt(Doubt::None, |mistakes| {
+                    for entry in entries_of(attribute, mistakes) {
+                        if once.is_new("olap", &entry, mistakes) {
+                            read.olap(&entry, mistakes);
+                        }
                     }
-                }
+                });
             } else if attribute.path().is_ident("serde") {
-                for entry in entries_of(attribute, mistakes) {
-                    if once.is_new("serde", &entry, mistakes) {
-                        read.serde(&entry, mistakes);
+                mistakes.with_doubt(Doubt::Names, |mistakes| {
+                    for entry in entries_of(attribute, mistakes) {
+                        if once.is_new("serde", &entry, mistakes) {
+                            read.serde(&entry, mistakes);
+                        }
                     }
-                }
+                });
             }
         }
         read
@@ -167,22 +171,36 @@ impl FieldAttributes {
         let mut once = Once::default();
         for attribute in attributes {
             if attribute.path().is_ident("key") {
-                read.key(attribute, mistakes);
+                mistakes.with_doubt(Doubt::None, |mistakes| read.key(attribute, mistakes));
             } else if attribute.path().is_ident("olap") {
-                for entry in entries_of(attribute, mistakes) {
-                    if once.is_new("olap", &entry, mistakes) {
-                        read.olap(&entry, mistakes);
-                    }
+                for entry in read.entries(attribute, mistakes) {
+                    mistakes.with_doubt(doubt_of_olap(&entry), |mistakes| {
+                        if once.is_new("olap", &entry, mistakes) {
+                            read.olap(&entry, mistakes);
+                        }
+                    });
                 }
             } else if attribute.path().is_ident("serde") {
-                for entry in entries_of(attribute, mistakes) {
-                    if entry.name == "alias" || once.is_new("serde", &entry, mistakes) {
-                        read.serde(&entry, mistakes);
-                    }
+                for entry in read.entries(attribute, mistakes) {
+                    mistakes.with_doubt(doubt_of_serde(&entry), |mistakes| {
+                        if entry.name == "alias" || once.is_new("serde", &entry, mistakes) {
+                            read.serde(&entry, mistakes);
+                        }
+                    });
                 }
             }
         }
         read
+    }
+
+    /// The entries; where they can't be told apart, anything may have been meant.
+    fn entries(&mut self, attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
+        let before = mistakes.count();
+        let entries = mistakes.with_doubt(Doubt::Names, |mistakes| entries_of(attribute, mistakes));
+        if mistakes.count() > before {
+            self.forms.doubt();
+        }
+        entries
     }
 
     fn key(&mut self, attribute: &Attribute, mistakes: &mut Mistakes) {
@@ -205,7 +223,10 @@ impl FieldAttributes {
             name if STRUCT_OLAP.contains(&name) => {
                 mistakes.at(&entry.name, format_args!("`{name}` stands on the struct"));
             }
-            _ => entry.unknown("olap", &[&FIELD_OLAP[..], &OPTIONS[..], &forms::NAMES[..]].concat(), mistakes),
+            _ => {
+                self.forms.doubt();
+                entry.unknown("olap", &[&FIELD_OLAP[..], &OPTIONS[..], &forms::NAMES[..]].concat(), mistakes);
+            }
         }
     }
 
@@ -215,13 +236,38 @@ impl FieldAttributes {
             "alias" => self.aliases.extend(entry.text(mistakes)),
             "default" => self.default = entry.default(mistakes),
             "skip" => self.skip = entry.flag(mistakes),
-            name => refused_or_unknown(
-                entry,
-                (&FIELD_SERDE, &FIELD_SERDE_IGNORED, &FIELD_SERDE_REFUSED),
-                (name, &STRUCT_SERDE, "the struct"),
-                mistakes,
-            ),
+            name => {
+                if !FIELD_SERDE_IGNORED.contains(&name) {
+                    self.forms.doubt();
+                }
+                refused_or_unknown(
+                    entry,
+                    (&FIELD_SERDE, &FIELD_SERDE_IGNORED, &FIELD_SERDE_REFUSED),
+                    (name, &STRUCT_SERDE, "the struct"),
+                    mistakes,
+                );
+            }
         }
+    }
+}
+
+/// What a mistake in an attribute of a field puts in doubt. One that is not known may have been meant as any.
+fn doubt_of_olap(entry: &Entry) -> Doubt {
+    match entry.name.to_string().as_str() {
+        "codec" | "crate" | "dropped" | "narrowed" | "renamed_from" | "ttl" => Doubt::None,
+        name if OPTIONS.contains(&name) || forms::NAMES.contains(&name) => Doubt::Columns,
+        "key" => Doubt::Columns,
+        _ => Doubt::Names,
+    }
+}
+
+fn doubt_of_serde(entry: &Entry) -> Doubt {
+    let name = entry.name.to_string();
+    let is_refused = FIELD_SERDE_REFUSED.iter().any(|(refused, _)| *refused == name) && name != "flatten";
+    match name.as_str() {
+        "alias" | "default" | "deny_unknown_fields" => Doubt::None,
+        _ if is_refused => Doubt::Columns,
+        _ => Doubt::Names,
     }
 }
 

@@ -7,13 +7,15 @@ use syn::{LitStr, spanned::Spanned};
 
 use super::{
     expand::{Runtime, default_kind},
+    mistakes::Doubt,
     model::Column,
 };
 
 impl Runtime<'_> {
-    /// All checks; none for a record that can't fail them.
-    pub(super) fn checks(&self) -> TokenStream {
-        let (keys, expressions) = (self.key_checks(), self.expression_checks());
+    /// All checks; none for a record that can't fail them, or that is not certain enough to.
+    pub(super) fn checks(&self, doubt: Doubt) -> TokenStream {
+        let keys = self.key_checks();
+        let expressions = (doubt < Doubt::Names).then(|| self.expression_checks());
         quote!(#keys #expressions)
     }
 
@@ -27,7 +29,8 @@ impl Runtime<'_> {
         keys.map(|(place, column)| {
             let place = Literal::usize_unsuffixed(place);
             let private = at(column.value.span(), private.clone());
-            quote_spanned!(column.value.span()=> const _: () = #private::check_key::<#name>(#place);)
+            let key = &column.name;
+            quote_spanned!(column.value.span()=> const _: () = #private::check_key::<#name, #place>(#key);)
         })
         .collect()
     }

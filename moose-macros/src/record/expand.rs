@@ -7,22 +7,30 @@ use syn::LitStr;
 use super::{
     columns::{self, Columns, FieldColumn, buffer},
     entry::DefaultValue,
+    mistakes::{Doubt, Told},
     model::{Column, Missing, Record, Role},
     options::DefaultKind,
 };
 
-/// One block with everything that a record type needs.
-pub(super) fn expand(record: &Record<'_>) -> TokenStream {
+/// One block with everything that a record type needs, and what is wrong with it.
+///
+/// Mistakes that leave the columns in doubt stand inside the constant that lists them: whatever the compiler would check
+/// with it is then not checked, and not wrong a second time.
+pub(super) fn expand(record: &Record<'_>, told: Option<&Told>) -> TokenStream {
     let runtime = Runtime(record);
+    let doubt = told.map_or(Doubt::None, |told| told.doubt);
+    let errors = told.map(|told| &told.errors);
+    let (beside, inside) = if doubt == Doubt::None { (errors, None) } else { (None, errors) };
     let markers = runtime.markers();
     let columns = runtime.columns().definition();
-    let record_columns = runtime.record_columns();
+    let record_columns = runtime.record_columns(inside);
     // What is checked is a table's; a tuple in one has none.
     let (implementation, checks) = match record.role {
-        Role::Record => (runtime.olap_record(), runtime.checks()),
+        Role::Record => (runtime.olap_record(), runtime.checks(doubt)),
         Role::Tuple => (runtime.column_type_of_struct(), TokenStream::new()),
     };
     quote! {
+        #beside
         const _: () = {
             #markers
             #columns
@@ -105,7 +113,7 @@ impl Runtime<'_> {
         self.0.columns.iter().enumerate().map(|(place, column)| column.forms.markers(&private, place)).collect()
     }
 
-    fn record_columns(&self) -> TokenStream {
+    fn record_columns(&self, errors: Option<&TokenStream>) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
         let buffers: Vec<Ident> = self.inserted().map(|inserted| inserted.buffer).collect();
@@ -114,12 +122,14 @@ impl Runtime<'_> {
         let (implementation, _, clause) = generics.split_for_impl();
         let deny_unknown_fields = self.0.deny_unknown_fields;
         let (specs, fields) = (self.specs(), self.fields());
+        let columns = quote!(&[#(#specs),*]);
+        let columns = errors.map_or_else(|| columns.clone(), |errors| quote!({ #errors #columns }));
         let (append, field, append_field) = (self.append(), self.field(), self.append_field());
         let append_missing = self.append_missing();
         quote! {
             #[automatically_derived]
             impl #implementation #private::RecordColumns<#name #arguments> for __Columns<__R> #clause {
-                const COLUMNS: &'static [#private::ColumnSpec] = &[#(#specs),*];
+                const COLUMNS: &'static [#private::ColumnSpec] = #columns;
                 const FIELDS: &'static [#private::Field] = &[#(#fields),*];
                 const DENY_UNKNOWN_FIELDS: ::core::primitive::bool = #deny_unknown_fields;
 

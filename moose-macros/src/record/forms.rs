@@ -54,6 +54,8 @@ pub(super) struct Forms {
     named: Vec<Ident>,
     base: Base,
     forms: Vec<Form>,
+    /// Whether something is wrong, so that nobody knows the column.
+    is_in_doubt: bool,
 }
 
 #[derive(Default)]
@@ -136,6 +138,7 @@ impl Forms {
         if !NAMES.contains(&name.as_str()) {
             return false;
         }
+        let before = mistakes.count();
         if let Some(other) = self.named.iter().find(|other| !go_together(&other.to_string(), &name)) {
             let message = format!("`{other}` and `{name}` each choose the column: keep one of them");
             mistakes.at(&entry.name, message);
@@ -155,12 +158,21 @@ impl Forms {
             _ => self.forms.extend(form(&name, entry, mistakes)),
         }
         self.forms.sort_by_key(Form::rank);
+        self.is_in_doubt |= mistakes.count() > before;
         true
+    }
+
+    /// Something is wrong by which the column may have been meant to be another.
+    pub(super) fn doubt(&mut self) {
+        self.is_in_doubt = true;
     }
 
     /// The column of a field. Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the
     /// field's type's, and is shown there.
     pub(super) fn column(&self, value: &Type, private: &TokenStream, place: usize) -> TokenStream {
+        if self.is_in_doubt {
+            return quote!(#private::AnyColumn<()>);
+        }
         let shown = Shown::at(value);
         let base = match &self.base {
             Base::OfType => shown.function(value, &quote!(#private::ColumnType), "Column"),
@@ -194,7 +206,8 @@ impl Forms {
 
     /// The types that stand for texts in the column's type.
     pub(super) fn markers(&self, private: &TokenStream, place: usize) -> TokenStream {
-        let markers = self.forms.iter().filter_map(|form| match form {
+        let forms = if self.is_in_doubt { &[][..] } else { &self.forms };
+        let markers = forms.iter().filter_map(|form| match form {
             Form::Timezone(name) => {
                 let zone = zone(place);
                 Some(quote! {

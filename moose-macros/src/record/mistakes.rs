@@ -1,12 +1,37 @@
-//! Everything wrong with the input, gathered before any of it is told.
+//! Everything wrong with the input, gathered before any of it is told, and what can't be relied on because of it: what
+//! stands beside the mistakes is checked as far as it is certain, so that nothing is told that only follows from one.
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
+
+/// What can't be relied on because of a mistake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Doubt {
+    /// All of it can.
+    #[default]
+    None,
+    /// A type or the key: what tables say of the columns is not checked.
+    Columns,
+    /// A name: expressions of fields are not checked either.
+    Names,
+}
 
 /// Mistakes found so far.
 #[derive(Default)]
 pub(super) struct Mistakes {
     first: Option<Error>,
+    count: usize,
+    doubt: Doubt,
+    /// What the next mistake puts in doubt, if it is not the columns.
+    next: Option<Doubt>,
+}
+
+/// All mistakes of an input.
+pub(super) struct Told {
+    /// They themselves, as compile errors.
+    pub(super) errors: TokenStream,
+    pub(super) doubt: Doubt,
 }
 
 impl Mistakes {
@@ -17,14 +42,30 @@ impl Mistakes {
 
     /// Adds a mistake that has its place already.
     pub(super) fn add(&mut self, error: Error) {
+        self.count += 1;
+        self.doubt = self.doubt.max(self.next.unwrap_or(Doubt::Columns));
         match &mut self.first {
             Some(first) => first.combine(error),
             None => self.first = Some(error),
         }
     }
 
-    /// All of them, as compile errors.
-    pub(super) fn finish(self) -> Option<Error> {
-        self.first
+    /// Mistakes that `then` finds put so much in doubt and no more.
+    pub(super) fn with_doubt<T>(&mut self, doubt: Doubt, then: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.next.replace(doubt);
+        let result = then(self);
+        self.next = before;
+        result
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// All of them.
+    pub(super) fn finish(self) -> Option<Told> {
+        let errors = self.first?.to_compile_error();
+        Some(Told { errors, doubt: self.doubt })
     }
 }

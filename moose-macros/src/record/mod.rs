@@ -29,7 +29,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let record = model::Record::new(input, model::Role::Record, &mut mistakes);
     match (record, mistakes.finish()) {
-        (Some(record), None) => expand::expand(&record),
-        (_, errors) => stub::stub(input, errors),
+        (Some(record), told) => expand::expand(&record, told.as_ref()),
+        (None, told) => stub::record(input, told.as_ref()),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     attributes::{self, FieldAttributes, StructAttributes},
     entry::DefaultValue,
     forms::Forms,
-    mistakes::Mistakes,
+    mistakes::{Doubt, Mistakes},
     options::Options,
 };
 
@@ -69,7 +69,7 @@ pub(super) enum Missing {
 }
 
 impl<'a> Record<'a> {
-    /// The record that a struct declares; what is wrong is added to the mistakes, and then the answer is of no use.
+    /// The record that a struct declares, as far as it is certain; what is wrong is added to the mistakes.
     pub(super) fn new(input: &'a DeriveInput, role: Role, mistakes: &mut Mistakes) -> Option<Self> {
         let on_struct = StructAttributes::new(&input.attrs, mistakes);
         for lifetime in input.generics.lifetimes() {
@@ -81,6 +81,7 @@ impl<'a> Record<'a> {
         check_names(&columns, mistakes);
         if columns.is_empty() {
             mistakes.at(&input.ident, "a record needs at least one field that is a column");
+            return None;
         } else if role == Role::Record && !columns.iter().any(|column| column.key && !column.options.is_computed()) {
             let message = if columns.iter().any(|column| column.key) {
                 "a record needs a key that it brings, not only one that ClickHouse computes: put `#[key]` on one more field"
@@ -89,7 +90,10 @@ impl<'a> Record<'a> {
             };
             mistakes.at(&input.ident, message);
         }
-        check_former_names(&columns, &on_struct.dropped, mistakes);
+        mistakes.with_doubt(Doubt::None, |mistakes| check_former_names(&columns, &on_struct.dropped, mistakes));
+        if input.generics.lifetimes().next().is_some() {
+            return None;
+        }
         Some(Self {
             role,
             name: &input.ident,

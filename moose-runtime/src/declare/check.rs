@@ -4,7 +4,7 @@
 //! that made it. Messages say what is wrong and what is expected.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
-use crate::record::{ColumnSpec, OlapRecord, RecordColumns};
+use crate::record::{Column, ColumnSpec, FieldColumn};
 
 use super::expression::{self, Columns, Rules};
 
@@ -126,14 +126,13 @@ pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     }
 }
 
-/// The check of a key's type, called by generated code: that of the column at a place in the record is not Nullable.
+/// The check of a key's type, called by generated code: that of a field of the record is not Nullable.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_key<R: OlapRecord>(place: usize) {
-    let column = &<R::Columns as RecordColumns<R>>::COLUMNS[place];
-    if column.data_type.is_nullable() {
+pub const fn check_key<R: FieldColumn<PLACE>, const PLACE: usize>(key: &str) {
+    if R::Column::DATA_TYPE.is_nullable() {
         Message::new("the key `")
-            .text(column.name)
+            .text(key)
             .text("` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off")
             .fail();
     }

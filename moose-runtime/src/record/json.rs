@@ -1,6 +1,6 @@
 //! What records need of `serde_json`: the one file that names it for them.
 //!
-//! The reader's own error texts stay here. They quote the payload and its offsets in ways that are not our contract.
+//! Its error texts stay here. They quote the payload and its offsets in ways that are not our contract.
 
 use std::{borrow::Cow, fmt};
 
@@ -87,6 +87,29 @@ impl<'de> Visitor<'de> for &mut Elements<'de> {
 /// The record was not appended; the columns need truncating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("not a value of the record's type")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    /// Nobody reads the words, so none are made.
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+
+    fn invalid_value(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+}
 
 /// Reads a record that must be exactly one JSON value.
 #[inline]

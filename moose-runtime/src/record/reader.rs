@@ -5,13 +5,13 @@
 //! that costs is this file. What is rare (escapes, texts of whole values, what a type of one's own may ask for) is left to
 //! `serde_json`. Why a text is refused is found out elsewhere, by [`explain`](super::explain).
 
-use std::{borrow::Cow, fmt};
+mod key;
 
-use serde::{
-    de::{self, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Visitor},
-    forward_to_deserialize_any,
-};
+use std::borrow::Cow;
 
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+use self::key::Key;
 use super::{
     digits::RAW_TEXT,
     explain::Number,
@@ -270,15 +270,6 @@ macro_rules! same_as {
     )* };
 }
 
-/// Methods for which a key is a value in quotes.
-macro_rules! unquoted {
-    ($($method:ident)*) => { $(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-            self.unquoted(|reader| reader.$method(visitor))
-        }
-    )* };
-}
-
 impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     type Error = Refused;
 
@@ -445,80 +436,5 @@ impl<'de> MapAccess<'de> for Within<'_, 'de> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Read<S::Value> {
         self.reader.take(b':')?;
         seed.deserialize(&mut *self.reader)
-    }
-}
-
-/// The name of a field; a number or a boolean for maps that have such keys.
-struct Key<'a, 'de>(&'a mut Reader<'de>);
-
-impl<'de> Key<'_, 'de> {
-    /// What stands between the quotes, as a value.
-    fn unquoted<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Read<V>) -> Read<V> {
-        self.0.take(b'"')?;
-        // No space: a quote is all that may follow.
-        if matches!(self.0.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            return Err(Refused);
-        }
-        let value = read(&mut *self.0)?;
-        self.0.take_word("\"")?;
-        Ok(value)
-    }
-}
-
-impl<'de> de::Deserializer<'de> for Key<'_, 'de> {
-    type Error = Refused;
-
-    #[inline]
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.0.deserialize_str(visitor)
-    }
-
-    unquoted! {
-        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16
-        deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Read<V::Value> {
-        self.0.string()?.into_deserializer().deserialize_enum(name, variants, visitor)
-    }
-
-    forward_to_deserialize_any! {
-        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not a value of the record's type")
-    }
-}
-
-impl std::error::Error for Refused {}
-
-impl de::Error for Refused {
-    /// Nobody reads the words, so none are made.
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
-    }
-
-    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self
-    }
-
-    fn invalid_value(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self
     }
 }

@@ -42,6 +42,8 @@ use std::sync::Arc;
 
 pub use error::{Misfit, SyncError, TrialFinding};
 pub use lease::Lease;
+#[cfg(test)]
+pub(crate) use reader::READ_BYTES;
 pub use reopen::Reopen;
 pub use roster::{Filled, Roster};
 pub use worker::Worker;

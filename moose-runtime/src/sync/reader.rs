@@ -22,7 +22,7 @@ use crate::{
 
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
 /// record, so that none of them is read in parts.
-const READ_BYTES: usize = 1152 << 10;
+pub(crate) const READ_BYTES: usize = 1152 << 10;
 /// A record costs its columns, and later the block that they are written into: about so many times its size.
 const COST: u64 = 2;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.

@@ -6,7 +6,6 @@ mod newtype;
 mod variant;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Variant, ext::IdentExt};
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     expand::expand,
     mistakes::Mistakes,
     model::{Record, Role},
+    stub,
 };
 
 /// The implementations for a type, or all that is wrong with it.
@@ -28,7 +28,13 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     }
     let expanded = match &input.data {
         Data::Struct(data) => match &data.fields {
-            Fields::Named(_) => Record::new(input, Role::Tuple, &mut mistakes).map(|record| expand(&record)),
+            Fields::Named(_) => {
+                let record = Record::new(input, Role::Tuple, &mut mistakes);
+                return match (record, mistakes.finish()) {
+                    (Some(record), told) => expand(&record, told.as_ref()),
+                    (None, told) => stub::olap_type(input, told.as_ref()),
+                };
+            }
             Fields::Unnamed(fields) => newtype::expand(input, &fields.unnamed, &mut mistakes),
             Fields::Unit => {
                 mistakes.at(&input.ident, "a struct without fields has nothing to store");
@@ -56,26 +62,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     };
     match (expanded, mistakes.finish()) {
         (Some(expanded), None) => expanded,
-        (_, errors) => stub(input, errors.map(|errors| errors.to_compile_error()).as_ref()),
-    }
-}
-
-/// What stands beside the mistakes, so that not every use of the type is one too.
-fn stub(input: &DeriveInput, errors: Option<&TokenStream>) -> TokenStream {
-    let runtime = attributes::runtime(&input.attrs);
-    let name = &input.ident;
-    let generics = &input.generics;
-    let (implementation, arguments, clause) = generics.split_for_impl();
-    // A lifetime is a mistake already, and an implementation for it another one.
-    if input.generics.lifetimes().next().is_some() {
-        return quote!(#errors);
-    }
-    quote! {
-        #errors
-        #[automatically_derived]
-        impl #implementation #runtime::__private::ColumnType for #name #arguments #clause {
-            type Column = #runtime::__private::AnyColumn;
-        }
+        (_, told) => stub::olap_type(input, told.as_ref()),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod address;
 mod aggregate;
+mod any;
 mod array;
 mod boolean;
 mod brain_float;
@@ -41,6 +42,7 @@ pub(super) use self::map::SeenKeys;
 pub use self::{
     address::{Address4, Address6, Ipv4Column, Ipv6Column},
     aggregate::{Aggregate, AggregateColumn},
+    any::{AnyColumn, UnknownType},
     array::ArrayColumn,
     boolean::BoolColumn,
     brain_float::BFloat16Column,
@@ -159,39 +161,4 @@ pub trait NamedColumn<T>: Column {
 
 impl<T, C: Stores<T>> NamedColumn<T> for C {
     type Column = C;
-}
-
-/// Stands for the column of a type whose derive failed; the program doesn't compile.
-#[doc(hidden)]
-#[derive(Debug, Default)]
-pub struct AnyColumn;
-
-impl Column for AnyColumn {
-    const DATA_TYPE: DataType = DataType::String;
-
-    fn rows(&self) -> usize {
-        0
-    }
-
-    fn byte_size(&self) -> usize {
-        0
-    }
-
-    fn truncate(&mut self, _: usize) {}
-
-    fn push_default(&mut self) {}
-
-    fn write_data(&self, _: &mut Vec<u8>) {}
-}
-
-impl NullableInside for AnyColumn {}
-
-impl<T> Stores<T> for AnyColumn {
-    fn append(&mut self, _: &T) -> Result<(), ValueError> {
-        Ok(())
-    }
-
-    fn append_json<'de, D: Deserializer<'de>>(&mut self, _: D) -> Result<(), D::Error> {
-        Ok(())
-    }
 }

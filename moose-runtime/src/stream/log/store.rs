@@ -130,7 +130,8 @@ impl Store {
                 .journal_compression(CompressionType::None)
                 .manual_journal_persist(true)
                 .max_cached_files(Some(64))
-                .worker_threads(2)
+                // With two of them one waits for the other by spinning.
+                .worker_threads(1)
                 .open()?;
             let meta = database.keyspace("meta", || {
                 KeyspaceCreateOptions::default().max_memtable_size(1 << 20).manual_journal_persist(true)

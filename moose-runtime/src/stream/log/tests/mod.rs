@@ -22,6 +22,7 @@ use crate::stream::{
     Backend, BoxFuture,
     contract::{self, cursor, read_all, records, topic},
 };
+use crate::sync::READ_BYTES;
 
 /// Options for tests: no retention but by hand.
 fn options(directory: &tempfile::TempDir) -> LogOptions {
@@ -41,6 +42,27 @@ async fn the_log_keeps_the_contract_without_a_tail_and_in_many_segments() {
     let options = LogOptions { tail_bytes: 0, segment_bytes: 1, ..options(&directory) };
     let log = Log::open(options).unwrap();
     contract::check(&log, "contract").await;
+}
+
+#[tokio::test]
+async fn a_worker_reads_whole_blocks_so_that_none_is_unpacked_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = Log::open(LogOptions { tail_bytes: 0, ..options(&directory) }).unwrap();
+    log.open_topic(&topic("t", 1)).await.unwrap();
+    // Three blocks of about a mebibyte, and a small one after each.
+    let (text, mut ends) = ("x".repeat(100), Vec::new());
+    for _ in 0..3 {
+        for count in [(1 << 20) / 100, 10] {
+            let appended = records(std::iter::repeat_n(text.as_str(), count));
+            let size = appended.len() as u64;
+            ends.push(log.append("t", 0, appended).await.unwrap() + size);
+        }
+    }
+    let mut next = 0;
+    while next < *ends.last().unwrap() {
+        next += log.read("t", 0, next, READ_BYTES).await.unwrap().len() as u64;
+        assert!(ends.contains(&next), "a read ended at {next}, blocks end at {ends:?}");
+    }
 }
 
 #[tokio::test]

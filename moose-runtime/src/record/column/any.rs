@@ -1,0 +1,92 @@
+//! The column of a type that can't be known, because its derive failed: it fits wherever a column can stand, so that only
+//! what is wrong with the type is told. The program doesn't compile.
+
+use std::marker::PhantomData;
+
+use serde::de::Deserializer;
+
+use super::{
+    AllowsCompact, AllowsFixed, AllowsJson, AllowsLowCardinality, AllowsNested, AllowsPrecision, AllowsTimezone,
+    ArrayColumn, Column, JsonForm, MapKeyColumn, NullableInside, Stores, Timezone,
+};
+use crate::record::{DataType, ValueError};
+
+/// A type of which the derive says that it is wrong.
+#[doc(hidden)]
+pub trait UnknownType: 'static {
+    /// In this constant: what would be computed from it is not computed.
+    const DATA_TYPE: DataType;
+}
+
+/// Of one attribute it is said that it is wrong, and where it stands the column is unknown too.
+impl UnknownType for () {
+    const DATA_TYPE: DataType = DataType::String;
+}
+
+/// Stands for the column of an unknown type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AnyColumn<U>(PhantomData<fn() -> U>);
+
+impl<U> Default for AnyColumn<U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<U: UnknownType> Column for AnyColumn<U> {
+    const DATA_TYPE: DataType = U::DATA_TYPE;
+
+    fn rows(&self) -> usize {
+        0
+    }
+
+    fn byte_size(&self) -> usize {
+        0
+    }
+
+    fn truncate(&mut self, _: usize) {}
+
+    fn push_default(&mut self) {}
+
+    fn write_data(&self, _: &mut Vec<u8>) {}
+}
+
+impl<T, U: UnknownType> Stores<T> for AnyColumn<U> {
+    fn append(&mut self, _: &T) -> Result<(), ValueError> {
+        Ok(())
+    }
+
+    fn append_json<'de, D: Deserializer<'de>>(&mut self, _: D) -> Result<(), D::Error> {
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<U: UnknownType> NullableInside for AnyColumn<U> {}
+#[diagnostic::do_not_recommend]
+impl<U: UnknownType> MapKeyColumn for AnyColumn<U> {}
+
+#[diagnostic::do_not_recommend]
+impl<U: UnknownType> AllowsNested for ArrayColumn<AnyColumn<U>> {
+    type Nested = Self;
+}
+
+/// Any attribute leaves it as it is.
+macro_rules! any {
+    ($($result:ident of $form:ty, [$($parameter:tt)*];)*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter)* U: UnknownType> $form for AnyColumn<U> {
+            type $result = Self;
+        }
+    )* };
+}
+
+any! {
+    LowCardinality of AllowsLowCardinality, [];
+    Compact of AllowsCompact, [];
+    WithPrecision of AllowsPrecision<P>, [const P: u8,];
+    WithTimezone of AllowsTimezone<Z>, [Z: Timezone,];
+    Fixed of AllowsFixed<N>, [const N: u32,];
+    WithForm of AllowsJson<F>, [F: JsonForm,];
+}

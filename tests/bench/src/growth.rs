@@ -1,0 +1,50 @@
+//! How the rate of a drain grows, or does not: with the backlog, with the number of pipelines, with columns.
+
+use crate::{
+    backlog::Backlog,
+    records::Shape,
+    report::{Figure, Report, Wanted},
+    stage::Stage,
+    sync::drain,
+};
+
+/// Backlogs of events, in millions.
+const MILLIONS: [u64; 3] = [1, 10, 30];
+/// Pipelines in one process, which share three million events.
+const PIPELINES: [usize; 3] = [1, 10, 100];
+/// Columns, and the records of a backlog of them.
+const COLUMNS: [(usize, u64); 3] = [(6, 2_000_000), (50, 300_000), (200, 80_000)];
+
+pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
+    let of_millions =
+        MILLIONS.map(|millions| (format!("growth, {millions} M events"), Shape::Events, millions * 1_000_000));
+    let of_pipelines = PIPELINES.map(|count| (format!("growth, {count} pipelines"), Shape::Many(count), 3_000_000));
+    let of_columns =
+        COLUMNS.map(|(count, records)| (format!("growth, {count} columns"), Shape::Columns(count), records));
+    for (series, least) in [(of_millions, Some(0.9)), (of_pipelines, Some(0.8)), (of_columns, None)] {
+        let mut first: Option<(String, Vec<f64>)> = None;
+        let count = series.len();
+        for (place, (name, shape, records)) in series.into_iter().enumerate() {
+            let backlog = Backlog::make(stage, shape, records).await;
+            let mut rates = Vec::new();
+            for _ in 0..rounds {
+                rates.push(drain(stage, &backlog).await.rate);
+            }
+            if let Shape::Columns(count) = shape {
+                let cells = rates.iter().map(|rate| rate * crate::stage::float(count as u64)).collect();
+                report.add(Figure::new(format!("{name}: cells"), "/s", cells));
+            }
+            let figure = Figure::new(&name, "rows/s", rates.clone());
+            let Some((first_name, first_rates)) = &first else {
+                report.add(figure);
+                first = Some((name, rates));
+                continue;
+            };
+            let figure = figure.beside(first_name, first_rates);
+            report.add(match least {
+                Some(least) if place + 1 == count => figure.wanted(Wanted::Ratio(least)),
+                _ => figure,
+            });
+        }
+    }
+}
