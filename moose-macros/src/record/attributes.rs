@@ -271,6 +271,14 @@ fn doubt_of_serde(entry: &Entry) -> Doubt {
     }
 }
 
+/// Whether a known attribute is about a column with a name, and not only about a type.
+pub(super) fn is_of_column(attribute: &Attribute, name: &str) -> bool {
+    if attribute.path().is_ident("serde") {
+        return FIELD_SERDE.contains(&name);
+    }
+    FIELD_OLAP.contains(&name) || OPTIONS.contains(&name)
+}
+
 fn is_on_field(name: &str) -> bool {
     FIELD_OLAP.contains(&name) || OPTIONS.contains(&name) || forms::NAMES.contains(&name)
 }

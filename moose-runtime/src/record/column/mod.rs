@@ -34,6 +34,7 @@ mod string;
 mod tuple;
 mod uuid;
 mod variant;
+mod variant_flaw;
 mod wide_number;
 
 use serde::de::{self, Deserializer};
@@ -50,7 +51,7 @@ pub use self::{
     date::{Date32Column, DateColumn, Day16, Day32},
     decimal::DecimalColumn,
     dynamic::DynamicColumn,
-    enumeration::{EnumColumn, Enumeration, enum_value},
+    enumeration::{EnumColumn, Enumeration},
     fixed_string::FixedStringColumn,
     forms::{AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone},
     geometry::{
@@ -70,7 +71,8 @@ pub use self::{
     string::StringColumn,
     tuple::StructColumn,
     uuid::UuidColumn,
-    variant::{VariantColumn, VariantColumns},
+    variant::{VariantColumn, VariantColumns, Variants},
+    variant_flaw::VariantFlaw,
 };
 use super::{DataType, Findings, Node, Place, ValueError};
 
