@@ -2,6 +2,7 @@
 
 mod nearest;
 mod pipeline;
+mod place;
 mod record;
 
 use proc_macro::TokenStream;

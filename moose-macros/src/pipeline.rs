@@ -3,13 +3,15 @@
 //! The user's item stays as it is. Beside it stands one `const _` with the final check of the finished declaration and
 //! its entry in the registry. The static's type is not looked at: any declaration will do, under any name.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Attribute, Error, Item, ItemStatic, LitStr, Path, StaticMutability, Token,
     parse::{Parse, ParseStream},
     spanned::Spanned,
 };
+
+use crate::place::respanned;
 
 /// What is said to somebody who puts the attribute on the wrong thing.
 const EXPECTED: &str = "`#[pipeline]` belongs on a `static`: `static EVENTS: IngestPipeline<Event> = …;`";
@@ -81,24 +83,6 @@ fn declaration(item: &ItemStatic, root: &Path) -> TokenStream {
             };
         };
     }
-}
-
-/// The tokens as if they stood at `span`: an expression lies where its first token does.
-fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|token| match token {
-            TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), respanned(group.stream(), span));
-                inner.set_span(span);
-                TokenTree::Group(inner)
-            }
-            mut token => {
-                token.set_span(span);
-                token
-            }
-        })
-        .collect()
 }
 
 fn is_condition(attribute: &Attribute) -> bool {

@@ -66,11 +66,11 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{ColumnName, Place, Registered, check_field, check_key, declared};
+    pub use crate::declare::{ColumnName, Place, Registered, check_field, check_key, check_variant, declared};
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
         AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,
-        Newtype, NewtypeColumn, StructColumn, Timezone, UnknownType, VariantColumn, VariantColumns, enum_value,
+        Newtype, NewtypeColumn, StructColumn, Timezone, UnknownType, VariantColumn, VariantColumns,
     };
     pub use crate::record::{
         Column, ColumnSpec, ColumnType, ColumnVisitor, ColumnVisitorMut, Columns, DataType, Field, FieldColumn,

@@ -1,7 +1,7 @@
 //! What only the compiler can check of a record, as constants that fail to compile: types of keys, and the names in
 //! expressions. Each stands at the place of its mistake.
 
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{LitStr, spanned::Spanned};
 
@@ -10,6 +10,7 @@ use super::{
     mistakes::Doubt,
     model::Column,
 };
+use crate::place::respanned;
 
 impl Runtime<'_> {
     /// All checks; none for a record that can't fail them, or that is not certain enough to.
@@ -28,7 +29,7 @@ impl Runtime<'_> {
         let keys = self.0.columns.iter().enumerate().filter(|(_, column)| column.key);
         keys.map(|(place, column)| {
             let place = Literal::usize_unsuffixed(place);
-            let private = at(column.value.span(), private.clone());
+            let private = respanned(private.clone(), column.value.span());
             let key = &column.name;
             quote_spanned!(column.value.span()=> const _: () = #private::check_key::<#name, #place>(#key);)
         })
@@ -56,7 +57,7 @@ impl Runtime<'_> {
     fn checks_of(&self, column: &Column<'_>) -> Vec<TokenStream> {
         let name = &column.name;
         let check = |kind: TokenStream, expression: &LitStr| {
-            let private = at(expression.span(), self.private());
+            let private = respanned(self.private(), expression.span());
             quote_spanned! {expression.span()=>
                 const _: () = #private::check_field(#name, #kind, #expression, __NAMES);
             }
@@ -72,13 +73,4 @@ impl Runtime<'_> {
         let kind = default_kind(&self.private(), default.kind);
         quote!(::core::option::Option::Some(#kind))
     }
-}
-
-/// The same tokens, for mistakes to be shown at this place.
-fn at(place: Span, tokens: TokenStream) -> TokenStream {
-    let placed = tokens.into_iter().map(|mut token| {
-        token.set_span(place);
-        token
-    });
-    placed.collect()
 }

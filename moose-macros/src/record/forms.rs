@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{LitStr, Type, spanned::Spanned};
 
 use super::{entry::Entry, json::JsonForm, mistakes::Mistakes};
-use crate::nearest::nearest;
+use crate::{nearest::nearest, place::respanned};
 
 /// The names of these attributes.
 pub(super) const NAMES: [&str; 10] = [
@@ -112,12 +112,9 @@ impl Shown {
 
     /// A type with these arguments.
     pub(super) fn wrap(&self, path: &TokenStream, arguments: &TokenStream) -> TokenStream {
-        let path = path.clone().into_iter().map(|mut token| {
-            token.set_span(self.first);
-            token
-        });
+        let path = respanned(path.clone(), self.first);
         let close = quote_spanned!(self.last=> >);
-        quote!(#(#path)*<#arguments #close)
+        quote!(#path<#arguments #close)
     }
 }
 

@@ -216,6 +216,11 @@ fn no_type_stops_the_macro() {
         "#[serde(tag = \"t\")] enum E { A(u8) }",
         "#[olap(engine = \"x\")] enum E { A }",
         "enum E<T> { A }",
+        "#[serde(untagged)] enum E { A }",
+        "enum E { A() , B(u8) }",
+        "enum E { #[olap(compact)] A(u8) }",
+        "enum E { A(#[key] u8) }",
+        "enum E { A(#[serde(default)] u8) }",
         "struct S { #[key] a: u8 }",
         "struct S { #[olap(codec = \"LZ4\")] a: u8 }",
         "struct S(#[olap(rename = \"x\")] u8);",
@@ -239,6 +244,18 @@ fn no_type_stops_the_macro() {
         let expanded = super::derive_type(&input_type).to_token_stream().to_string();
         assert!(expanded.contains("compile_error"), "{input}: {expanded}");
     }
+}
+
+#[test]
+fn an_enum_has_as_many_variants_as_16_bits_have_values() {
+    let expanded = |count: usize| {
+        let variants: Vec<String> = (0..count).map(|place| format!("V{place},")).collect();
+        super::derive_type(&syn::parse_str(&format!("enum E {{ {} }}", variants.concat())).unwrap()).to_string()
+    };
+    assert!(expanded((1 << 16) + 1).contains("an enum has at most 65536 variants"));
+    let counted = expanded(1 << 15);
+    assert!(!counted.contains("compile_error") && !counted.contains("assert"), "counted from 0 they have 16 bits");
+    assert!(expanded((1 << 15) + 1).contains("assert"), "the compiler looks at the last");
 }
 
 #[test]

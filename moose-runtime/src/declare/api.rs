@@ -1,14 +1,13 @@
 //! The declaration of an ingest API.
 
-use std::marker::PhantomData;
-
-use crate::record::OlapRecord;
 #[cfg(feature = "runtime")]
-use crate::record::{Batch, ErasedBatch};
+use crate::record::ErasedBatch;
+use crate::record::OlapRecord;
 
 use super::{
     Stream,
     check::{self, Message},
+    record::Record,
     spec::{ApiSpec, Resource, Spec},
 };
 
@@ -24,7 +23,8 @@ pub struct IngestApi<R> {
     pub(super) spec: ApiSpec,
     /// False for the part of a pipeline that was not asked for.
     pub(super) declared: bool,
-    record: PhantomData<fn() -> R>,
+    #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
+    record: Record<R>,
 }
 
 impl<R: OlapRecord> IngestApi<R> {
@@ -32,7 +32,7 @@ impl<R: OlapRecord> IngestApi<R> {
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         check::name("an API", name);
-        Self { spec: ApiSpec { name, stream: None }, declared: true, record: PhantomData }
+        Self { spec: ApiSpec { name, stream: None }, declared: true, record: Record::new() }
     }
 
     /// The stream that takes the records. It must be declared too.
@@ -59,7 +59,6 @@ impl<R: OlapRecord> IngestApi<R> {
     }
 }
 
-/// For any `R`: of what is no record it is told once, where it is declared.
 impl<R> IngestApi<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
@@ -74,13 +73,13 @@ impl<R> IngestApi<R> {
     }
 }
 
-impl<R: OlapRecord> Resource for IngestApi<R> {
+impl<R> Resource for IngestApi<R> {
     fn spec(&self) -> Spec {
         Spec { api: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::new())
+        self.record.new_batch()
     }
 }

@@ -4,7 +4,10 @@
 //! that made it. Messages say what is wrong and what is expected.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
-use crate::record::{Column, ColumnSpec, FieldColumn};
+use crate::record::{
+    Column, ColumnSpec, ColumnType, FieldColumn,
+    column::{VariantFlaw, Variants},
+};
 
 use super::expression::{self, Columns, Rules};
 
@@ -62,6 +65,16 @@ impl Message {
         self
     }
 
+    /// Appends `` `a`, `b`, `c` ``.
+    pub(super) const fn list(mut self, texts: &[&str]) -> Self {
+        let mut place = 0;
+        while place < texts.len() {
+            self = self.text(if place > 0 { ", `" } else { "`" }).text(texts[place]).text("`");
+            place += 1;
+        }
+        self
+    }
+
     /// Fails the compilation with the text.
     #[track_caller]
     pub(super) const fn fail(&self) -> ! {
@@ -104,7 +117,7 @@ pub(super) const fn name(kind: &str, name: &str) {
 #[track_caller]
 pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     if key.is_empty() {
-        Message::new("`").text(option).text("` names no column").fail();
+        Message::new("`").text(option).text("` names no column: leave it out, or name one").fail();
     }
     let mut index = 0;
     while index < key.len() {
@@ -120,7 +133,7 @@ pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
                 .fail();
         }
         if contains(key.split_at(index).0, key[index]) {
-            Message::new("`").text(option).text("` names `").text(key[index]).text("` twice").fail();
+            Message::new("`").text(option).text("` names `").text(key[index]).text("` twice: name it once").fail();
         }
         index += 1;
     }
@@ -135,6 +148,28 @@ pub const fn check_key<R: FieldColumn<PLACE>, const PLACE: usize>(key: &str) {
             .text(key)
             .text("` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off")
             .fail();
+    }
+}
+
+/// The check of a variant's type, called by generated code: it can stand in one column with those before it.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_variant<E: ColumnType<Column: Variants>>(place: usize) {
+    let names = <E::Column as Variants>::NAMES;
+    let message = Message::new("variant `").text(names[place][0]);
+    match VariantFlaw::of(<E::Column as Variants>::TYPES, place) {
+        None => {}
+        Some(VariantFlaw::IsNullable) => message
+            .text("` can be NULL by itself: take the `Option` off, and add a variant without data, which is NULL")
+            .fail(),
+        Some(VariantFlaw::IsAggregate) => {
+            message.text("` is an aggregate, which only a column can be: take the `aggregate` off").fail();
+        }
+        Some(VariantFlaw::IsLike(other)) => message
+            .text("` is stored as a type that ClickHouse takes for too similar to that of `")
+            .text(names[other][0])
+            .text("` to tell them apart: give one of them another type")
+            .fail(),
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod fixture;
 mod model;
 mod nearest;
 mod pipeline;
+mod record;
 mod registry;
 mod rules;
 mod spec;
@@ -31,7 +32,7 @@ mod table;
 mod token;
 
 pub use api::IngestApi;
-pub use check::check_key;
+pub use check::{check_key, check_variant};
 pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;

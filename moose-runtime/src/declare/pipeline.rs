@@ -1,8 +1,8 @@
 //! The declaration of API, stream and table at once.
 
-use crate::record::OlapRecord;
 #[cfg(feature = "runtime")]
-use crate::record::{Batch, ErasedBatch};
+use crate::record::ErasedBatch;
+use crate::record::OlapRecord;
 
 use super::{
     IngestApi, OlapTable, Stream,
@@ -90,7 +90,6 @@ impl<R: OlapRecord> IngestPipeline<R> {
     }
 }
 
-/// For any `R`: of what is no record it is told once, where it is declared.
 impl<R> IngestPipeline<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
@@ -114,7 +113,7 @@ impl<R> IngestPipeline<R> {
     }
 }
 
-impl<R: OlapRecord> Resource for IngestPipeline<R> {
+impl<R> Resource for IngestPipeline<R> {
     fn spec(&self) -> Spec {
         let table = self.table.declared.then_some(self.table.spec);
         let stream = self.stream.declared.then(|| match table {
@@ -132,6 +131,6 @@ impl<R: OlapRecord> Resource for IngestPipeline<R> {
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::with_record_key(self.stream.spec.record_key))
+        self.stream.record.new_batch_with_key(self.stream.spec.record_key)
     }
 }

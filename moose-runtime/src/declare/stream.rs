@@ -1,14 +1,15 @@
 //! The declaration of a stream.
 
-use std::{marker::PhantomData, time::Duration};
+use std::time::Duration;
 
 #[cfg(feature = "runtime")]
-use crate::record::{Batch, ErasedBatch};
+use crate::record::ErasedBatch;
 use crate::record::{OlapRecord, RecordColumns};
 
 use super::{
     OlapTable,
     check::{self, Message},
+    record::Record,
     spec::{MAX_DESTINATIONS, Resource, Spec, StreamSpec},
 };
 
@@ -24,7 +25,8 @@ pub struct Stream<R> {
     pub(super) spec: StreamSpec,
     /// False for the part of a pipeline that was not asked for.
     pub(super) declared: bool,
-    record: PhantomData<fn() -> R>,
+    #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
+    pub(super) record: Record<R>,
 }
 
 impl<R: OlapRecord> Stream<R> {
@@ -40,7 +42,7 @@ impl<R: OlapRecord> Stream<R> {
             retention_bytes: None,
             destinations: [None; MAX_DESTINATIONS],
         };
-        Self { spec, declared: true, record: PhantomData }
+        Self { spec, declared: true, record: Record::new() }
     }
 
     /// Number of partitions (default 1). Records of one key stay in order; partitions are synced beside each other.
@@ -115,20 +117,19 @@ impl<R: OlapRecord> Stream<R> {
     }
 }
 
-/// For any `R`: of what is no record it is told once, where it is declared.
 impl<R> Stream<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
 }
 
-impl<R: OlapRecord> Resource for Stream<R> {
+impl<R> Resource for Stream<R> {
     fn spec(&self) -> Spec {
         Spec { stream: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::with_record_key(self.spec.record_key))
+        self.record.new_batch_with_key(self.spec.record_key)
     }
 }

@@ -1,9 +1,7 @@
 //! The declaration of a table.
 
-use std::marker::PhantomData;
-
 #[cfg(feature = "runtime")]
-use crate::record::{Batch, ErasedBatch};
+use crate::record::ErasedBatch;
 use crate::{
     record::{OlapRecord, RecordColumns},
     schema::ConstraintKind,
@@ -14,6 +12,7 @@ use super::{
     element::{Constraint, Few, Index, Projection},
     engine::Engine,
     expression::{self, Columns, Rules},
+    record::Record,
     rules,
     spec::{Resource, Spec, TableSpec},
 };
@@ -34,7 +33,8 @@ pub struct OlapTable<R> {
     pub(super) spec: TableSpec,
     /// False for the part of a pipeline that was not asked for.
     pub(super) declared: bool,
-    record: PhantomData<fn() -> R>,
+    #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
+    record: Record<R>,
 }
 
 impl<R: OlapRecord> OlapTable<R> {
@@ -61,7 +61,7 @@ impl<R: OlapRecord> OlapTable<R> {
             renamed_from: None,
             dropped: R::DROPPED,
         };
-        Self { spec, declared: true, record: PhantomData }
+        Self { spec, declared: true, record: Record::new() }
     }
 
     /// Sorts by these in place of the record's `#[key]`: names of columns, after renaming, or ClickHouse expressions over
@@ -201,7 +201,6 @@ impl<R: OlapRecord> OlapTable<R> {
     }
 }
 
-/// For any `R`: of what is no record it is told once, where it is declared.
 impl<R> OlapTable<R> {
     /// The check of the finished declaration, called by what `#[pipeline]` generates.
     #[doc(hidden)]
@@ -217,7 +216,9 @@ impl<R> OlapTable<R> {
         if !check::is_prefix(self.spec.primary_key, self.spec.order_by) {
             Message::new("the `primary_key` of table `")
                 .text(self.spec.name)
-                .text("` is not how its sorting key begins")
+                .text("` is not how its sorting key begins, which is ")
+                .list(self.spec.order_by)
+                .text(": name the first of these, in this order")
                 .fail();
         }
         rules::finished(&self.spec);
@@ -234,14 +235,14 @@ impl<R> OlapTable<R> {
     }
 }
 
-impl<R: OlapRecord> Resource for OlapTable<R> {
+impl<R> Resource for OlapTable<R> {
     fn spec(&self) -> Spec {
         Spec { table: Some(self.spec), ..Spec::NOTHING }
     }
 
     #[cfg(feature = "runtime")]
     fn new_batch(&self) -> Box<dyn ErasedBatch> {
-        Box::new(Batch::<R>::new())
+        self.record.new_batch()
     }
 }
 

@@ -100,6 +100,7 @@ impl<E, C: VariantColumns<E> + 'static> VariantColumns<E> for InDoubt<C> {
     const NAMES: &'static [&'static [&'static str]] = C::NAMES;
     const NULL_NAMES: &'static [&'static str] = C::NULL_NAMES;
     const UNTAGGED: bool = C::UNTAGGED;
+    const IS_CHECKED: bool = C::IS_CHECKED;
 
     fn visit<V: ColumnVisitor>(&self, _: &mut V) {}
 

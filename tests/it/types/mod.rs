@@ -2,7 +2,7 @@
 //! differs from what ClickHouse's own `JSONEachRow` takes.
 //!
 //! `catalogue` has a record for every type, `nestings` one for each of many random nestings of them, made by `generator`; `values`
-//! makes random values for a type. The tests stand in `round_trip`, `agreement`, `edges`, `calendars` and `pipeline`.
+//! makes random values for a type, and `hostile` has texts that may be read wrongly. The tests stand in `round_trip`, `agreement`, `edges`, `calendars` and `pipeline`.
 
 mod agreement;
 mod calendars;
@@ -10,6 +10,7 @@ mod catalogue;
 mod document;
 mod edges;
 mod generator;
+mod hostile;
 mod nestings;
 mod pipeline;
 mod round_trip;

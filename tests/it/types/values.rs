@@ -263,7 +263,8 @@ fn floats(value: &Value) -> Value {
 
 /// Without zeros at the end, and without the sign of zero.
 fn plain_decimal(text: &str) -> String {
-    let has_fraction = text.split_once('.').is_some_and(|(_, after)| !after.is_empty());
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_fraction = text.split_once('.').is_some_and(|(_, after)| are_digits(after));
     let text = if has_fraction { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

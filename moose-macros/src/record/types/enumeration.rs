@@ -1,22 +1,34 @@
 //! An enum without data: labels are the names in JSON, values the discriminants.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::DeriveInput;
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, spanned::Spanned};
 
-use super::Named;
+use super::{EnumAttributes, Named};
 use crate::record::{attributes, mistakes::Mistakes};
 
-/// More than any enum of 16 bits has.
+/// As many values as 16 bits have.
 const MOST: usize = 1 << 16;
+/// Variants without a discriminant that are certain to have values of 16 bits.
+const MOST_COUNTED: usize = 1 << 15;
 
-pub(super) fn expand(input: &DeriveInput, variants: &[Named<'_>], mistakes: &mut Mistakes) -> Option<TokenStream> {
+pub(super) fn expand(
+    input: &DeriveInput,
+    variants: &[Named<'_>],
+    on_enum: &EnumAttributes,
+    mistakes: &mut Mistakes,
+) -> Option<TokenStream> {
+    if let Some(untagged) = &on_enum.untagged {
+        mistakes
+            .at(untagged, "`untagged` is for variants with data: one without is given by its name, so leave it out");
+    }
     if !input.generics.params.is_empty() {
-        mistakes.at(&input.generics, "an enum without data needs no parameters");
+        mistakes.at(&input.generics, "an enum without data has no use for parameters: leave them out");
         return None;
     }
     if variants.len() > MOST {
-        mistakes.at(&input.ident, format_args!("an enum has at most {MOST} variants"));
+        mistakes
+            .at(&input.ident, format_args!("an enum has at most {MOST} variants, as many as an `Enum16` has values"));
         return None;
     }
     let runtime = attributes::runtime(&input.attrs);
@@ -27,9 +39,10 @@ pub(super) fn expand(input: &DeriveInput, variants: &[Named<'_>], mistakes: &mut
         .iter()
         .map(|Named { variant, .. }| {
             let variant = &variant.ident;
-            quote!(const { #private::enum_value(#name::#variant as ::core::primitive::i64) })
+            quote!(#name::#variant as ::core::primitive::i16)
         })
         .collect();
+    let checks = checks(input, variants);
     let idents: Vec<_> = variants.iter().map(|named| &named.variant.ident).collect();
     let labels = variants.iter().filter_map(|named| named.json.first());
     let names = variants.iter().map(|named| &named.json);
@@ -58,6 +71,34 @@ pub(super) fn expand(input: &DeriveInput, variants: &[Named<'_>], mistakes: &mut
             impl #private::ColumnType for #name {
                 type Column = #private::EnumColumn<Self>;
             }
+
+            #checks
         };
     })
+}
+
+/// What only the compiler can tell: that each value has 16 bits. Nothing where the values are counted from 0.
+fn checks(input: &DeriveInput, variants: &[Named<'_>]) -> TokenStream {
+    let has_discriminants = variants.iter().any(|named| named.variant.discriminant.is_some());
+    if !has_discriminants && variants.len() <= MOST_COUNTED {
+        return TokenStream::new();
+    }
+    let name = &input.ident;
+    let checks = variants.iter().map(|Named { variant, .. }| {
+        let ident = &variant.ident;
+        let message = format!(
+            "the value of variant `{ident}` is not among -32768 to 32767, which are those of an `Enum16`: give it another one"
+        );
+        let span = variant.discriminant.as_ref().map_or(ident.span(), |(_, value)| value.span());
+        // Narrowed and back, it is what it was.
+        quote_spanned! {span=>
+            const _: () = ::core::assert!(
+                #name::#ident as ::core::primitive::i128
+                    == (#name::#ident as ::core::primitive::i16) as ::core::primitive::i128,
+                "{}",
+                #message
+            );
+        }
+    });
+    checks.collect()
 }

@@ -32,7 +32,7 @@ pub(super) fn expand(
         }
     });
     let read = FieldAttributes::new(&field.attrs, mistakes);
-    super::variant::check_value(&read, field, mistakes);
+    super::variant::check_value(field, mistakes);
     let runtime = attributes::runtime(&input.attrs);
     let private = quote!(#runtime::__private);
     let (name, inner) = (&input.ident, &field.ty);

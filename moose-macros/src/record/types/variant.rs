@@ -1,13 +1,15 @@
 //! An enum with data: each variant with data is a type of the `Variant`, one without is NULL.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
-use syn::{DeriveInput, Field, Fields};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{DeriveInput, Field, Fields, spanned::Spanned};
 
 use super::{EnumAttributes, Named};
+use crate::place::respanned;
 use crate::record::{
     attributes::{self, FieldAttributes},
     columns::{self, Columns, FieldColumn, buffer, open_column},
+    entry::entries_of,
     mistakes::Mistakes,
 };
 
@@ -23,17 +25,25 @@ struct Alternative<'a> {
 }
 
 /// Only the attributes that say how the type is stored stand on a value without a name.
-pub(super) fn check_value(read: &FieldAttributes, field: &Field, mistakes: &mut Mistakes) {
-    let others = read.key.is_some()
-        || read.skip
-        || read.rename.is_some()
-        || read.column_name.is_some()
-        || read.options.places().next().is_some()
-        || read.default.is_some();
-    if others {
-        mistakes.at(field, "only attributes about the type stand here: the value is no column of a table");
+pub(super) fn check_value(field: &Field, mistakes: &mut Mistakes) {
+    for attribute in &field.attrs {
+        if attribute.path().is_ident("key") {
+            mistakes.at(attribute, NO_COLUMN);
+        }
+        if attribute.path().is_ident("olap") || attribute.path().is_ident("serde") {
+            // Forms of attributes are told where they are read.
+            for entry in entries_of(attribute, &mut Mistakes::default()) {
+                let name = entry.name.to_string();
+                if attributes::is_of_column(attribute, &name) {
+                    mistakes.at(&entry.name, NO_COLUMN);
+                }
+            }
+        }
     }
 }
+
+const NO_COLUMN: &str =
+    "the value is no column of a table, and has no name: here stands only how it is stored, such as `low_cardinality`";
 
 /// ```text
 /// enum Value { Pair(u8, u8) }          // two values have no type: make a struct of them
@@ -49,18 +59,28 @@ fn alternatives<'a>(
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 for field in &fields.unnamed {
                     let read = FieldAttributes::new(&field.attrs, mistakes);
-                    check_value(&read, field, mistakes);
+                    check_value(field, mistakes);
                     with_data.push(Alternative { name: &named.variant.ident, json: &named.json, field, read });
                 }
             }
             Fields::Unit if null.is_none() => null = Some(named),
             Fields::Unit => {
-                mistakes.at(&named.variant.ident, "a variant without data is NULL, and there is one already");
+                mistakes.at(
+                    &named.variant.ident,
+                    "a variant without data is NULL, and there is one already: take one of them out",
+                );
             }
-            Fields::Named(_) | Fields::Unnamed(_) => mistakes.at(
-                &named.variant.ident,
-                "a variant holds one value: make a struct of several, with `#[derive(OlapType)]`",
-            ),
+            Fields::Named(_) | Fields::Unnamed(_) => {
+                let name = &named.variant.ident;
+                let message = if named.variant.fields.is_empty() {
+                    format!("a variant without data is written without parentheses: `{name}`")
+                } else {
+                    format!(
+                        "a variant holds one value: make a struct of these, with `#[derive(OlapType)]`, and write `{name}(ThatStruct)`"
+                    )
+                };
+                mistakes.at(name, message);
+            }
         }
     }
     (with_data, null)
@@ -102,6 +122,14 @@ pub(super) fn expand(
     let definition = columns.definition();
     let variant_columns = variant_columns(&columns, &alternatives, null, on_enum);
     let closed = columns.closed();
+    let is_generic = !input.generics.params.is_empty();
+    let checks = alternatives.iter().enumerate().filter(|_| !is_generic).map(|(place, alternative)| {
+        let place = Literal::usize_unsuffixed(place);
+        let span = alternative.field.ty.span();
+        let private = respanned(private.clone(), span);
+        quote_spanned!(span=> const _: () = #private::check_variant::<#name>(#place);)
+    });
+    let checks: TokenStream = checks.collect();
     let generics = columns::generics(&input.generics, &private);
     let (implementation, arguments, clause) = generics.split_for_impl();
     Some(quote! {
@@ -116,6 +144,8 @@ pub(super) fn expand(
             impl #implementation #private::ColumnType for #name #arguments #clause {
                 type Column = #private::VariantColumn<Self, #closed>;
             }
+
+            #checks
         };
     })
 }
@@ -144,6 +174,8 @@ fn variant_columns(
         let ident = &named.variant.ident;
         quote!(#name::#ident => ::core::result::Result::Ok(::core::option::Option::None),)
     });
+    // Of a generic enum only its user knows the types.
+    let is_checked = columns.generics.params.is_empty();
     let untagged = on_enum.untagged.is_some();
     quote! {
         #[automatically_derived]
@@ -152,6 +184,7 @@ fn variant_columns(
             const NAMES: &'static [&'static [&'static ::core::primitive::str]] = &[#(#names),*];
             const NULL_NAMES: &'static [&'static ::core::primitive::str] = &[#(#null_names),*];
             const UNTAGGED: ::core::primitive::bool = #untagged;
+            const IS_CHECKED: ::core::primitive::bool = #is_checked;
 
             fn visit<__V: #private::ColumnVisitor>(&self, __visitor: &mut __V) {
                 #(#private::ColumnVisitor::column(__visitor, &self.#buffers);)*

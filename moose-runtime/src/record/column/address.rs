@@ -1,9 +1,14 @@
 //! `IPv4` and `IPv6` for the addresses of `std::net`. What may be either is an `IPv6`, in which an IPv4 address is mapped:
 //! `::ffff:192.0.2.1` for `192.0.2.1`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
-use super::{ColumnType, Holds, Scalar, ScalarColumn};
+use serde::de::Deserializer;
+
+use super::{ColumnType, Holds, MapKeyColumn, Scalar, ScalarColumn, scalar::read_text};
 use crate::record::{DataType, ValueError, native::write_fixed};
 
 /// An address of `IPv4`.
@@ -35,37 +40,36 @@ impl Scalar for Address6 {
     }
 }
 
-impl Holds<Ipv4Addr> for Address4 {
-    const EXPECTED: &'static str = "an IPv4 address such as \"192.0.2.1\"";
+/// Reads an address that is given as a string.
+fn read<'de, A: FromStr, S, D: Deserializer<'de>>(
+    input: D,
+    expected: &'static str,
+    keep: impl FnOnce(&A) -> Result<S, ValueError>,
+) -> Result<S, D::Error> {
+    read_text(input, expected, |text| keep(&text.parse().map_err(|_| ValueError::invalid_value(expected))?))
+}
 
+impl Holds<Ipv4Addr> for Address4 {
     fn of(value: &Ipv4Addr) -> Result<Self, ValueError> {
         Ok(Self(value.to_bits()))
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        let address: Result<Ipv4Addr, _> = text.parse();
-        address.map(|address| Self(address.to_bits())).map_err(|_| ValueError::invalid_value(Self::EXPECTED))
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read(input, "an IPv4 address such as \"192.0.2.1\"", Self::of)
     }
 }
 
 impl Holds<Ipv6Addr> for Address6 {
-    const EXPECTED: &'static str = "an IPv6 address such as \"2001:db8::1\"";
-
     fn of(value: &Ipv6Addr) -> Result<Self, ValueError> {
         Ok(Self(value.octets()))
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        let address: Result<Ipv6Addr, _> = text.parse();
-        address
-            .map(|address| Self(address.octets()))
-            .map_err(|_| ValueError::invalid_value(<Self as Holds<Ipv6Addr>>::EXPECTED))
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read(input, "an IPv6 address such as \"2001:db8::1\"", <Self as Holds<Ipv6Addr>>::of)
     }
 }
 
 impl Holds<IpAddr> for Address6 {
-    const EXPECTED: &'static str = "an IP address such as \"192.0.2.1\" or \"2001:db8::1\"";
-
     fn of(value: &IpAddr) -> Result<Self, ValueError> {
         Ok(Self(match value {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -73,11 +77,15 @@ impl Holds<IpAddr> for Address6 {
         }))
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        let address: Result<IpAddr, _> = text.parse();
-        Self::of(&address.map_err(|_| ValueError::invalid_value(<Self as Holds<IpAddr>>::EXPECTED))?)
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read(input, "an IP address such as \"192.0.2.1\" or \"2001:db8::1\"", <Self as Holds<IpAddr>>::of)
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for Ipv4Column {}
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for Ipv6Column {}
 
 #[diagnostic::do_not_recommend]
 impl ColumnType for Ipv4Addr {

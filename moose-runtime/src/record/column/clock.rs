@@ -3,8 +3,9 @@
 //! Digits beyond the precision are cut. ClickHouse's times go beyond a day and below zero; a time of day doesn't.
 
 use chrono::NaiveTime;
+use serde::de::Deserializer;
 
-use super::{AllowsCompact, AllowsPrecision, ColumnType, Holds, Scalar, ScalarColumn};
+use super::{AllowsCompact, AllowsPrecision, ColumnType, Holds, MapKeyColumn, Scalar, ScalarColumn, scalar::read_text};
 use crate::record::{DataType, TimeOfDay, ValueError, native::write_fixed, timestamp};
 
 const EXPECTED: &str = "a time of day such as \"10:30:00.250\"";
@@ -59,26 +60,22 @@ fn parse(text: &str) -> Result<(u32, u32), ValueError> {
 }
 
 impl<T: TimeOfDay, const P: u8> Holds<T> for ClockTicks<P> {
-    const EXPECTED: &'static str = EXPECTED;
-
     fn of(value: &T) -> Result<Self, ValueError> {
         value.since_midnight().map(Self::new)
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        parse(text).map(Self::new)
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read_text(input, EXPECTED, |text| parse(text).map(Self::new))
     }
 }
 
 impl<T: TimeOfDay> Holds<T> for ClockSeconds {
-    const EXPECTED: &'static str = EXPECTED;
-
     fn of(value: &T) -> Result<Self, ValueError> {
         value.since_midnight().map(Self::new)
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        parse(text).map(Self::new)
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read_text(input, EXPECTED, |text| parse(text).map(Self::new))
     }
 }
 
@@ -100,6 +97,10 @@ times!(
     jiff::civil::Time
 );
 
+#[diagnostic::do_not_recommend]
+impl<const P: u8> MapKeyColumn for Time64Column<P> {}
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for TimeColumn {}
 #[diagnostic::do_not_recommend]
 impl<const P: u8, const Q: u8> AllowsPrecision<Q> for Time64Column<P> {
     type WithPrecision = Time64Column<Q>;

@@ -1,8 +1,9 @@
 //! `Date32` for dates, days since 1970-01-01, from 1900-01-01 to 2299-12-31; and `Date`, its compact form, of two bytes.
 
 use chrono::NaiveDate;
+use serde::de::Deserializer;
 
-use super::{AllowsCompact, ColumnType, Holds, Scalar, ScalarColumn};
+use super::{AllowsCompact, ColumnType, Holds, MapKeyColumn, Scalar, ScalarColumn, scalar::read_text};
 use crate::record::{DataType, Day, ValueError, native::write_fixed, timestamp};
 
 const EXPECTED: &str = "a date such as \"2024-02-29\"";
@@ -57,30 +58,31 @@ fn parse(text: &str) -> Result<i64, ValueError> {
 }
 
 impl<T: Day> Holds<T> for Day32 {
-    const EXPECTED: &'static str = EXPECTED;
-
     fn of(value: &T) -> Result<Self, ValueError> {
         Self::new(value.days())
     }
 
     #[inline]
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        Self::new(parse(text)?)
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read_text(input, EXPECTED, |text| Self::new(parse(text)?))
     }
 }
 
 impl<T: Day> Holds<T> for Day16 {
-    const EXPECTED: &'static str = EXPECTED;
-
     fn of(value: &T) -> Result<Self, ValueError> {
         Self::new(value.days())
     }
 
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        Self::new(parse(text)?)
+    #[inline]
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        read_text(input, EXPECTED, |text| Self::new(parse(text)?))
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for Date32Column {}
+#[diagnostic::do_not_recommend]
+impl MapKeyColumn for DateColumn {}
 #[diagnostic::do_not_recommend]
 impl AllowsCompact for Date32Column {
     type Compact = DateColumn;

@@ -32,17 +32,6 @@ impl<E> Default for EnumColumn<E> {
     }
 }
 
-/// The value of a variant in a column.
-#[doc(hidden)]
-#[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
-pub const fn enum_value(discriminant: i64) -> i16 {
-    assert!(
-        discriminant >= i16::MIN as i64 && discriminant <= i16::MAX as i64,
-        "the values of an `Enum16` are -32768 to 32767: give the variant a discriminant among them"
-    );
-    discriminant as i16
-}
-
 /// Whether every value fits one byte.
 const fn is_narrow(labels: &[(&str, i16)]) -> bool {
     let mut rest = labels;

@@ -34,6 +34,7 @@ mod string;
 mod tuple;
 mod uuid;
 mod variant;
+mod variant_flaw;
 mod wide_number;
 
 use serde::de::{self, Deserializer};
@@ -45,12 +46,12 @@ pub use self::{
     any::{AnyColumn, UnknownType},
     array::ArrayColumn,
     boolean::BoolColumn,
-    brain_float::BFloat16Column,
+    brain_float::{BFloat16Column, Brain},
     clock::{ClockSeconds, ClockTicks, Time64Column, TimeColumn},
     date::{Date32Column, DateColumn, Day16, Day32},
     decimal::DecimalColumn,
     dynamic::DynamicColumn,
-    enumeration::{EnumColumn, Enumeration, enum_value},
+    enumeration::{EnumColumn, Enumeration},
     fixed_string::FixedStringColumn,
     forms::{AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone},
     geometry::{
@@ -65,12 +66,13 @@ pub use self::{
     nested::{AllowsNested, NestedColumn},
     newtype::{Newtype, NewtypeColumn},
     nullable::NullableColumn,
-    number::{Number, NumberColumn},
+    number::NumberColumn,
     scalar::{Holds, Scalar, ScalarColumn},
     string::StringColumn,
     tuple::StructColumn,
     uuid::UuidColumn,
-    variant::{VariantColumn, VariantColumns},
+    variant::{VariantColumn, VariantColumns, Variants},
+    variant_flaw::VariantFlaw,
 };
 use super::{DataType, Findings, Node, Place, ValueError};
 

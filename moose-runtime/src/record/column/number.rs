@@ -7,97 +7,31 @@ use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 
-use super::{Column, ColumnType, MapKeyColumn, NullableInside, Stores};
+use super::{ColumnType, Holds, MapKeyColumn, Scalar, ScalarColumn};
 use crate::record::{DataType, ValueError, native::write_fixed};
 
-/// A number that has a column.
-pub trait Number: Copy + Default + Send + 'static {
-    /// The ClickHouse type.
-    const DATA_TYPE: DataType;
-    /// What the column takes, for messages.
-    const EXPECTED: &'static str;
-
-    /// Why the number can't be stored, if it can't.
-    fn check(self) -> Result<Self, ValueError>;
-    /// Reads one number.
-    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error>;
-    /// Appends the numbers in ClickHouse's byte order.
-    fn write(values: &[Self], out: &mut Vec<u8>);
-}
-
 /// Numbers of one type.
-#[derive(Debug)]
-pub struct NumberColumn<T> {
-    values: Vec<T>,
-}
-
-impl<T> Default for NumberColumn<T> {
-    fn default() -> Self {
-        Self { values: Vec::new() }
-    }
-}
-
-impl<T: Number> Column for NumberColumn<T> {
-    const DATA_TYPE: DataType = T::DATA_TYPE;
-
-    #[inline]
-    fn rows(&self) -> usize {
-        self.values.len()
-    }
-
-    #[inline]
-    fn byte_size(&self) -> usize {
-        size_of_val(self.values.as_slice())
-    }
-
-    fn truncate(&mut self, rows: usize) {
-        self.values.truncate(rows);
-    }
-
-    fn push_default(&mut self) {
-        self.values.push(T::default());
-    }
-
-    fn write_data(&self, out: &mut Vec<u8>) {
-        T::write(&self.values, out);
-    }
-}
-
-impl<T: Number> Stores<T> for NumberColumn<T> {
-    #[inline]
-    fn append(&mut self, value: &T) -> Result<(), ValueError> {
-        self.values.push(value.check()?);
-        Ok(())
-    }
-
-    #[inline]
-    fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-        self.values.push(T::read(input)?);
-        Ok(())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Number> NullableInside for NumberColumn<T> {}
+pub type NumberColumn<T> = ScalarColumn<T>;
 
 macro_rules! integers {
     ($($type:ident, $data_type:ident, $deserialize:ident, $expected:literal;)*) => { $(
-        impl Number for $type {
+        impl Scalar for $type {
             const DATA_TYPE: DataType = DataType::$data_type;
-            const EXPECTED: &'static str = $expected;
 
+            fn write(values: &[Self], out: &mut Vec<u8>) {
+                write_fixed(out, values, Self::to_le_bytes);
+            }
+        }
+
+        impl Holds<Self> for $type {
             #[inline]
-            fn check(self) -> Result<Self, ValueError> {
-                Ok(self)
+            fn of(value: &Self) -> Result<Self, ValueError> {
+                Ok(*value)
             }
 
             #[inline]
             fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-                input.$deserialize(IntegerVisitor::<Self>(PhantomData))
-            }
-
-            fn write(values: &[Self], out: &mut Vec<u8>) {
-                write_fixed(out, values, Self::to_le_bytes);
+                input.$deserialize(IntegerVisitor::<Self> { expected: $expected, integer: PhantomData })
             }
         }
 
@@ -122,30 +56,33 @@ integers! {
     u64, UInt64, deserialize_u64, "an integer from 0 to 18446744073709551615";
 }
 
-struct IntegerVisitor<T>(PhantomData<T>);
+struct IntegerVisitor<T> {
+    expected: &'static str,
+    integer: PhantomData<T>,
+}
 
-impl<T: Number + TryFrom<u64> + TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
+impl<T: TryFrom<u64> + TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
     type Value = T;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(T::EXPECTED)
+        formatter.write_str(self.expected)
     }
 
     #[inline]
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
-        T::try_from(value).map_err(|_| ValueError::out_of_range(T::EXPECTED).into_reader())
+        T::try_from(value).map_err(|_| ValueError::out_of_range(self.expected).into_reader())
     }
 
     #[inline]
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
-        T::try_from(value).map_err(|_| ValueError::out_of_range(T::EXPECTED).into_reader())
+        T::try_from(value).map_err(|_| ValueError::out_of_range(self.expected).into_reader())
     }
 
     #[cold]
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
         // The reader gives an integer of more than 64 bits as a float.
         if value.abs() >= 9_223_372_036_854_775_808.0 {
-            return Err(ValueError::out_of_range(T::EXPECTED).into_reader());
+            return Err(ValueError::out_of_range(self.expected).into_reader());
         }
         Err(E::invalid_type(Unexpected::Float(value), &self))
     }
@@ -159,13 +96,18 @@ fn is_exact(magnitude: u64, mantissa: u32) -> bool {
 
 macro_rules! floats {
     ($($type:ident, $data_type:ident, $deserialize:ident, $expected:literal, $from_double:expr;)*) => { $(
-        impl Number for $type {
+        impl Scalar for $type {
             const DATA_TYPE: DataType = DataType::$data_type;
-            const EXPECTED: &'static str = $expected;
 
+            fn write(values: &[Self], out: &mut Vec<u8>) {
+                write_fixed(out, values, Self::to_le_bytes);
+            }
+        }
+
+        impl Holds<Self> for $type {
             #[inline]
-            fn check(self) -> Result<Self, ValueError> {
-                if self.is_finite() { Ok(self) } else { Err(ValueError::out_of_range(Self::EXPECTED)) }
+            fn of(value: &Self) -> Result<Self, ValueError> {
+                if value.is_finite() { Ok(*value) } else { Err(ValueError::out_of_range($expected)) }
             }
 
             #[inline]
@@ -182,7 +124,7 @@ macro_rules! floats {
                     #[inline]
                     fn visit_f64<E: de::Error>(self, value: f64) -> Result<$type, E> {
                         let narrow: fn(f64) -> $type = $from_double;
-                        narrow(value).check().map_err(ValueError::into_reader)
+                        $type::of(&narrow(value)).map_err(ValueError::into_reader)
                     }
 
                     #[inline]
@@ -191,7 +133,7 @@ macro_rules! floats {
                         if is_exact(value, $type::MANTISSA_DIGITS) {
                             return Ok(value as $type);
                         }
-                        Err(ValueError::out_of_range($type::EXPECTED).into_reader())
+                        Err(ValueError::out_of_range($expected).into_reader())
                     }
 
                     #[inline]
@@ -200,15 +142,11 @@ macro_rules! floats {
                         if is_exact(value.unsigned_abs(), $type::MANTISSA_DIGITS) {
                             return Ok(value as $type);
                         }
-                        Err(ValueError::out_of_range($type::EXPECTED).into_reader())
+                        Err(ValueError::out_of_range($expected).into_reader())
                     }
                 }
 
                 input.$deserialize(FloatVisitor)
-            }
-
-            fn write(values: &[Self], out: &mut Vec<u8>) {
-                write_fixed(out, values, Self::to_le_bytes);
             }
         }
 

@@ -1,8 +1,8 @@
-//! Values of which each takes the same few bytes and is read from a string: dates, times, addresses.
+//! Values of which each takes the same few bytes: numbers, dates, times, addresses.
 
 use serde::de::Deserializer;
 
-use super::{Column, MapKeyColumn, NullableInside, Stores, string::WithString};
+use super::{Column, NullableInside, Stores, string::WithString};
 use crate::record::{DataType, ValueError};
 
 /// A value as its column keeps it.
@@ -15,12 +15,20 @@ pub trait Scalar: Copy + Default + Send + 'static {
 
 /// What a column keeps of a value of the Rust type `T`, checked.
 pub trait Holds<T>: Scalar {
-    /// What is read, for messages.
-    const EXPECTED: &'static str;
     /// What is kept of a value.
     fn of(value: &T) -> Result<Self, ValueError>;
-    /// What is kept of the value that a text stands for.
-    fn parse(text: &str) -> Result<Self, ValueError>;
+    /// Reads a value, and says what is kept of it.
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error>;
+}
+
+/// Reads a value that is given as a string.
+#[inline]
+pub(super) fn read_text<'de, S, D: Deserializer<'de>>(
+    input: D,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Result<S, ValueError>,
+) -> Result<S, D::Error> {
+    input.deserialize_str(WithString { expected, then: parse })
 }
 
 /// Values of which each takes the same few bytes.
@@ -70,13 +78,10 @@ impl<T, S: Holds<T>> Stores<T> for ScalarColumn<S> {
 
     #[inline]
     fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-        self.values.push(input.deserialize_str(WithString { expected: S::EXPECTED, then: S::parse })?);
+        self.values.push(S::read(input)?);
         Ok(())
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<S: Scalar> NullableInside for ScalarColumn<S> {}
-
-#[diagnostic::do_not_recommend]
-impl<S: Scalar> MapKeyColumn for ScalarColumn<S> {}

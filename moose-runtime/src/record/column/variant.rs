@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::{Column, NullableInside, Stores};
+use super::{Column, NullableInside, Stores, variant_flaw::expect_fine};
 use crate::record::{
     ColumnVisitor, ColumnVisitorMut, DataType, Findings, Node, Place, ValueError,
     digits::{self, RawError},
@@ -28,6 +28,8 @@ pub trait VariantColumns<E>: Default + Send + 'static {
     const NULL_NAMES: &'static [&'static str];
     /// JSON gives a value without its variant's name.
     const UNTAGGED: bool;
+    /// Whether the types were looked at where they stand, by [`Variants`].
+    const IS_CHECKED: bool;
 
     /// Shows every column, in order.
     fn visit<V: ColumnVisitor>(&self, visitor: &mut V);
@@ -62,88 +64,18 @@ impl<E, C: Default> Default for VariantColumn<E, C> {
     }
 }
 
-/// Whether ClickHouse takes two types for too similar to stand in one `Variant`.
-const fn are_similar(one: &DataType, other: &DataType) -> bool {
-    if let (DataType::Array(one), DataType::Array(other)) = (one, other) {
-        return are_similar(one, other);
-    }
-    let families = [family(one), family(other)];
-    match families {
-        // An enum is like a text and like an integer.
-        [1 | 2, ENUM] | [ENUM, 1 | 2] => true,
-        [one, other] => one != 0 && one == other,
-    }
+/// The types of the variants of an enum with data, and their names in JSON.
+#[doc(hidden)]
+pub trait Variants {
+    /// In the order of the variants that have data.
+    const TYPES: &'static [DataType];
+    /// The first is the variant's own.
+    const NAMES: &'static [&'static [&'static str]];
 }
 
-/// The family of enums.
-const ENUM: u8 = 14;
-
-const fn family(data_type: &DataType) -> u8 {
-    match data_type {
-        DataType::String | DataType::FixedString(_) | DataType::LowCardinality(_) => 1,
-        DataType::Enum8(_) | DataType::Enum16(_) => ENUM,
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::Int128
-        | DataType::Int256
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32
-        | DataType::UInt64
-        | DataType::UInt128
-        | DataType::UInt256
-        | DataType::BFloat16
-        | DataType::Float32
-        | DataType::Float64
-        | DataType::Decimal { .. }
-        | DataType::Ipv4 => 2,
-        DataType::Date
-        | DataType::Date32
-        | DataType::Time
-        | DataType::Time64 { .. }
-        | DataType::DateTime { .. }
-        | DataType::DateTime64 { .. } => 3,
-        DataType::Tuple(_) | DataType::NamedTuple(_) => 4,
-        DataType::Map(..) => 5,
-        DataType::Ring | DataType::LineString => 6,
-        DataType::Polygon | DataType::MultiLineString => 7,
-        DataType::Bool => 8,
-        DataType::Uuid => 9,
-        DataType::Ipv6 => 10,
-        DataType::Point => 11,
-        DataType::MultiPolygon => 12,
-        DataType::Json(_) => 13,
-        _ => 0,
-    }
-}
-
-/// Whether ClickHouse takes these types in one `Variant`.
-const fn are_apart(types: &[DataType]) -> bool {
-    let mut rest = types;
-    while let [first, others @ ..] = rest {
-        let mut after = others;
-        while let [other, more @ ..] = after {
-            if are_similar(first, other) {
-                return false;
-            }
-            after = more;
-        }
-        rest = others;
-    }
-    true
-}
-
-const fn can_be_inside(types: &[DataType]) -> bool {
-    let mut rest = types;
-    while let [first, others @ ..] = rest {
-        if first.is_nullable() || matches!(first, DataType::SimpleAggregateFunction { .. }) {
-            return false;
-        }
-        rest = others;
-    }
-    true
+impl<E, C: VariantColumns<E>> Variants for VariantColumn<E, C> {
+    const TYPES: &'static [DataType] = C::TYPES;
+    const NAMES: &'static [&'static [&'static str]] = C::NAMES;
 }
 
 impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
@@ -240,14 +172,9 @@ impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
 
 impl<E: 'static, C: VariantColumns<E>> Column for VariantColumn<E, C> {
     const DATA_TYPE: DataType = {
-        assert!(
-            are_apart(C::TYPES),
-            "two variants are stored as types that ClickHouse takes for too similar to tell apart: give one of them another type"
-        );
-        assert!(
-            can_be_inside(C::TYPES),
-            "a variant is never NULL by itself: take the `Option` off, and add a variant without data"
-        );
+        if !C::IS_CHECKED {
+            expect_fine(C::TYPES);
+        }
         DataType::Variant(C::TYPES)
     };
 

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserializer, Unexpected};
 
-use super::{ColumnType, MapKeyColumn, Number, NumberColumn};
+use super::{ColumnType, Holds, MapKeyColumn, NumberColumn, Scalar};
 use crate::record::{
     DataType, ValueError,
     digits::{self, RawError},
@@ -28,20 +28,21 @@ fn read<'de, T, D: Deserializer<'de>>(
 
 macro_rules! wide_integers {
     ($($type:ident, $data_type:ident, $expected:literal, $make:expr;)*) => { $(
-        impl Number for $type {
+        impl Scalar for $type {
             const DATA_TYPE: DataType = DataType::$data_type;
-            const EXPECTED: &'static str = $expected;
-
-            fn check(self) -> Result<Self, ValueError> {
-                Ok(self)
-            }
-
-            fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-                read(input, Self::EXPECTED, $make)
-            }
 
             fn write(values: &[Self], out: &mut Vec<u8>) {
                 write_fixed(out, values, Self::to_le_bytes);
+            }
+        }
+
+        impl Holds<Self> for $type {
+            fn of(value: &Self) -> Result<Self, ValueError> {
+                Ok(*value)
+            }
+
+            fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                read(input, $expected, $make)
             }
         }
 

@@ -1,0 +1,21 @@
+//! Where the compiler shows a mistake in generated code.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+
+/// The tokens as if they stood at `span`: an expression lies where its first token does.
+pub(crate) fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|token| match token {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), respanned(group.stream(), span));
+                inner.set_span(span);
+                TokenTree::Group(inner)
+            }
+            mut token => {
+                token.set_span(span);
+                token
+            }
+        })
+        .collect()
+}

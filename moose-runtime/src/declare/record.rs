@@ -1,0 +1,45 @@
+//! The record type of a declaration.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::record::OlapRecord;
+#[cfg(feature = "runtime")]
+use crate::record::{Batch, ErasedBatch};
+
+/// What is needed of `R` after the declaration was begun. Whether it is a record was asked then, so nobody asks again, and
+/// of what is none it is told once.
+pub(super) struct Record<R> {
+    /// An empty batch, spread by these columns or by the type's own key.
+    #[cfg(feature = "runtime")]
+    new_batch: fn(Option<&[&str]>) -> Box<dyn ErasedBatch>,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: OlapRecord> Record<R> {
+    pub(super) const fn new() -> Self {
+        Self {
+            #[cfg(feature = "runtime")]
+            new_batch: |key| Box::new(key.map_or_else(Batch::<R>::new, Batch::<R>::with_record_key)),
+            record: PhantomData,
+        }
+    }
+}
+
+#[cfg(feature = "runtime")]
+impl<R> Record<R> {
+    /// An empty batch, spread by the record's `#[key]`.
+    pub(super) fn new_batch(&self) -> Box<dyn ErasedBatch> {
+        (self.new_batch)(None)
+    }
+
+    /// An empty batch, spread by these columns.
+    pub(super) fn new_batch_with_key(&self, columns: &[&str]) -> Box<dyn ErasedBatch> {
+        (self.new_batch)(Some(columns))
+    }
+}
+
+impl<R> fmt::Debug for Record<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(std::any::type_name::<R>())
+    }
+}
