@@ -1,15 +1,20 @@
 //! The allowed name that is nearest to a mistyped one.
 
+/// Letters that are enough to know a word by its beginning.
+const BEGINNING: usize = 4;
+
 /// The name to suggest for `wrong`, if one is near enough to have been meant.
 pub(crate) fn nearest<'a>(wrong: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
     let wrong = plain(wrong);
-    allowed
+    let near = allowed
         .iter()
         .map(|name| (distance(&wrong, &plain(name)), *name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(|(_, name)| name);
+    // Or what it is the beginning of.
+    near.or_else(|| allowed.iter().find(|name| wrong.len() >= BEGINNING && plain(name).starts_with(&wrong)).copied())
 }
 
 /// How many characters must be put in, taken out, replaced, or swapped with their neighbour, to make one text the other.
@@ -50,6 +55,8 @@ mod tests {
             ("percision", Some("precision")),
             ("codce", Some("codec")),
             ("renamed", Some("rename")),
+            ("low_card", Some("low_cardinality")),
+            ("low", None),
             ("primary_key", None),
         ] {
             assert_eq!(nearest(wrong, &allowed), meant, "{wrong}");

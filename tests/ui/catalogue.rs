@@ -29,6 +29,7 @@ pub(crate) fn text(kinds: &[PathBuf]) -> (String, usize) {
         let _ = writeln!(text, "\n## {}{}", name[..1].to_uppercase(), &name[1..]);
         for file in files(kind) {
             let source = read(&file);
+            assert!(!about(&source).is_empty(), "{}: say what it is about, after `//!`", file.display());
             let mistakes = mistakes(&read(&file.with_extension("stderr")));
             count += mistakes.len();
             let _ = writeln!(text, "\n### {}\n\n{}\n", title(&file), about(&source));

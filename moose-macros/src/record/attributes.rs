@@ -10,6 +10,7 @@ use super::{
     mistakes::{Doubt, Mistakes},
     options::{OPTIONS, Options},
 };
+use crate::nearest::nearest;
 
 /// Besides the [`OPTIONS`] of the column and the [`forms::NAMES`] of its type.
 const FIELD_OLAP: [&str; 1] = ["rename"];
@@ -111,7 +112,9 @@ impl StructAttributes {
         let mut once = Once::default();
         for attribute in attributes {
             if attribute.path().is_ident("key") {
-                mistakes.with_doubt(Doubt::None, |mistakes| mistakes.at(attribute, "`#[key]` stands on a field"));
+                mistakes.with_doubt(Doubt::None, |mistakes| {
+                    mistakes.at(attribute, "`#[key]` stands on a field: put it on each that rows are sorted by");
+                });
             } else if attribute.path().is_ident("olap") {
                 mistakes.with_doubt(Doubt::None, |mistakes| {
                     for entry in entries_of(attribute, mistakes) {
@@ -207,7 +210,7 @@ impl FieldAttributes {
         if !matches!(attribute.meta, Meta::Path(_)) {
             mistakes.at(attribute, "`#[key]` takes nothing: fields form the key in the order in which they stand");
         } else if self.key.is_some() {
-            mistakes.at(attribute, "`#[key]` stands here twice");
+            mistakes.at(attribute, "`#[key]` stands here twice: keep one of them");
         }
         self.key = Some(attribute.clone());
     }
@@ -303,8 +306,11 @@ fn refused_or_unknown(
 pub(super) fn case(text: &LitStr, mistakes: &mut Mistakes) -> Option<Case> {
     let case = Case::named(&text.value());
     if case.is_none() {
-        let names = CASES.map(|case| format!("\"{case}\"")).join(", ");
-        mistakes.at(text, format_args!("unknown case; the cases are {names}"));
+        let hint = nearest(&text.value(), &CASES).map_or_else(
+            || format!("the cases are {}", CASES.map(|case| format!("\"{case}\"")).join(", ")),
+            |meant| format!("did you mean \"{meant}\"?"),
+        );
+        mistakes.at(text, format_args!("unknown case; {hint}"));
     }
     case
 }

@@ -33,7 +33,7 @@ impl Once {
         if new {
             self.0.push(name);
         } else {
-            mistakes.at(&entry.name, format_args!("`{name}` stands here twice"));
+            mistakes.at(&entry.name, format_args!("`{name}` stands here twice: keep one of them"));
         }
         new
     }

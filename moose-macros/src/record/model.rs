@@ -181,7 +181,7 @@ impl<'a> Column<'a> {
 /// #[key] #[olap(codec = "LZ4", default = "1")] a: u8,    // in a struct that is a tuple
 /// ```
 fn check_element(read: &FieldAttributes, mistakes: &mut Mistakes) {
-    const ELEMENT: &str = "this is an element of a tuple: only a column of a table has that";
+    const ELEMENT: &str = "this is an element of a tuple, and only a column of a table has that: take it off, or put it on the field of the record";
     if let Some(key) = &read.key {
         mistakes.at(key, ELEMENT);
     }
@@ -201,12 +201,12 @@ fn check_names(columns: &[Column<'_>], mistakes: &mut Mistakes) {
             if let Some(name) = column.json.iter().find(|name| other.json.contains(name)) {
                 mistakes.at(
                     column.field,
-                    format_args!("the field `{}` is called `{name}` in JSON too", other.field.unraw()),
+                    format_args!("the field `{}` is called `{name}` in JSON too: give one of them another name with `#[serde(rename = \"…\")]`", other.field.unraw()),
                 );
             } else if column.name == other.name {
                 mistakes.at(
                     column.field,
-                    format_args!("the field `{}` has the column `{}` too", other.field.unraw(), other.name),
+                    format_args!("the field `{}` has the column `{}` too: give one of them another with `#[olap(rename = \"…\")]`", other.field.unraw(), other.name),
                 );
             }
         }
@@ -240,7 +240,7 @@ fn check_former_names(columns: &[Column<'_>], dropped: &[LitStr], mistakes: &mut
         if columns.iter().any(|column| column.name == text) {
             mistakes.at(name, format_args!("the column `{text}` is dropped and is a field: take one of them out"));
         } else if former.contains(&text) {
-            mistakes.at(name, format_args!("`{text}` is dropped twice"));
+            mistakes.at(name, format_args!("`{text}` is dropped twice: name it once"));
         }
         former.push(text);
     }

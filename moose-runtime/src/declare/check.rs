@@ -65,6 +65,16 @@ impl Message {
         self
     }
 
+    /// Appends `` `a`, `b`, `c` ``.
+    pub(super) const fn list(mut self, texts: &[&str]) -> Self {
+        let mut place = 0;
+        while place < texts.len() {
+            self = self.text(if place > 0 { ", `" } else { "`" }).text(texts[place]).text("`");
+            place += 1;
+        }
+        self
+    }
+
     /// Fails the compilation with the text.
     #[track_caller]
     pub(super) const fn fail(&self) -> ! {
@@ -107,7 +117,7 @@ pub(super) const fn name(kind: &str, name: &str) {
 #[track_caller]
 pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     if key.is_empty() {
-        Message::new("`").text(option).text("` names no column").fail();
+        Message::new("`").text(option).text("` names no column: leave it out, or name one").fail();
     }
     let mut index = 0;
     while index < key.len() {
@@ -123,7 +133,7 @@ pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
                 .fail();
         }
         if contains(key.split_at(index).0, key[index]) {
-            Message::new("`").text(option).text("` names `").text(key[index]).text("` twice").fail();
+            Message::new("`").text(option).text("` names `").text(key[index]).text("` twice: name it once").fail();
         }
         index += 1;
     }

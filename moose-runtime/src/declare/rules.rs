@@ -59,7 +59,11 @@ pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
         Kind::VersionedCollapsing { sign, version } => {
             self::sign(engine, sign, columns);
             if check::equal(sign, version) {
-                Message::new(engine.name()).text(" names `").text(sign).text("` as sign and as version").fail();
+                Message::new(engine.name())
+                    .text(" names `")
+                    .text(sign)
+                    .text("` as sign and as version: give one of them a column of its own")
+                    .fail();
             }
             self::version(engine, version, columns);
         }

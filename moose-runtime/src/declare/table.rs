@@ -216,7 +216,9 @@ impl<R> OlapTable<R> {
         if !check::is_prefix(self.spec.primary_key, self.spec.order_by) {
             Message::new("the `primary_key` of table `")
                 .text(self.spec.name)
-                .text("` is not how its sorting key begins")
+                .text("` is not how its sorting key begins, which is ")
+                .list(self.spec.order_by)
+                .text(": name the first of these, in this order")
                 .fail();
         }
         rules::finished(&self.spec);

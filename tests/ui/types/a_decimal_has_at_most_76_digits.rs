@@ -1,3 +1,5 @@
+//! A decimal has as many digits as ClickHouse has decimals for.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

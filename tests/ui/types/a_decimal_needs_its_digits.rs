@@ -1,3 +1,5 @@
+//! A decimal says how many digits it has, before and after its point.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

@@ -1,3 +1,5 @@
+//! Keys of a map are what JSON can give as text.
+
 use std::collections::BTreeMap;
 
 use moose_runtime::prelude::*;

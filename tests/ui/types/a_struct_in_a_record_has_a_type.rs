@@ -1,3 +1,5 @@
+//! A struct in a record derives `OlapType`.
+
 use moose_runtime::prelude::*;
 
 struct Address {

@@ -1,3 +1,5 @@
+//! A type has something to store, one thing for each value.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapType)]

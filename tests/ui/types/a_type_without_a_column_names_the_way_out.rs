@@ -1,3 +1,5 @@
+//! Of a type that is not ours and not the user's a buffer can be named.
+
 use std::collections::VecDeque;
 
 use moose_runtime::prelude::*;

@@ -1,3 +1,5 @@
+//! Each attribute is for the types that have that form.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

@@ -1,3 +1,5 @@
+//! Keys, codecs and defaults are the column's, not those of a part of it.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapType)]

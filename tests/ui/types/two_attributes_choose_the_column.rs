@@ -1,3 +1,5 @@
+//! A column is chosen once.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

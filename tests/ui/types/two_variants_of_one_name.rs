@@ -1,3 +1,5 @@
+//! Names of variants are looked at after renaming, and beside all other mistakes.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapType)]

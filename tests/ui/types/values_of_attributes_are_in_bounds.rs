@@ -1,3 +1,5 @@
+//! Values of attributes are such as ClickHouse takes.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

@@ -1,3 +1,5 @@
+//! What stands between the parentheses of `json(…)`.
+
 use moose_runtime::prelude::*;
 
 #[derive(OlapRecord)]

@@ -93,7 +93,7 @@ const ENUM_SERDE_REFUSED: [(&str, &str); 9] = [
         "`try_from` reads another type than this, and the column is this one's: derive `OlapType` on the other",
     ),
 ];
-const TAGGED: &str = "a variant is given as `{\"Name\": value}`, or as the value alone with `#[serde(untagged)]`";
+const TAGGED: &str = "the name of a variant does not stand beside its fields: it is given as `{\"Name\": value}`, or as the value alone with `#[serde(untagged)]`";
 const VARIANT_SERDE: [&str; 2] = ["alias", "rename"];
 const VARIANT_SERDE_REFUSED: [(&str, &str); 8] = [
     ("deserialize_with", MADE),
@@ -227,7 +227,7 @@ fn for_each_entry(
             }
         }
         if attribute.path().is_ident("key") {
-            mistakes.at(attribute, "`#[key]` stands on a field of a record");
+            mistakes.at(attribute, "`#[key]` stands on a field of a record: take it off here");
         }
     }
 }
