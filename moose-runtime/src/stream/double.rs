@@ -23,6 +23,8 @@ pub(crate) struct Double {
     /// A commit goes on while there is a permit.
     pub(crate) commits: Arc<Semaphore>,
     pub(crate) commits_begun: AtomicUsize,
+    /// The topics were made anew, and have this epoch; cursors went with them.
+    pub(crate) made_anew: Option<u64>,
     /// What a group gives, instead of what the other backend says.
     pub(crate) assignments: Mutex<Option<Assignments>>,
 }
@@ -31,7 +33,14 @@ impl Double {
     /// Without a fault.
     pub(crate) fn of(inner: Arc<dyn Backend>) -> Self {
         let commits = Arc::new(Semaphore::new(1));
-        Self { inner, fails: |_| None, commits, commits_begun: AtomicUsize::new(0), assignments: Mutex::default() }
+        Self {
+            inner,
+            fails: |_| None,
+            commits,
+            commits_begun: AtomicUsize::new(0),
+            made_anew: None,
+            assignments: Mutex::default(),
+        }
     }
 }
 
@@ -67,7 +76,10 @@ impl Backend for Double {
         }
     }
     fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>> {
-        self.inner.epoch(group, topic, partition)
+        match self.made_anew {
+            Some(epoch) => Box::pin(std::future::ready(Ok(epoch))),
+            None => self.inner.epoch(group, topic, partition),
+        }
     }
     fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
         self.inner.bounds(topic, partition)
@@ -79,7 +91,7 @@ impl Backend for Double {
         self.inner.cursor(group, topic, partition)
     }
     fn forgets_cursors(&self) -> bool {
-        self.inner.forgets_cursors()
+        self.made_anew.is_some() || self.inner.forgets_cursors()
     }
     fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{
     Assignment, Ended, Prepared, Shared, SyncError,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     memory::{Reserved, Share},
-    stream::{Record, StreamError},
+    stream::{self, Record, StreamError},
 };
 
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
@@ -37,6 +37,8 @@ pub(super) struct Reader {
     assignment: Assignment,
     /// Next offset to be read.
     position: u64,
+    /// The read from there on: it goes on while what came before is decoded.
+    ahead: JoinSet<stream::Result<Vec<Record>>>,
     /// Read, but in no range yet.
     buffer: Vec<Record>,
     encoder: RangeEncoder,
@@ -86,6 +88,7 @@ impl Reader {
             shared,
             assignment,
             position,
+            ahead: JoinSet::new(),
             buffer: Vec::new(),
             encoder,
             size,
@@ -146,6 +149,7 @@ impl Reader {
             if self.drain_to.is_some_and(|end| self.position >= end) {
                 return Filled::End;
             }
+            self.read_ahead();
             let error = tokio::select! {
                 biased;
                 () = self.shared.stop.wait(), if self.drain_to.is_none() => {
@@ -153,15 +157,17 @@ impl Reader {
                     self.drain_to = Some(bounds.map_or(self.position, |bounds| bounds.end));
                     continue;
                 }
-                read = self.shared.backend.read(&topic, partition, self.position, READ_BYTES) => match read {
-                    Ok(records) => {
+                Some(read) = self.ahead.join_next() => match read {
+                    Ok(Ok(records)) => {
                         self.shared.health.recovered(&part);
                         let Some(last) = records.last() else { continue };
                         self.position = last.offset.saturating_add(1);
                         self.buffer = records;
+                        self.read_ahead();
                         return Filled::Records;
                     }
-                    Err(error) => error,
+                    Ok(Err(error)) => error,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = sleep_until(due) => return Filled::Due,
                 () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.forgets_cursors() => {
@@ -182,6 +188,15 @@ impl Reader {
                 () = tokio::time::sleep(backoff.next(false)) => {}
                 () = self.shared.stop.wait() => {}
             }
+        }
+    }
+
+    /// Begins to read from the position on, unless that is going on.
+    fn read_ahead(&mut self) {
+        if self.ahead.is_empty() {
+            let (backend, position) = (Arc::clone(&self.shared.backend), self.position);
+            let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
+            self.ahead.spawn(async move { backend.read(&topic, partition, position, READ_BYTES).await });
         }
     }
 

@@ -383,3 +383,19 @@ async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
     assert!(matches!(sent, Err(super::SyncError::Revoked { partition: 0, .. })), "{sent:?}");
     assert!(matches!(courier.still_fresh(), Err(super::SyncError::Stale { .. })), "the table was never asked");
 }
+
+/// The offsets of a range are those of other records now.
+#[tokio::test]
+async fn a_range_is_not_read_again_out_of_a_topic_that_was_made_anew() {
+    let bench = Bench::new(|_| {}).await;
+    bench.append(ticks(3)).await;
+    let courier = bench.courier().await;
+    assert_eq!(courier.read_again(0, 2).await.unwrap().len(), 3);
+    let made_anew = Some(bench.assignment.storage.epoch ^ 1);
+    let double = Double { made_anew, ..Double::of(Arc::clone(&bench.shared.backend)) };
+    let shared = Shared { backend: Arc::new(double), ..bench.shared.clone() };
+    let courier = Courier::new(shared, bench.assignment.clone(), Arc::clone(&courier.cursor));
+    let read = courier.read_again(0, 2).await;
+    assert!(matches!(read, Err(super::SyncError::MadeAnew { partition: 0, .. })), "{read:?}");
+    timeout(Duration::from_secs(30), bench.assignment.lease.outdated()).await.expect("the worker begins anew");
+}

@@ -239,7 +239,7 @@ impl Steady {
                 Some(ended) = on_its_way.join_next() => match ended {
                     Ok(Some(delivered)) => {
                         in_doubt = false;
-                        self.arrived(delivered, &mut ranges).await;
+                        self.arrived(delivered, &mut ranges, &mut on_its_way).await;
                     }
                     Ok(None) => return,
                     Err(error) => {
@@ -263,13 +263,17 @@ impl Steady {
                 self.courier.cursor.update(|cursor| cursor.pending.push(pending(range.first, range.last))).await;
                 self.queue.push_back((range, written));
             }
-            if on_its_way.is_empty()
-                && let Some((range, _)) = self.queue.front()
-            {
-                let range = Arc::clone(range);
-                let courier = Arc::clone(&self.courier);
-                on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
+            if on_its_way.is_empty() {
+                self.send_first(in_doubt, &mut on_its_way);
             }
+        }
+    }
+
+    /// Sends the first of those that are written down.
+    fn send_first(&self, in_doubt: bool, on_its_way: &mut JoinSet<Option<Delivered>>) {
+        if let Some((range, _)) = self.queue.front() {
+            let (courier, range) = (Arc::clone(&self.courier), Arc::clone(range));
+            on_its_way.spawn(async move { courier.deliver(range, in_doubt).await });
         }
     }
 
@@ -286,9 +290,16 @@ impl Steady {
         Some((Arc::new(self.waiting.take()?), written))
     }
 
-    /// The first range is in the table; one that is already there is written down with the same write.
-    async fn arrived(&mut self, delivered: Delivered, ranges: &mut mpsc::Receiver<Prepared>) {
+    /// The first range is in the table, and that is written down while the next one is on its way, which was written down
+    /// before; one that is already there is written down with the same write.
+    async fn arrived(
+        &mut self,
+        delivered: Delivered,
+        ranges: &mut mpsc::Receiver<Prepared>,
+        on_its_way: &mut JoinSet<Option<Delivered>>,
+    ) {
         let Some((range, _done)) = self.queue.pop_front() else { return };
+        self.send_first(false, on_its_way);
         let next = self.next_to_write(Some(ranges));
         let written = next.as_ref().map(|(next, _)| pending(next.first, next.last));
         self.courier
