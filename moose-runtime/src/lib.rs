@@ -66,7 +66,9 @@ pub mod prelude {
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::declare::{ColumnName, Place, Registered, check_field, check_key, check_variant, declared};
+    pub use crate::declare::{
+        ColumnName, Place, Registered, check_aggregate, check_field, check_key, check_variant, declared,
+    };
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
         AllowsNested, AllowsPrecision, AllowsTimezone, AnyColumn, EnumColumn, Enumeration, JsonForm, NamedColumn,

@@ -15,14 +15,13 @@ use crate::place::respanned;
 impl Runtime<'_> {
     /// All checks; none for a record that can't fail them, or that is not certain enough to.
     pub(super) fn checks(&self, doubt: Doubt) -> TokenStream {
-        let keys = self.key_checks();
+        let (keys, aggregates) = (self.key_checks(), self.aggregate_checks());
         let expressions = (doubt < Doubt::Names).then(|| self.expression_checks());
-        quote!(#keys #expressions)
+        quote!(#keys #aggregates #expressions)
     }
 
     fn key_checks(&self) -> TokenStream {
-        // Of a generic record only the table knows the columns.
-        if self.0.generics.type_params().next().is_some() || self.0.generics.const_params().next().is_some() {
+        if !self.is_checked() {
             return TokenStream::new();
         }
         let (private, name) = (self.private(), self.0.name);
@@ -34,6 +33,20 @@ impl Runtime<'_> {
             quote_spanned!(column.value.span()=> const _: () = #private::check_key::<#name, #place>(#key);)
         })
         .collect()
+    }
+
+    fn aggregate_checks(&self) -> TokenStream {
+        if !self.is_checked() {
+            return TokenStream::new();
+        }
+        let name = self.0.name;
+        let functions = self.0.columns.iter().enumerate();
+        let checks = functions.filter_map(|(place, column)| {
+            let (place, span) = (Literal::usize_unsuffixed(place), column.forms.aggregate()?.span());
+            let private = respanned(self.private(), span);
+            Some(quote_spanned!(span=> const _: () = #private::check_aggregate::<#name, #place>();))
+        });
+        checks.collect()
     }
 
     /// The names of all columns, once, and one line for each expression.

@@ -108,9 +108,19 @@ impl Runtime<'_> {
         }
     }
 
+    /// Whether types can be looked at where they stand: of a generic record only the table knows them.
+    pub(super) fn is_checked(&self) -> bool {
+        self.0.role == Role::Record && self.0.generics.params.is_empty()
+    }
+
     fn markers(&self) -> TokenStream {
         let private = self.private();
-        self.0.columns.iter().enumerate().map(|(place, column)| column.forms.markers(&private, place)).collect()
+        self.0
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| column.forms.markers(&private, place, self.is_checked()))
+            .collect()
     }
 
     fn record_columns(&self, errors: Option<&TokenStream>) -> TokenStream {

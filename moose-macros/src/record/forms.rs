@@ -76,7 +76,7 @@ enum Form {
     LowCardinality,
     Nested,
     Json(JsonForm),
-    Aggregate(String),
+    Aggregate(LitStr),
 }
 
 impl Form {
@@ -201,8 +201,16 @@ impl Forms {
         })
     }
 
-    /// The types that stand for texts in the column's type.
-    pub(super) fn markers(&self, private: &TokenStream, place: usize) -> TokenStream {
+    /// The function by which values are merged, where it is said.
+    pub(super) fn aggregate(&self) -> Option<&LitStr> {
+        self.forms.iter().find_map(|form| match form {
+            Form::Aggregate(function) => Some(function),
+            _ => None,
+        })
+    }
+
+    /// The types that stand for texts in the column's type; `is_checked` if something else looks at aggregates.
+    pub(super) fn markers(&self, private: &TokenStream, place: usize, is_checked: bool) -> TokenStream {
         let forms = if self.is_in_doubt { &[][..] } else { &self.forms };
         let markers = forms.iter().filter_map(|form| match form {
             Form::Timezone(name) => {
@@ -222,6 +230,7 @@ impl Forms {
                     #[automatically_derived]
                     impl #private::Aggregate for #function {
                         const FUNCTION: &'static ::core::primitive::str = #name;
+                        const IS_CHECKED: ::core::primitive::bool = #is_checked;
                     }
                 })
             }
@@ -302,10 +311,10 @@ fn timezone(name: &LitStr, mistakes: &mut Mistakes) -> Option<String> {
     is_name.then_some(text)
 }
 
-fn aggregate(name: &LitStr, mistakes: &mut Mistakes) -> Option<String> {
+fn aggregate(name: &LitStr, mistakes: &mut Mistakes) -> Option<LitStr> {
     let text = name.value();
     if AGGREGATES.contains(&text.as_str()) {
-        return Some(text);
+        return Some(name.clone());
     }
     let hint = nearest(&text, &AGGREGATES)
         .map_or_else(|| format!("known are {}", AGGREGATES.join(", ")), |nearest| format!("did you mean `{nearest}`?"));

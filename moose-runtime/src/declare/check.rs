@@ -5,8 +5,8 @@
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use crate::record::{
-    Column, ColumnSpec, ColumnType, FieldColumn,
-    column::{VariantFlaw, Variants},
+    Column, ColumnSpec, ColumnType, DataType, FieldColumn,
+    column::{VariantFlaw, Variants, gives_its_own},
 };
 
 use super::expression::{self, Columns, Rules};
@@ -149,6 +149,27 @@ pub const fn check_key<R: FieldColumn<PLACE>, const PLACE: usize>(key: &str) {
             .text("` can be NULL, which ClickHouse can't sort by: make the field's type no `Option`, or take `#[key]` off")
             .fail();
     }
+}
+
+/// The check of an aggregate, called by generated code: the function gives values of the type that it takes.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_aggregate<R: FieldColumn<PLACE>, const PLACE: usize>() {
+    let DataType::SimpleAggregateFunction { function, data_type } = R::Column::DATA_TYPE else { return };
+    if gives_its_own(function, data_type) {
+        return;
+    }
+    let takes = match function.as_bytes() {
+        b"sum" => "64 bits, `f64`, or a decimal of 38 or 76 digits",
+        b"groupBitAnd" | b"groupBitOr" | b"groupBitXor" => "an integer of at most 64 bits",
+        b"groupArrayArray" | b"groupUniqArrayArray" => "a `Vec`",
+        _ => "a map",
+    };
+    Message::new("`")
+        .text(function)
+        .text("` of this type gives values of another, which can't be merged in place: it needs ")
+        .text(takes)
+        .fail();
 }
 
 /// The check of a variant's type, called by generated code: it can stand in one column with those before it.

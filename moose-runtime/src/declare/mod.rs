@@ -32,7 +32,7 @@ mod table;
 mod token;
 
 pub use api::IngestApi;
-pub use check::{check_key, check_variant};
+pub use check::{check_aggregate, check_key, check_variant};
 pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;

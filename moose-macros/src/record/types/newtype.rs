@@ -48,7 +48,7 @@ pub(super) fn expand(
     // Shown at the value's type as a whole, so that what is wrong with it is told once.
     let column = read.forms.column(inner, &private, 0);
     let column = Shown::at(inner).wrap(&quote!(#private::NewtypeColumn), &quote!(Self, #column));
-    let markers = read.forms.markers(&private, 0);
+    let markers = read.forms.markers(&private, 0, false);
     Some(quote! {
         const _: () = {
             #markers

@@ -102,10 +102,12 @@ pub(super) fn expand(
     let runtime = attributes::runtime(&input.attrs);
     let private = quote!(#runtime::__private);
     let name = &input.ident;
+    // Of a generic enum only its user knows the types.
+    let is_checked = input.generics.params.is_empty();
     let markers: TokenStream = alternatives
         .iter()
         .enumerate()
-        .map(|(place, alternative)| alternative.read.forms.markers(&private, place))
+        .map(|(place, alternative)| alternative.read.forms.markers(&private, place, is_checked))
         .collect();
     let fields = alternatives.iter().enumerate().map(|(place, alternative)| FieldColumn {
         value: &alternative.field.ty,
@@ -122,8 +124,7 @@ pub(super) fn expand(
     let definition = columns.definition();
     let variant_columns = variant_columns(&columns, &alternatives, null, on_enum);
     let closed = columns.closed();
-    let is_generic = !input.generics.params.is_empty();
-    let checks = alternatives.iter().enumerate().filter(|_| !is_generic).map(|(place, alternative)| {
+    let checks = alternatives.iter().enumerate().filter(|_| is_checked).map(|(place, alternative)| {
         let place = Literal::usize_unsuffixed(place);
         let span = alternative.field.ty.span();
         let private = respanned(private.clone(), span);

@@ -11,6 +11,8 @@ use crate::record::{DataType, Findings, Node, Place, ValueError};
 pub trait Aggregate: Send + 'static {
     /// Its name, such as `sum`.
     const FUNCTION: &'static str;
+    /// Whether the type was looked at where it stands, by [`gives_its_own`].
+    const IS_CHECKED: bool;
 }
 
 /// Values of `SimpleAggregateFunction(function, …)`.
@@ -27,7 +29,8 @@ impl<F, C: Default> Default for AggregateColumn<F, C> {
 }
 
 /// Whether a function gives values of the type that it takes: only such are merged in place.
-const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
+#[doc(hidden)]
+pub const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
     use DataType::{
         Array, Decimal, Float64, Int8, Int16, Int32, Int64, Int128, Int256, Map, NamedTuple, Nullable, Tuple, UInt8,
         UInt16, UInt32, UInt64, UInt128, UInt256,
@@ -50,7 +53,7 @@ const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
 impl<F: Aggregate, C: Column> Column for AggregateColumn<F, C> {
     const DATA_TYPE: DataType = {
         assert!(
-            gives_its_own(F::FUNCTION, &C::DATA_TYPE),
+            F::IS_CHECKED || gives_its_own(F::FUNCTION, &C::DATA_TYPE),
             "the function gives values of another type than the field's: `sum` needs 64 bits, `Float64` or a decimal of 38 or 76 digits, `groupBit…` an integer, `group…Array` a `Vec`, `…Map` a map"
         );
         DataType::SimpleAggregateFunction { function: F::FUNCTION, data_type: &C::DATA_TYPE }

@@ -42,7 +42,7 @@ use serde::de::{self, Deserializer};
 pub(super) use self::map::SeenKeys;
 pub use self::{
     address::{Address4, Address6, Ipv4Column, Ipv6Column},
-    aggregate::{Aggregate, AggregateColumn},
+    aggregate::{Aggregate, AggregateColumn, gives_its_own},
     any::{AnyColumn, UnknownType},
     array::ArrayColumn,
     boolean::BoolColumn,
