@@ -70,6 +70,8 @@ struct Run {
     door: f64,
     /// Seconds of processor time while draining: copies, broker, engine.
     cpu: [f64; 3],
+    /// Seconds of processor time for a million events of the door: copies, broker, engine, clients.
+    door_cpu: [f64; 4],
 }
 
 async fn measure(rounds: usize) {
@@ -87,17 +89,24 @@ async fn measure(rounds: usize) {
         }
     }
     println!(
-        "\n| partitions | copies | drain, rows/s | door, events/s | processor time of the drain: copies, broker, engine |"
+        "\n| partitions | copies | drain, rows/s | its processor time: copies, broker, engine | door, events/s | its processor \
+         time for a million: copies, broker, engine, clients |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     for ((partitions, copies), runs) in SETTINGS.into_iter().zip(&runs) {
         let of = |value: fn(&Run) -> f64| median(runs.iter().map(value).collect());
         let (drain, door) = (of(|run| run.drain), of(|run| run.door));
-        let cpu = [of(|run| run.cpu[0]), of(|run| run.cpu[1]), of(|run| run.cpu[2])];
-        let [ours, brokers, engines] = cpu.map(|seconds| format!("{seconds:.1} s"));
-        println!("| {partitions} | {copies} | {drain:.0} | {door:.0} | {ours}, {brokers}, {engines} |");
+        let cpu = seconds(&[of(|run| run.cpu[0]), of(|run| run.cpu[1]), of(|run| run.cpu[2])]);
+        let door_cpu =
+            [0, 1, 2, 3].map(|place| median(runs.iter().filter_map(|run| run.door_cpu.get(place).copied()).collect()));
+        let door_cpu = seconds(&door_cpu);
+        println!("| {partitions} | {copies} | {drain:.0} | {cpu} | {door:.0} | {door_cpu} |");
     }
     engine.stop(LATE).await;
+}
+
+fn seconds(values: &[f64]) -> String {
+    values.iter().map(|seconds| format!("{seconds:.1} s")).collect::<Vec<_>>().join(", ")
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -137,11 +146,9 @@ impl Bench<'_> {
         signal_all("-CONT", &ids);
         has_rows(&rows, EVENTS).await;
         let drain = rate(EVENTS, started);
-        let cpu = self.cpu(&ids);
-        let used = |after: Duration, before| after.saturating_sub(before).as_secs_f64();
-        let ([copies_after, broker_after, engine_after], [copies, broker, engine_before]) = (cpu, before);
-        let cpu = [used(copies_after, copies), used(broker_after, broker), used(engine_after, engine_before)];
+        let [copies, broker, engine_of, _] = used(before, self.cpu(&ids));
 
+        let before = self.cpu(&ids);
         let started = Instant::now();
         let first = |client: u64| 1_000_000_000 * (client + 1);
         let urls = doors.iter().map(|door| format!("http://{door}/ingest/events")).cycle();
@@ -154,12 +161,14 @@ impl Bench<'_> {
         }
         let door = rate(accepted, started);
         has_rows(&rows, EVENTS + accepted).await;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let door_cpu = used(before, self.cpu(&ids)).map(|seconds| seconds * 1e6 / accepted as f64);
         for mut process in processes {
             process.interrupt();
             process.wait(LATE);
         }
         http::sql(&engine, &format!("DROP DATABASE {name} SYNC")).await;
-        Run { drain, door, cpu }
+        Run { drain, door, cpu: [copies, broker, engine_of], door_cpu }
     }
 
     fn copy(&self, name: &str, copy: usize) -> Launch {
@@ -212,14 +221,23 @@ impl Bench<'_> {
         producer.flush(LATE).expect("the broker takes them");
     }
 
-    /// Processor time of copies, broker and engine.
-    fn cpu(&self, copies: &[u32]) -> [Duration; 3] {
+    /// Processor time of copies, broker, engine and this program.
+    fn cpu(&self, copies: &[u32]) -> [Duration; 4] {
         let ours = copies.iter().map(|copy| cpu_time(*copy)).sum();
         let engine = moose_tests::process::children_of(std::process::id());
         let is_engine = |id: &&u32| moose_tests::process::command_line(**id).contains(" engine");
         let engine = engine.iter().filter(is_engine).map(|id| cpu_time(*id)).sum();
-        [ours, self.broker.process().map_or(Duration::ZERO, cpu_time), engine]
+        [ours, self.broker.process().map_or(Duration::ZERO, cpu_time), engine, cpu_time(std::process::id())]
     }
+}
+
+/// Seconds between two looks.
+fn used(before: [Duration; 4], after: [Duration; 4]) -> [f64; 4] {
+    let mut spans = [0.0; 4];
+    for (span, (before, after)) in spans.iter_mut().zip(before.into_iter().zip(after)) {
+        *span = after.saturating_sub(before).as_secs_f64();
+    }
+    spans
 }
 
 /// Waits until each copy has its part of the partitions: the first of them had all for a moment.
