@@ -7,7 +7,7 @@ use super::{
 
 /// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
 #[diagnostic::on_unimplemented(
-    message = "`low_cardinality` does not apply to `{Self}`",
+    message = "`low_cardinality` does not apply to this type",
     label = "has no LowCardinality form",
     note = "`#[olap(low_cardinality)]` is for strings, `Uuid`, `Option` or `Vec` of those, and maps with such keys"
 )]
@@ -18,7 +18,7 @@ pub trait AllowsLowCardinality: Column {
 
 /// A column whose fractional digits can be chosen: `#[olap(precision = P)]`.
 #[diagnostic::on_unimplemented(
-    message = "`precision = {P}` does not apply to `{Self}`",
+    message = "`precision = {P}` does not apply to this type",
     label = "has no precision",
     note = "`#[olap(precision = …)]` is for `DateTime<Utc>`, `NaiveTime`, and `Option`, `Vec` or map values of them"
 )]
@@ -29,7 +29,7 @@ pub trait AllowsPrecision<const P: u8>: Column {
 
 /// A column with a shorter ClickHouse type of the same meaning: `#[olap(compact)]`.
 #[diagnostic::on_unimplemented(
-    message = "`compact` does not apply to `{Self}`",
+    message = "`compact` does not apply to this type",
     label = "has no shorter form",
     note = "`#[olap(compact)]` makes `DateTime` of timestamps, `Date` of dates, `Time` of times and `BFloat16` of `f32`"
 )]
@@ -40,7 +40,7 @@ pub trait AllowsCompact: Column {
 
 /// A column whose values a server prints in a time zone: `#[olap(timezone = "…")]`.
 #[diagnostic::on_unimplemented(
-    message = "`timezone` does not apply to `{Self}`",
+    message = "`timezone` does not apply to this type",
     label = "has no time zone",
     note = "`#[olap(timezone = \"…\")]` is for `DateTime<Utc>`, and `Option`, `Vec` or map values of it"
 )]
@@ -51,7 +51,7 @@ pub trait AllowsTimezone<Z: Timezone>: Column {
 
 /// A column of texts, or of bytes, that can be one of so many bytes each: `#[olap(fixed = N)]`.
 #[diagnostic::on_unimplemented(
-    message = "`fixed = {N}` does not apply to `{Self}`",
+    message = "`fixed = {N}` does not apply to this type",
     label = "has no form of fixed length",
     note = "`#[olap(fixed = …)]` is for strings, and `Option`, `Vec` or map values of them, and for `[u8; N]`"
 )]
@@ -62,7 +62,7 @@ pub trait AllowsFixed<const N: u32>: Column {
 
 /// A Rust type that is stored as a decimal: `#[olap(decimal(P, S))]`.
 #[diagnostic::on_unimplemented(
-    message = "`decimal({P}, {S})` does not apply to `{Self}`",
+    message = "`decimal({P}, {S})` does not apply to this type",
     label = "is no decimal",
     note = "`#[olap(decimal(…))]` is for `rust_decimal::Decimal`, and `Option`, `Vec` or map values of it"
 )]

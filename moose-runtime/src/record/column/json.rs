@@ -116,7 +116,7 @@ impl<F: JsonForm> Stores<Value> for JsonColumn<F> {
 
 /// A column of `JSON` with something between its parentheses: `#[olap(json(…))]`.
 #[diagnostic::on_unimplemented(
-    message = "`json(…)` does not apply to `{Self}`",
+    message = "`json(…)` does not apply to this type",
     label = "is no `JSON`",
     note = "`#[olap(json(…))]` is for `serde_json::Value`, and `Option`, `Vec` or map values of it"
 )]

@@ -13,7 +13,7 @@ pub struct NestedColumn<C> {
 
 /// A column that has a form as `Nested`: `#[olap(nested)]`.
 #[diagnostic::on_unimplemented(
-    message = "`nested` does not apply to `{Self}`",
+    message = "`nested` does not apply to this type",
     label = "is no list of structs",
     note = "`#[olap(nested)]` is for a `Vec` of a struct with `#[derive(OlapType)]`"
 )]
