@@ -55,11 +55,14 @@ impl<'de, R, C: RecordColumns<R>> Visitor<'de> for RecordVisitor<'_, R, C> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Seen::default();
-        while let Some(field) = map.next_key_seed(KeySeed::<R, C>(PhantomData))? {
+        // Most records have their fields in the order of the declaration.
+        let mut next = 0;
+        while let Some(field) = map.next_key_seed(KeySeed::<R, C>::expecting(next))? {
             let Some(field) = field else {
                 map.next_value_seed(Skip)?;
                 continue;
             };
+            next = field + 1;
             if !seen.insert(field) {
                 return Err(de::Error::duplicate_field(name::<R, C>(field)));
             }
@@ -119,7 +122,18 @@ impl Seen {
 }
 
 /// Reads a key as the place of a field, or as unknown.
-struct KeySeed<R, C>(PhantomData<fn(&R, &C)>);
+struct KeySeed<R, C> {
+    /// The field that is looked at first: among many, finding one by its name takes as many comparisons.
+    expected: usize,
+    record: PhantomData<fn(&R, &C)>,
+}
+
+impl<R, C> KeySeed<R, C> {
+    #[inline]
+    fn expecting(expected: usize) -> Self {
+        Self { expected, record: PhantomData }
+    }
+}
 
 impl<'de, R, C: RecordColumns<R>> DeserializeSeed<'de> for KeySeed<R, C> {
     type Value = Option<usize>;
@@ -139,6 +153,9 @@ impl<R, C: RecordColumns<R>> Visitor<'_> for KeySeed<R, C> {
 
     #[inline]
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        if C::FIELDS.get(self.expected).is_some_and(|field| field.name() == name) {
+            return Ok(Some(self.expected));
+        }
         let field = C::field(name);
         if C::DENY_UNKNOWN_FIELDS && field.is_none() {
             return Err(E::unknown_field("", &[]));

@@ -10,15 +10,17 @@ use crate::{
 
 /// Backlogs of events, in millions.
 const MILLIONS: [u64; 3] = [1, 10, 30];
-/// Pipelines in one process, which share three million events.
+/// Pipelines in one process, and the events that they share: no fewer than a full range for each, or the second that an
+/// open one waits would be measured.
 const PIPELINES: [usize; 3] = [1, 10, 100];
+const EVENTS: u64 = 10_000_000;
 /// Columns, and the records of a backlog of them.
 const COLUMNS: [(usize, u64); 3] = [(6, 2_000_000), (50, 300_000), (200, 80_000)];
 
 pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
     let of_millions =
         MILLIONS.map(|millions| (format!("growth, {millions} M events"), Shape::Events, millions * 1_000_000));
-    let of_pipelines = PIPELINES.map(|count| (format!("growth, {count} pipelines"), Shape::Many(count), 3_000_000));
+    let of_pipelines = PIPELINES.map(|count| (format!("growth, {count} pipelines"), Shape::Many(count), EVENTS));
     let of_columns =
         COLUMNS.map(|(count, records)| (format!("growth, {count} columns"), Shape::Columns(count), records));
     for (series, least) in [(of_millions, Some(0.9)), (of_pipelines, Some(0.8)), (of_columns, None)] {
