@@ -30,8 +30,8 @@ use tokio::time::Instant;
 
 /// Partitions of the topic, and copies of the pipeline.
 const SETTINGS: [(u16, usize); 5] = [(1, 1), (2, 1), (4, 1), (4, 2), (4, 4)];
-/// Events of a backlog.
-const EVENTS: u64 = 1_000_000;
+/// Events of a backlog: full ranges in every partition, or the second that an open one waits would be measured.
+const EVENTS: u64 = 1_200_000;
 /// How long the door is measured.
 const DOOR: Duration = Duration::from_secs(4);
 /// Clients that send at once.
