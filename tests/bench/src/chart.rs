@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::report::{Figure, Report, Wanted};
 
-const WIDTH: f64 = 860.0;
-const LABELS: f64 = 400.0;
+const WIDTH: f64 = 950.0;
+const LABELS: f64 = 490.0;
 const ROW: f64 = 26.0;
 /// Where the bars end; higher ratios are cut off, their number stays.
 const MOST: f64 = 3.0;
