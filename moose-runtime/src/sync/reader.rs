@@ -167,7 +167,11 @@ impl Reader {
                         return Filled::Records;
                     }
                     Ok(Err(error)) => error,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        // The runtime ends, and this task with it.
+                        Err(_ended) => return Filled::End,
+                    },
                 },
                 () = sleep_until(due) => return Filled::Due,
                 () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.forgets_cursors() => {
