@@ -127,8 +127,9 @@ impl Columns<'_> {
         }
         quote! {
             <#name<#owner> as #private::Columns<{
-                #[allow(unused_imports)]
-                use #private::OrNot as _;
+                use #private::OrNot as __OrNot;
+                // Names the import, which else nobody may need.
+                const _: ::core::primitive::bool = <#private::Sendable<()> as __OrNot>::YES;
                 #private::Sendable::<#name<#owner>>::YES
             }>>::Chosen
         }
