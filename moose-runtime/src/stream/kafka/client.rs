@@ -140,17 +140,20 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
-/// The same, and remembers what went wrong with the brokers last.
+/// The same, and remembers what went wrong with the brokers: the last refusal, else the last of all.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(Mutex<Option<(RDKafkaErrorCode, String)>>);
 
 impl Troubles {
+    /// Whether a broker is known to refuse us; nothing that happens later tells more.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(code, _)| is_refusal(*code))
+    }
+
     /// Why no broker answers, as far as it is known.
     pub(super) fn told(&self, brokers: String, error: &KafkaError) -> StreamError {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some((RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL, reason)) => {
-                StreamError::Denied { brokers, reason }
-            }
+            Some((code, reason)) if is_refusal(code) => StreamError::Denied { brokers, reason },
             Some((_, reason)) => StreamError::Unreachable { brokers, reason },
             None => StreamError::Unreachable { brokers, reason: error.to_string() },
         }
@@ -163,13 +166,22 @@ impl ClientContext for Troubles {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        Context.error(error.clone(), reason);
         // That all brokers are down follows from what went wrong with each.
-        let code = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::AllBrokersDown);
-        if let Some(code) = code {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((code, reason.to_owned()));
+        let Some(code) = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::AllBrokersDown) else {
+            return;
+        };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A connection that just ended hides no refusal.
+        if is_refusal(code) || !last.as_ref().is_some_and(|(code, _)| is_refusal(*code)) {
+            *last = Some((code, reason.to_owned()));
         }
-        Context.error(error, reason);
     }
+}
+
+/// Whether a broker let us know, or we let it, that we are not to talk to each other.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
 }
 
 impl ConsumerContext for Troubles {}
@@ -199,17 +211,18 @@ pub(super) fn not_made(error: &KafkaError) -> StreamError {
     StreamError::Settings { reason }
 }
 
-/// Whether the error is about brokers that don't answer.
+/// Whether the error is about brokers that don't answer, or refuse to.
 pub(super) fn is_unreachable(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
+    error.rdkafka_error_code().is_some_and(|code| {
+        let silent = matches!(
+            code,
             RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::OperationTimedOut
                 | RDKafkaErrorCode::Resolve
-        )
-    )
+        );
+        silent || is_refusal(code)
+    })
 }
 
 /// Runs a call that waits for the brokers off the async threads.
@@ -219,4 +232,34 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, StreamError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| failed(action, error))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of brokers with which this went wrong, one after the other.
+    fn told(troubles: &[(RDKafkaErrorCode, &str)]) -> String {
+        let context = Troubles::default();
+        for (code, reason) in troubles {
+            context.error(KafkaError::Global(*code), reason);
+        }
+        context.told("host:1".to_owned(), &KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut)).to_string()
+    }
+
+    #[test]
+    fn a_refusal_is_told_whatever_else_went_wrong() {
+        let lost = (RDKafkaErrorCode::BrokerTransportFailure, "disconnected");
+        let down = (RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
+        for refusal in [RDKafkaErrorCode::SSL, RDKafkaErrorCode::Authentication] {
+            let refused = (refusal, "certificate verify failed");
+            for troubles in [[refused, lost, down], [lost, refused, down], [lost, down, refused]] {
+                let told = told(&troubles);
+                assert!(told.contains("certificate verify failed; set `kafka.properties`"), "{told}");
+            }
+        }
+        let gone = told(&[(RDKafkaErrorCode::Resolve, "no such host"), lost, down]);
+        assert!(gone.contains("disconnected") && !gone.contains("kafka.properties"), "{gone}");
+        assert!(told(&[down]).contains("OperationTimedOut"), "{}", told(&[down]));
+    }
 }

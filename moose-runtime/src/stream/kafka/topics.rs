@@ -24,8 +24,9 @@ use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 
 /// How long a topic that was made may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
-/// How long it is listened to what went wrong with the brokers.
-const TROUBLES: Duration = Duration::from_millis(100);
+/// How long it is listened to what went wrong with the brokers, and how long there may be nothing more to hear.
+const TROUBLES: Duration = Duration::from_secs(1);
+const TROUBLE: Duration = Duration::from_millis(100);
 /// How often it is looked for partitions that somebody has added.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What a batch of one record has beside the record, at the most that we send.
@@ -85,11 +86,9 @@ impl Topics {
             if !is_unreachable(&error) {
                 return Err(failed("ask the brokers for their topics", error));
             }
-            // The error says no more than that the time is over; what happened in it waits to be taken.
+            // The error says no more than that the time is over; what happened in it waits to be taken, piece by piece.
             let end = Instant::now() + TROUBLES;
-            while Instant::now() < end {
-                let _ = asker.poll(TROUBLES);
-            }
+            while asker.poll(TROUBLE).is_some() && !asker.context().is_refusal() && Instant::now() < end {}
             Err(asker.context().told(brokers, &error))
         })
         .await
