@@ -75,6 +75,11 @@ impl Reserved {
         self.permit.merge(more.permit);
     }
 
+    /// How much it is.
+    pub fn bytes(&self) -> u64 {
+        self.permit.num_permits() as u64 * GRAIN
+    }
+
     /// Gives back what is more than `bytes`.
     pub fn shrink(&mut self, bytes: u64) {
         let spare = self.permit.num_permits().saturating_sub(grains(bytes) as usize);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Path, State as Shared, rejection::PathRejection},
+    extract::State as Shared,
     http::{HeaderMap, Method, Uri},
     response::{IntoResponse, Response},
 };
@@ -25,15 +25,8 @@ use crate::{
 const INLINE_BYTES: usize = 64 << 10;
 
 /// `POST /ingest/<name>`
-pub(super) async fn ingest(
-    Shared(state): Shared<Arc<State>>,
-    name: Result<Path<String>, PathRejection>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let api = name.ok().and_then(|Path(name)| state.apis.get(&name));
-    let Some(api) = api else { return unknown(&state, &uri).into_response() };
+pub(super) async fn ingest(Shared(state): Shared<Arc<State>>, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+    let Some(api) = api_at(&state, &uri) else { return unknown(&state, &uri).into_response() };
     // Held until the answer is made.
     let mut room = Room::new(&state.memory);
     match decoded(&state, api, &headers, body, &mut room).await {
@@ -44,8 +37,7 @@ pub(super) async fn ingest(
 
 /// Any other method on an API's path.
 pub(super) async fn method_not_allowed(Shared(state): Shared<Arc<State>>, method: Method, uri: Uri) -> Response {
-    let name = uri.path().trim_start_matches("/ingest/");
-    if state.apis.contains_key(name) {
+    if api_at(&state, &uri).is_some() {
         Refusal::MethodNotAllowed { method: method.to_string() }.into_response()
     } else {
         unknown(&state, &uri).into_response()
@@ -55,6 +47,11 @@ pub(super) async fn method_not_allowed(Shared(state): Shared<Arc<State>>, method
 /// Any other path.
 pub(super) async fn not_found(Shared(state): Shared<Arc<State>>, uri: Uri) -> Response {
     unknown(&state, &uri).into_response()
+}
+
+/// The API at a path. Names of APIs need no escapes, so that none are looked for.
+fn api_at<'a>(state: &'a State, uri: &Uri) -> Option<&'a Arc<Api>> {
+    state.apis.get(uri.path().strip_prefix("/ingest/")?)
 }
 
 fn unknown(state: &State, uri: &Uri) -> Refusal {
@@ -144,7 +141,7 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
         }
     }
     api.count(accepted, rejected);
-    show(state, topic, failure.as_ref());
+    show(state, api, failure.as_ref());
     match failure {
         None => Outcome { accepted, rejected, errors, more }.into_response(),
         Some(error) => {
@@ -161,11 +158,10 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
 /// Shows a stream that can't be written, which does not pass by itself: nothing can be accepted, whatever becomes of the
 /// tables. A full one is left out: it takes records again once there is room, and nobody would send any to one that is
 /// not ready.
-fn show(state: &State, topic: &str, failure: Option<&StreamError>) {
-    let part = format!("stream `{topic}`");
+fn show(state: &State, api: &Api, failure: Option<&StreamError>) {
     match failure {
-        None => drop(state.health.recovered(&part)),
-        Some(error @ StreamError::Storage { .. }) => state.health.failed(&part, None, error.to_string()),
+        None => drop(state.health.recovered(&api.part)),
+        Some(error @ StreamError::Storage { .. }) => state.health.failed(&api.part, None, error.to_string()),
         Some(_) => {}
     }
 }

@@ -75,6 +75,12 @@ pub(super) enum Encoding {
 /// What the content type says; none is JSON.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Format::Json) };
+    // As nearly everybody writes them.
+    match value.as_bytes() {
+        b"application/json" => return Ok(Format::Json),
+        b"application/x-ndjson" => return Ok(Format::Lines),
+        _ => {}
+    }
     let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
     let refusal = || Refusal::ContentType { found: quoted(&text) };
     let mut parts = text.split(';').map(str::trim);

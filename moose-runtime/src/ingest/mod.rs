@@ -23,6 +23,7 @@ use std::{
 };
 
 use axum::{Router, routing::post};
+use prometheus_client::metrics::counter::Counter;
 
 pub use self::server::serve;
 use crate::{
@@ -121,18 +122,21 @@ impl std::fmt::Debug for State {
 /// A route at work.
 struct Api {
     route: Route,
-    metrics: Arc<Metrics>,
+    /// What the stream is called where failures show.
+    part: String,
+    accepted: Counter,
+    rejected: Counter,
     /// Columns are large and costly to grow: they are used again.
     spare: Mutex<Vec<Box<dyn ErasedBatch>>>,
 }
 
 impl Api {
-    fn new(route: Route, metrics: &Arc<Metrics>) -> Self {
-        // Counted from 0, so that an API that was never used is in the metrics too.
+    fn new(route: Route, metrics: &Metrics) -> Self {
+        // Made now, so that an API that was never used is in the metrics too.
         let label = ApiLabel { api: route.name.clone() };
-        metrics.accepted.get_or_create(&label).inc_by(0);
-        metrics.rejected.get_or_create(&label).inc_by(0);
-        Self { route, metrics: Arc::clone(metrics), spare: Mutex::default() }
+        let accepted = metrics.accepted.get_or_create(&label).clone();
+        let rejected = metrics.rejected.get_or_create(&label).clone();
+        Self { part: format!("stream `{}`", route.topic), route, accepted, rejected, spare: Mutex::default() }
     }
 
     fn take_batch(&self) -> Box<dyn ErasedBatch> {
@@ -149,8 +153,7 @@ impl Api {
     }
 
     fn count(&self, accepted: usize, rejected: usize) {
-        let label = ApiLabel { api: self.route.name.clone() };
-        self.metrics.accepted.get_or_create(&label).inc_by(accepted as u64);
-        self.metrics.rejected.get_or_create(&label).inc_by(rejected as u64);
+        self.accepted.inc_by(accepted as u64);
+        self.rejected.inc_by(rejected as u64);
     }
 }

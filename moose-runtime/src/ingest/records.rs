@@ -1,6 +1,7 @@
 //! A body taken apart into records, and the records decoded: which may be stored, and what is wrong with the others.
 
 use bytes::Bytes;
+use memchr::memchr_iter;
 
 use super::{Api, answer::RecordError, body::Format};
 use crate::{
@@ -54,9 +55,10 @@ pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) ->
     };
     match format {
         Format::Lines => {
-            let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            let records = lines.filter(|line| !line.is_empty());
-            if records.clone().nth(MAX_RECORDS).is_some() {
+            let records = lines(body).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+            // Lines are counted first, which is quick: without that many there are not that many records.
+            let many = memchr_iter(b'\n', body).count() >= MAX_RECORDS;
+            if many && records.clone().nth(MAX_RECORDS).is_some() {
                 decoder.reject_body(too_many_records());
             } else {
                 decoder.records(records);
@@ -80,6 +82,13 @@ pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) ->
     api.give_back(batch);
     out.valid = (0..).zip(partitions).filter(|(_, records)| !records.is_empty()).collect();
     out
+}
+
+/// What stands between the ends of lines.
+fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let mut begin = 0;
+    let ends = memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
+    ends.filter_map(move |end| body.get(std::mem::replace(&mut begin, end + 1)..end))
 }
 
 /// The values of a JSON body.
@@ -185,6 +194,19 @@ impl<'a> Decoder<'a> {
             self.out.errors.push(RecordError { index, error });
         } else {
             self.out.more += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_stands_between_their_ends() {
+        for body in ["", "\n", "a", "a\n", "\na", "a\nb", "a\r\n\r\n\nb\n", "{\"x\":\"ü\"}\n \n{}"] {
+            let expected: Vec<&[u8]> = body.as_bytes().split(|byte| *byte == b'\n').collect();
+            assert_eq!(lines(body.as_bytes()).collect::<Vec<_>>(), expected, "{body:?}");
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct RangeEncoder {
     /// Offsets of the rows.
     offsets: Vec<u64>,
     refused: Vec<Refused>,
+    refused_bytes: usize,
     oldest: i64,
     epoch: u64,
     partition: u16,
@@ -48,6 +49,7 @@ impl RangeEncoder {
             records: 0,
             offsets: Vec::new(),
             refused: Vec::new(),
+            refused_bytes: 0,
             oldest: 0,
             epoch: assignment.storage.epoch,
             partition: assignment.partition,
@@ -63,6 +65,11 @@ impl RangeEncoder {
     /// Bytes of the block, but for its header.
     pub(super) fn byte_size(&self) -> usize {
         self.batch.byte_size()
+    }
+
+    /// Bytes that the range holds: its columns, and the records that are no rows.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.batch.byte_size() + self.refused_bytes
     }
 
     /// Takes records from the front of `records`, as long as the range stays within `max_records` and has not reached
@@ -88,7 +95,10 @@ impl RangeEncoder {
         let mut rejected = rejected.into_iter().peekable();
         for (index, record) in wanted.into_iter().take(looked_at).enumerate() {
             match rejected.next_if(|rejected| rejected.index == index) {
-                Some(rejected) => self.refused.push(Refused { record: record.clone(), errors: rejected.errors }),
+                Some(rejected) => {
+                    self.refused_bytes += record.payload.len();
+                    self.refused.push(Refused { record: record.clone(), errors: rejected.errors });
+                }
                 None => self.offsets.push(record.offset),
             }
         }
@@ -111,6 +121,7 @@ impl RangeEncoder {
         let body = if self.offsets.is_empty() { Bytes::new() } else { self.block() };
         self.batch.truncate(0);
         self.records = 0;
+        self.refused_bytes = 0;
         let offsets: Arc<[u64]> = std::mem::take(&mut self.offsets).into();
         let range = Prepared { first, last, offsets, body, oldest: self.oldest, room: None };
         Some(Closed { range, refused: std::mem::take(&mut self.refused) })

@@ -23,7 +23,8 @@ use crate::{
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
 /// record, so that none of them is read in parts.
 pub(crate) const READ_BYTES: usize = 1152 << 10;
-/// A record costs its columns, and later the block that they are written into: about so many times its size.
+/// Columns, and later the block that they are written into: so many times their size. Records that are no columns yet count as
+/// much.
 const COST: u64 = 2;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -133,7 +134,8 @@ impl Reader {
                 self.stay_failed(&error).await;
                 return None;
             }
-            let full = self.encoder.records() >= max_rows || self.encoder.byte_size() >= max_bytes;
+            let full =
+                self.encoder.records() >= max_rows || self.encoder.byte_size() >= max_bytes || !self.settle_room();
             if full || Instant::now() >= due {
                 return self.close().await;
             }
@@ -258,6 +260,19 @@ impl Reader {
             biased;
             more = memory.reserve(bytes) => reserved.merge(more),
             () = tokio::time::sleep_until(due.min(Instant::now() + WAIT_FOR_ROOM)) => return false,
+        }
+        true
+    }
+
+    /// Reserves what the open range holds, instead of what its records were thought to need: columns may be much smaller
+    /// than their JSON, or larger. False when there is no room for it: the range is to close.
+    fn settle_room(&mut self) -> bool {
+        let Some((reserved, Of::All)) = &mut self.room.reserved else { return true };
+        let held = self.encoder.held_bytes() as u64 * COST;
+        reserved.shrink(held);
+        match self.shared.memory.try_reserve(held.saturating_sub(reserved.bytes())) {
+            Some(more) => reserved.merge(more),
+            None => return false,
         }
         true
     }

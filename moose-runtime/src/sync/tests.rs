@@ -240,6 +240,20 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
     assert_eq!(shared.memory.reserved(), 0, "all of it is given back");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_range_takes_the_memory_of_its_columns_and_not_of_its_records() {
+    let bench = Bench::new(|config| config.sync.max_rows = 10_000).await;
+    bench.append((0..20_000).map(|number| format!(r#"{{"number":{number:<1000}}}"#))).await;
+    let shared = Shared { memory: Share::new(4 << 20), ..bench.shared.clone() };
+    let (sender, mut ranges) = mpsc::channel(1);
+    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+    // Twenty megabytes of JSON, a quarter of one of numbers.
+    let both = [ranges.recv().await.unwrap(), ranges.recv().await.unwrap()];
+    assert_eq!(both.each_ref().map(Prepared::rows), [10_000, 10_000]);
+    drop(both);
+    assert_eq!(shared.memory.reserved(), 0, "all of it is given back");
+}
+
 /// Offsets 0 to 3, of which 2 does not fit.
 async fn with_a_misfit(bench: &Bench) {
     let payloads = ticks(2).chain(std::iter::once(r#"{"number":"three"}"#.to_owned())).chain(ticks(1));

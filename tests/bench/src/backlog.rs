@@ -27,9 +27,8 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// Fills the streams of the shape with so many records together.
-    pub(crate) async fn make(stage: &Stage, shape: Shape, records: u64) -> Self {
-        let directory = stage.place("backlog");
+    /// Fills the streams of the shape, in an empty directory, with so many records together.
+    pub(crate) async fn make(directory: PathBuf, shape: Shape, records: u64) -> Self {
         let options = LogOptions { disk_budget: 64 << 30, ..LogOptions::new(directory.join("stream")) };
         let log = Log::open(options).expect("an empty directory");
         let topics = shape.topics();

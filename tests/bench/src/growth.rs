@@ -24,29 +24,31 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
     let of_columns =
         COLUMNS.map(|(count, records)| (format!("growth, {count} columns"), Shape::Columns(count), records));
     for (series, least) in [(of_millions, Some(0.9)), (of_pipelines, Some(0.8)), (of_columns, None)] {
-        let mut first: Option<(String, Vec<f64>)> = None;
-        let count = series.len();
+        let mut backlogs = Vec::new();
         for (place, (name, shape, records)) in series.into_iter().enumerate() {
-            let backlog = Backlog::make(stage, shape, records).await;
-            let mut rates = Vec::new();
-            for _ in 0..rounds {
-                rates.push(drain(stage, &backlog).await.rate);
+            let place = stage.place(&format!("backlog-{place}"));
+            backlogs.push((name, Backlog::make(place, shape, records).await, Vec::new()));
+        }
+        for _ in 0..rounds {
+            for (_, backlog, rates) in &mut backlogs {
+                rates.push(drain(stage, backlog).await.rate);
             }
-            if let Shape::Columns(count) = shape {
+        }
+        let first = backlogs.first().map(|(name, _, rates)| (name.clone(), rates.clone()));
+        let (first, first_rates) = first.expect("a series of backlogs");
+        let last = backlogs.len() - 1;
+        for (place, (name, backlog, rates)) in backlogs.into_iter().enumerate() {
+            if let Shape::Columns(count) = backlog.shape {
                 let cells = rates.iter().map(|rate| rate * crate::stage::float(count as u64)).collect();
                 report.add(Figure::new(format!("{name}: cells"), "/s", cells));
             }
-            let figure = Figure::new(&name, "rows/s", rates.clone());
-            let Some((first_name, first_rates)) = &first else {
-                report.add(figure);
-                first = Some((name, rates));
-                continue;
-            };
-            let figure = figure.beside(first_name, first_rates);
+            let figure = Figure::new(&name, "rows/s", rates);
             report.add(match least {
-                Some(least) if place + 1 == count => figure.wanted(Wanted::Ratio(least)),
-                _ => figure,
+                _ if place == 0 => figure,
+                Some(least) if place == last => figure.beside(&first, &first_rates).wanted(Wanted::Ratio(least)),
+                _ => figure.beside(&first, &first_rates),
             });
         }
+        stage.clear();
     }
 }

@@ -11,17 +11,15 @@ use bytes::Bytes;
 use moose_runtime::record::{Batch, ErasedBatch as _};
 
 use crate::{
-    connection::Connection,
+    client::Client,
     records::{Event, Shape, event, lines},
     report::{Figure, Report, Spread, Wanted},
     stage::{Running, Stage, float},
 };
 
-/// Connections of `ingest-single`.
+/// Clients, each with a connection that is kept.
 const CONNECTIONS: u64 = 64;
-/// Clients of `ingest-ndjson`.
-const CLIENTS: u64 = 4;
-/// Events of their requests.
+/// Events of a request of `ingest-ndjson`.
 const EVENTS: u64 = 1_000;
 /// How long each is measured.
 const TIME: Duration = Duration::from_secs(5);
@@ -39,20 +37,21 @@ struct Answers {
     requests: u64,
 }
 
-/// Sends bodies over so many connections at once, each again as soon as it is answered.
-async fn load(address: SocketAddr, connections: u64, content_type: &'static str, bodies: fn(u64) -> Bytes) -> Answers {
-    let clients: Vec<_> = (0..connections)
+/// Sends bodies over all connections at once, each again as soon as it is answered.
+async fn load(address: SocketAddr, content_type: &'static str, bodies: fn(u64) -> Bytes) -> Answers {
+    let clients: Vec<_> = (0..CONNECTIONS)
         .map(|client| {
             // Made before: what a client costs is not the server's.
-            let bodies: Vec<Bytes> = (0..8).map(|number| bodies(client * 8 + number)).collect();
+            let bodies = (0..8).map(|number| bodies(client * 8 + number));
+            let requests: Vec<Bytes> = bodies.map(|body| Client::request(PATH, content_type, &body)).collect();
             tokio::spawn(async move {
-                let mut connection = Connection::open(address).await;
-                let (begin, mut times, mut requests) = (Instant::now() + WARM, Vec::new(), 0);
-                for body in bodies.iter().cycle() {
+                let mut connection = Client::open(address).await;
+                let (begin, mut times, mut count) = (Instant::now() + WARM, Vec::new(), 0);
+                for request in requests.iter().cycle() {
                     let sent = Instant::now();
-                    connection.post(PATH, content_type, body.clone()).await;
+                    connection.send(request).await;
                     let answered = Instant::now();
-                    requests += 1;
+                    count += 1;
                     if sent >= begin {
                         times.push(answered.duration_since(sent).as_secs_f64());
                     }
@@ -60,7 +59,7 @@ async fn load(address: SocketAddr, connections: u64, content_type: &'static str,
                         break;
                     }
                 }
-                (times, requests)
+                (times, count)
             })
         })
         .collect();
@@ -77,13 +76,13 @@ async fn load(address: SocketAddr, connections: u64, content_type: &'static str,
 }
 
 /// A pipeline under a load; all of what it accepted must become rows where it has a table.
-async fn pipeline(stage: &Stage, shape: Shape, connections: u64, events: u64) -> Answers {
+async fn pipeline(stage: &Stage, shape: Shape, events: u64) -> Answers {
     let data = stage.place("data");
     let mut running = Running::start(&stage.launch(shape, &data), &data).await;
     let answers = if events == 1 {
-        load(running.addresses.http, connections, "application/json", one).await
+        load(running.addresses.http, "application/json", one).await
     } else {
-        load(running.addresses.http, connections, "application/x-ndjson", many).await
+        load(running.addresses.http, "application/x-ndjson", many).await
     };
     if shape == Shape::Events {
         let accepted = answers.requests * events;
@@ -122,11 +121,11 @@ pub(crate) async fn single(stage: &Stage, rounds: usize, report: &mut Report) {
     let mut fsyncs = Vec::new();
     for _ in 0..rounds {
         let (process, address) = stage.bare().await;
-        bare.push(load(address, CONNECTIONS, "application/json", one).await);
+        bare.push(load(address, "application/json", one).await);
         process.kill();
         fsyncs.push(fsync(stage));
-        with_table.push(pipeline(stage, Shape::Events, CONNECTIONS, 1).await);
-        door.push(pipeline(stage, Shape::Door, CONNECTIONS, 1).await);
+        with_table.push(pipeline(stage, Shape::Events, 1).await);
+        door.push(pipeline(stage, Shape::Door, 1).await);
     }
     let rates = |answers: &[Answers]| answers.iter().map(|answers| answers.rate).collect::<Vec<_>>();
     let beside = rates(&bare);
@@ -163,10 +162,10 @@ pub(crate) async fn ndjson(stage: &Stage, rounds: usize, report: &mut Report) {
             Batch::<Event>::default().decode(&records, usize::MAX, &mut Vec::new());
         }
         decoding.push(10.0 * float(records.len() as u64) / started.elapsed().as_secs_f64());
-        let answers = pipeline(stage, Shape::Events, CLIENTS, EVENTS).await;
+        let answers = pipeline(stage, Shape::Events, EVENTS).await;
         with_table.push(answers.rate * float(EVENTS));
         latencies.push(answers.quantiles);
-        door.push(pipeline(stage, Shape::Door, CLIENTS, EVENTS).await.rate * float(EVENTS));
+        door.push(pipeline(stage, Shape::Door, EVENTS).await.rate * float(EVENTS));
     }
     let beside = "decoding alone, one core";
     let figure = Figure::new("ingest-ndjson", "events/s", with_table).beside(beside, &decoding);

@@ -13,6 +13,7 @@
 mod backlog;
 mod ceiling;
 mod chart;
+mod client;
 mod connection;
 mod decode;
 mod freshness;
@@ -89,25 +90,31 @@ async fn measure(arguments: &Arguments) -> ExitCode {
     if wanted(Name::Sync) {
         for millions in &arguments.millions {
             Box::pin(sync::measure(&stage, rounds, *millions, &mut report)).await;
+            stage.clear();
         }
     }
     if wanted(Name::SyncKafka) {
         #[cfg(feature = "kafka")]
         Box::pin(kafka::measure(&stage, rounds, &mut report)).await;
+        stage.clear();
         #[cfg(not(feature = "kafka"))]
         println!("sync-kafka: needs a build with --features kafka");
     }
     if wanted(Name::IngestSingle) {
         Box::pin(ingest::single(&stage, rounds, &mut report)).await;
+        stage.clear();
     }
     if wanted(Name::IngestNdjson) {
         Box::pin(ingest::ndjson(&stage, rounds, &mut report)).await;
+        stage.clear();
     }
     if wanted(Name::Freshness) {
         Box::pin(freshness::measure(&stage, rounds, &mut report)).await;
+        stage.clear();
     }
     if wanted(Name::Memory) {
         Box::pin(memory::measure(&stage, &arguments.millions, &mut report)).await;
+        stage.clear();
     }
     if wanted(Name::Growth) {
         Box::pin(growth::measure(&stage, rounds, &mut report)).await;

@@ -17,7 +17,7 @@ pub(crate) async fn measure(stage: &Stage, millions: &[u64], report: &mut Report
         .map(|millions| (format!("memory, {millions} M events"), Shape::Events, millions * 1_000_000, 200.0))
         .chain([("memory, records of 100 KB".to_owned(), Shape::Documents, DOCUMENTS, 350.0)])
     {
-        let backlog = Backlog::make(stage, shape, records).await;
+        let backlog = Backlog::make(stage.place("backlog"), shape, records).await;
         let peak = drain(stage, &backlog).await.peak / 1_048_576.0;
         report.add(Figure::new(name, "MiB", vec![peak]).wanted(Wanted::AtMost(most)));
     }

@@ -35,7 +35,7 @@ const ROWS: u64 = 100_000;
 
 pub(crate) async fn measure(stage: &Stage, rounds: usize, millions: u64, report: &mut Report) {
     let events = millions * 1_000_000;
-    let backlog = Backlog::make(stage, Shape::Events, events).await;
+    let backlog = Backlog::make(stage.place("backlog"), Shape::Events, events).await;
     let bodies: Arc<Vec<Bytes>> = Arc::new(
         (0..events / EVENTS).map(|number| Bytes::from(lines(number * EVENTS..(number + 1) * EVENTS))).collect(),
     );

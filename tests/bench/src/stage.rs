@@ -34,12 +34,25 @@ impl Stage {
         Self { program, directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
-    /// An empty place of that name; what was there goes.
+    /// An empty place of that name. What was there is put aside: a file system that has just deleted many files may be
+    /// slow at making new ones, as ext4 without a journal is for a minute.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         let place = self.directory.path().join(name);
-        let _ = fs::remove_dir_all(&place);
+        if place.exists() {
+            let aside = self.directory.path().join("aside");
+            fs::create_dir_all(&aside).expect("a directory in the run's own");
+            let number = fs::read_dir(&aside).expect("a directory of the run").count();
+            fs::rename(&place, aside.join(number.to_string())).expect("a directory can be renamed");
+        }
         fs::create_dir_all(&place).expect("a directory in the run's own");
         place
+    }
+
+    /// Deletes all places, between measurements.
+    pub(crate) fn clear(&self) {
+        for entry in fs::read_dir(self.directory.path()).expect("the run's directory").flatten() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 
     /// How a pipeline of that shape is started on a directory.

@@ -45,7 +45,7 @@ pub(crate) async fn drain_of(launch: Launch, data: &Path, shape: Shape, records:
 }
 
 pub(crate) async fn measure(stage: &Stage, rounds: usize, millions: u64, report: &mut Report) {
-    let backlog = Backlog::make(stage, Shape::Events, millions * 1_000_000).await;
+    let backlog = Backlog::make(stage.place("backlog"), Shape::Events, millions * 1_000_000).await;
     let recording = Recording::of(stage, &backlog).await;
     let mut drained = Vec::new();
     let mut alone = CONNECTIONS.map(|_| Vec::new());
