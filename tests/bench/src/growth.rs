@@ -36,7 +36,7 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
         }
         let first = backlogs.first().map(|(name, _, rates)| (name.clone(), rates.clone()));
         let (first, first_rates) = first.expect("a series of backlogs");
-        let last = backlogs.len() - 1;
+        let end = backlogs.len() - 1;
         for (place, (name, backlog, rates)) in backlogs.into_iter().enumerate() {
             if let Shape::Columns(count) = backlog.shape {
                 let cells = rates.iter().map(|rate| rate * crate::stage::float(count as u64)).collect();
@@ -45,7 +45,7 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
             let figure = Figure::new(&name, "rows/s", rates);
             report.add(match least {
                 _ if place == 0 => figure,
-                Some(least) if place == last => figure.beside(&first, &first_rates).wanted(Wanted::Ratio(least)),
+                Some(least) if place == end => figure.beside(&first, &first_rates).wanted(Wanted::Ratio(least)),
                 _ => figure.beside(&first, &first_rates),
             });
         }
