@@ -43,6 +43,11 @@ impl Share {
         Self { grains: Arc::new(Semaphore::new(size as usize)), size }
     }
 
+    /// How large it is.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.size) * GRAIN
+    }
+
     /// Reserves bytes, if there is room.
     pub fn try_reserve(&self, bytes: u64) -> Option<Reserved> {
         match Arc::clone(&self.grains).try_acquire_many_owned(grains(bytes)) {

@@ -28,6 +28,8 @@ pub(crate) const READ_BYTES: usize = 1152 << 10;
 const COST: u64 = 2;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// A range of a backlog that has not begun waits for its memory no longer than this.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
 /// An open range waits no longer than this for more memory, then it closes with what it has: ranges that wait for each
 /// other would stay open.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
@@ -58,6 +60,10 @@ pub(super) struct Reader {
 /// The memory of the open range.
 struct Room {
     reserved: Option<(Reserved, Of)>,
+    /// What the range will hold once it is whole, where there is enough for a whole one.
+    planned: u64,
+    /// It was waited for in vain: whoever has the memory keeps it.
+    gave_up: bool,
     /// What this reader may have beyond the share of all, for a range of a single read: so that it goes on, if slowly,
     /// while others hold everything.
     spare: Share,
@@ -72,7 +78,7 @@ enum Of {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { reserved: None, spare: Share::new(READ_BYTES as u64 * COST) }
+        Self { reserved: None, planned: 0, gave_up: false, spare: Share::new(READ_BYTES as u64 * COST) }
     }
 }
 
@@ -126,16 +132,22 @@ impl Reader {
                     Filled::Due | Filled::End => return self.close().await,
                 }
             }
-            let due = *due.get_or_insert_with(|| Instant::now() + self.shared.config.max_delay);
-            if !self.make_room(due).await {
+            if self.encoder.records() == 0 {
+                let due_at = Instant::now() + self.shared.config.max_delay;
+                // What there is enough of for a whole range has no use for a smaller one that is in time.
+                let waited = self.begin_room(max_rows, max_bytes).await;
+                due = Some(if waited { Instant::now() + self.shared.config.max_delay } else { due_at });
+            } else if !self.more_room(due, max_rows).await {
                 return self.close().await;
             }
+            let due = due.unwrap_or_else(Instant::now);
             if let Err(error) = self.encode(max_rows, max_bytes).await {
                 self.stay_failed(&error).await;
                 return None;
             }
-            let full =
-                self.encoder.records() >= max_rows || self.encoder.byte_size() >= max_bytes || !self.settle_room();
+            let full = self.encoder.records() >= max_rows
+                || self.encoder.byte_size() >= max_bytes
+                || !self.settle_room(max_rows);
             if full || Instant::now() >= due {
                 return self.close().await;
             }
@@ -242,33 +254,63 @@ impl Reader {
         }
     }
 
-    /// Reserves the memory for what is in the buffer. False when the open range is to close without it.
-    async fn make_room(&mut self, due: Instant) -> bool {
-        let bytes = self.buffer.iter().map(|record| record.payload.len() as u64).sum::<u64>() * COST;
-        let memory = &self.shared.memory;
-        if self.encoder.records() == 0 {
-            let spare = self.room.spare.clone();
-            self.room.reserved = tokio::select! {
-                biased;
-                reserved = memory.reserve(bytes) => Some((reserved, Of::All)),
-                reserved = spare.reserve(bytes) => Some((reserved, Of::Spare)),
-            };
-            return true;
-        }
+    /// Reserves the memory of a range that begins with the buffer. Of a backlog a whole range is reserved, and waited for:
+    /// of a hundred partitions that begin at once a few after the other fill theirs, where otherwise all would close what
+    /// they have. True when it was waited for.
+    async fn begin_room(&mut self, max_rows: usize, max_bytes: usize) -> bool {
+        let bytes = self.buffered();
+        let rows = self.buffer.len().max(1) as u64;
+        let is_backlog = bytes >= READ_BYTES as u64 * COST / 2;
+        let whole = (bytes / rows * max_rows as u64).min(max_bytes as u64 * COST).min(self.shared.memory.bytes() / 4);
+        self.room.planned = if is_backlog { whole } else { 0 };
+        let patience = if is_backlog && !self.room.gave_up { WAIT_FOR_TURN } else { Duration::ZERO };
+        let (memory, spare) = (&self.shared.memory, self.room.spare.clone());
+        let begun = Instant::now();
+        let reserved = tokio::select! {
+            biased;
+            reserved = memory.reserve(bytes.max(self.room.planned)) => (reserved, Of::All),
+            reserved = async {
+                tokio::select! {
+                    () = tokio::time::sleep(patience) => {}
+                    () = self.shared.stop.wait() => {}
+                }
+                spare.reserve(bytes).await
+            } => (reserved, Of::Spare),
+        };
+        self.room.gave_up = reserved.1 == Of::Spare;
+        self.room.reserved = Some(reserved);
+        is_backlog && begun.elapsed() > Duration::ZERO
+    }
+
+    /// Reserves the memory for what is in the buffer beside what the open range holds, by what the records before took: a range
+    /// is not made to wait for what its plan has already. False when it is to close without it.
+    async fn more_room(&mut self, due: Option<Instant>, max_rows: usize) -> bool {
+        let rows = (self.encoder.records() + self.buffer.len()).min(max_rows) as u64;
+        let wanted = self.encoder.held_bytes() as u64 * COST * rows / self.encoder.records().max(1) as u64;
         let Some((reserved, Of::All)) = &mut self.room.reserved else { return false };
+        let missing = wanted.saturating_sub(reserved.bytes());
+        let end = Instant::now() + WAIT_FOR_ROOM;
         tokio::select! {
             biased;
-            more = memory.reserve(bytes) => reserved.merge(more),
-            () = tokio::time::sleep_until(due.min(Instant::now() + WAIT_FOR_ROOM)) => return false,
+            more = self.shared.memory.reserve(missing) => reserved.merge(more),
+            () = tokio::time::sleep_until(due.map_or(end, |due| due.min(end))) => return false,
         }
         true
     }
 
-    /// Reserves what the open range holds, instead of what its records were thought to need: columns may be much smaller
-    /// than their JSON, or larger. False when there is no room for it: the range is to close.
-    fn settle_room(&mut self) -> bool {
+    /// What the buffer's records will take, about.
+    fn buffered(&self) -> u64 {
+        self.buffer.iter().map(|record| record.payload.len() as u64).sum::<u64>() * COST
+    }
+
+    /// Reserves what the open range holds and will hold, instead of what its records were thought to need: columns may be
+    /// much smaller than their JSON, or larger. False when there is no room for it: the range is to close.
+    fn settle_room(&mut self, max_rows: usize) -> bool {
+        // An eighth more, for records that differ.
+        let whole = self.encoder.held_bytes() / self.encoder.records().max(1) * max_rows;
+        self.room.planned = self.room.planned.min(whole as u64 * COST * 9 / 8);
         let Some((reserved, Of::All)) = &mut self.room.reserved else { return true };
-        let held = self.encoder.held_bytes() as u64 * COST;
+        let held = (self.encoder.held_bytes() as u64 * COST).max(self.room.planned);
         reserved.shrink(held);
         match self.shared.memory.try_reserve(held.saturating_sub(reserved.bytes())) {
             Some(more) => reserved.merge(more),

@@ -254,6 +254,34 @@ async fn a_range_takes_the_memory_of_its_columns_and_not_of_its_records() {
     assert_eq!(shared.memory.reserved(), 0, "all of it is given back");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_memory_once() {
+    let bench = Bench::new(|config| config.sync.max_rows = 10_000).await;
+    bench.append((0..40_000).map(|number| format!(r#"{{"number":{number:<1000}}}"#))).await;
+    let shared = Shared { memory: Share::new(4 << 20), ..bench.shared.clone() };
+    let others = shared.memory.try_reserve(4 << 20).unwrap();
+    let (sender, mut ranges) = mpsc::channel(1);
+    let started = Instant::now();
+    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+    let release = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        drop(others);
+    });
+    let range = ranges.recv().await.unwrap();
+    assert_eq!(range.rows(), 10_000, "after {:?}", started.elapsed());
+    release.await.unwrap();
+    drop(range);
+    drop(ranges.recv().await.unwrap());
+
+    let _others = shared.memory.reserve(4 << 20).await;
+    let open = ranges.recv().await.unwrap();
+    let (small, started) = (ranges.recv().await.unwrap(), Instant::now());
+    assert!(small.rows() < 10_000 && small.first == open.last + 1, "{small:?}");
+    drop((open, small));
+    assert!(ranges.recv().await.unwrap().rows() < 10_000);
+    assert_eq!(started.elapsed(), Duration::ZERO, "it is waited for once");
+}
+
 /// Offsets 0 to 3, of which 2 does not fit.
 async fn with_a_misfit(bench: &Bench) {
     let payloads = ticks(2).chain(std::iter::once(r#"{"number":"three"}"#.to_owned())).chain(ticks(1));
