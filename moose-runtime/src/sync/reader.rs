@@ -135,8 +135,8 @@ impl Reader {
             if self.encoder.records() == 0 {
                 let due_at = Instant::now() + self.shared.config.max_delay;
                 // What there is enough of for a whole range has no use for a smaller one that is in time.
-                let waited = self.begin_room(max_rows, max_bytes).await;
-                due = Some(if waited { Instant::now() + self.shared.config.max_delay } else { due_at });
+                let is_backlog = self.begin_room(max_rows, max_bytes).await;
+                due = Some(if is_backlog { Instant::now() + self.shared.config.max_delay } else { due_at });
             } else if !self.more_room(due, max_rows).await {
                 return self.close().await;
             }
@@ -256,7 +256,7 @@ impl Reader {
 
     /// Reserves the memory of a range that begins with the buffer. Of a backlog a whole range is reserved, and waited for:
     /// of a hundred partitions that begin at once a few after the other fill theirs, where otherwise all would close what
-    /// they have. True when it was waited for.
+    /// they have. True for a backlog.
     async fn begin_room(&mut self, max_rows: usize, max_bytes: usize) -> bool {
         let bytes = self.buffered();
         let rows = self.buffer.len().max(1) as u64;
@@ -265,7 +265,6 @@ impl Reader {
         self.room.planned = if is_backlog { whole } else { 0 };
         let patience = if is_backlog && !self.room.gave_up { WAIT_FOR_TURN } else { Duration::ZERO };
         let (memory, spare) = (&self.shared.memory, self.room.spare.clone());
-        let begun = Instant::now();
         let reserved = tokio::select! {
             biased;
             reserved = memory.reserve(bytes.max(self.room.planned)) => (reserved, Of::All),
@@ -279,7 +278,7 @@ impl Reader {
         };
         self.room.gave_up = reserved.1 == Of::Spare;
         self.room.reserved = Some(reserved);
-        is_backlog && begun.elapsed() > Duration::ZERO
+        is_backlog
     }
 
     /// Reserves the memory for what is in the buffer beside what the open range holds, by what the records before took: a range

@@ -109,9 +109,21 @@ impl Bench {
     }
 
     fn read(&self) -> mpsc::Receiver<Prepared> {
+        self.read_with(&self.shared)
+    }
+
+    fn read_with(&self, shared: &Shared) -> mpsc::Receiver<Prepared> {
         let (sender, ranges) = mpsc::channel(1);
-        tokio::spawn(Reader::new(self.shared.clone(), self.assignment.clone(), 0, Arc::default()).run(sender));
+        tokio::spawn(Reader::new(shared.clone(), self.assignment.clone(), 0, Arc::default()).run(sender));
         ranges
+    }
+
+    /// Records of a kilobyte of JSON and a single number, in ranges of ten thousand, and four mebibytes of memory.
+    async fn of_wide_json(records: u64) -> (Self, Shared) {
+        let bench = Self::new(|config| config.sync.max_rows = 10_000).await;
+        bench.append((0..records).map(|number| format!(r#"{{"number":{number:<1000}}}"#))).await;
+        let shared = Shared { memory: Share::new(4 << 20), ..bench.shared.clone() };
+        (bench, shared)
     }
 }
 
@@ -210,8 +222,7 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
     bench.append((0..RECORDS).map(|number| format!(r#"{{"number":{number:<21}}}"#))).await;
     let shared = Shared { memory: Share::new(64 << 20), ..bench.shared.clone() };
     let others = shared.memory.try_reserve(64 << 20).unwrap();
-    let (sender, mut ranges) = mpsc::channel(1);
-    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+    let mut ranges = bench.read_with(&shared);
 
     // What every reader may have besides, and no more.
     let mut undelivered = Vec::new();
@@ -242,11 +253,8 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_range_takes_the_memory_of_its_columns_and_not_of_its_records() {
-    let bench = Bench::new(|config| config.sync.max_rows = 10_000).await;
-    bench.append((0..20_000).map(|number| format!(r#"{{"number":{number:<1000}}}"#))).await;
-    let shared = Shared { memory: Share::new(4 << 20), ..bench.shared.clone() };
-    let (sender, mut ranges) = mpsc::channel(1);
-    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+    let (bench, shared) = Bench::of_wide_json(20_000).await;
+    let mut ranges = bench.read_with(&shared);
     // Twenty megabytes of JSON, a quarter of one of numbers.
     let both = [ranges.recv().await.unwrap(), ranges.recv().await.unwrap()];
     assert_eq!(both.each_ref().map(Prepared::rows), [10_000, 10_000]);
@@ -256,13 +264,10 @@ async fn a_range_takes_the_memory_of_its_columns_and_not_of_its_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_memory_once() {
-    let bench = Bench::new(|config| config.sync.max_rows = 10_000).await;
-    bench.append((0..40_000).map(|number| format!(r#"{{"number":{number:<1000}}}"#))).await;
-    let shared = Shared { memory: Share::new(4 << 20), ..bench.shared.clone() };
+    let (bench, shared) = Bench::of_wide_json(40_000).await;
     let others = shared.memory.try_reserve(4 << 20).unwrap();
-    let (sender, mut ranges) = mpsc::channel(1);
     let started = Instant::now();
-    tokio::spawn(Reader::new(shared.clone(), bench.assignment.clone(), 0, Arc::default()).run(sender));
+    let mut ranges = bench.read_with(&shared);
     let release = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(5)).await;
         drop(others);
@@ -280,6 +285,19 @@ async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_me
     drop((open, small));
     assert!(ranges.recv().await.unwrap().rows() < 10_000);
     assert_eq!(started.elapsed(), Duration::ZERO, "it is waited for once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_wait_for_memory() {
+    let (bench, shared) = Bench::of_wide_json(10_000).await;
+    let _others = shared.memory.try_reserve(4 << 20).unwrap();
+    let mut ranges = bench.read_with(&shared);
+    let started = Instant::now();
+    let early = timeout(Duration::from_secs(1), ranges.recv()).await;
+    assert!(early.is_err(), "it waits: {early:?}");
+    shared.stop.signal();
+    assert!(ranges.recv().await.is_some_and(|range| range.rows() > 0));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 /// Offsets 0 to 3, of which 2 does not fit.
