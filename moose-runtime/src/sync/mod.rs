@@ -28,6 +28,7 @@ mod reader;
 mod recovery;
 mod reopen;
 pub mod replay;
+mod room;
 mod roster;
 mod settings;
 mod settle;

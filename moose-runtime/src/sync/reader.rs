@@ -12,28 +12,17 @@ use super::{
     encoder::{Closed, RangeEncoder},
     error::Misfit,
     group,
+    room::Room,
     size::RangeSize,
     stream_part,
 };
-use crate::{
-    memory::{Reserved, Share},
-    stream::{self, Record, StreamError},
-};
+use crate::stream::{self, Record, StreamError};
 
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
 /// record, so that none of them is read in parts.
 pub(crate) const READ_BYTES: usize = 1152 << 10;
-/// Columns, and later the block that they are written into: so many times their size. Records that are no columns yet count as
-/// much.
-const COST: u64 = 2;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// A range of a backlog that has not begun waits for its memory no longer than this.
-const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
-/// An open range waits no longer than this for more memory, then it closes with what it has: ranges that wait for each
-/// other would stay open.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
-
 /// Fills and closes the ranges of one partition.
 pub(super) struct Reader {
     shared: Shared,
@@ -57,31 +46,6 @@ pub(super) struct Reader {
     outdated: bool,
 }
 
-/// The memory of the open range.
-struct Room {
-    reserved: Option<(Reserved, Of)>,
-    /// What the range will hold once it is whole, where there is enough for a whole one.
-    planned: u64,
-    /// It was waited for in vain: whoever has the memory keeps it.
-    gave_up: bool,
-    /// What this reader may have beyond the share of all, for a range of a single read: so that it goes on, if slowly,
-    /// while others hold everything.
-    spare: Share,
-}
-
-/// What memory is reserved of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
-    All,
-    Spare,
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self { reserved: None, planned: 0, gave_up: false, spare: Share::new(READ_BYTES as u64 * COST) }
-    }
-}
-
 enum Filled {
     Records,
     Due,
@@ -91,6 +55,7 @@ enum Filled {
 impl Reader {
     pub(super) fn new(shared: Shared, assignment: Assignment, position: u64, size: Arc<RangeSize>) -> Self {
         let encoder = RangeEncoder::new(&assignment);
+        let room = Room::new(shared.memory.clone(), shared.stop.clone());
         Self {
             shared,
             assignment,
@@ -99,7 +64,7 @@ impl Reader {
             buffer: Vec::new(),
             encoder,
             size,
-            room: Room::default(),
+            room,
             without: Arc::default(),
             drain_to: None,
             outdated: false,
@@ -135,10 +100,14 @@ impl Reader {
             if self.encoder.records() == 0 {
                 let due_at = Instant::now() + self.shared.config.max_delay;
                 // What there is enough of for a whole range has no use for a smaller one that is in time.
-                let is_backlog = self.begin_room(max_rows, max_bytes).await;
+                let (bytes, rows) = (self.buffered(), self.buffer.len());
+                let is_backlog = self.room.begin(bytes, rows, max_rows, max_bytes).await;
                 due = Some(if is_backlog { Instant::now() + self.shared.config.max_delay } else { due_at });
-            } else if !self.more_room(due, max_rows).await {
-                return self.close().await;
+            } else {
+                let rows = (self.encoder.records() + self.buffer.len()).min(max_rows);
+                if !self.room.more(self.encoder.held_bytes(), self.encoder.records(), rows, due).await {
+                    return self.close().await;
+                }
             }
             let due = due.unwrap_or_else(Instant::now);
             if let Err(error) = self.encode(max_rows, max_bytes).await {
@@ -147,7 +116,7 @@ impl Reader {
             }
             let full = self.encoder.records() >= max_rows
                 || self.encoder.byte_size() >= max_bytes
-                || !self.settle_room(max_rows);
+                || !self.room.settle(self.encoder.held_bytes(), self.encoder.records(), max_rows);
             if full || Instant::now() >= due {
                 return self.close().await;
             }
@@ -254,68 +223,9 @@ impl Reader {
         }
     }
 
-    /// Reserves the memory of a range that begins with the buffer. Of a backlog a whole range is reserved, and waited for:
-    /// of a hundred partitions that begin at once a few after the other fill theirs, where otherwise all would close what
-    /// they have. True for a backlog.
-    async fn begin_room(&mut self, max_rows: usize, max_bytes: usize) -> bool {
-        let bytes = self.buffered();
-        let rows = self.buffer.len().max(1) as u64;
-        let is_backlog = bytes >= READ_BYTES as u64 * COST / 2;
-        let whole = (bytes / rows * max_rows as u64).min(max_bytes as u64 * COST).min(self.shared.memory.bytes() / 4);
-        self.room.planned = if is_backlog { whole } else { 0 };
-        let patience = if is_backlog && !self.room.gave_up { WAIT_FOR_TURN } else { Duration::ZERO };
-        let (memory, spare) = (&self.shared.memory, self.room.spare.clone());
-        let reserved = tokio::select! {
-            biased;
-            reserved = memory.reserve(bytes.max(self.room.planned)) => (reserved, Of::All),
-            reserved = async {
-                tokio::select! {
-                    () = tokio::time::sleep(patience) => {}
-                    () = self.shared.stop.wait() => {}
-                }
-                spare.reserve(bytes).await
-            } => (reserved, Of::Spare),
-        };
-        self.room.gave_up = reserved.1 == Of::Spare;
-        self.room.reserved = Some(reserved);
-        is_backlog
-    }
-
-    /// Reserves the memory for what is in the buffer beside what the open range holds, by what the records before took: a range
-    /// is not made to wait for what its plan has already. False when it is to close without it.
-    async fn more_room(&mut self, due: Option<Instant>, max_rows: usize) -> bool {
-        let rows = (self.encoder.records() + self.buffer.len()).min(max_rows) as u64;
-        let wanted = self.encoder.held_bytes() as u64 * COST * rows / self.encoder.records().max(1) as u64;
-        let Some((reserved, Of::All)) = &mut self.room.reserved else { return false };
-        let missing = wanted.saturating_sub(reserved.bytes());
-        let end = Instant::now() + WAIT_FOR_ROOM;
-        tokio::select! {
-            biased;
-            more = self.shared.memory.reserve(missing) => reserved.merge(more),
-            () = tokio::time::sleep_until(due.map_or(end, |due| due.min(end))) => return false,
-        }
-        true
-    }
-
-    /// What the buffer's records will take, about.
+    /// Bytes of the records in the buffer.
     fn buffered(&self) -> u64 {
-        self.buffer.iter().map(|record| record.payload.len() as u64).sum::<u64>() * COST
-    }
-
-    /// Reserves what the open range holds and will hold, instead of what its records were thought to need: columns may be
-    /// much smaller than their JSON, or larger. False when there is no room for it: the range is to close.
-    fn settle_room(&mut self, max_rows: usize) -> bool {
-        // An eighth more, for records that differ.
-        let whole = self.encoder.held_bytes() / self.encoder.records().max(1) * max_rows;
-        self.room.planned = self.room.planned.min(whole as u64 * COST * 9 / 8);
-        let Some((reserved, Of::All)) = &mut self.room.reserved else { return true };
-        let held = (self.encoder.held_bytes() as u64 * COST).max(self.room.planned);
-        reserved.shrink(held);
-        match self.shared.memory.try_reserve(held.saturating_sub(reserved.bytes())) {
-            Some(more) => reserved.merge(more),
-            None => return false,
-        }
-        true
+        self.buffer.iter().map(|record| record.payload.len() as u64).sum()
     }
 
     /// Moves records from the buffer into the range.
@@ -350,9 +260,9 @@ impl Reader {
             return None;
         };
         self.encoder = encoder;
-        let room = self.room.reserved.take();
+        let room = self.room.take();
         let Closed { mut range, refused } = closed?;
-        range.room = room.map(|(mut reserved, _)| {
+        range.room = room.map(|mut reserved| {
             reserved.shrink((range.body.len() + size_of_val(&*range.offsets)) as u64);
             Arc::new(reserved)
         });
