@@ -58,15 +58,42 @@ struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
     All,
+    Decode,
     Sync,
     SyncKafka,
-    Decode,
     IngestSingle,
     IngestNdjson,
     Freshness,
     Memory,
     Growth,
     Rivals,
+}
+
+impl Name {
+    async fn measure(self, stage: &Stage, arguments: &Arguments, report: &mut Report) {
+        let (rounds, millions) = (arguments.rounds, &arguments.millions);
+        match self {
+            // Nothing by itself.
+            Self::All => {}
+            Self::Decode => decode::measure(rounds, report),
+            Self::Sync => {
+                for millions in millions {
+                    sync::measure(stage, rounds, *millions, report).await;
+                    stage.clear();
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Self::SyncKafka => kafka::measure(stage, rounds, report).await,
+            #[cfg(not(feature = "kafka"))]
+            Self::SyncKafka => println!("sync-kafka: needs a build with --features kafka"),
+            Self::IngestSingle => ingest::single(stage, rounds, report).await,
+            Self::IngestNdjson => ingest::ndjson(stage, rounds, report).await,
+            Self::Freshness => freshness::measure(stage, rounds, report).await,
+            Self::Memory => memory::measure(stage, millions, report).await,
+            Self::Growth => growth::measure(stage, rounds, report).await,
+            Self::Rivals => rivals::measure(stage, rounds, millions.first().copied().unwrap_or(1), report).await,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -82,46 +109,11 @@ fn main() -> ExitCode {
 async fn measure(arguments: &Arguments) -> ExitCode {
     let stage = Stage::new();
     let mut report = Report::default();
-    let wanted = |name| arguments.names.contains(&name) || arguments.names.contains(&Name::All);
-    let rounds = arguments.rounds;
-    if wanted(Name::Decode) {
-        decode::measure(rounds, &mut report);
-    }
-    if wanted(Name::Sync) {
-        for millions in &arguments.millions {
-            Box::pin(sync::measure(&stage, rounds, *millions, &mut report)).await;
+    for name in Name::value_variants().iter().filter(|name| **name != Name::All) {
+        if arguments.names.contains(name) || arguments.names.contains(&Name::All) {
+            Box::pin(name.measure(&stage, arguments, &mut report)).await;
             stage.clear();
         }
-    }
-    if wanted(Name::SyncKafka) {
-        #[cfg(feature = "kafka")]
-        Box::pin(kafka::measure(&stage, rounds, &mut report)).await;
-        stage.clear();
-        #[cfg(not(feature = "kafka"))]
-        println!("sync-kafka: needs a build with --features kafka");
-    }
-    if wanted(Name::IngestSingle) {
-        Box::pin(ingest::single(&stage, rounds, &mut report)).await;
-        stage.clear();
-    }
-    if wanted(Name::IngestNdjson) {
-        Box::pin(ingest::ndjson(&stage, rounds, &mut report)).await;
-        stage.clear();
-    }
-    if wanted(Name::Freshness) {
-        Box::pin(freshness::measure(&stage, rounds, &mut report)).await;
-        stage.clear();
-    }
-    if wanted(Name::Memory) {
-        Box::pin(memory::measure(&stage, &arguments.millions, &mut report)).await;
-        stage.clear();
-    }
-    if wanted(Name::Growth) {
-        Box::pin(growth::measure(&stage, rounds, &mut report)).await;
-    }
-    if wanted(Name::Rivals) {
-        let millions = arguments.millions.first().copied().unwrap_or(1);
-        Box::pin(rivals::measure(&stage, rounds, millions, &mut report)).await;
     }
     println!("{report}");
     if let Some(path) = &arguments.json {
