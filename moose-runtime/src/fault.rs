@@ -50,6 +50,8 @@ points! {
     PendingAfter = "pending.after",
     /// The INSERT of a range is about to be sent.
     InsertBefore = "insert.before",
+    /// The INSERT of the next range is sent but for its end.
+    InsertAhead = "insert.ahead",
     /// In the engine's process: the body is read, nothing of it executed.
     EngineInsertReceived = "engine.insert.received",
     /// In the engine's process: it is executed, not answered.

@@ -75,7 +75,7 @@ pub struct Metrics {
     pub batch_rows: Family<TableLabel, Histogram>,
     /// Bytes per INSERT, as encoded.
     pub batch_bytes: Family<TableLabel, Histogram>,
-    /// Time from sending an INSERT to its answer.
+    /// Time from sending an INSERT, or the end of one that was sent ahead, to its answer.
     pub insert_duration: Family<TableLabel, Histogram>,
     /// Records in the stream that are not in the table yet.
     pub lag_records: Family<LagLabel, Gauge>,

@@ -54,9 +54,11 @@ impl Nets {
 pub(crate) enum Circumstance {
     /// Records on their way.
     Steady,
-    /// The same, with the shim in the engine.
+    /// So many of them at once that several ranges are closed together.
+    Backlog,
+    /// Records on their way, with the shim in the engine.
     Rename,
-    /// The same, into a server that does not end with the pipeline.
+    /// Records on their way into a server that does not end with the pipeline.
     Server,
     /// Records of which the table refuses one.
     Refused,
@@ -70,14 +72,23 @@ pub(crate) enum Circumstance {
 
 impl Circumstance {
     /// The one that takes longest comes first.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Refused, Self::Steady, Self::Burnt, Self::BurntBeforeAView, Self::Retention, Self::Rename, Self::Server];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Refused,
+        Self::Steady,
+        Self::Burnt,
+        Self::BurntBeforeAView,
+        Self::Retention,
+        Self::Backlog,
+        Self::Rename,
+        Self::Server,
+    ];
 
     /// Where a place belongs, by its name: what nobody has thought of here is met by records on their way.
     pub(crate) fn of(place: &str) -> Self {
         match place.split('.').next() {
             _ if place == RENAME => Self::Rename,
             _ if place == LATE_INSERT => Self::Server,
+            _ if place == Point::InsertAhead.name() => Self::Backlog,
             Some("trial" | "letters") => Self::Refused,
             Some("retention") => Self::Retention,
             Some("settle" | "again") => Self::Burnt,
@@ -89,7 +100,7 @@ impl Circumstance {
     /// Whether there are such cells with these nets.
     fn is_met(self, nets: Nets) -> bool {
         match self {
-            Self::Steady | Self::Rename | Self::Retention => true,
+            Self::Steady | Self::Backlog | Self::Rename | Self::Retention => true,
             // Three versions of one id would be three dead letters.
             Self::Refused | Self::Server => nets != Nets::Replacing,
             Self::Burnt => matches!(nets, Nets::Both | Nets::Provenance),

@@ -301,7 +301,10 @@ impl Chain {
     /// Sends what the cells of this chain want sent, until a request is not answered.
     fn load(&self) -> tokio::task::JoinHandle<()> {
         let (ledger, addresses) = (Arc::clone(&self.scene.ledger), self.scene.addresses());
-        let (requests, width) = self.requests();
+        let (mut requests, width) = self.requests();
+        if self.circumstance == Circumstance::Backlog {
+            requests = vec![requests.concat()];
+        }
         tokio::spawn(async move {
             for records in requests {
                 if !ledger.send(addresses, &records, width).await {

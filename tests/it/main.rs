@@ -3,6 +3,7 @@
 //! Every test uses its own temporary directory, its own ports and its own database, and waits by polling with a deadline.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
+mod ahead;
 mod boot;
 mod build_script;
 mod burnt;

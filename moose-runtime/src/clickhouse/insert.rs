@@ -5,18 +5,20 @@
 //! answer 200 without having asked ClickHouse. Everything else is an error, and after an error nobody knows whether the rows
 //! are stored: the delivery protocol settles that.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::{HeaderMap, Request, StatusCode, Uri, header};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use tokio::sync::Semaphore;
 
 use super::{
     ClickHouseError, Patience,
+    ahead::{self, InsertBody},
     error::{beginning, chain, code_in},
     liveness::Watch,
 };
@@ -53,8 +55,10 @@ pub struct Insert<'a> {
 /// Sends INSERTs. Cheap to clone; connections are kept and shared.
 #[derive(Clone)]
 pub struct InsertClient {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<HttpConnector, InsertBody>,
     watch: Watch,
+    /// Places of INSERTs that wait for their turn.
+    ahead: Arc<Semaphore>,
     url: String,
     database: String,
     user: String,
@@ -79,6 +83,7 @@ impl InsertClient {
         Ok(Self {
             http: http_client(),
             watch: Watch::new(http_client(), url),
+            ahead: Arc::new(Semaphore::new(ahead::MOST)),
             url: url.to_owned(),
             database: config.database.clone(),
             user: config.user.clone(),
@@ -89,7 +94,8 @@ impl InsertClient {
     /// Sends one INSERT and waits for its answer, as long as `patience` has it. `Ok` means that ClickHouse has confirmed
     /// it.
     pub async fn send(&self, insert: &Insert<'_>, patience: &Patience) -> Result<(), ClickHouseError> {
-        self.watch.over(patience, self.exchange(insert)).await
+        let request = self.request(insert, InsertBody::whole(insert.body.clone()))?;
+        self.watch.over(patience, self.exchange(request)).await
     }
 
     /// What watches over all statements to this server.
@@ -97,25 +103,37 @@ impl InsertClient {
         &self.watch
     }
 
-    async fn exchange(&self, insert: &Insert<'_>) -> Result<(), ClickHouseError> {
-        let unreachable = |error: &dyn std::error::Error| ClickHouseError::Unreachable {
-            url: self.url.clone(),
-            reason: chain(error),
-        };
-        let request = Request::post(self.uri(insert))
+    /// Places of INSERTs that wait for their turn.
+    pub(super) fn ahead(&self) -> &Arc<Semaphore> {
+        &self.ahead
+    }
+
+    pub(super) fn request(
+        &self,
+        insert: &Insert<'_>,
+        body: InsertBody,
+    ) -> Result<Request<InsertBody>, ClickHouseError> {
+        Request::post(self.uri(insert))
             .header("X-ClickHouse-User", &self.user)
             .header("X-ClickHouse-Key", &self.password)
             .header(header::CONTENT_LENGTH, insert.body.len())
-            .body(Full::new(insert.body.clone()))
-            .map_err(|error| ClickHouseError::Address { url: self.url.clone(), reason: error.to_string() })?;
-        let response = self.http.request(request).await.map_err(|error| unreachable(&error))?;
+            .body(body)
+            .map_err(|error| ClickHouseError::Address { url: self.url.clone(), reason: error.to_string() })
+    }
+
+    pub(super) async fn exchange(&self, request: Request<InsertBody>) -> Result<(), ClickHouseError> {
+        let response = self.http.request(request).await.map_err(|error| self.unreachable(&chain(&error)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await
-            .map_err(|error| unreachable(error.as_ref()))?
+            .map_err(|error| self.unreachable(&chain(error.as_ref())))?
             .to_bytes();
         self.judge(status, &headers, &String::from_utf8_lossy(&body))
+    }
+
+    pub(super) fn unreachable(&self, reason: &str) -> ClickHouseError {
+        ClickHouseError::Unreachable { url: self.url.clone(), reason: reason.to_owned() }
     }
 
     fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &str) -> Result<(), ClickHouseError> {

@@ -4,6 +4,7 @@
 //! The insert client exists because the delivery protocol needs what the official one hides: one body with its length,
 //! the HTTP status, the exception code, and whether an answer came at all. See [`insert`].
 
+mod ahead;
 mod client;
 mod error;
 mod facts;
@@ -12,6 +13,7 @@ mod inspect;
 mod liveness;
 
 pub use ::clickhouse::query::Query;
+pub use ahead::Ahead;
 pub use client::Client;
 pub use error::ClickHouseError;
 pub use facts::{TableFacts, ViewFacts, ViewTarget, calls};

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::{
     Assignment, Prepared, Shared, SyncError,
+    ahead::Next,
     backoff::Backoff,
     cursor::CursorKeeper,
     encoder::{Closed, RangeEncoder},
@@ -50,6 +51,8 @@ pub(super) struct Courier {
     columns: Vec<String>,
     size: Arc<RangeSize>,
     patience: Patience,
+    /// What of the next range was sent ahead.
+    pub(super) next: Next,
     /// When the table was asked last what it has.
     asked: Mutex<Option<AskedAt>>,
     /// How often the table had been drained when it was looked at.
@@ -94,7 +97,16 @@ impl Courier {
         let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
         let drained = AtomicU64::new(shared.drains.ended(&assignment.table.name));
-        Self { shared, assignment, cursor, target, columns, size, patience, asked: Mutex::default(), drained, sent }
+        let (next, asked) = (Next::default(), Mutex::default());
+        Self { shared, assignment, cursor, target, columns, size, patience, next, asked, drained, sent }
+    }
+
+    pub(super) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.shared.drains.is_drained(&self.assignment.table.name)
     }
 
     /// Notes that the table is asked what it has.
@@ -126,6 +138,9 @@ impl Courier {
         let mut said = Said::default();
         let mut out_of_memory = OutOfMemory::default();
         loop {
+            if in_doubt || self.is_drained() {
+                self.take_back();
+            }
             tokio::select! {
                 biased;
                 () = self.shared.drains.passable(&self.assignment.table.name) => {}
@@ -146,6 +161,7 @@ impl Courier {
                 Err(error) => error,
             };
             in_doubt = true;
+            self.take_back();
             self.target.doubt().await;
             let error = if refusals.call_for_a_trial(&error) {
                 match self.trial(&range).await {
@@ -192,6 +208,7 @@ impl Courier {
     async fn attempt(&self, range: &Prepared, in_doubt: bool) -> Result<usize, SyncError> {
         let drained = self.shared.drains.ended(&self.assignment.table.name);
         if self.drained.swap(drained, Ordering::AcqRel) != drained {
+            self.take_back();
             self.target.doubt().await;
         }
         let state = self.target.checked(&self.cursor).await?;
@@ -199,7 +216,7 @@ impl Courier {
         if in_doubt {
             return self.settle(range, &state, &settings).await;
         }
-        if range.rows() == 0 {
+        if range.rows() == 0 || self.send_end(range, &state).await? {
             return Ok(0);
         }
         let token = self.assignment.token(range.first, range.last);
@@ -217,10 +234,15 @@ impl Courier {
     ) -> Result<(), SyncError> {
         fault::point(Point::InsertBefore);
         let took = self.send(table, Some(token), body, settings).await?;
+        self.answered(took);
+        Ok(())
+    }
+
+    /// An INSERT of the table was confirmed.
+    pub(super) fn answered(&self, took: Duration) {
         fault::point(Point::InsertAnswered);
         let label = TableLabel { table: self.assignment.table.name.clone() };
         self.shared.metrics.insert_duration.get_or_create(&label).observe(took.as_secs_f64());
-        Ok(())
     }
 
     /// One INSERT. The answer is how long it took.
@@ -231,21 +253,31 @@ impl Courier {
         body: Bytes,
         settings: &Settings,
     ) -> Result<Duration, SyncError> {
+        let started = self.begin_to_send()?;
+        let insert = self.insert_of(table, token, body, settings);
+        self.shared.client.insert().send(&insert, &self.patience).await.map_err(SyncError::Insert)?;
+        Ok(started.elapsed())
+    }
+
+    /// Notes that an INSERT begins, or the end of one is sent, and when; an error when it may not.
+    pub(super) fn begin_to_send(&self) -> Result<Instant, SyncError> {
         if !self.assignment.lease.is_held() {
             let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
             return Err(SyncError::Revoked { topic, partition });
         }
-        let insert = Insert {
-            table,
-            columns: &self.columns,
-            settings: &settings.insert,
-            token: token.filter(|_| settings.tokens),
-            body,
-        };
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = tokio::time::Instant::now();
-        let started = Instant::now();
-        self.shared.client.insert().send(&insert, &self.patience).await.map_err(SyncError::Insert)?;
-        Ok(started.elapsed())
+        Ok(Instant::now())
+    }
+
+    pub(super) fn insert_of<'a>(
+        &'a self,
+        table: &'a str,
+        token: Option<&'a str>,
+        body: Bytes,
+        settings: &'a Settings,
+    ) -> Insert<'a> {
+        let token = token.filter(|_| settings.tokens);
+        Insert { table, columns: &self.columns, settings: &settings.insert, token, body }
     }
 
     /// Reads the offsets `first..=last` again, exactly as they were.

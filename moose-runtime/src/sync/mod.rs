@@ -8,6 +8,7 @@
 //! a `trial`, become dead letters before the range passes. Where several processes share a stream, a [`Roster`] runs the
 //! workers of the partitions that are this one's, each under a [`Lease`].
 
+mod ahead;
 mod anew;
 mod backoff;
 mod bisection;

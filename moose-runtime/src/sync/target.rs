@@ -72,6 +72,13 @@ impl Target {
         Ok(Successor::leads(&self.client, &self.table.name, known, state.uuid).await?)
     }
 
+    /// The table and the server's settings as far as they are known, and no doubt has come since.
+    pub(super) async fn at_hand(&self) -> Option<(Arc<TableState>, Arc<Settings>)> {
+        let (at, state) = self.seen.lock().await.clone()?;
+        let settings = self.settings.lock().await.clone()?;
+        (at.elapsed() < GOOD_FOR).then_some((state, settings))
+    }
+
     /// Goes on with a table that took the known one's place. The cursor is told once the ranges are done that were on
     /// their way then: until that, a restart must still know that the table has no tokens of them.
     async fn take_up(&self, cursor: &CursorKeeper, state: &TableState) {

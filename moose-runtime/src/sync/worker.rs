@@ -1,7 +1,7 @@
 //! The worker of one partition and one destination.
 //!
 //! Two ranges may be written down at once: the one on its way and the next. In steady state one write of the cursor says
-//! "done to here, the next is pending". INSERTs of a partition stay in order.
+//! "done to here, the next is pending". INSERTs of a partition stay in order: the next one is sent ahead but for its end.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -217,11 +217,13 @@ struct Steady {
     queue: VecDeque<(Arc<Prepared>, OnItsWay)>,
     /// Closed, and not written down while the table is drained.
     waiting: Option<Prepared>,
+    /// The range of which it is settled whether it is sent ahead.
+    ahead: Option<u64>,
 }
 
 impl Steady {
     fn new(courier: Arc<Courier>) -> Self {
-        Self { courier, queue: VecDeque::new(), waiting: None }
+        Self { courier, queue: VecDeque::new(), waiting: None, ahead: None }
     }
 
     async fn run(mut self, mut ranges: mpsc::Receiver<Prepared>) {
@@ -265,6 +267,9 @@ impl Steady {
             }
             if on_its_way.is_empty() {
                 self.send_first(in_doubt, &mut on_its_way);
+            }
+            if let Some((next, _)) = self.queue.get(1).filter(|(next, _)| self.ahead != Some(next.first)) {
+                self.ahead = self.courier.send_ahead(next).await.then_some(next.first);
             }
         }
     }

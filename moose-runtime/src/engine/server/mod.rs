@@ -41,7 +41,7 @@ use self::{
     body::BodyReader,
     plan::{Insert, Work},
     request::{DEFAULT_DATABASE, Request, header_text},
-    statement::{Mark, Piece},
+    statement::{Data, Mark, Piece},
 };
 use super::{
     error::OpenError,
@@ -325,18 +325,19 @@ async fn run_insert(
     insert: Insert,
     mut body: BodyReader,
 ) -> Result<Response<Body>, Exception> {
-    let (mut head, ended) = body.read_up_to(WHOLE_BODY).await?;
-    head.insert(0, insert.head);
+    let (head_sender, head) = oneshot::channel();
     let (sender, rest) = mpsc::channel(4);
     let session = request.session.clone();
     let mut running = server.run(permit, move |database, mark| {
-        fault::point(Point::EngineInsertReceived);
-        let answer = statement::insert(database, &session, mark, &insert.statement, &insert.format, &head, rest);
+        let data = Data { head, rest };
+        let answer = statement::insert(database, &session, mark, &insert.statement, &insert.format, data);
         fault::point(Point::EngineInsertExecuted);
         answer
     });
+    let (mut pieces, ended) = body.read_up_to(WHOLE_BODY).await?;
+    pieces.insert(0, insert.head);
     // A closed channel means that the INSERT has failed already; its outcome says why.
-    let mut open = true;
+    let mut open = head_sender.send(pieces).is_ok();
     while open && !ended {
         let Some(data) = body.next().await? else { break };
         open = sender.send(Piece::Data(data)).await.is_ok();

@@ -17,17 +17,27 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::request::Session;
-use crate::engine::{
-    exception::Exception,
-    ffi::{Answer, Connection, Database, QueryClass},
-    sql::{self, Statement},
+use crate::{
+    engine::{
+        exception::Exception,
+        ffi::{Answer, Connection, Database, QueryClass},
+        sql::{self, Statement},
+    },
+    fault::{self, Point},
 };
 
 /// Handed to the library at a time.
 const APPEND: usize = 1 << 20;
+
+/// An INSERT's data.
+pub(super) struct Data {
+    /// All of it, or as much as is read before any is stored. A sender that is gone cancels the INSERT.
+    pub(super) head: oneshot::Receiver<Vec<Bytes>>,
+    pub(super) rest: mpsc::Receiver<Piece>,
+}
 
 /// A piece of an INSERT's data.
 pub(super) enum Piece {
@@ -137,31 +147,33 @@ fn into_pipe(text: &[u8], position: usize, output: &PipeWriter) -> Vec<u8> {
     [head, clause.as_bytes(), tail].concat()
 }
 
-/// Runs an INSERT whose data is `head` and then what `rest` brings.
+/// Runs an INSERT. It is opened while its data is on the way, and nothing of it is stored before `head` is there.
 pub(super) fn insert(
     database: &Database,
     session: &Session,
     mark: &Mark,
     statement: &[u8],
     format: &str,
-    head: &[Bytes],
-    mut rest: mpsc::Receiver<Piece>,
+    mut data: Data,
 ) -> Result<Answer, Exception> {
     let engine = |error: String| Exception::from_engine(&error);
+    // The stream is dropped on the way out, which cancels it.
+    let cut_off = || Exception::new(394, "QUERY_WAS_CANCELLED", "The INSERT was cut off by its client");
     let mut connection = open(database, session, mark)?;
     // The library writes its own FORMAT behind the statement: a comment at its end must not swallow it.
     let statement = [statement, b"\n"].concat();
     let mut stream = connection.insert(&statement, format, &session.parameters).map_err(engine)?;
     let mut append = |data: &[u8]| data.chunks(APPEND).try_for_each(|data| stream.append(data));
-    for data in head {
-        append(data).map_err(engine)?;
+    let head = data.head.blocking_recv().map_err(|_gone| cut_off())?;
+    fault::point(Point::EngineInsertReceived);
+    for piece in head {
+        append(&piece).map_err(engine)?;
     }
     loop {
-        match rest.blocking_recv() {
-            Some(Piece::Data(data)) => append(&data).map_err(engine)?,
+        match data.rest.blocking_recv() {
+            Some(Piece::Data(piece)) => append(&piece).map_err(engine)?,
             Some(Piece::End) => break,
-            // The stream is dropped, which cancels it.
-            None => return Err(Exception::new(394, "QUERY_WAS_CANCELLED", "The INSERT was cut off by its client")),
+            None => return Err(cut_off()),
         }
     }
     stream.finish().map_err(engine)

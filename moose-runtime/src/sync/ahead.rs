@@ -1,0 +1,75 @@
+//! The INSERT of the next range, sent ahead of its turn while the one before is on its way.
+//!
+//! Only where nothing is in doubt, and only of a range that is written down. What was sent ahead counts for nothing until
+//! its turn: any failure before takes it back, and the range is then sent as if it had not been.
+
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::{Prepared, SyncError, courier::Courier};
+use crate::{
+    clickhouse::{Ahead, TableState},
+    fault::{self, Point},
+};
+
+/// The INSERT that was sent ahead, if any.
+#[derive(Debug, Default)]
+pub(super) struct Next(Mutex<Option<Sent>>);
+
+#[derive(Debug)]
+struct Sent {
+    /// Of the range that begins there.
+    first: u64,
+    /// The table that it goes to, whatever has its name by then.
+    table: Uuid,
+    insert: Ahead,
+}
+
+impl Next {
+    fn put(&self, sent: Option<Sent>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent;
+    }
+
+    fn take(&self) -> Option<Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Courier {
+    /// Sends the INSERT of a range that is written down, but for its end, unless something speaks against it. False when
+    /// it may be tried again: too little is known of the table.
+    pub(super) async fn send_ahead(&self, range: &Prepared) -> bool {
+        if range.rows() == 0 || !self.assignment.lease.is_held() || self.is_drained() {
+            return true;
+        }
+        let Some((state, settings)) = self.target.at_hand().await else { return false };
+        let token = self.assignment.token(range.first, range.last);
+        let insert = self.insert_of(&self.assignment.table.name, Some(&token), range.body.clone(), &settings);
+        let insert = self.shared.client.insert().send_ahead(&insert);
+        self.next.put(insert.map(|insert| Sent { first: range.first, table: state.uuid, insert }));
+        fault::point(Point::InsertAhead);
+        true
+    }
+
+    /// Takes back what was sent ahead.
+    pub(super) fn take_back(&self) {
+        self.next.put(None);
+    }
+
+    /// Brings the INSERT of a range to its end that was sent ahead, now that it is its turn. False when there is none, or
+    /// none that is good any more.
+    pub(super) async fn send_end(&self, range: &Prepared, state: &TableState) -> Result<bool, SyncError> {
+        let Some(sent) = self.next.take().filter(|sent| sent.first == range.first && sent.table == state.uuid) else {
+            return Ok(false);
+        };
+        fault::point(Point::InsertBefore);
+        let started = self.begin_to_send()?;
+        match self.shared.client.insert().send_end(sent.insert, self.patience()).await {
+            Some(answer) => answer.map_err(SyncError::Insert)?,
+            None => return Ok(false),
+        }
+        self.answered(started.elapsed());
+        Ok(true)
+    }
+}

@@ -1,0 +1,168 @@
+//! INSERTs that are sent ahead of their turn, all but the last byte: nothing of them is stored before it, nothing else waits
+//! for it, and what is taken back leaves nothing behind.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use moose_runtime::{
+    clickhouse::{Client, Patience, insert::Insert},
+    config::Config,
+};
+use moose_tests::{
+    pipelines::NUMBERS,
+    proxy::{Canned, Fault, Outcome, Recorded, insert_into},
+    wait::eventually,
+};
+
+use crate::stage::{LATE, SOON, Stage, post_numbers};
+
+/// Every number once.
+const ONCE: &str = "SELECT count(), uniqExact(id) FROM numbers";
+/// INSERTs of the test's database that the server has begun.
+const BEGUN: &str = "SELECT count() FROM system.processes \
+                     WHERE query_kind = 'Insert' AND current_database = currentDatabase()";
+
+/// A table of numbers, and INSERTs into it by hand.
+struct Table {
+    stage: Stage,
+    client: Client,
+    columns: Vec<String>,
+}
+
+impl Table {
+    async fn new() -> Self {
+        let stage = Stage::new().await;
+        stage.sql("CREATE TABLE numbers (id UInt64) ENGINE = MergeTree ORDER BY id").await;
+        let mut config = Config::default();
+        config.clickhouse.database.clone_from(&stage.database);
+        let client = Client::new(&stage.engine.url(), &config.clickhouse).expect("an address");
+        Self { stage, client, columns: vec!["id".to_owned()] }
+    }
+
+    /// One Native block with these numbers.
+    fn insert(&self, ids: std::ops::Range<u64>) -> Insert<'_> {
+        let count = u8::try_from(ids.end - ids.start).ok().filter(|count| *count < 128).expect("one byte");
+        let mut body = vec![1, count];
+        for text in ["id", "UInt64"] {
+            body.push(u8::try_from(text.len()).expect("short"));
+            body.extend_from_slice(text.as_bytes());
+        }
+        body.extend(ids.flat_map(u64::to_le_bytes));
+        Insert { table: "numbers", columns: &self.columns, settings: &[], token: None, body: Bytes::from(body) }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_stored_before_the_end_and_nothing_waits_for_it() {
+    let table = Table::new().await;
+    let (stage, inserts) = (&table.stage, table.client.insert());
+    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
+    stage.shows(BEGUN, "1", SOON).await;
+    inserts.send(&table.insert(100..110), &Patience::default()).await.expect("another INSERT passes");
+    stage.sql("ALTER TABLE numbers MODIFY COMMENT 'so does a change of the table'").await;
+    assert_eq!(stage.sql(ONCE).await, "10\t10");
+    let answer = inserts.send_end(ahead, &Patience::default()).await.expect("nothing has cut it off");
+    answer.expect("it is taken");
+    assert_eq!(stage.sql(ONCE).await, "110\t110");
+}
+
+#[tokio::test]
+async fn what_is_taken_back_leaves_nothing_behind() {
+    let table = Table::new().await;
+    let (stage, inserts) = (&table.stage, table.client.insert());
+    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
+    stage.shows(BEGUN, "1", SOON).await;
+    drop(ahead);
+    stage.shows(BEGUN, "0", SOON).await;
+    assert_eq!(stage.sql(ONCE).await, "0\t0");
+}
+
+#[tokio::test]
+async fn a_turn_that_does_not_come_is_not_waited_for() {
+    let table = Table::new().await;
+    let (stage, inserts) = (&table.stage, table.client.insert());
+    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
+    stage.shows(BEGUN, "1", SOON).await;
+    // By itself, after five seconds.
+    stage.shows(BEGUN, "0", 5 * SOON).await;
+    assert!(inserts.send_end(ahead, &Patience::default()).await.is_none(), "there is nothing left to be ended");
+    assert_eq!(stage.sql(ONCE).await, "0\t0");
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_before_its_end_counts_for_nothing() {
+    let table = Table::new().await;
+    let (stage, inserts) = (&table.stage, table.client.insert());
+    let insert = Insert { table: "absent", ..table.insert(0..100) };
+    let ahead = inserts.send_ahead(&insert).expect("a place");
+    eventually(SOON, || async {
+        let refused = stage.sql("SELECT count() FROM system.errors WHERE code = 60").await;
+        if refused == "0" { Err("not refused yet") } else { Ok(()) }
+    })
+    .await;
+    let answer = inserts.send_end(ahead, &Patience::default()).await;
+    // Whether it was refused before its end or after it, it is not taken.
+    assert!(answer.is_none_or(|answer| answer.is_err_and(|error| error.code() == Some(60))));
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_their_turn() {
+    let table = Table::new().await;
+    let inserts = table.client.insert();
+    let places: Vec<_> = (0..4).map(|_| inserts.send_ahead(&table.insert(0..1)).expect("a place")).collect();
+    assert!(inserts.send_ahead(&table.insert(0..1)).is_none());
+    drop(places);
+    assert!(inserts.send_ahead(&table.insert(0..1)).is_some());
+}
+
+/// The first offset in the token of an INSERT.
+fn first(insert: &Recorded) -> u64 {
+    let offsets = insert.token().rsplit('/').next().unwrap_or_default();
+    offsets.split('-').next().and_then(|first| first.parse().ok()).expect("a token of ours")
+}
+
+/// When an answer began to go back.
+fn answered(insert: &Recorded) -> Instant {
+    match insert.outcome {
+        Outcome::Answered { at, .. } => at,
+        other => panic!("answered, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_next_insert_comes_ahead_and_its_end_only_after_the_answer_before() {
+    let stage = Stage::new().await;
+    let mut config = stage.config();
+    config.sync.max_rows = 1000;
+    let app = stage.start_with(&[&NUMBERS], config).await;
+    let hold = Duration::from_secs(2);
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Delay(hold));
+    post_numbers(&app, 0..3000).await;
+    stage.shows(ONCE, "3000\t3000", SOON).await;
+    let inserts = stage.proxy.inserts("numbers");
+    let [one, two, three] = inserts.as_slice() else { panic!("three INSERTs, not {}", inserts.len()) };
+    assert_eq!([one, two, three].map(first), [0, 1000, 2000]);
+    assert!(two.arrived + hold / 2 < answered(one), "sent ahead");
+    assert!(two.complete >= answered(one) && three.complete >= answered(two), "one after the other");
+    app.stop().await.expect("an orderly stop");
+}
+
+#[tokio::test]
+async fn after_a_failure_nothing_counts_that_was_sent_ahead() {
+    let stage = Stage::new().await;
+    let mut config = stage.config();
+    config.sync.max_rows = 1000;
+    let app = stage.start_with(&[&NUMBERS], config).await;
+    // Time for the second to be sent ahead; the first is stored, and told to have failed.
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT slow CHECK sleep(1) = 0").await;
+    let failure = Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 241, "Memory limit exceeded");
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Lie(failure));
+    post_numbers(&app, 0..2000).await;
+    stage.shows(ONCE, "2000\t2000", LATE).await;
+    let inserts = stage.proxy.inserts("numbers");
+    let [one, two] = inserts.as_slice() else { panic!("two INSERTs that were complete, not {}", inserts.len()) };
+    assert_eq!([one, two].map(first), [0, 1000]);
+    assert!(two.arrived >= answered(one), "taken back, and sent anew at its turn");
+    app.stop().await.expect("an orderly stop");
+}
