@@ -2,6 +2,7 @@
 
 use crate::{
     backlog::Backlog,
+    ceiling::Recording,
     records::Shape,
     report::{Figure, Report, Wanted},
     stage::Stage,
@@ -17,6 +18,9 @@ const EVENTS: u64 = 10_000_000;
 /// Columns, and the records of a backlog of them: many ranges, most of them closed by their bytes where columns are many.
 const COLUMNS: [(usize, u64); 3] = [(6, 2_000_000), (50, 300_000), (200, 600_000)];
 
+/// Connections over which the engine alone takes the backlogs, for what grows in it by itself.
+const CONNECTIONS: usize = 4;
+
 pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
     let of_millions =
         MILLIONS.map(|millions| (format!("growth, {millions} M events"), Shape::Events, millions * 1_000_000));
@@ -29,9 +33,17 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
             let place = stage.place(&format!("backlog-{place}"));
             backlogs.push((name, Backlog::make(place, shape, records).await, Vec::new()));
         }
+        let mut alone = Vec::new();
+        for (name, backlog, _) in backlogs.iter().filter(|(_, backlog, _)| matches!(backlog.shape, Shape::Events)) {
+            let name = format!("{name}: engine alone, connections: {CONNECTIONS}");
+            alone.push((name, Recording::of(stage, backlog).await, Vec::new()));
+        }
         for _ in 0..rounds {
             for (_, backlog, rates) in &mut backlogs {
                 rates.push(drain(stage, backlog).await.rate);
+            }
+            for (_, recording, rates) in &mut alone {
+                rates.push(recording.replay(stage, CONNECTIONS).await);
             }
         }
         let first = backlogs.first().map(|(name, _, rates)| (name.clone(), rates.clone()));
@@ -48,6 +60,13 @@ pub(crate) async fn measure(stage: &Stage, rounds: usize, report: &mut Report) {
                 Some(least) if place == end => figure.beside(&first, &first_rates).wanted(Wanted::Ratio(least)),
                 _ => figure.beside(&first, &first_rates),
             });
+        }
+        let mut alone = alone.into_iter().map(|(name, _, rates)| (name, rates));
+        if let Some((first, first_rates)) = alone.next() {
+            report.add(Figure::new(&first, "rows/s", first_rates.clone()));
+            for (name, rates) in alone {
+                report.add(Figure::new(name, "rows/s", rates).beside(&first, &first_rates));
+            }
         }
         stage.clear();
     }
