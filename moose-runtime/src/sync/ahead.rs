@@ -39,11 +39,11 @@ impl Next {
 impl Courier {
     /// Sends the INSERT of a range that is written down, but for its end, unless something speaks against it. False when
     /// it may be tried again: too little is known of the table.
-    pub(super) async fn send_ahead(&self, range: &Prepared) -> bool {
+    pub(super) fn send_ahead(&self, range: &Prepared) -> bool {
         if range.rows() == 0 || !self.assignment.lease.is_held() || self.is_drained() {
             return true;
         }
-        let Some((state, settings)) = self.target.at_hand().await else { return false };
+        let Some((state, settings)) = self.target.at_hand() else { return false };
         let token = self.assignment.token(range.first, range.last);
         let insert = self.insert_of(&self.assignment.table.name, Some(&token), range.body.clone(), &settings);
         let insert = self.shared.client.insert().send_ahead(&insert);

@@ -72,10 +72,10 @@ impl Target {
         Ok(Successor::leads(&self.client, &self.table.name, known, state.uuid).await?)
     }
 
-    /// The table and the server's settings as far as they are known, and no doubt has come since.
-    pub(super) async fn at_hand(&self) -> Option<(Arc<TableState>, Arc<Settings>)> {
-        let (at, state) = self.seen.lock().await.clone()?;
-        let settings = self.settings.lock().await.clone()?;
+    /// The table and the server's settings, where both are known and nobody is just looking.
+    pub(super) fn at_hand(&self) -> Option<(Arc<TableState>, Arc<Settings>)> {
+        let (at, state) = self.seen.try_lock().ok()?.clone()?;
+        let settings = self.settings.try_lock().ok()?.clone()?;
         (at.elapsed() < GOOD_FOR).then_some((state, settings))
     }
 

@@ -198,6 +198,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
         }
     }
     courier.target.checked(&cursor).await?;
+    courier.target.settings().await?;
     Ok(courier)
 }
 
@@ -269,7 +270,7 @@ impl Steady {
                 self.send_first(in_doubt, &mut on_its_way);
             }
             if let Some((next, _)) = self.queue.get(1).filter(|(next, _)| self.ahead != Some(next.first)) {
-                self.ahead = self.courier.send_ahead(next).await.then_some(next.first);
+                self.ahead = self.courier.send_ahead(next).then_some(next.first);
             }
         }
     }
