@@ -6,16 +6,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use moose_runtime::{
-    clickhouse::{Client, Patience, insert::Insert},
+    clickhouse::{Ahead, Client, Patience, insert::Insert},
     config::Config,
 };
 use moose_tests::{
     pipelines::NUMBERS,
-    proxy::{Canned, Fault, Outcome, Recorded, insert_into},
-    wait::eventually,
+    proxy::{Canned, Fault, Recorded, insert_into},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
 };
 
-use crate::stage::{LATE, SOON, Stage, post_numbers};
+use crate::{
+    delivery::offsets,
+    stage::{LATE, SOON, Stage, post_numbers},
+};
 
 /// Every number once.
 const ONCE: &str = "SELECT count(), uniqExact(id) FROM numbers";
@@ -51,14 +57,20 @@ impl Table {
         body.extend(ids.flat_map(u64::to_le_bytes));
         Insert { table: "numbers", columns: &self.columns, settings: &[], token: None, body: Bytes::from(body) }
     }
+
+    /// An INSERT of a hundred numbers that is sent ahead and that the server has begun.
+    async fn ahead(&self) -> Ahead {
+        let ahead = self.client.insert().send_ahead(&self.insert(0..100)).expect("a place");
+        self.stage.shows(BEGUN, "1", SOON).await;
+        ahead
+    }
 }
 
 #[tokio::test]
 async fn nothing_is_stored_before_the_end_and_nothing_waits_for_it() {
     let table = Table::new().await;
     let (stage, inserts) = (&table.stage, table.client.insert());
-    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
-    stage.shows(BEGUN, "1", SOON).await;
+    let ahead = table.ahead().await;
     inserts.send(&table.insert(100..110), &Patience::default()).await.expect("another INSERT passes");
     stage.sql("ALTER TABLE numbers MODIFY COMMENT 'so does a change of the table'").await;
     assert_eq!(stage.sql(ONCE).await, "10\t10");
@@ -70,40 +82,47 @@ async fn nothing_is_stored_before_the_end_and_nothing_waits_for_it() {
 #[tokio::test]
 async fn what_is_taken_back_leaves_nothing_behind() {
     let table = Table::new().await;
-    let (stage, inserts) = (&table.stage, table.client.insert());
-    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
-    stage.shows(BEGUN, "1", SOON).await;
-    drop(ahead);
-    stage.shows(BEGUN, "0", SOON).await;
-    assert_eq!(stage.sql(ONCE).await, "0\t0");
+    drop(table.ahead().await);
+    table.stage.shows(BEGUN, "0", SOON).await;
+    assert_eq!(table.stage.sql(ONCE).await, "0\t0");
 }
 
 #[tokio::test]
 async fn a_turn_that_does_not_come_is_not_waited_for() {
     let table = Table::new().await;
     let (stage, inserts) = (&table.stage, table.client.insert());
-    let ahead = inserts.send_ahead(&table.insert(0..100)).expect("a place");
-    stage.shows(BEGUN, "1", SOON).await;
+    let ahead = table.ahead().await;
     // By itself, after five seconds.
     stage.shows(BEGUN, "0", 5 * SOON).await;
     assert!(inserts.send_end(ahead, &Patience::default()).await.is_none(), "there is nothing left to be ended");
     assert_eq!(stage.sql(ONCE).await, "0\t0");
 }
 
+/// Answers the head of the first request with an error of ClickHouse, and keeps the connection.
+async fn refuse_at_once(listener: TcpListener) {
+    let (mut stream, _) = listener.accept().await.expect("a client");
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut head).await.expect("a request"), 0);
+    }
+    let answer = "HTTP/1.1 404 Not Found\r\nX-ClickHouse-Exception-Code: 60\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(answer.as_bytes()).await.expect("an answer");
+    std::future::pending::<()>().await;
+}
+
 #[tokio::test]
 async fn what_the_server_refuses_before_its_end_counts_for_nothing() {
-    let table = Table::new().await;
-    let (stage, inserts) = (&table.stage, table.client.insert());
-    let insert = Insert { table: "absent", ..table.insert(0..100) };
-    let ahead = inserts.send_ahead(&insert).expect("a place");
-    eventually(SOON, || async {
-        let refused = stage.sql("SELECT count() FROM system.errors WHERE code = 60").await;
-        if refused == "0" { Err("not refused yet") } else { Ok(()) }
-    })
-    .await;
-    let answer = inserts.send_end(ahead, &Patience::default()).await;
-    // Whether it was refused before its end or after it, it is not taken.
-    assert!(answer.is_none_or(|answer| answer.is_err_and(|error| error.code() == Some(60))));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let refusing = tokio::spawn(refuse_at_once(listener));
+    let client = Client::new(&url, &Config::default().clickhouse).expect("an address");
+    let columns = ["id".to_owned()];
+    let body = Bytes::from_static(b"whatever");
+    let insert = Insert { table: "numbers", columns: &columns, settings: &[], token: None, body };
+    let ahead = client.insert().send_ahead(&insert).expect("a place");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(client.insert().send_end(ahead, &Patience::default()).await.is_none(), "its end was never sent");
+    refusing.abort();
 }
 
 #[tokio::test]
@@ -116,18 +135,9 @@ async fn only_so_many_wait_for_their_turn() {
     assert!(inserts.send_ahead(&table.insert(0..1)).is_some());
 }
 
-/// The first offset in the token of an INSERT.
-fn first(insert: &Recorded) -> u64 {
-    let offsets = insert.token().rsplit('/').next().unwrap_or_default();
-    offsets.split('-').next().and_then(|first| first.parse().ok()).expect("a token of ours")
-}
-
 /// When an answer began to go back.
 fn answered(insert: &Recorded) -> Instant {
-    match insert.outcome {
-        Outcome::Answered { at, .. } => at,
-        other => panic!("answered, not {other:?}"),
-    }
+    insert.complete + insert.duration().expect("an answer")
 }
 
 #[tokio::test]
@@ -143,7 +153,7 @@ async fn the_next_insert_comes_ahead_and_its_end_only_after_the_answer_before() 
     stage.shows(ONCE, "3000\t3000", 2 * SOON).await;
     let inserts = stage.proxy.inserts("numbers");
     let [one, two, three] = inserts.as_slice() else { panic!("three INSERTs, not {}", inserts.len()) };
-    assert_eq!([one, two, three].map(first), [0, 1000, 2000]);
+    assert_eq!([one, two, three].map(offsets), ["0-999", "1000-1999", "2000-2999"]);
     assert!(two.arrived + hold / 4 < answered(one), "sent ahead");
     assert!(two.complete >= answered(one) && three.complete >= answered(two), "one after the other");
     app.stop().await.expect("an orderly stop");
@@ -156,14 +166,14 @@ async fn after_a_failure_nothing_counts_that_was_sent_ahead() {
     config.sync.max_rows = 1000;
     let app = stage.start_with(&[&NUMBERS], config).await;
     // Time for the second to be sent ahead; the first is stored, and told to have failed.
-    stage.sql("ALTER TABLE numbers ADD CONSTRAINT slow CHECK sleep(1) = 0").await;
+    stage.sql("ALTER TABLE numbers ADD CONSTRAINT slow CHECK sleep(2) = 0").await;
     let failure = Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, 241, "Memory limit exceeded");
     stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Lie(failure));
     post_numbers(&app, 0..2000).await;
     stage.shows(ONCE, "2000\t2000", LATE).await;
     let inserts = stage.proxy.inserts("numbers");
     let [one, two] = inserts.as_slice() else { panic!("two INSERTs that were complete, not {}", inserts.len()) };
-    assert_eq!([one, two].map(first), [0, 1000]);
+    assert_eq!([one, two].map(offsets), ["0-999", "1000-1999"]);
     assert!(two.arrived >= answered(one), "taken back, and sent anew at its turn");
     app.stop().await.expect("an orderly stop");
 }

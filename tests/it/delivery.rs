@@ -19,7 +19,7 @@ const ORIGINAL: &str = r#"{"id":"evt_123","userId":"user_456","timestamp":"2024-
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
 
 /// The offsets in a token: `<table>/<stream>/<epoch>/<partition>/<first>-<last>`.
-fn offsets(insert: &Recorded) -> &str {
+pub(crate) fn offsets(insert: &Recorded) -> &str {
     insert.token().split('/').nth(4).unwrap_or_default()
 }
 

@@ -23,6 +23,7 @@ use crate::stream::{self, Record, StreamError};
 pub(crate) const READ_BYTES: usize = 1152 << 10;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
 /// Fills and closes the ranges of one partition.
 pub(super) struct Reader {
     shared: Shared,

@@ -198,7 +198,6 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
         }
     }
     courier.target.checked(&cursor).await?;
-    courier.target.settings().await?;
     Ok(courier)
 }
 
