@@ -16,8 +16,3 @@ const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");
 
 /// The numbers alone, in a table without the hidden columns.
 const BARE: &str = env!("CARGO_BIN_EXE_bare");
-
-/// Whether the long form was asked for: `MOOSE_TEST_FULL=1`.
-fn is_full() -> bool {
-    std::env::var_os("MOOSE_TEST_FULL").is_some()
-}

@@ -8,7 +8,7 @@ use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
 
 use moose_runtime::fault::Point;
 use moose_tests::{
-    engine, http, shim,
+    engine, http, is_full, shim,
     wait::{eventually, same},
 };
 use tokio::sync::Semaphore;
@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use crate::{
     BARE, PIPELINE,
     cells::{Cell, Circumstance, Nets, places},
-    is_full,
     ledger::{Numbered, REFUSED, Wrong},
     scene::{Halt, LATE, Scene, Victim, host},
     server,

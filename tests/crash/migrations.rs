@@ -4,7 +4,7 @@
 use std::{fs, time::Duration};
 
 use moose_tests::{
-    http,
+    http, is_full,
     load::{Batches, Load, each_is_a_row_once},
     migrations::{Package, rebuild},
     process::{Launch, Process},
@@ -12,7 +12,7 @@ use moose_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{PIPELINE, is_full, scene::LATE};
+use crate::{PIPELINE, scene::LATE};
 
 /// How long the lock of a dead runner stands: as long as an operator would wait is too long for a test.
 const LEASE: (&str, &str) = ("FAULT_LEASE", "2000");

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use moose_tests::{process::Addresses, random::Random};
+use moose_tests::{is_full, process::Addresses, random::Random};
 
 use crate::{
-    PIPELINE, is_full,
+    PIPELINE,
     ledger::{Ledger, Wrong},
     scene::{Scene, Victim, host},
 };

@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use moose_tests::{engine, http, shim};
+use moose_tests::{engine, http, is_full, shim};
 
 use crate::{
-    BARE, PIPELINE, is_full,
+    BARE, PIPELINE,
     ledger::Wrong,
     scene::{Halt, LATE, Scene, Victim, host},
 };

@@ -10,6 +10,7 @@ use std::{
 use hyper::StatusCode;
 use moose_runtime::app::RunningApp;
 use moose_tests::{
+    is_full,
     load::each_is_a_row_once,
     pipelines::NUMBERS,
     proxy::{Canned, Fault, Recorded, RuleHandle, insert_into},
@@ -273,7 +274,7 @@ async fn a_probe_that_is_answered_with_nothing_or_in_part_stores_nothing_twice()
 
 /// How many ranges are sent through a proxy that lies at random.
 fn ranges() -> u64 {
-    if std::env::var_os("MOOSE_TEST_FULL").is_some() { 400 } else { 40 }
+    if is_full() { 400 } else { 40 }
 }
 
 /// Makes a fault of so many in a hundred of what `predicate` takes.

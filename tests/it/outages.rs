@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use moose_tests::{
-    http,
+    http, is_full,
     load::{Batches, Load, each_is_a_row_once},
     process::{Launch, Process},
     proxy::{Outcome, Proxy, Recorded},
@@ -37,8 +37,7 @@ fn large_event(id: u64) -> String {
 
 /// How long ClickHouse is away.
 fn outage() -> Duration {
-    let full = std::env::var_os("MOOSE_TEST_FULL").is_some();
-    Duration::from_secs(if full { 70 } else { 26 })
+    Duration::from_secs(if is_full() { 70 } else { 26 })
 }
 
 /// The answer of `/ready`: its status and the reason that is told first.

@@ -11,7 +11,7 @@ use moose_runtime::{
     },
 };
 use moose_tests::{
-    http,
+    http, is_full,
     pipelines::NUMBERS,
     process::Launch,
     proxy::{Fault, Recorded, insert_into},
@@ -131,7 +131,7 @@ async fn ten_refused_rows_of_100_000_are_found_one_by_one() {
 /// The full form, with `MOOSE_TEST_FULL=1`, is a batch of 100,000; it takes some minutes.
 #[tokio::test]
 async fn a_thousand_refused_rows_are_found_in_a_bounded_number_of_statements() {
-    if std::env::var_os("MOOSE_TEST_FULL").is_some() {
+    if is_full() {
         let statements = constraint(100_000, "id % 100 != 77", |id| id % 100 == 77).await;
         assert!(statements <= 1_000 * 16 + 1 + 16 + 5, "{statements}");
     } else {

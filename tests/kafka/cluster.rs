@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use moose_tests::{
-    http,
+    http, is_full,
     kafka::Broker,
     load::{Load, nothing_is_lost_or_twice},
     wait::eventually,
@@ -16,7 +16,6 @@ use rdkafka::{
 use tokio::time::Instant;
 
 use crate::{
-    full,
     pipeline::STEADY,
     stage::{LATE, Stage},
     topics::number,
@@ -45,7 +44,7 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_killed_under_load_lose_nothing_and_without_brokers_the_door_says_no_in_time() {
-    let kills = if full() { 8 } else { 2 };
+    let kills = if is_full() { 8 } else { 2 };
     let start = |directory: &std::path::Path| Broker::start_cluster::<3>(directory, &[]);
     let Some(mut stage) = Stage::on_all(start).await else { return };
     stage.make_topic_with("numbers", 3, 3, &[("min.insync.replicas", "2")]).await;

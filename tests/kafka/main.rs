@@ -35,8 +35,3 @@ fn broker() -> Option<&'static Broker> {
         Broker::start(&directory)
     }))
 }
-
-/// Whether the long form was asked for: `MOOSE_TEST_FULL=1`.
-fn full() -> bool {
-    std::env::var_os("MOOSE_TEST_FULL").is_some()
-}

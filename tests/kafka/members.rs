@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 use moose_runtime::stream::{AssignmentEvent, Assignments, Backend as _, contract};
 use moose_tests::{
-    http,
+    http, is_full,
     load::{Load, each_is_a_row_once},
     process::signal,
 };
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    broker, full,
+    broker,
     pipeline::STEADY,
     stage::{LATE, Stage},
     stream::connect,
@@ -21,7 +21,7 @@ use crate::{
 #[tokio::test]
 async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
     const COPIES: usize = 4;
-    let seconds = if full() { 180 } else { 30 };
+    let seconds = if is_full() { 180 } else { 30 };
     let Some(stage) = Stage::new().await else { return };
     stage.make_topic("numbers", 8).await;
     let launches: Vec<_> = (0..COPIES).map(|copy| stage.copy(&format!("copy-{copy}"))).collect();
@@ -60,7 +60,7 @@ async fn copies_that_are_killed_lose_nothing_and_store_nothing_twice() {
 #[tokio::test]
 async fn copies_that_sleep_longer_than_their_session_store_nothing_twice() {
     const COPIES: usize = 4;
-    let seconds = if full() { 180 } else { 20 };
+    let seconds = if is_full() { 180 } else { 20 };
     let Some(stage) = Stage::new().await else { return };
     stage.make_topic("numbers", 8).await;
     let mut copies: Vec<_> = (0..COPIES).map(|copy| stage.copy(&format!("copy-{copy}")).start()).collect();

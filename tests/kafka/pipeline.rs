@@ -4,16 +4,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use moose_tests::{
-    http,
+    http, is_full,
     load::{Batches, Load, each_is_a_row_once},
     wait::eventually,
 };
 use rdkafka::producer::FutureRecord;
 
-use crate::{
-    full,
-    stage::{LATE, Stage},
-};
+use crate::stage::{LATE, Stage};
 
 #[tokio::test]
 async fn an_event_goes_through_kafka_and_so_does_what_other_clients_write() {
@@ -65,7 +62,8 @@ pub(crate) const STEADY: Batches = Batches {
 /// than the interval that clients have unless told otherwise.
 #[tokio::test]
 async fn clickhouse_away_for_longer_than_the_poll_interval_costs_no_membership() {
-    let (away, interval) = if full() { (Duration::from_mins(6), "300000") } else { (Duration::from_secs(15), "6000") };
+    let (away, interval) =
+        if is_full() { (Duration::from_mins(6), "300000") } else { (Duration::from_secs(15), "6000") };
     let Some(stage) = Stage::new().await else { return };
     let mut process =
         stage.copy("one").environment("MOOSE_KAFKA__PROPERTIES__MAX__POLL__INTERVAL__MS", interval).start();

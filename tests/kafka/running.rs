@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use moose_tests::{http, kafka::Broker, process::signal, wait::eventually};
+use moose_tests::{http, is_full, kafka::Broker, process::signal, wait::eventually};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
 
 use crate::{
-    full,
     operators::{accounts_of_numbers, end, post},
     stage::{LATE, Stage},
 };
@@ -128,7 +127,7 @@ async fn records_deleted_ahead_of_a_running_pipeline_are_a_hold_with_the_numbers
 /// Brokers forget the offsets of a group that has been away for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_offsets_have_expired_is_a_hold_until_told_where_to_go_on() {
-    if !full() {
+    if !is_full() {
         // It takes a minute at the least; offsets that were deleted look the same, and are tested always.
         return;
     }

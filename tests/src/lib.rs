@@ -27,3 +27,9 @@ pub mod proxy;
 pub mod random;
 pub mod shim;
 pub mod wait;
+
+/// Whether the long form of the tests was asked for: `MOOSE_TEST_FULL=1`.
+#[must_use]
+pub fn is_full() -> bool {
+    std::env::var_os("MOOSE_TEST_FULL").is_some()
+}

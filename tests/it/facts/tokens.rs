@@ -1,6 +1,6 @@
 //! What a deduplication token does, and what makes it void.
 
-use moose_tests::http;
+use moose_tests::{http, is_full};
 
 use super::{OURS, WINDOW};
 use crate::stage::Stage;
@@ -126,7 +126,7 @@ async fn an_asynchronous_table_keeps_to_the_token() {
 async fn two_clients_with_one_token_store_once() {
     let stage = Stage::new().await;
     stage.sql(&format!("CREATE TABLE t (id UInt32) {}", WINDOW.replace("100", "1000"))).await;
-    let races = if std::env::var_os("MOOSE_TEST_FULL").is_some() { 200 } else { 40 };
+    let races = if is_full() { 200 } else { 40 };
     for race in 0..races {
         let (token, rows) = (format!("race {race}"), format!("{race}\n"));
         let url = stage.url();

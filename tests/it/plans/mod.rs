@@ -12,6 +12,7 @@ use moose_runtime::{
 };
 use moose_tests::{
     http::{self, try_sql},
+    is_full,
     random::Random,
 };
 
@@ -25,12 +26,11 @@ const ROWS: u64 = 10;
 #[tokio::test]
 async fn a_plan_gives_exactly_the_declared_table_with_every_row_that_it_promises() {
     let stage = Stage::new().await;
-    let full = std::env::var_os("MOOSE_TEST_FULL").is_some();
     let mut random = Random::seeded();
     let (mut applied, mut stopped) = (0, 0);
-    for number in 0..if full { 120 } else { 5 } {
+    for number in 0..if is_full() { 120 } else { 5 } {
         let mut scene = Scene::new(&stage, random.branch(), number).await;
-        for _ in 0..if full { 8 } else { 5 } {
+        for _ in 0..if is_full() { 8 } else { 5 } {
             if scene.step().await { applied += 1 } else { stopped += 1 }
         }
     }

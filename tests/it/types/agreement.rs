@@ -10,7 +10,7 @@ use std::{
 };
 
 use moose_runtime::schema::{DataType, quote_string};
-use moose_tests::{http, random::Random};
+use moose_tests::{http, is_full, random::Random};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -34,6 +34,7 @@ const MISSING: &str = "an optional field of a struct may be missing, as in serde
 const VARIANT: &str = "a value goes to the first variant, as the enum has them, that takes it; ClickHouse has an order of its \
      own, in which 0 and 1 are booleans and an empty string is 0";
 const DYNAMIC: &str = "a string in `Dynamic` stays one, though it looks like a date, and NULL is NULL";
+const ZERO: &str = "a zero is zero, whatever its exponent";
 const CUT: &str = "a fraction of a second is cut for `Time` as for `DateTime`";
 const BYTES: &str = "the bytes of `[u8; N]` may be an array of numbers, as in serde: a string holds only what is UTF-8";
 const LENGTH: &str = "an array `[T; N]` has N elements";
@@ -47,11 +48,12 @@ const MIXED: &str =
     "an array of booleans and numbers in `JSON` is refused: out of a Native block the booleans become numbers";
 
 /// All of them, in the order of the documentation.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     RFC_3339,
     MISSING,
     VARIANT,
     DYNAMIC,
+    ZERO,
     CUT,
     BYTES,
     LENGTH,
@@ -73,6 +75,9 @@ fn taken_otherwise(data_type: &str, text: &str) -> Option<&'static str> {
         (text == "null" || text.starts_with('"')).then_some(DYNAMIC)
     } else if holds("other Nullable") || holds("`select` Nullable") {
         Some(MISSING)
+    } else if holds("Decimal") {
+        let mantissa = text.trim_matches('"').split(['e', 'E']).next();
+        mantissa.is_some_and(|mantissa| mantissa.bytes().all(|byte| b"-0.".contains(&byte))).then_some(ZERO)
     } else if holds("FixedString") {
         text.contains('[').then_some(BYTES)
     } else if data_type == "Time" {
@@ -214,7 +219,7 @@ fn sent(data_type: &DataType, text: &str) -> Option<Value> {
 
 /// Random values of the type, as they are and with something changed.
 fn scattered(case: &Case, random: &mut Random) -> Vec<String> {
-    let count = if std::env::var_os("MOOSE_TEST_FULL").is_some() { 100 } else { 5 };
+    let count = if is_full() { 100 } else { 5 };
     let mut texts = Vec::new();
     for _ in 0..count {
         let value = case.value(random).to_string();

@@ -3,7 +3,7 @@
 use moose_runtime::schema::DataType;
 
 /// Scalars, and what looks like them.
-const HOSTILE: [&str; 76] = [
+const HOSTILE: [&str; 79] = [
     "null",
     "true",
     "false",
@@ -36,6 +36,8 @@ const HOSTILE: [&str; 76] = [
     "1e-2",
     "1E400",
     "1e-400",
+    "0e400",
+    "0.0e-400",
     "12345678.90",
     "0.001",
     "1.005",
@@ -44,6 +46,7 @@ const HOSTILE: [&str; 76] = [
     "\"-1\"",
     "\"1.5\"",
     "\"1e2\"",
+    "\"0e400\"",
     "\"true\"",
     "\"null\"",
     "\"a\"",
