@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use super::{
     Log,
-    block::MAX_RECORD_BYTES,
+    block::{Draft, MAX_RECORD_BYTES},
     close,
-    commit::{CursorMove, Job},
+    commit::{Content, CursorMove, Job},
     store::{key, storage},
 };
 use crate::stream::{
@@ -22,6 +22,26 @@ use crate::stream::{
 
 /// How much of a range is read at once.
 const RANGE_BYTES: usize = 4 << 20;
+
+/// Bytes of an append from which on it is worth blocks of its own. They are packed by their caller: callers are many, and
+/// the thread that commits, which is one, then has a third to write.
+const PACKED_FROM: usize = 16 << 10;
+/// Bytes of an append that are packed on the async threads: about 100 µs of work.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// What is appended, as the thread that commits takes it.
+async fn content(records: Vec<Bytes>) -> Result<Content> {
+    let bytes: usize = records.iter().map(Bytes::len).sum();
+    if bytes < PACKED_FROM {
+        return Ok(Content::Records(records));
+    }
+    let pack = move || Content::Drafts(Draft::packed(&records).collect());
+    if bytes <= INLINE_BYTES {
+        return Ok(pack());
+    }
+    let done = tokio::task::spawn_blocking(pack).await;
+    done.map_err(|source| storage("pack records for the stream".to_owned(), source))
+}
 
 impl Backend for Log {
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
@@ -51,8 +71,9 @@ impl Backend for Log {
                 let action = format!("append a record of {} bytes to topic `{topic}`", record.len());
                 return Err(storage(action, format!("a record may have at most {MAX_RECORD_BYTES} bytes")));
             }
+            let content = content(records).await?;
             let (reply, answer) = oneshot::channel();
-            let job = Job::Append { partition, records, reply };
+            let job = Job::Append { partition, content, reply };
             self.jobs.send(job).map_err(|_closed| StreamError::Closed)?;
             answer.await.map_err(|_closed| StreamError::Closed)?
         })

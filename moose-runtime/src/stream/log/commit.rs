@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Shared,
-    block::{Block, Place, TARGET_BYTES, stored_size},
+    block::{Block, Draft, Place, stored_size},
     partition::Partition,
     store::{Seal, Store, key, panic_text},
     tail::PartitionKey,
@@ -59,11 +59,38 @@ pub(super) type PutReply = Box<dyn FnOnce(Result<()>) + Send>;
 /// Something to be made durable.
 pub(super) enum Job {
     /// Records of one partition.
-    Append { partition: Arc<Partition>, records: Vec<Bytes>, reply: oneshot::Sender<Result<u64>> },
+    Append { partition: Arc<Partition>, content: Content, reply: oneshot::Sender<Result<u64>> },
     /// Values of `meta` or dead letters, replaced or taken out; all of them or none.
     Put { writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>, reply: PutReply },
     /// Ends the thread once everything before it is written.
     Close,
+}
+
+/// What is appended together.
+pub(super) enum Content {
+    /// Records that share a block with those of other appends.
+    Records(Vec<Bytes>),
+    /// Records that are worth blocks of their own, which their caller made.
+    Drafts(Vec<Draft>),
+}
+
+impl Content {
+    /// Number of records.
+    fn count(&self) -> u64 {
+        let count = match self {
+            Self::Records(records) => records.len(),
+            Self::Drafts(drafts) => drafts.iter().map(Draft::count).sum(),
+        };
+        count as u64
+    }
+
+    /// Bytes that they will take once stored, give or take the header of a block that they share.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Records(records) => stored_size(records),
+            Self::Drafts(drafts) => drafts.iter().map(|draft| draft.size() as u64).sum(),
+        }
+    }
 }
 
 /// Where a cursor will stand once its write is durable.
@@ -90,9 +117,44 @@ struct Group {
 /// What is appended to one partition together.
 struct Appends {
     partition: Arc<Partition>,
-    records: Vec<Bytes>,
-    /// Place of each append's first record in `records`, and who waits for it.
-    waiting: Vec<(usize, oneshot::Sender<Result<u64>>)>,
+    content: Vec<Content>,
+    count: u64,
+    /// Records before each append's first one, and who waits for it.
+    waiting: Vec<(u64, oneshot::Sender<Result<u64>>)>,
+}
+
+impl Appends {
+    fn new(partition: Arc<Partition>) -> Self {
+        Self { partition, content: Vec::new(), count: 0, waiting: Vec::new() }
+    }
+
+    fn push(&mut self, content: Content, reply: oneshot::Sender<Result<u64>>) {
+        self.waiting.push((self.count, reply));
+        self.count += content.count();
+        match (self.content.last_mut(), content) {
+            (Some(Content::Records(before)), Content::Records(records)) => before.extend(records),
+            (_, content) => self.content.push(content),
+        }
+    }
+
+    /// The blocks of all records, in their places from `base` on.
+    fn blocks(&mut self, base: u64, timestamp: i64) -> Vec<Block> {
+        let (epoch, partition) = self.partition.key;
+        let mut place = Place { epoch, partition, base };
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut add = |draft: Draft| {
+            let block = draft.at(place, timestamp);
+            place.base = block.end();
+            blocks.push(block);
+        };
+        for content in self.content.drain(..) {
+            match content {
+                Content::Records(records) => Draft::plain(&records).for_each(&mut add),
+                Content::Drafts(drafts) => drafts.into_iter().for_each(&mut add),
+            }
+        }
+        blocks
+    }
 }
 
 /// Blocks that were written to one partition.
@@ -132,18 +194,14 @@ impl Committer {
     fn admit(&self, job: Job, group: &mut Group) -> bool {
         group.jobs += 1;
         match job {
-            Job::Append { partition, records, reply } => {
-                if let Err(error) = self.shared.writable().and_then(|()| self.make_room(&partition, &records, group)) {
+            Job::Append { partition, content, reply } => {
+                let size = content.size();
+                if let Err(error) = self.shared.writable().and_then(|()| self.make_room(&partition, size, group)) {
                     let _gone = reply.send(Err(error));
                     return true;
                 }
-                let appends = group.appends.entry(partition.key).or_insert_with(|| Appends {
-                    partition,
-                    records: Vec::new(),
-                    waiting: Vec::new(),
-                });
-                appends.waiting.push((appends.records.len(), reply));
-                appends.records.extend(records);
+                let appends = group.appends.entry(partition.key).or_insert_with(|| Appends::new(partition));
+                appends.push(content, reply);
             }
             Job::Put { writes, cursor, reply } => {
                 if let Err(error) = self.shared.writable() {
@@ -159,9 +217,8 @@ impl Committer {
         true
     }
 
-    /// Counts the records against their stream's disk budget.
-    fn make_room(&self, partition: &Partition, records: &[Bytes], group: &mut Group) -> Result<()> {
-        let size = stored_size(records);
+    /// Counts an append against their stream's disk budget.
+    fn make_room(&self, partition: &Partition, size: u64, group: &mut Group) -> Result<()> {
         let here = group.topics.entry(partition.key.0).or_default();
         let stored = partition.topic_bytes.load(Ordering::Relaxed) + *here;
         if stored + size > self.disk_budget {
@@ -179,7 +236,7 @@ impl Committer {
         Ok(())
     }
 
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, mut group: Group) {
         if group.appends.is_empty() && group.puts.is_empty() {
             return;
         }
@@ -187,7 +244,7 @@ impl Committer {
         let store = shared.store.read().unwrap_or_else(PoisonError::into_inner);
         let Some(store) = store.as_ref() else { return };
         // A panic of the database must not leave callers waiting for ever.
-        let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.write(store, &group)))
+        let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.write(store, &mut group)))
             .unwrap_or_else(|panic| Err(panic_text(panic.as_ref()).into()));
         match written {
             Ok(written) => self.acknowledge(group, written),
@@ -196,11 +253,11 @@ impl Committer {
     }
 
     /// Encodes the group and writes it as one batch.
-    fn write(&mut self, store: &Store, group: &Group) -> Result<HashMap<PartitionKey, Written>, CommitError> {
+    fn write(&mut self, store: &Store, group: &mut Group) -> Result<HashMap<PartitionKey, Written>, CommitError> {
         let now = self.shared.now();
         let mut batch = store.database.batch();
         let mut written = HashMap::with_capacity(group.appends.len());
-        for (&partition, appends) in &group.appends {
+        for (&partition, appends) in &mut group.appends {
             let segment = appends.partition.active().ok_or("the partition is closed")?;
             let base = appends.partition.end();
             let mut keyspace = segment.keyspace;
@@ -213,7 +270,7 @@ impl Committer {
             }
             // The clock may step back; what a partition holds may not.
             let newest = now.max(segment.newest);
-            let blocks = encode(partition, base, newest, &appends.records);
+            let blocks = appends.blocks(base, newest);
             for block in &blocks {
                 batch.insert(&keyspace, block.base().to_be_bytes(), block.stored());
             }
@@ -241,7 +298,7 @@ impl Committer {
         for (key, appends) in group.appends {
             let Some(Written { blocks, bytes, newest }) = written.remove(&key) else { continue };
             let base = appends.partition.end();
-            let end = base + appends.records.len() as u64;
+            let end = base + appends.count;
             self.note(Subject::end(key), end);
             {
                 let mut tail = self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner);
@@ -250,8 +307,8 @@ impl Committer {
                 }
             }
             appends.partition.advance(end, bytes, newest);
-            for (index, reply) in appends.waiting {
-                let _gone = reply.send(Ok(base + index as u64));
+            for (before, reply) in appends.waiting {
+                let _gone = reply.send(Ok(base + before));
             }
         }
         for CursorMove { partition, group, next } in group.cursors {
@@ -281,23 +338,4 @@ impl Committer {
             reply(self.shared.writable());
         }
     }
-}
-
-/// Records as blocks of about the target size each.
-fn encode((epoch, partition): PartitionKey, mut base: u64, timestamp: i64, records: &[Bytes]) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut rest = records;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let count = rest.iter().take_while(|record| {
-            let room = bytes < TARGET_BYTES;
-            bytes += record.len();
-            room
-        });
-        let (now, later) = rest.split_at(count.count());
-        blocks.push(Block::encode(Place { epoch, partition, base }, timestamp, now));
-        base += now.len() as u64;
-        rest = later;
-    }
-    blocks
 }

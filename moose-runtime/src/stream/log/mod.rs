@@ -4,8 +4,9 @@
 //!
 //! - What [`append`](crate::stream::Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
 //!   (`commit`). After a failed write nothing more is acknowledged until the log is opened anew.
-//! - Records lie in blocks with a checksum each (`block`), offsets go on without a gap, and whatever is missing or
-//!   changed is [`StreamError::Damaged`] with the numbers: while opening (`partition`, `witness`) or while reading.
+//! - Records lie in blocks with a checksum each (`block`), packed by their callers where an append is large; offsets go on
+//!   without a gap, and whatever is missing or changed is [`StreamError::Damaged`] with the numbers: while opening
+//!   (`partition`, `witness`) or while reading.
 //! - Readers wait without polling, and those who keep up are served from memory (`tail`).
 //! - Only what every known reader has passed is ever deleted (`retention`), whole segments at a time (`store`): up to
 //!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
@@ -52,7 +53,7 @@ use tokio::sync::oneshot;
 pub use self::options::{Clock, LogOptions};
 use self::{
     commit::{Committer, CursorMove, Disk, Job, Synced},
-    partition::Partition,
+    partition::{Partition, damaged},
     store::{Store, TopicMeta, key, storage},
     tail::Tail,
     witness::Witness,
@@ -300,7 +301,8 @@ impl Log {
         let mut records = Vec::new();
         let mut budget = max_bytes;
         for block in &newest {
-            if !block.copy_to(from, &mut budget, &mut records) {
+            let more = block.copy_to(from, &mut budget, &mut records);
+            if !more.map_err(|detail| damaged(topic, partition.key, block.base(), detail))? {
                 break;
             }
         }

@@ -247,10 +247,16 @@ impl Partition {
                     Err(_) if !records.is_empty() => return Ok(records),
                     Err(error) => return Err(error),
                 };
-                if !block.copy_to(expected, &mut budget, &mut records) {
-                    return Ok(records);
+                let before = records.len();
+                match block.copy_to(expected, &mut budget, &mut records) {
+                    Ok(true) => expected = block.end(),
+                    Ok(false) => return Ok(records),
+                    Err(_) if before > 0 => {
+                        records.truncate(before);
+                        return Ok(records);
+                    }
+                    Err(detail) => return Err(damaged(&self.topic, self.key, expected, detail)),
                 }
-                expected = block.end();
             }
             if expected < segment.end {
                 break;
@@ -356,7 +362,7 @@ fn check_whole(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace) ->
     Ok(Segment { base, keyspace, end, bytes, newest })
 }
 
-fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, detail: String) -> StreamError {
+pub(super) fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, detail: String) -> StreamError {
     StreamError::Damaged { topic: topic.to_owned(), partition, offset, detail }
 }
 

@@ -70,11 +70,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::stream::log::block::Place;
+    use crate::stream::log::block::{Draft, Place};
 
     fn block(base: u64, size: usize) -> Block {
         let place = Place { epoch: 1, partition: 0, base };
-        Block::encode(place, 0, &[Bytes::from(vec![b'x'; size])])
+        Draft::plain(&[Bytes::from(vec![b'x'; size])]).next().expect("a block").at(place, 0)
     }
 
     #[test]

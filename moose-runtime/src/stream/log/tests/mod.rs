@@ -246,13 +246,14 @@ async fn a_registered_group_is_known_after_reopening() {
 }
 
 #[tokio::test]
-async fn large_appends_lie_in_several_blocks_and_come_back_whole() {
+async fn large_appends_lie_packed_in_several_blocks_and_come_back_whole() {
     let directory = tempfile::tempdir().unwrap();
     let log = Log::open(options(&directory)).unwrap();
     log.open_topic(&topic("t", 1)).await.unwrap();
     let texts: Vec<String> = (0..300).map(|index| format!("{index}:{}", "x".repeat(10_000))).collect();
     log.append("t", 0, records(texts.iter().map(String::as_str))).await.unwrap();
     assert!(log.shared.partition("t", 0).unwrap().active().unwrap().keyspace.iter().count() > 2);
+    assert!(log.size("t").await.unwrap().unwrap() < 1_000_000, "3 MB of what packs well");
     let read = read_all(&log, "t", 0, 0, 300).await;
     assert!(read.iter().map(|record| &record.payload[..]).eq(texts.iter().map(String::as_bytes)));
 }

@@ -19,7 +19,8 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let partition = 0..PARTITIONS;
-    let size = prop_oneof![9 => 0_usize..50, 1 => 0_usize..5_000];
+    // Of the last, one alone or a few together are large enough to be packed.
+    let size = prop_oneof![18 => 0_usize..50, 2 => 0_usize..5_000, 1 => 0_usize..40_000];
     let step = prop_oneof![
         6 => (partition.clone(), prop::collection::vec(size.clone(), 0..20))
             .prop_map(|(partition, sizes)| Step::Append { partition, sizes }),

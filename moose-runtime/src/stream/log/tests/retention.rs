@@ -122,13 +122,13 @@ async fn retention_runs_by_itself() {
 #[tokio::test]
 async fn the_files_of_dropped_segments_go() {
     let directory = tempfile::tempdir().unwrap();
-    let log = Log::open(LogOptions { segment_bytes: 50_000, ..options(&directory) }).unwrap();
+    let log = Log::open(LogOptions { segment_bytes: 25_000, ..options(&directory) }).unwrap();
     let retention = Retention { age: None, bytes: Some(0) };
     let epoch = log.open_topic(&TopicSpec { retention, ..topic("t", 1) }).await.unwrap().epoch;
     let segments = || std::fs::read_dir(directory.path().join("stream/database/keyspaces")).unwrap().count();
     let before = segments();
     for _ in 0..40 {
-        log.append("t", 0, records(["x".repeat(30_000).as_str()])).await.unwrap();
+        log.append("t", 0, records(["x".repeat(15_000).as_str()])).await.unwrap();
     }
     assert!(segments() >= before + 19);
     log.commit("g", "t", 0, &cursor(epoch, 40)).await.unwrap();
