@@ -34,6 +34,8 @@ pub(super) struct Reader {
     ahead: JoinSet<stream::Result<Vec<Record>>>,
     /// Read, but in no range yet.
     buffer: Vec<Record>,
+    /// The last read was so large that more follows it.
+    is_backlog: bool,
     encoder: RangeEncoder,
     size: Arc<RangeSize>,
     /// The memory of the open range.
@@ -63,6 +65,7 @@ impl Reader {
             position,
             ahead: JoinSet::new(),
             buffer: Vec::new(),
+            is_backlog: false,
             encoder,
             size,
             room,
@@ -101,9 +104,9 @@ impl Reader {
             if self.encoder.records() == 0 {
                 let due_at = Instant::now() + self.shared.config.max_delay;
                 // What there is enough of for a whole range has no use for a smaller one that is in time.
-                let (bytes, rows) = (self.buffered(), self.buffer.len());
-                let is_backlog = self.room.begin(bytes, rows, max_rows, max_bytes).await;
-                due = Some(if is_backlog { Instant::now() + self.shared.config.max_delay } else { due_at });
+                let of_backlog = self.is_backlog.then_some((max_rows, max_bytes));
+                self.room.begin(self.buffered(), self.buffer.len(), of_backlog).await;
+                due = Some(if self.is_backlog { Instant::now() + self.shared.config.max_delay } else { due_at });
             } else {
                 let rows = (self.encoder.records() + self.buffer.len()).min(max_rows);
                 if !self.room.more(self.encoder.held_bytes(), self.encoder.records(), rows, due).await {
@@ -147,6 +150,7 @@ impl Reader {
                         let Some(last) = records.last() else { continue };
                         self.position = last.offset.saturating_add(1);
                         self.buffer = records;
+                        self.is_backlog = self.buffered() >= READ_BYTES as u64 / 2;
                         self.read_ahead();
                         return Filled::Records;
                     }

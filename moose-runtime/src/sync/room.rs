@@ -47,15 +47,16 @@ impl Room {
         Self { memory, stop, reserved: None, planned: 0, gave_up: false, spare }
     }
 
-    /// Reserves the memory of a range that begins with `rows` records of `bytes` together. Of a backlog a whole range is
-    /// reserved, and waited for: of a hundred partitions that begin at once a few after the other fill theirs, where
-    /// otherwise all would close what they have. True for a backlog.
-    pub(super) async fn begin(&mut self, bytes: u64, rows: usize, max_rows: usize, max_bytes: usize) -> bool {
-        let is_backlog = bytes >= READ_BYTES as u64 / 2;
+    /// Reserves the memory of a range that begins with `rows` records of `bytes` together. Of a backlog a whole range, of
+    /// at most so many rows and bytes, is reserved and waited for: of a hundred partitions that begin at once a few after
+    /// the other fill theirs, where otherwise all would close what they have.
+    pub(super) async fn begin(&mut self, bytes: u64, rows: usize, of_backlog: Option<(usize, usize)>) {
         let bytes = bytes * COST;
-        let whole = (bytes / rows.max(1) as u64 * max_rows as u64).min(max_bytes as u64 * COST);
-        self.planned = if is_backlog { whole.min(self.memory.bytes() / 4) } else { 0 };
-        let patience = if is_backlog && !self.gave_up { WAIT_FOR_TURN } else { Duration::ZERO };
+        self.planned = of_backlog.map_or(0, |(max_rows, max_bytes)| {
+            let whole = (bytes / rows.max(1) as u64 * max_rows as u64).min(max_bytes as u64 * COST);
+            whole.min(self.memory.bytes() / 4)
+        });
+        let patience = if of_backlog.is_some() && !self.gave_up { WAIT_FOR_TURN } else { Duration::ZERO };
         let spare = self.spare.clone();
         let reserved = tokio::select! {
             biased;
@@ -70,7 +71,6 @@ impl Room {
         };
         self.gave_up = reserved.1 == Of::Spare;
         self.reserved = Some(reserved);
-        is_backlog
     }
 
     /// Reserves the memory for `rows` records where there are columns of `records`, which take `held` bytes, by what these

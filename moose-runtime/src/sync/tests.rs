@@ -264,7 +264,7 @@ async fn a_range_takes_the_memory_of_its_columns_and_not_of_its_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_memory_once() {
-    let (bench, shared) = Bench::of_wide_json(40_000).await;
+    let (bench, shared) = Bench::of_wide_json(60_000).await;
     let others = shared.memory.try_reserve(4 << 20).unwrap();
     let started = Instant::now();
     let mut ranges = bench.read_with(&shared);
@@ -276,15 +276,40 @@ async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_me
     assert_eq!(range.rows(), 10_000, "after {:?}", started.elapsed());
     release.await.unwrap();
     drop(range);
-    drop(ranges.recv().await.unwrap());
 
-    let _others = shared.memory.reserve(4 << 20).await;
-    let open = ranges.recv().await.unwrap();
-    let (small, started) = (ranges.recv().await.unwrap(), Instant::now());
-    assert!(small.rows() < 10_000 && small.first == open.last + 1, "{small:?}");
-    drop((open, small));
-    assert!(ranges.recv().await.unwrap().rows() < 10_000);
+    // Whoever waits for memory comes before a range that begins later; those that are ready have theirs.
+    let mut others = std::pin::pin!(shared.memory.reserve(4 << 20));
+    let _others = loop {
+        tokio::select! {
+            biased;
+            others = &mut others => break others,
+            range = ranges.recv() => drop(range.unwrap()),
+        }
+    };
+    // One may be open, and one waits for its turn in vain.
+    drop(ranges.recv().await.unwrap());
+    let mut last = ranges.recv().await.unwrap().last;
+    let started = Instant::now();
+    for _ in 0..2 {
+        let small = ranges.recv().await.unwrap();
+        assert!(small.rows() < 10_000 && small.first == last + 1, "{small:?} after {last}");
+        last = small.last;
+    }
     assert_eq!(started.elapsed(), Duration::ZERO, "it is waited for once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_range_of_a_backlog_leaves_of_a_read_waits_its_turn_too() {
+    let (bench, shared) = Bench::of_wide_json(20_000).await;
+    let mut ranges = bench.read_with(&shared);
+    let range = ranges.recv().await.unwrap();
+    assert_eq!(range.rows(), 10_000);
+    drop(range);
+    let _others = shared.memory.try_reserve(4 << 20).unwrap();
+    let started = Instant::now();
+    let rest = ranges.recv().await.unwrap();
+    assert!(rest.rows() < 1_000, "no more than what was read");
+    assert_eq!(started.elapsed(), Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]
