@@ -12,7 +12,7 @@ use std::{
 };
 
 use hyper::Method;
-use moose_tests::{http, process::Addresses};
+use moose_tests::{http, process::Addresses, random::Random};
 
 /// A number that the tables of some tests refuse.
 pub(crate) const REFUSED: u8 = 77;
@@ -83,13 +83,15 @@ impl Ledger {
         locked(&self.acknowledged).len()
     }
 
-    /// Sends records in one request, each padded to `width` bytes. False if it was not answered with a 2xx: what of it
+    /// Sends records in one request, each with `padding` bytes that no packing makes fewer. False if it was not answered with a 2xx: what of it
     /// is kept, nobody knows then.
-    pub(crate) async fn send(&self, addresses: Addresses, records: &[Numbered], width: usize) -> bool {
+    pub(crate) async fn send(&self, addresses: Addresses, records: &[Numbered], padding: usize) -> bool {
         let mut body = String::new();
         for (id, number) in records {
-            let record = format!("{{\"id\":{id},\"small\":{number}");
-            writeln!(body, "{record:width$}}}").expect("a String takes everything");
+            // A field that the type does not have.
+            let padding = Random::with_seed(*id).letters(padding);
+            let record = format!("{{\"id\":{id},\"small\":{number},\"padding\":\"{padding}\"}}");
+            writeln!(body, "{record}").expect("a String takes everything");
         }
         locked(&self.sent).extend(records.iter().copied());
         let url = format!("http://{}/ingest/numbers", addresses.http);

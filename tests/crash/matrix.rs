@@ -300,13 +300,13 @@ impl Chain {
     /// Sends what the cells of this chain want sent, until a request is not answered.
     fn load(&self) -> tokio::task::JoinHandle<()> {
         let (ledger, addresses) = (Arc::clone(&self.scene.ledger), self.scene.addresses());
-        let (mut requests, width) = self.requests();
+        let (mut requests, padding) = self.requests();
         if self.circumstance == Circumstance::Backlog {
             requests = vec![requests.concat()];
         }
         tokio::spawn(async move {
             for records in requests {
-                if !ledger.send(addresses, &records, width).await {
+                if !ledger.send(addresses, &records, padding).await {
                     return;
                 }
                 // Not a wait for anything: the next request is to come after the range of this one is closed.
@@ -315,7 +315,7 @@ impl Chain {
         })
     }
 
-    /// The requests, and how wide each record of them is.
+    /// The requests, and how many bytes each record of them has beside its numbers.
     fn requests(&self) -> (Vec<Vec<Numbered>>, usize) {
         let records = |bad: bool| {
             let ids = self.scene.ledger.ids(30);

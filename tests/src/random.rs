@@ -30,6 +30,12 @@ impl Random {
         Self(self.below(u64::MAX))
     }
 
+    /// So many letters, in which nothing repeats: no packing makes them fewer.
+    pub fn letters(&mut self, count: usize) -> String {
+        let letter = || char::from(b'a' + u8::try_from(self.below(26)).unwrap_or(0));
+        std::iter::repeat_with(letter).take(count).collect()
+    }
+
     /// A number below `end`, by splitmix64.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
