@@ -14,6 +14,7 @@ use moose_tests::{
     pipelines::NUMBERS,
     process::Launch,
     proxy::{Canned, Fault, Recorded, insert_into},
+    random::Random,
     wait::eventually,
 };
 use serde_json::Value;
@@ -233,9 +234,11 @@ const FILE_LIMIT: u64 = 64 << 20;
 const LIMITED: &str = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
 
 fn large_events(ids: std::ops::Range<u64>) -> String {
-    let padding = "0123456789abcdef".repeat(1024);
-    let record =
-        |id| format!(r#"{{"id":"{id}","userId":"{padding}","timestamp":"2024-01-15T10:30:00Z","eventType":""}}"#);
+    let record = |id| {
+        // What packs would not fill a disk.
+        let user = Random::with_seed(id).letters(16 << 10);
+        format!(r#"{{"id":"{id}","userId":"{user}","timestamp":"2024-01-15T10:30:00Z","eventType":""}}"#)
+    };
     ids.map(record).collect::<Vec<_>>().join("\n")
 }
 
