@@ -45,7 +45,7 @@ const MOST_FRACTION: u8 = 9;
 /// Digits of a decimal, at most.
 const MOST_DIGITS: u8 = 76;
 /// Bytes of a fixed string, at most: ClickHouse takes more for a mistake.
-const MOST_BYTES: u32 = 256;
+const MOST_BYTES: usize = 256;
 
 /// What the attributes say, in the order in which it is applied.
 #[derive(Default)]
@@ -69,7 +69,7 @@ enum Base {
 
 /// A function on types.
 enum Form {
-    Fixed(u32),
+    Fixed(usize),
     Compact,
     Precision(u8),
     Timezone(String),

@@ -87,6 +87,6 @@ any! {
     Compact of AllowsCompact, [];
     WithPrecision of AllowsPrecision<P>, [const P: u8,];
     WithTimezone of AllowsTimezone<Z>, [Z: Timezone,];
-    Fixed of AllowsFixed<N>, [const N: u32,];
+    Fixed of AllowsFixed<N>, [const N: usize,];
     WithForm of AllowsJson<F>, [F: JsonForm,];
 }

@@ -15,19 +15,19 @@ use crate::record::{DataType, Findings, Node, Place, ValueError};
 
 /// Values of `FixedString(N)`.
 #[derive(Debug, Default)]
-pub struct FixedStringColumn<const N: u32> {
+pub struct FixedStringColumn<const N: usize> {
     bytes: Vec<u8>,
 }
 
 /// That a text has the length.
-pub(super) fn check_length<const N: u32>(value: &str) -> Result<&[u8], ValueError> {
-    if value.len() == N as usize {
+pub(super) fn check_length<const N: usize>(value: &str) -> Result<&[u8], ValueError> {
+    if value.len() == N {
         return Ok(value.as_bytes());
     }
     Err(ValueError::out_of_range(format!("a string of exactly {N} bytes of UTF-8")))
 }
 
-impl<const N: u32> FixedStringColumn<N> {
+impl<const N: usize> FixedStringColumn<N> {
     /// Appends a value.
     pub fn push(&mut self, value: &str) -> Result<(), ValueError> {
         self.bytes.extend_from_slice(check_length::<N>(value)?);
@@ -35,14 +35,15 @@ impl<const N: u32> FixedStringColumn<N> {
     }
 }
 
-impl<const N: u32> Column for FixedStringColumn<N> {
+impl<const N: usize> Column for FixedStringColumn<N> {
+    #[expect(clippy::cast_possible_truncation, reason = "it is at most 256")]
     const DATA_TYPE: DataType = {
         assert!(N >= 1 && N <= 256, "ClickHouse takes a `FixedString` of 1 to 256 bytes");
-        DataType::FixedString(N)
+        DataType::FixedString(N as u32)
     };
 
     fn rows(&self) -> usize {
-        self.bytes.len() / N as usize
+        self.bytes.len() / N
     }
 
     fn byte_size(&self) -> usize {
@@ -50,11 +51,11 @@ impl<const N: u32> Column for FixedStringColumn<N> {
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.bytes.truncate(rows.saturating_mul(N as usize));
+        self.bytes.truncate(rows.saturating_mul(N));
     }
 
     fn push_default(&mut self) {
-        self.bytes.resize(self.bytes.len() + N as usize, 0);
+        self.bytes.resize(self.bytes.len() + N, 0);
     }
 
     fn write_data(&self, out: &mut Vec<u8>) {
@@ -64,7 +65,7 @@ impl<const N: u32> Column for FixedStringColumn<N> {
 
 macro_rules! strings {
     ($($type:ty),*) => { $(
-        impl<const N: u32> Stores<$type> for FixedStringColumn<N> {
+        impl<const N: usize> Stores<$type> for FixedStringColumn<N> {
             fn append(&mut self, value: &$type) -> Result<(), ValueError> {
                 self.push(value)
             }
@@ -78,36 +79,30 @@ macro_rules! strings {
 
 strings!(String, Box<str>, Cow<'static, str>);
 
-impl<const N: u32, const LENGTH: usize> Stores<[u8; LENGTH]> for FixedStringColumn<N> {
-    fn append(&mut self, value: &[u8; LENGTH]) -> Result<(), ValueError> {
-        const { are_as_many::<N, LENGTH>() };
+impl<const N: usize> Stores<[u8; N]> for FixedStringColumn<N> {
+    fn append(&mut self, value: &[u8; N]) -> Result<(), ValueError> {
         self.bytes.extend_from_slice(value);
         Ok(())
     }
 
     fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error> {
-        const { are_as_many::<N, LENGTH>() };
         input.deserialize_any(BytesVisitor { column: self })
     }
 
     fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
         if input.is_array() {
-            <ArrayColumn<NumberColumn<u8>> as Stores<[u8; LENGTH]>>::explain(input, place, findings);
-        } else if let Err(problem) = <Self as Stores<[u8; LENGTH]>>::append_json(&mut Self::default(), input) {
+            <ArrayColumn<NumberColumn<u8>> as Stores<[u8; N]>>::explain(input, place, findings);
+        } else if let Err(problem) = <Self as Stores<[u8; N]>>::append_json(&mut Self::default(), input) {
             findings.push(place, problem);
         }
     }
 }
 
-const fn are_as_many<const N: u32, const LENGTH: usize>() {
-    assert!(LENGTH == N as usize, "`fixed` says another number of bytes than the array has");
-}
-
-struct BytesVisitor<'a, const N: u32> {
+struct BytesVisitor<'a, const N: usize> {
     column: &'a mut FixedStringColumn<N>,
 }
 
-impl<'de, const N: u32> Visitor<'de> for BytesVisitor<'_, N> {
+impl<'de, const N: usize> Visitor<'de> for BytesVisitor<'_, N> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,21 +119,21 @@ impl<'de, const N: u32> Visitor<'de> for BytesVisitor<'_, N> {
             self.column.bytes.push(byte);
             count += 1;
         }
-        if count == N as usize { Ok(()) } else { Err(de::Error::invalid_length(count, &self)) }
+        if count == N { Ok(()) } else { Err(de::Error::invalid_length(count, &self)) }
     }
 }
 
 /// Bytes, which by themselves are an array.
 #[diagnostic::do_not_recommend]
-impl<const N: u32> AllowsFixed<N> for ArrayColumn<NumberColumn<u8>> {
+impl<const N: usize> AllowsFixed<N> for ArrayColumn<NumberColumn<u8>> {
     type Fixed = FixedStringColumn<N>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<const N: u32> NullableInside for FixedStringColumn<N> {}
+impl<const N: usize> NullableInside for FixedStringColumn<N> {}
 #[diagnostic::do_not_recommend]
-impl<const N: u32> MapKeyColumn for FixedStringColumn<N> {}
+impl<const N: usize> MapKeyColumn for FixedStringColumn<N> {}
 #[diagnostic::do_not_recommend]
-impl<const N: u32> AllowsFixed<N> for StringColumn {
+impl<const N: usize> AllowsFixed<N> for StringColumn {
     type Fixed = FixedStringColumn<N>;
 }

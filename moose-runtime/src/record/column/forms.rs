@@ -55,7 +55,7 @@ pub trait AllowsTimezone<Z: Timezone>: Column {
     label = "has no form of fixed length",
     note = "`#[olap(fixed = …)]` is for strings, and `Option`, `Vec` or map values of them, and for `[u8; N]`"
 )]
-pub trait AllowsFixed<const N: u32>: Column {
+pub trait AllowsFixed<const N: usize>: Column {
     /// The column of texts with that length.
     type Fixed: Column;
 }
@@ -102,7 +102,7 @@ macro_rules! through {
 through! {
     WithPrecision of [AllowsPrecision<P>] with [const P: u8,];
     WithTimezone of [AllowsTimezone<Z>] with [Z: Timezone,];
-    Fixed of [AllowsFixed<S>] with [const S: u32,];
+    Fixed of [AllowsFixed<S>] with [const S: usize,];
     Compact of [AllowsCompact] with [];
     WithForm of [AllowsJson<F>] with [F: JsonForm,];
 }

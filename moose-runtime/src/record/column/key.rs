@@ -54,7 +54,7 @@ pub struct Text;
 
 /// `FixedString(N)`
 #[derive(Debug)]
-pub struct FixedText<const N: u32>;
+pub struct FixedText<const N: usize>;
 
 /// `UUID`
 #[derive(Debug)]
@@ -82,9 +82,9 @@ impl DictionaryKey for Text {
 /// As many as a fixed string has at most.
 const ZEROS: [u8; 256] = [0; 256];
 
-impl<const N: u32> DictionaryKey for FixedText<N> {
+impl<const N: usize> DictionaryKey for FixedText<N> {
     const DATA_TYPE: DataType = FixedStringColumn::<N>::DATA_TYPE;
-    const NULL: &'static [u8] = match ZEROS.split_at_checked(N as usize) {
+    const NULL: &'static [u8] = match ZEROS.split_at_checked(N) {
         Some((zeros, _)) => zeros,
         None => &[],
     };
@@ -126,7 +126,7 @@ macro_rules! strings {
             }
         }
 
-        impl<const N: u32> KeyOf<$type> for FixedText<N> {
+        impl<const N: usize> KeyOf<$type> for FixedText<N> {
             const EXPECTED: &'static str = "a string";
 
             fn with_value(value: &$type, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
@@ -186,7 +186,7 @@ macro_rules! dictionaries {
 
 dictionaries! {
     [] StringColumn: Text;
-    [const N: u32] FixedStringColumn<N>: FixedText<N>;
+    [const N: usize] FixedStringColumn<N>: FixedText<N>;
     [] UuidColumn: Id;
 }
 
