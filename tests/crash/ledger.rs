@@ -83,15 +83,15 @@ impl Ledger {
         locked(&self.acknowledged).len()
     }
 
-    /// Sends records in one request, each with `padding` bytes that no packing makes fewer. False if it was not answered with a 2xx: what of it
-    /// is kept, nobody knows then.
+    /// Sends records in one request, each with `padding` bytes that no packing makes fewer. False if it was not answered
+    /// with a 2xx: what of it is kept, nobody knows then.
     pub(crate) async fn send(&self, addresses: Addresses, records: &[Numbered], padding: usize) -> bool {
         let mut body = String::new();
         for (id, number) in records {
             // A field that the type does not have.
             let padding = Random::with_seed(*id).letters(padding);
-            let record = format!("{{\"id\":{id},\"small\":{number},\"padding\":\"{padding}\"}}");
-            writeln!(body, "{record}").expect("a String takes everything");
+            writeln!(body, r#"{{"id":{id},"small":{number},"padding":"{padding}"}}"#)
+                .expect("a String takes everything");
         }
         locked(&self.sent).extend(records.iter().copied());
         let url = format!("http://{}/ingest/numbers", addresses.http);

@@ -24,9 +24,9 @@ use crate::stream::{
 const RANGE_BYTES: usize = 4 << 20;
 
 /// Bytes of an append from which on it is worth blocks of its own. They are packed by their caller: callers are many, and
-/// the thread that commits, which is one, then has a third to write.
+/// the thread that commits, which is one, then has less to write.
 const PACKED_FROM: usize = 16 << 10;
-/// Bytes of an append that are packed on the async threads: about 100 µs of work.
+/// Bytes of an append that are packed on the async threads: less than 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
 
 /// What is appended, as the thread that commits takes it.

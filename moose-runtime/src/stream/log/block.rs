@@ -85,7 +85,7 @@ impl Draft {
         split(records).map(Self::plain_block)
     }
 
-    /// The same, packed where that makes them smaller: some milliseconds of work for a megabyte.
+    /// The same, packed where that makes them smaller: about a millisecond of work for a megabyte.
     pub(super) fn packed(records: &[Bytes]) -> impl Iterator<Item = Self> {
         split(records).map(|records| {
             let size = body_size(records);
@@ -397,6 +397,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_table_that_leaves_bytes_over_is_an_error() {
+        let mut wrong = only(Draft::plain(&records())).to_vec();
+        let last = HEADER + 2 * PER_RECORD;
+        assert_eq!(wrong[last], 8);
+        wrong[last] = 5;
+        let block = Draft { stored: wrong, count: 3 }.at(PLACE, 5);
+        let told = block.copy_to(100, &mut 1000, &mut Vec::new()).unwrap_err();
+        assert!(told.contains("does not fit"), "{told}");
+    }
+
+    #[test]
+    fn no_memory_is_taken_for_a_length_that_can_not_be_right() {
+        let mut wrong = only(Draft::packed(&alike())).to_vec();
+        wrong[HEADER + LENGTH - 1] = 0x7f;
+        let block = Draft { stored: wrong, count: alike().len() }.at(PLACE, 5);
+        let told = block.copy_to(100, &mut 1000, &mut Vec::new()).unwrap_err();
+        assert!(told.contains("can't be right"), "{told}");
     }
 
     #[test]

@@ -247,14 +247,10 @@ impl Partition {
                     Err(_) if !records.is_empty() => return Ok(records),
                     Err(error) => return Err(error),
                 };
-                let before = records.len();
                 match block.copy_to(expected, &mut budget, &mut records) {
                     Ok(true) => expected = block.end(),
                     Ok(false) => return Ok(records),
-                    Err(_) if before > 0 => {
-                        records.truncate(before);
-                        return Ok(records);
-                    }
+                    Err(_) if !records.is_empty() => return Ok(records),
                     Err(detail) => return Err(damaged(&self.topic, self.key, expected, detail)),
                 }
             }
