@@ -97,7 +97,7 @@ async fn memory_and_disk() -> Outcome {
     let record = NewRecord::from(Bytes::from(noise));
     for round in 1..=1_024_u64 {
         let next = log.append(TOPIC, 0, vec![record.clone()]).await? + 1;
-        let cursor = Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new(), counted: None };
+        let cursor = Cursor::new(epoch, next);
         log.commit("g", TOPIC, 0, &cursor).await?;
         if round.is_multiple_of(128) {
             log.enforce_retention()?;

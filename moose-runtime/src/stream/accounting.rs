@@ -175,14 +175,7 @@ mod tests {
         assert!(account.is_balanced());
 
         let counted = |inserted| Some(Counted { from: 0, inserted });
-        let cursor = |inserted| Cursor {
-            version: 1,
-            epoch,
-            table_uuid: None,
-            next: 6,
-            pending: vec![],
-            counted: counted(inserted),
-        };
+        let cursor = |inserted| Cursor { counted: counted(inserted), ..Cursor::new(epoch, 6) };
         log.commit("g", "t", 0, &cursor(6)).await.unwrap();
         log.close().await.unwrap();
         drop((accounting, log));

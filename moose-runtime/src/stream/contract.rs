@@ -49,7 +49,7 @@ pub fn payloads<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes> {
 
 /// A cursor that has done everything below `next`.
 pub fn cursor(epoch: u64, next: u64) -> Cursor {
-    Cursor { version: 1, epoch, table_uuid: None, next, pending: Vec::new(), counted: None }
+    Cursor::new(epoch, next)
 }
 
 /// Reads from `from` until `end`, in as many reads as the backend makes of it.
@@ -194,9 +194,10 @@ async fn cursors_are_replaced_whole_and_kept_by_group_and_partition(backend: &dy
     let epoch = backend.open_topic(&topic(name, 2)).await.unwrap().epoch;
     backend.append(name, 0, records(["a", "b", "c"])).await.unwrap();
     assert_eq!(backend.cursor("first", name, 0).await.unwrap(), None);
-    let pending = Pending { first: 1, last: 2, since: 77, attempts: 1, burnt: true };
+    let pending = Pending { attempts: 1, burnt: true, boot: Some(5), ..Pending::new(1, 2, 77) };
     let table_uuid = Some(uuid::Uuid::from_u128(5));
-    let one = Cursor { table_uuid, pending: vec![pending], ..cursor(epoch, 1) };
+    let id = Some("0123456789abcdef".to_owned());
+    let one = Cursor { table_uuid, pending: vec![pending], id, answered: true, ..cursor(epoch, 1) };
     backend.commit("first", name, 0, &one).await.unwrap();
     assert_eq!(backend.cursor("first", name, 0).await.unwrap().as_ref(), Some(&one));
     backend.commit("first", name, 0, &cursor(epoch, 3)).await.unwrap();

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
-    Record, Result, StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
+    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec,
 };
 
 /// Passes on what it has no fault for.
@@ -80,6 +80,20 @@ impl Backend for Double {
             Some(epoch) => Box::pin(std::future::ready(Ok(epoch))),
             None => self.inner.epoch(group, topic, partition),
         }
+    }
+    fn epochs(&self, topic: &str, partition: u16) -> Result<Option<Epochs>> {
+        self.inner.epochs(topic, partition)
+    }
+    fn readers<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Reader>>> {
+        self.inner.readers(topic)
+    }
+    fn forget_reader<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+        heir: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool>> {
+        self.inner.forget_reader(topic, group, heir)
     }
     fn bounds<'a>(&'a self, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Bounds>> {
         self.inner.bounds(topic, partition)

@@ -10,6 +10,7 @@ pub mod contract;
 mod dead_letter;
 #[cfg(test)]
 pub(crate) mod double;
+mod epochs;
 mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
+pub use epochs::{EpochSpan, EpochStart, Epochs};
 pub use error::{Result, StreamError};
 pub use partitioner::{Spread, partition_of};
 
@@ -81,7 +83,8 @@ pub struct Retention {
 /// What a topic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// 64 random bits made with the topic's storage: a wiped directory or a second stream never has the same.
+    /// 64 random bits made with the topic's storage: a wiped directory or a second stream never has the same. What is
+    /// stored later may have other [epochs](Backend::epochs).
     pub epoch: u64,
     /// Number of partitions.
     pub partitions: u16,
@@ -101,8 +104,15 @@ pub struct Bounds {
 pub struct Cursor {
     /// Version of this layout; 1 today.
     pub version: u8,
-    /// The epoch of the topic that the offsets belong to.
+    /// The epoch of the topic that the offsets belong to, as [`Backend::epoch`] tells it.
     pub epoch: u64,
+    /// What the tokens of its ranges begin with: made with the cursor, so that no name is in them. Absent in a cursor that
+    /// was written when names were.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// It has been said where to go on, and that counts once: until a start without such an answer.
+    #[serde(default)]
+    pub answered: bool,
     /// `uuid` of the destination table in `system.tables`, once known.
     pub table_uuid: Option<uuid::Uuid>,
     /// Every offset below is done.
@@ -112,6 +122,22 @@ pub struct Cursor {
     /// What became of the records below `next`; absent in a cursor that was written before there was counting.
     #[serde(default)]
     pub counted: Option<Counted>,
+}
+
+impl Cursor {
+    /// A cursor that has come as far as `next` and knows nothing more.
+    pub fn new(epoch: u64, next: u64) -> Self {
+        Self {
+            version: 1,
+            epoch,
+            id: None,
+            answered: false,
+            table_uuid: None,
+            next,
+            pending: Vec::new(),
+            counted: None,
+        }
+    }
 }
 
 /// Counts that are written with the cursor, in the same commit.
@@ -143,6 +169,27 @@ pub struct Pending {
     pub attempts: u32,
     /// Its token was taken by ClickHouse without its rows (see the delivery document).
     pub burnt: bool,
+    /// The boot of the machine in which it was written down; absent where that is not known.
+    #[serde(default)]
+    pub boot: Option<u64>,
+}
+
+impl Pending {
+    /// A range that is written down now, at `since`.
+    pub fn new(first: u64, last: u64, since: i64) -> Self {
+        Self { first, last, since, attempts: 0, burnt: false, boot: None }
+    }
+}
+
+/// A reader of a partition that is known to the storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Its group.
+    pub group: String,
+    /// The partition.
+    pub partition: u16,
+    /// How far it has come; nothing before its first commit.
+    pub cursor: Option<Cursor>,
 }
 
 /// What a group gives to this process, and takes away.
@@ -261,6 +308,33 @@ pub trait Backend: Send + Sync + 'static {
     /// topic is another, or somebody has moved the group. Asked for while a partition is worked on, another one than before
     /// says that what is read now has nothing to do with what was.
     fn epoch<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<u64>>;
+
+    /// The epochs under which the records of a partition were taken, where the storage begins them: the embedded log does
+    /// each time it is opened, so that no two records ever have the same epoch, partition and offset, whatever becomes of
+    /// its directory. Elsewhere the [epoch](Self::epoch) of the group's cursor counts for all records.
+    fn epochs(&self, topic: &str, partition: u16) -> Result<Option<Epochs>> {
+        let _ = (topic, partition);
+        Ok(None)
+    }
+
+    /// Everyone who is known to read the topic, with a place for each partition. Where the storage can't list them, nobody.
+    fn readers<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Reader>>> {
+        let _ = topic;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Forgets a reader of the topic, durably: its cursors go, and no record is kept for it any more. With `heir`, that
+    /// group goes on where the forgotten one was, in the same commit; where it has cursors of its own, those are replaced.
+    /// The answer is whether there was such a reader.
+    fn forget_reader<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+        heir: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let _ = (topic, group, heir);
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// The cursor that `group` committed last for the partition.
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>>;

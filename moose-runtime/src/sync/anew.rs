@@ -42,14 +42,8 @@ pub(super) async fn begin_anew_if_told(
         None => return Err(error),
     };
     tracing::warn!(%error, next, "going on as told");
-    let cursor = Cursor {
-        version: 1,
-        epoch: assignment.storage.epoch,
-        table_uuid: None,
-        next,
-        pending,
-        counted: Some(Counted::since(next)),
-    };
+    let counted = Some(Counted::since(next));
+    let cursor = Cursor { pending, counted, ..Cursor::new(assignment.storage.epoch, next) };
     let Some(_held) = assignment.lease.hold().await else { return Err(SyncError::Revoked { topic, partition }) };
     Ok(shared.backend.commit(&group, &topic, partition, &cursor).await?)
 }
@@ -92,11 +86,11 @@ mod tests {
     use super::*;
 
     fn range(first: u64, last: u64) -> Pending {
-        Pending { first, last, since: 0, attempts: 1, burnt: false }
+        Pending { attempts: 1, ..Pending::new(first, last, 0) }
     }
 
     fn cursor(next: u64, pending: Vec<Pending>) -> Cursor {
-        Cursor { version: 1, epoch: 1, table_uuid: None, next, pending, counted: None }
+        Cursor { pending, ..Cursor::new(1, next) }
     }
 
     #[test]

@@ -10,9 +10,6 @@ use crate::{
     stream::{Backend, Counted, Cursor, Pending, StreamError},
 };
 
-/// Version of the cursor's layout.
-const VERSION: u8 = 1;
-
 /// Keeps one cursor, durably.
 pub(super) struct CursorKeeper {
     shared: Shared,
@@ -38,8 +35,7 @@ impl CursorKeeper {
             cursor
         } else {
             let next = bounds.start;
-            let counted = Some(Counted::since(next));
-            let cursor = Cursor { version: VERSION, epoch, table_uuid: None, next, pending: Vec::new(), counted };
+            let cursor = Cursor { counted: Some(Counted::since(next)), ..Cursor::new(epoch, next) };
             let held = assignment.lease.hold().await;
             let _held = held.ok_or_else(|| SyncError::Revoked { topic: topic.to_owned(), partition })?;
             backend.commit(&group, topic, partition, &cursor).await?;
@@ -129,5 +125,5 @@ fn pass(cursor: &Cursor, changed: &Cursor, adds: Point, passes: Point) {
 
 /// A range as it is written down before its INSERT.
 pub(super) fn pending(first: u64, last: u64) -> Pending {
-    Pending { first, last, since: now(), attempts: 0, burnt: false }
+    Pending::new(first, last, now())
 }

@@ -160,7 +160,7 @@ impl Kafka {
             offset,
             "the group was moved by somebody else; going on from there, under a new epoch"
         );
-        let cursor = Cursor { version: 1, epoch, table_uuid: None, next: offset, pending: Vec::new(), counted: None };
+        let cursor = Cursor::new(epoch, offset);
         Place { epoch, cursor: Some(cursor) }
     }
 

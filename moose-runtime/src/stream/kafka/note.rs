@@ -28,6 +28,15 @@ struct Written {
     /// Pending ranges: first, last, since, attempts, burnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     p: Vec<(u64, u64, i64, u32, bool)>,
+    /// The boot in which each pending range was written down, in the same order, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    b: Vec<Option<u64>>,
+    /// What tokens begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<String>,
+    /// It has been said where to go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    a: bool,
     /// Counted: from, inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<(u64, u64)>,
@@ -46,6 +55,9 @@ pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_jso
             .iter()
             .map(|range| (range.first, range.last, range.since, range.attempts, range.burnt))
             .collect(),
+        b: cursor.pending.iter().map(|range| range.boot).collect(),
+        d: cursor.id.clone(),
+        a: cursor.answered,
         c: cursor.counted.map(|counted| (counted.from, counted.inserted)),
     })
 }
@@ -53,20 +65,21 @@ pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_jso
 /// The cursor that stands beside an offset, and the id of its topic; `None` where it is not ours.
 pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
     let written: Written = serde_json::from_slice(metadata).ok()?;
-    let Written { v, e, i, n, u, p, c } = written;
+    let Written { v, e, i, n, u, p, b, d, a, c } = written;
     if v != VERSION || n != offset {
         return None;
     }
     let cursor = Cursor {
-        version: 1,
-        epoch: u64::from_str_radix(&e, 16).ok()?,
+        id: d,
+        answered: a,
         table_uuid: u,
-        next: n,
         pending: p
             .into_iter()
-            .map(|(first, last, since, attempts, burnt)| Pending { first, last, since, attempts, burnt })
+            .zip(b.into_iter().chain(std::iter::repeat(None)))
+            .map(|((first, last, since, attempts, burnt), boot)| Pending { first, last, since, attempts, burnt, boot })
             .collect(),
         counted: c.map(|(from, inserted)| Counted { from, inserted }),
+        ..Cursor::new(u64::from_str_radix(&e, 16).ok()?, n)
     };
     Some((cursor, u128::from_str_radix(&i, 16).ok()?))
 }
@@ -76,20 +89,20 @@ mod tests {
     use super::*;
 
     fn largest() -> Cursor {
-        let range = Pending { first: u64::MAX, last: u64::MAX, since: i64::MIN, attempts: u32::MAX, burnt: false };
+        let range = Pending { attempts: u32::MAX, boot: Some(u64::MAX), ..Pending::new(u64::MAX, u64::MAX, i64::MIN) };
         Cursor {
-            version: 1,
-            epoch: u64::MAX,
+            id: Some("f".repeat(16)),
+            answered: true,
             table_uuid: Some(Uuid::max()),
-            next: u64::MAX,
             pending: vec![range.clone(), range],
             counted: Some(Counted { from: u64::MAX, inserted: u64::MAX }),
+            ..Cursor::new(u64::MAX, u64::MAX)
         }
     }
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
-        let small = Cursor { table_uuid: None, pending: Vec::new(), counted: None, epoch: 7, next: 3, version: 1 };
+        let small = Cursor::new(7, 3);
         for (cursor, id) in [(largest(), u128::MAX), (small, 0)] {
             let text = write(&cursor, id).unwrap();
             assert_eq!(read(cursor.next, text.as_bytes()), Some((cursor, id)));
