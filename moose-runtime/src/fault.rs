@@ -9,6 +9,7 @@
 //!   there. A directory that is made later arms the point later.
 //! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
 //! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
+//! - `FAULT_BOOT=<number>`: which boot of the machine this is, as after a power failure.
 //! - `FAULT_LEASE=<milliseconds>`: how long the lock of migrations and drained tables outlive a holder that is gone.
 //!
 //! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
@@ -138,6 +139,15 @@ pub fn retention_interval(usual: Duration) -> Duration {
     usual
 }
 
+/// Which boot of the machine this is said to be.
+#[inline]
+pub fn boot() -> Option<u64> {
+    #[cfg(feature = "fault-points")]
+    return armed::boot();
+    #[cfg(not(feature = "fault-points"))]
+    None
+}
+
 /// How long a lease is valid that is usually valid so long.
 #[inline]
 pub fn lease(usual: Duration) -> Duration {
@@ -223,6 +233,10 @@ mod armed {
 
     pub(super) fn lease() -> Option<Duration> {
         milliseconds("FAULT_LEASE")
+    }
+
+    pub(super) fn boot() -> Option<u64> {
+        env::var("FAULT_BOOT").ok()?.parse().ok()
     }
 
     fn milliseconds(name: &str) -> Option<Duration> {

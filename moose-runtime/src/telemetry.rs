@@ -28,6 +28,13 @@ pub struct TableLabel {
     pub table: String,
 }
 
+/// Label of everything counted at a materialized view.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ViewLabel {
+    /// Name of the view, with its database.
+    pub view: String,
+}
+
 /// Label of a partition's way into its table.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct LagLabel {
@@ -69,6 +76,8 @@ pub struct Metrics {
     pub deduplicated: Family<TableLabel, Counter>,
     /// Records that can't be stored in their table and are kept with the reason.
     pub dead_lettered: Family<TableLabel, Counter>,
+    /// Records that a table has and a view behind it may lack.
+    pub views_in_doubt: Family<ViewLabel, Counter>,
     /// Failed INSERTs that are sent again.
     pub retries: Family<RetryLabel, Counter>,
     /// Rows per INSERT.
@@ -106,6 +115,7 @@ impl Default for Metrics {
             inserted: Family::default(),
             deduplicated: Family::default(),
             dead_lettered: Family::default(),
+            views_in_doubt: Family::default(),
             retries: Family::default(),
             batch_rows: Family::new_with_constructor(rows_histogram as fn() -> Histogram),
             batch_bytes: Family::new_with_constructor(bytes_histogram as fn() -> Histogram),
@@ -127,6 +137,11 @@ impl Default for Metrics {
             "records_dead_lettered",
             "Records that can't be stored and are kept as dead letters",
             metrics.dead_lettered.clone(),
+        );
+        registry.register(
+            "views_in_doubt",
+            "Records that a table has and a view behind it may lack",
+            metrics.views_in_doubt.clone(),
         );
         registry.register("insert_retries", "Failed INSERTs that are sent again, by code", metrics.retries.clone());
         registry.register("batch_rows", "Rows per INSERT", metrics.batch_rows.clone());

@@ -55,6 +55,16 @@ impl Books {
         Ok(Some(Self { streams: Streams(streams), accounting }))
     }
 
+    /// The streams.
+    pub fn streams(&self) -> &Arc<dyn Backend> {
+        &self.streams.0
+    }
+
+    /// Every stream with each of its destinations.
+    pub fn ways(&self) -> &[Way] {
+        self.accounting.ways()
+    }
+
     /// Lets go of the streams.
     pub async fn close(self) -> Result<(), AppError> {
         Ok(self.streams.0.close().await?)

@@ -120,13 +120,17 @@ impl LetterDesk {
         let client = self.client.as_ref().ok_or("there is no ClickHouse to replay to")?;
         let _one_at_a_time = self.one_at_a_time.lock().await;
         let (mut inserted, mut were_there, mut failed, mut burnt) = (0_u64, 0_u64, Vec::new(), false);
+        let mut views_in_doubt = Vec::new();
         let mut letters = Selected::new(self, selection)?;
         while let Some(page) = letters.next().await? {
             for letter in page {
                 let key = letter.key.to_string();
                 match replay(self.backend.as_ref(), client, &self.destinations, letter).await {
                     Ok(Replayed::Inserted) => inserted += 1,
-                    Ok(Replayed::WasThere) => were_there += 1,
+                    Ok(Replayed::WasThere { views_in_doubt: in_doubt }) => {
+                        were_there += 1;
+                        views_in_doubt.extend(in_doubt.then_some(key));
+                    }
                     Err(error) => {
                         burnt |= error.calls_for_reopening();
                         failed.push(json!({ "key": key, "reason": error.to_string() }));
@@ -137,7 +141,13 @@ impl LetterDesk {
         if let Some(database) = self.reopen.as_deref().filter(|_| burnt) {
             database.reopen(Instant::now()).await;
         }
-        Ok(json!({ "replayed": inserted, "already_stored": were_there, "failed": failed, "unknown": letters.unknown }))
+        Ok(json!({
+            "replayed": inserted,
+            "already_stored": were_there,
+            "views_may_lack": views_in_doubt,
+            "failed": failed,
+            "unknown": letters.unknown,
+        }))
     }
 
     async fn drop(&self, selection: Selection) -> Result<Value, String> {

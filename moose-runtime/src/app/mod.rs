@@ -13,6 +13,7 @@ mod letters;
 mod migrations;
 mod parts;
 mod producer;
+mod readers;
 mod start;
 mod tables;
 
@@ -24,6 +25,7 @@ pub use error::AppError;
 pub use letters::{LetterCommand, LetterDesk, Selection};
 pub use migrations::Migrating;
 pub use producer::Producer;
+pub use readers::{ReaderCommand, ReaderDesk};
 pub(crate) use start::open_streams;
 
 use parts::Parts;

@@ -6,8 +6,8 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time:
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use super::{
-    Addresses, AppBuilder, AppError, LetterDesk, RunningApp, accounts, database::Database, migrations, parts::Parts,
-    tables,
+    Addresses, AppBuilder, AppError, LetterDesk, ReaderDesk, RunningApp, accounts, database::Database, migrations,
+    parts::Parts, tables,
 };
 #[cfg(feature = "kafka")]
 use crate::stream::kafka::{Kafka, KafkaOptions};
@@ -118,7 +118,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     });
     servers.spawn({
         let close = close_rest.clone();
-        let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model)));
+        let readers = manage::readers(readers_at(&shared, &manage_state.accounting));
+        let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model))).merge(readers);
         async move { ("the management port", manage::serve(management, router, close).await) }
     });
     let draining = watch_drains(&shared, &filled, &addresses, close_rest.clone());
@@ -168,6 +169,19 @@ fn desk_at(shared: &Shared, model: &Model) -> AnswerLetters {
     let client = Some(shared.client.clone());
     let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model))
         .reopening(shared.reopen.clone());
+    Arc::new(move |question| {
+        let desk = desk.clone();
+        Box::pin(async move {
+            let command = serde_json::from_value(question).map_err(|error| error.to_string())?;
+            desk.answer(command).await
+        })
+    })
+}
+
+/// What `/readers` of the management port asks.
+fn readers_at(shared: &Shared, accounting: &Accounting) -> AnswerLetters {
+    let client = Some(shared.client.clone());
+    let desk = ReaderDesk::new(Arc::clone(&shared.backend), client, accounting.ways().to_vec());
     Arc::new(move |question| {
         let desk = desk.clone();
         Box::pin(async move {

@@ -6,7 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
 
-use super::{dead_letters::Letters, migrate::Migrate};
+use super::{dead_letters::Letters, migrate::Migrate, readers::Readers};
 use crate::{
     config::{Flag, flags},
     sync::ResumeFrom,
@@ -80,6 +80,15 @@ pub(super) enum Command {
         /// What to do
         #[command(subcommand)]
         letters: Letters,
+        /// One JSON document instead of text
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Look at who has read the streams, take a reader's place over, or give it up
+    Readers {
+        /// What to do
+        #[command(subcommand)]
+        what: Readers,
         /// One JSON document instead of text
         #[arg(long, global = true)]
         json: bool,
@@ -244,6 +253,18 @@ mod tests {
         for line in [&["dlq"][..], &["dlq", "drop"], &["dlq", "drop", "--all", "--table", "t"]] {
             assert_eq!(parse_line(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
+    }
+
+    #[test]
+    fn readers_are_adopted_and_forgotten_by_name() {
+        let what = |line: &[&str]| match parse_line(line).unwrap().command {
+            Command::Readers { what, json: false } => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(what(&["readers", "list"]), Readers::List);
+        assert_eq!(what(&["readers", "adopt", "old"]), Readers::Adopt { reader: "old".to_owned() });
+        assert_eq!(what(&["readers", "forget", "old/events"]), Readers::Forget { reader: "old/events".to_owned() });
+        assert_eq!(parse_line(&["readers", "adopt"]).unwrap_err().exit_code(), 2);
     }
 
     #[cfg(feature = "embedded")]

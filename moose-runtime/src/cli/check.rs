@@ -144,6 +144,15 @@ impl Line {
             }
             None => writeln!(text, "  table   can't be asked")?,
         }
+        if let Some(TableCounts { beyond: beyond @ 1.., .. }) = counts {
+            writeln!(
+                text,
+                "          {beyond} more rows are of records that the stream does not have: it was put back from a copy"
+            )?;
+        }
+        for (first, last) in &account.views_in_doubt {
+            writeln!(text, "  note    views behind it may lack offsets {first}..={last}: compare them with the table")?;
+        }
         for contradiction in contradictions {
             writeln!(text, "  WRONG   {contradiction}")?;
         }

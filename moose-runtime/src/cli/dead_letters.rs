@@ -13,6 +13,7 @@ use crate::{
     app::{LetterCommand, LetterDesk, Selection, open_streams},
     config::Config,
     declare::Model,
+    manage::DEAD_LETTERS_PATH,
     sync::replay::destinations,
 };
 
@@ -76,7 +77,7 @@ pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) 
         Letters::Drop(which) => LetterCommand::Drop(which.into()),
     };
     let answer = match addresses::running_management(&config.data_dir) {
-        Some(address) => management::ask(address, &json!(command)).await?,
+        Some(address) => management::ask(address, DEAD_LETTERS_PATH, &json!(command)).await?,
         None => alone(config, command).await?,
     };
     let text = if json { format!("{answer}\n") } else { text(&answer) };
@@ -98,7 +99,7 @@ async fn alone(config: &Config, command: LetterCommand) -> Result<Value, CliErro
         server.close().await;
     }
     streams.close().await?;
-    answer.map_err(|reason| CliError::DeadLetters { reason })
+    answer.map_err(|reason| CliError::Desk { reason })
 }
 
 /// An answer for people.

@@ -54,9 +54,9 @@ pub(super) enum CliError {
     /// The stream can't be opened.
     #[error(transparent)]
     Stream(#[from] StreamError),
-    /// The dead letters could not be had, or not be worked on.
+    /// What was asked of the streams could not be had, or not be done.
     #[error("{reason}")]
-    DeadLetters {
+    Desk {
         /// Why.
         reason: String,
     },
@@ -96,7 +96,7 @@ impl CliError {
             Self::Declarations(_)
             | Self::ClickHouse(_)
             | Self::Stream(_)
-            | Self::DeadLetters { .. }
+            | Self::Desk { .. }
             | Self::Migrate(_)
             | Self::Refused { .. }
             | Self::System { .. } => exit_code::FAILURE,

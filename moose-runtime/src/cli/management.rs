@@ -10,14 +10,11 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::error::CliError;
-use crate::{
-    manage::{ACCOUNTING_PATH, DEAD_LETTERS_PATH},
-    stream::accounting::Account,
-};
+use crate::{manage::ACCOUNTING_PATH, stream::accounting::Account};
 
 /// One question, one answer, however long that takes.
-pub(super) async fn ask(address: SocketAddr, question: &Value) -> Result<Value, CliError> {
-    let question = Request::post(DEAD_LETTERS_PATH)
+pub(super) async fn ask(address: SocketAddr, path: &str, question: &Value) -> Result<Value, CliError> {
+    let question = Request::post(path)
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(question.to_string())));
     let (status, body) = exchange(address, question).await?;
@@ -26,7 +23,7 @@ pub(super) async fn ask(address: SocketAddr, question: &Value) -> Result<Value, 
         return Ok(answer);
     }
     let reason = answer.get("error").and_then(Value::as_str);
-    Err(CliError::DeadLetters { reason: reason.map_or_else(|| format!("it answered HTTP {status}"), str::to_owned) })
+    Err(CliError::Desk { reason: reason.map_or_else(|| format!("it answered HTTP {status}"), str::to_owned) })
 }
 
 /// The stream's side of the accounting, as the instance has it now.

@@ -13,6 +13,7 @@ mod ls;
 mod management;
 mod migrate;
 mod query;
+mod readers;
 mod run;
 mod sample;
 mod serve;
@@ -77,6 +78,7 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
         Command::DeadLetters { letters, json } => {
             return wait_for(dead_letters::dead_letters(&config, letters, json));
         }
+        Command::Readers { what, json } => return wait_for(readers::readers(&config, what, json)),
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
         #[cfg(feature = "embedded")]
         Command::Engine { path, listen, supervised } => {

@@ -19,12 +19,20 @@ use crate::stream::BoxFuture;
 /// The path.
 pub const DEAD_LETTERS_PATH: &str = "/dead-letters";
 
-/// Answers a question about dead letters; the error is a text for whoever asked.
+/// The path of the command `readers`, under the same rules.
+pub const READERS_PATH: &str = "/readers";
+
+/// Answers a question about dead letters or readers; the error is a text for whoever asked.
 pub type AnswerLetters = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// The route, to be merged with those of the management port.
 pub fn dead_letters(answer: AnswerLetters) -> Router {
     Router::new().route(DEAD_LETTERS_PATH, post(ask)).with_state(answer)
+}
+
+/// The route of the command `readers`.
+pub fn readers(answer: AnswerLetters) -> Router {
+    Router::new().route(READERS_PATH, post(ask)).with_state(answer)
 }
 
 async fn ask(
@@ -34,7 +42,7 @@ async fn ask(
     Json(question): Json<Value>,
 ) -> Response {
     if !caller.ip().to_canonical().is_loopback() || !is_local_name(&headers) {
-        let body = json!({ "error": "dead letters are shown to callers on the same machine only" });
+        let body = json!({ "error": "only callers on the same machine are answered here" });
         return (StatusCode::FORBIDDEN, Json(body)).into_response();
     }
     match answer(question).await {

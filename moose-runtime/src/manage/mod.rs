@@ -1,7 +1,7 @@
 //! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive), `/ready` (nothing is
 //! stuck) and `/accounting` (what became of the records, by the stream's counters).
 //!
-//! `/dead-letters` is for the command of that name on the same machine.
+//! `/dead-letters` and `/readers` are for the commands of those names on the same machine.
 //!
 //! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
 
@@ -20,7 +20,7 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
-pub use dead_letters::{AnswerLetters, DEAD_LETTERS_PATH, dead_letters};
+pub use dead_letters::{AnswerLetters, DEAD_LETTERS_PATH, READERS_PATH, dead_letters, readers};
 pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The paths that there are.
-const PATHS: [&str; 5] = ["/metrics", "/health", "/ready", ACCOUNTING_PATH, DEAD_LETTERS_PATH];
+const PATHS: [&str; 6] = ["/metrics", "/health", "/ready", ACCOUNTING_PATH, DEAD_LETTERS_PATH, READERS_PATH];
 
 /// Where the stream's side of the accounting is asked for.
 pub const ACCOUNTING_PATH: &str = "/accounting";

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Counted, DeadLetterKey, Ending, Result};
+use super::{Backend, Counted, Cursor, DeadLetterKey, Ending, EpochStart, Epochs, Reader, Result};
 
 /// A stream and one of its destinations: an account for each partition that the stream has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,17 @@ pub struct Account {
     pub partition: u16,
     /// The table.
     pub table: String,
-    /// Epoch of the topic, in hex.
-    pub epoch: String,
+    /// The epochs of the partition's records from `from` on, by their first offsets.
+    pub epochs: Vec<EpochStart>,
+    /// The table that was filled, as far as is known.
+    #[serde(default)]
+    pub table_uuid: Option<uuid::Uuid>,
+    /// Who else has read the partition into that table, or into one of that name: the groups.
+    #[serde(default)]
+    pub others: Vec<String>,
+    /// Ranges of which the table has the rows and the views behind it may lack some.
+    #[serde(default)]
+    pub views_in_doubt: Vec<(u64, u64)>,
     /// First offset that is counted: 0, unless the table was replaced or counting began later.
     pub from: u64,
     /// Every offset below is done.
@@ -90,6 +99,11 @@ impl Accounting {
         Self { backend, ways }
     }
 
+    /// The ways.
+    pub fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
     /// Every way with every partition that it has now: some may have been added since the topic was opened.
     pub fn places(&self) -> impl Iterator<Item = (&Way, u16)> {
         let of_way = |way: &Way| 0..self.backend.partitions(&way.topic);
@@ -111,16 +125,14 @@ impl Accounting {
         let cursor = self.backend.cursor(group, topic, partition).await?;
         let bounds = self.backend.bounds(topic, partition).await?;
         let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
-        let epoch = cursor.as_ref().map_or(way.epoch, |cursor| cursor.epoch);
-        let counted = cursor.and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
-        let first = DeadLetterKey {
-            destination: way.table.clone(),
-            topic: topic.clone(),
-            epoch,
-            partition,
-            offset: counted.from,
-        };
-        let letters = self.letters(&first, next).await?;
+        let of_cursor = || Epochs::one(cursor.as_ref().map_or(way.epoch, |cursor| cursor.epoch));
+        let epochs = self.backend.epochs(topic, partition)?.unwrap_or_else(of_cursor);
+        let counted = cursor.as_ref().and_then(|cursor| cursor.counted).unwrap_or(Counted::since(next));
+        let letters = self.letters(way, partition, &epochs, counted.from, next).await?;
+        let table_uuid = cursor.as_ref().and_then(|cursor| cursor.table_uuid);
+        let others = self.backend.readers(topic).await?;
+        let others =
+            others.into_iter().filter(|reader| reader.partition == partition && is_other(way, table_uuid, reader));
         let done = counted.inserted.saturating_add(letters.len() as u64);
         let without_record =
             if self.backend.has_gaps() { next.saturating_sub(counted.from).saturating_sub(done) } else { 0 };
@@ -128,7 +140,10 @@ impl Accounting {
             stream: topic.clone(),
             partition,
             table: way.table.clone(),
-            epoch: format!("{epoch:016x}"),
+            epochs: epochs.spans(counted.from, u64::MAX).into_iter().map(EpochStart::from).collect(),
+            table_uuid,
+            others: others.map(|reader| reader.group).collect(),
+            views_in_doubt: cursor.map(|cursor| cursor.views_in_doubt).unwrap_or_default(),
             from: counted.from,
             next,
             end: bounds.end,
@@ -140,12 +155,30 @@ impl Accounting {
     }
 
     /// Dead letters from an offset on, below `next`, and how they have ended.
-    async fn letters(&self, first: &DeadLetterKey, next: u64) -> Result<BTreeMap<u64, Option<Ending>>> {
-        match next.checked_sub(1).filter(|last| *last >= first.offset) {
-            Some(last) => self.backend.dead_letter_offsets(first, last).await,
-            None => Ok(BTreeMap::new()),
+    async fn letters(
+        &self,
+        way: &Way,
+        partition: u16,
+        epochs: &Epochs,
+        from: u64,
+        next: u64,
+    ) -> Result<BTreeMap<u64, Option<Ending>>> {
+        let mut letters = BTreeMap::new();
+        let Some(last) = next.checked_sub(1) else { return Ok(letters) };
+        for span in epochs.spans(from, last) {
+            let (destination, topic) = (way.table.clone(), way.topic.clone());
+            let first = DeadLetterKey { destination, topic, epoch: span.epoch, partition, offset: span.first };
+            letters.extend(self.backend.dead_letter_offsets(&first, span.last).await?);
         }
+        Ok(letters)
     }
+}
+
+/// Whether a reader is another than the way's and has filled the same table, by its identity or its name.
+pub fn is_other(way: &Way, table: Option<uuid::Uuid>, reader: &Reader) -> bool {
+    let Reader { group, cursor: Some(Cursor { table_uuid, .. }), .. } = reader else { return false };
+    let same_name = group.rsplit_once('/').is_some_and(|(_, name)| name == way.table);
+    *group != way.group && (same_name || (table.is_some() && *table_uuid == table))
 }
 
 #[cfg(test)]

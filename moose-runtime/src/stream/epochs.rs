@@ -24,6 +24,12 @@ pub struct EpochSpan {
     pub last: u64,
 }
 
+impl From<EpochSpan> for EpochStart {
+    fn from(span: EpochSpan) -> Self {
+        Self { first: span.first, epoch: span.epoch }
+    }
+}
+
 /// The epochs of one partition, in the order of their offsets. Clones share one list: an epoch that begins later is seen
 /// by all of them before a record of it can be read.
 #[derive(Clone, Debug)]
@@ -67,12 +73,12 @@ impl Epochs {
 
     /// The offsets `first..=last`, taken apart by epochs.
     pub fn spans(&self, first: u64, last: u64) -> Vec<EpochSpan> {
-        let list = self.list();
+        let starts = self.list();
         let mut spans = Vec::new();
-        for (index, start) in list.iter().enumerate() {
+        for (index, start) in starts.iter().enumerate() {
             let from = if index == 0 { first } else { start.first.max(first) };
-            let to = list.get(index + 1).map_or(last, |next| next.first.saturating_sub(1).min(last));
-            let is_empty = list.get(index + 1).is_some_and(|next| next.first <= from);
+            let to = starts.get(index + 1).map_or(last, |next| next.first.saturating_sub(1).min(last));
+            let is_empty = starts.get(index + 1).is_some_and(|next| next.first <= from);
             if !is_empty && from <= to {
                 spans.push(EpochSpan { epoch: start.epoch, first: from, last: to });
             }

@@ -119,6 +119,10 @@ pub struct Cursor {
     pub next: u64,
     /// Ranges written down before their INSERT, in order, at most two.
     pub pending: Vec<Pending>,
+    /// Ranges, first and last offset, of which the table has the rows and the views behind it may lack some: the newest
+    /// [`VIEWS_IN_DOUBT`].
+    #[serde(default)]
+    pub views_in_doubt: Vec<(u64, u64)>,
     /// What became of the records below `next`; absent in a cursor that was written before there was counting.
     #[serde(default)]
     pub counted: Option<Counted>,
@@ -135,10 +139,14 @@ impl Cursor {
             table_uuid: None,
             next,
             pending: Vec::new(),
+            views_in_doubt: Vec::new(),
             counted: None,
         }
     }
 }
+
+/// How many ranges a cursor names of which views may lack something.
+pub const VIEWS_IN_DOUBT: usize = 16;
 
 /// Counts that are written with the cursor, in the same commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +177,8 @@ pub struct Pending {
     pub attempts: u32,
     /// Its token was taken by ClickHouse without its rows (see the delivery document).
     pub burnt: bool,
-    /// The boot of the machine in which it was written down; absent where that is not known.
+    /// The boot of the machine in which it was written down, where its rows can have come into the table only under its
+    /// token; absent where that is not known.
     #[serde(default)]
     pub boot: Option<u64>,
 }

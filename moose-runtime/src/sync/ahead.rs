@@ -40,7 +40,7 @@ impl Courier {
     /// Sends the INSERT of a range that is written down, but for its end, unless something speaks against it. False when
     /// it may be tried again: too little is known of the table.
     pub(super) fn send_ahead(&self, range: &Prepared) -> bool {
-        if range.rows() == 0 || !self.assignment.lease.is_held() || self.is_drained() {
+        if range.rows() == 0 || !self.assignment.lease.is_held() || self.is_drained() || self.may_have(range.first) {
             return true;
         }
         let Some((state, settings)) = self.target.at_hand() else { return false };

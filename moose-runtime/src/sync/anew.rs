@@ -4,8 +4,28 @@
 //! Brokers keep cursors and records apart: they forget the offsets of a group, and their retention passes a cursor as if
 //! there were none.
 
-use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit};
+use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit, id_of_names, identity::fresh_id, known::Known};
 use crate::stream::{Bounds, Counted, Cursor, Pending};
+
+/// What was said about holds: where to go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    /// What this start was given.
+    pub(super) given: Option<ResumeFrom>,
+    /// An earlier start was given an answer, and it has counted for this partition: until a start without one.
+    pub(super) used_up: bool,
+}
+
+impl Answer {
+    /// Where to go on from a hold, or the hold.
+    pub(super) fn or(self, hold: SyncError) -> Result<ResumeFrom, SyncError> {
+        match self {
+            Self { given: None, .. } => Err(hold),
+            Self { given: Some(resume), used_up: false } => Ok(resume),
+            Self { given: Some(_), used_up: true } => Err(SyncError::UsedUp { hold: hold.into() }),
+        }
+    }
+}
 
 /// Fails where the cursor of a group that has begun (`begun`) is gone, or names offsets that the partition does not
 /// have; unless it was said where to go on: then the cursor is written anew.
@@ -14,11 +34,14 @@ pub(super) async fn begin_anew_if_told(
     assignment: &mut Assignment,
     group: &str,
     begun: bool,
+    answer: Answer,
 ) -> Result<(), SyncError> {
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
     let cursor = shared.backend.cursor(group, &topic, partition).await?;
     let Bounds { start, end } = shared.backend.bounds(&topic, partition).await?;
     let group = group.to_owned();
+    let names = || id_of_names(&assignment.table.name, &topic);
+    let id = cursor.as_ref().map(|cursor| cursor.id.clone().unwrap_or_else(names));
     let (error, pending) = match cursor {
         None if begun => {
             (SyncError::LostCursor { group: group.clone(), topic: topic.clone(), partition, start, end }, Vec::new())
@@ -35,32 +58,45 @@ pub(super) async fn begin_anew_if_told(
             (error, cut(cursor.pending, start, end))
         }
     };
-    let (next, pending) = match shared.resume {
+    let text = error.to_string();
+    let (next, pending) = match answer.or(error)? {
         // What is left of a pending range may be in the table: it is settled before anything else.
-        Some(ResumeFrom::Earliest) => (start, pending),
-        Some(ResumeFrom::Next) => (end, Vec::new()),
-        None => return Err(error),
+        ResumeFrom::Earliest => (start, pending),
+        ResumeFrom::Next => (end, Vec::new()),
     };
-    tracing::warn!(%error, next, "going on as told");
-    let counted = Some(Counted::since(next));
-    let cursor = Cursor { pending, counted, ..Cursor::new(assignment.storage.epoch, next) };
+    tracing::warn!(error = text, next, "going on as told");
+    let (id, counted) = (id.or_else(|| Some(fresh_id())), Some(Counted::since(next)));
+    let cursor = Cursor { id, answered: true, pending, counted, ..Cursor::new(assignment.storage.epoch, next) };
     let Some(_held) = assignment.lease.hold().await else { return Err(SyncError::Revoked { topic, partition }) };
     Ok(shared.backend.commit(&group, &topic, partition, &cursor).await?)
 }
 
-/// Where a table has another name than before: goes on where the cursor under the former name is, which names the same
-/// table by its identity. Nothing once the new name has a cursor of its own.
-pub(super) async fn inherit(shared: &Shared, assignment: &Assignment, group: &str) -> Result<(), SyncError> {
+/// Where the table or the application has another name than before: goes on where the cursor under the former name is,
+/// which names the same table by its identity. Nothing once the new name has a cursor of its own.
+pub(super) async fn inherit(
+    shared: &Shared,
+    assignment: &Assignment,
+    group: &str,
+    known: &Known<'_>,
+) -> Result<(), SyncError> {
     let Assignment { topic, partition, table, lease, .. } = assignment;
-    let Some(former) = &table.renamed_from else { return Ok(()) };
-    let former = super::group(&shared.app_name, former);
     if shared.backend.cursor(group, topic, *partition).await?.is_some() {
         return Ok(());
     }
-    let Some(cursor) = shared.backend.cursor(&former, topic, *partition).await? else { return Ok(()) };
+    let of_renamed_table = table.renamed_from.as_ref().map(|former| super::group(&shared.app_name, former));
+    let adopted = if shared.backend.forgets_cursors() { known.adopts().await? } else { None };
+    let Some(former) = adopted.or(of_renamed_table) else { return Ok(()) };
+    let former_table = former.rsplit_once('/').map_or("", |(_, table)| table);
+    let Some(mut cursor) = shared.backend.cursor(&former, topic, *partition).await? else { return Ok(()) };
     let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
     let _held = lease.hold().await.ok_or_else(revoked)?;
-    tracing::info!(topic, partition, former, next = cursor.next, "goes on where the table's former name was");
+    tracing::info!(topic, partition, former, next = cursor.next, "goes on where the former name was");
+    // Where the storage knows its readers, nobody has the former name any more, and nothing is kept for it.
+    let moved = shared.backend.forget_reader(topic, &former, Some(group)).await?;
+    if moved || shared.backend.cursor(group, topic, *partition).await?.is_some() {
+        return Ok(());
+    }
+    cursor.id.get_or_insert_with(|| id_of_names(former_table, topic));
     Ok(shared.backend.commit(group, topic, *partition, &cursor).await?)
 }
 

@@ -22,6 +22,10 @@ pub struct TableCounts {
     pub ahead_records: u64,
     /// One more than the last offset that the table has; 0 without any.
     pub end: u64,
+    /// Rows of records that the stream does not have, under epochs that it knows: it was put back from a copy since.
+    pub beyond: u64,
+    /// It is another table than the one that the stream was synced into.
+    pub replaced: bool,
 }
 
 impl TableCounts {
@@ -29,6 +33,12 @@ impl TableCounts {
     /// asked for after the table was.
     pub fn contradictions(&self, account: &Account, end: u64) -> Vec<String> {
         let mut found = Vec::new();
+        if self.replaced {
+            found.push("it is not the table that the stream was synced into".to_owned());
+        }
+        for other in &account.others {
+            found.push(format!("`{other}` has read the stream into it too: see `readers list`"));
+        }
         let doubled =
             (self.rows - self.records.min(self.rows)) + (self.ahead_rows - self.ahead_records.min(self.ahead_rows));
         if doubled > 0 {
@@ -62,51 +72,66 @@ pub async fn table_counts(
         return Ok(None);
     }
     let settings = Settings::known_to(&client.setting_names().await?);
-    let epoch = u64::from_str_radix(&account.epoch, 16).map_err(|_| ClickHouseError::Unexpected {
-        url: client.url().to_owned(),
-        reason: format!("`{}` is no epoch in hex", account.epoch),
-    })?;
     let (offset, next) = (provenance::OFFSET, account.next);
+    // Where each epoch begins and ends: what lies beyond belongs to records that the stream has lost.
+    let epochs: Vec<u64> = account.epochs.iter().map(|start| start.epoch).collect();
+    let firsts: Vec<u64> = account.epochs.iter().map(|start| start.first).collect();
+    let ends: Vec<u64> = firsts.iter().skip(1).copied().chain([u64::MAX]).collect();
+    let of_epoch = |bounds: &[u64]| {
+        let (epoch, default) = (provenance::EPOCH, u64::MAX);
+        let wide = |numbers: &[u64]| format!("CAST({numbers:?}, 'Array(UInt64)')");
+        format!("transform({epoch}, {}, {}, toUInt64({default}))", wide(&epochs), wide(bounds))
+    };
     let sql = format!(
         // As text, because settings decide whether ClickHouse writes large numbers in quotes.
-        "SELECT toString(countIf({offset} < {next})), toString(uniqExactIf({offset}, {offset} < {next})), \
-         toString(countIf({offset} >= {next})), toString(uniqExactIf({offset}, {offset} >= {next})), \
-         toString(if(count() = 0, 0, max({offset}) + 1)) FROM {} \
-         WHERE {} = {} AND {} = {} AND {offset} >= {}{}",
+        "WITH {offset} >= {firsts} AND {offset} < {ends} AS known, known AND {offset} < {next} AS done, \
+         known AND {offset} >= {next} AS ahead \
+         SELECT toString(countIf(done)), toString(uniqExactIf({offset}, done)), \
+         toString(countIf(ahead)), toString(uniqExactIf({offset}, ahead)), \
+         toString(if(countIf(known) = 0, 0, maxIf({offset}, known) + 1)), toString(countIf(NOT known)) FROM {} \
+         WHERE has(CAST({epochs:?}, 'Array(UInt64)'), {}) AND {} = {} AND {offset} >= {}{}",
         quote_identifier(&table.name),
         provenance::EPOCH,
-        epoch,
         provenance::PARTITION,
         account.partition,
         account.from,
         settings.probe,
+        firsts = of_epoch(&firsts),
+        ends = of_epoch(&ends),
     );
     let unexpected = || ClickHouseError::Unexpected {
         url: client.url().to_owned(),
-        reason: "the answer to a count is not five numbers".to_owned(),
+        reason: "the answer to a count is not six numbers".to_owned(),
     };
     // All rows of the table are read: that may take a while.
-    let row: [String; 5] = client.unhurried().query_rows(&sql).await?.into_iter().next().ok_or_else(unexpected)?;
-    let [rows, records, ahead_rows, ahead_records, end] = row.map(|text| text.parse::<u64>().map_err(|_| unexpected()));
+    let row: [String; 6] = client.unhurried().query_rows(&sql).await?.into_iter().next().ok_or_else(unexpected)?;
+    let [rows, records, ahead_rows, ahead_records, end, beyond] =
+        row.map(|text| text.parse::<u64>().map_err(|_| unexpected()));
     Ok(Some(TableCounts {
         rows: rows?,
         records: records?,
         ahead_rows: ahead_rows?,
         ahead_records: ahead_records?,
         end: end?,
+        beyond: beyond?,
+        replaced: account.table_uuid.is_some_and(|known| known != state.uuid),
     }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::EpochStart;
 
     fn account() -> Account {
         Account {
             stream: "s".to_owned(),
             partition: 0,
             table: "t".to_owned(),
-            epoch: "0".repeat(16),
+            epochs: vec![EpochStart { first: 0, epoch: 7 }],
+            table_uuid: None,
+            others: Vec::new(),
+            views_in_doubt: Vec::new(),
             from: 0,
             next: 10,
             end: 12,
@@ -119,13 +144,15 @@ mod tests {
 
     #[test]
     fn a_table_with_every_record_once_agrees() {
-        let counts = TableCounts { rows: 11, records: 11, ahead_rows: 2, ahead_records: 2, end: 12 };
+        let counts =
+            TableCounts { rows: 11, records: 11, ahead_rows: 2, ahead_records: 2, end: 12, ..TableCounts::default() };
         assert_eq!(counts.contradictions(&account(), 12), Vec::<String>::new());
     }
 
     #[test]
     fn what_is_missing_doubled_or_from_nowhere_is_told() {
-        let counts = TableCounts { rows: 11, records: 10, ahead_rows: 3, ahead_records: 2, end: 13 };
+        let counts =
+            TableCounts { rows: 11, records: 10, ahead_rows: 3, ahead_records: 2, end: 13, ..TableCounts::default() };
         let found = counts.contradictions(&account(), 12);
         assert_eq!(
             found,

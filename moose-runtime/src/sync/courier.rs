@@ -19,17 +19,20 @@ use super::{
     encoder::{Closed, RangeEncoder},
     failure::{Verdict, blames_the_encoder, verdict},
     group,
+    identity::Horizon,
     lease::AskedAt,
     now,
+    remembered::boot,
     reopen::calls_for_reopening,
     settings::Settings,
+    settle::Settled,
     size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
 use crate::{
     clickhouse::{Patience, insert::Insert},
     fault::{self, Point},
-    stream::Record,
+    stream::{Pending, Record},
     telemetry::{RetryLabel, TableLabel},
 };
 
@@ -49,6 +52,8 @@ pub(super) struct Courier {
     pub(super) cursor: Arc<CursorKeeper>,
     pub(super) target: Target,
     columns: Vec<String>,
+    /// What the table had when the work on the partition began.
+    horizon: Horizon,
     size: Arc<RangeSize>,
     patience: Patience,
     /// What of the next range was sent ahead.
@@ -84,6 +89,8 @@ pub(super) struct Delivered {
     pub(super) rows: usize,
     /// Rows that the table had already when it was asked.
     pub(super) had: usize,
+    /// Views behind the table may lack some of those.
+    pub(super) views_in_doubt: bool,
     /// Bytes of the block.
     pub(super) bytes: usize,
     /// From the first try to the confirmation.
@@ -91,14 +98,19 @@ pub(super) struct Delivered {
 }
 
 impl Courier {
-    pub(super) fn new(shared: Shared, assignment: Assignment, cursor: Arc<CursorKeeper>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        assignment: Assignment,
+        cursor: Arc<CursorKeeper>,
+        target: Target,
+        horizon: Horizon,
+    ) -> Self {
         let columns = columns(&assignment.table);
-        let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
         let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
         let drained = AtomicU64::new(shared.drains.ended(&assignment.table.name));
         let (next, asked) = (Next::default(), Mutex::default());
-        Self { shared, assignment, cursor, target, columns, size, patience, next, asked, drained, sent }
+        Self { shared, assignment, cursor, target, columns, horizon, size, patience, next, asked, drained, sent }
     }
 
     pub(super) fn patience(&self) -> &Patience {
@@ -123,6 +135,17 @@ impl Courier {
         Err(SyncError::Stale { table: self.assignment.table.name.clone() })
     }
 
+    /// Whether the table may have something of a range that this cursor has never sent: it is in doubt from the beginning.
+    pub(super) fn may_have(&self, first: u64) -> bool {
+        self.horizon.reaches(&self.assignment.epochs, first)
+    }
+
+    /// A range as it is written down before its INSERT.
+    pub(super) fn pending(&self, range: &Prepared) -> Pending {
+        let boot = if self.may_have(range.first) { None } else { boot() };
+        Pending { boot, ..Pending::new(range.first, range.last, now()) }
+    }
+
     /// How large the ranges may be that are not written down yet.
     pub(super) fn size(&self) -> Arc<RangeSize> {
         Arc::clone(&self.size)
@@ -137,6 +160,7 @@ impl Courier {
         let mut refusals = Refusals::default();
         let mut said = Said::default();
         let mut out_of_memory = OutOfMemory::default();
+        in_doubt |= self.may_have(range.first);
         loop {
             if in_doubt || self.is_drained() {
                 self.take_back();
@@ -147,13 +171,14 @@ impl Courier {
                 () = self.shared.stop.wait() => return None,
             }
             let error = match self.attempt(&range, in_doubt).await {
-                Ok(had) => {
+                Ok(Settled { had, views_in_doubt }) => {
                     if let Some(after) = self.shared.health.recovered(&part) {
                         tracing::info!(part, ?after, "works again");
                     }
                     return Some(Delivered {
                         rows: range.rows(),
                         had,
+                        views_in_doubt,
                         bytes: range.body.len(),
                         took: started.elapsed(),
                     });
@@ -204,8 +229,8 @@ impl Courier {
         tokio::time::sleep(wait).await;
     }
 
-    /// One try. The answer is how many rows the table had already.
-    async fn attempt(&self, range: &Prepared, in_doubt: bool) -> Result<usize, SyncError> {
+    /// One try. The answer is what the table had already.
+    async fn attempt(&self, range: &Prepared, in_doubt: bool) -> Result<Settled, SyncError> {
         let drained = self.shared.drains.ended(&self.assignment.table.name);
         if self.drained.swap(drained, Ordering::AcqRel) != drained {
             self.take_back();
@@ -217,11 +242,11 @@ impl Courier {
             return self.settle(range, &state, &settings).await;
         }
         if range.rows() == 0 || self.send_end(range, &state).await? {
-            return Ok(0);
+            return Ok(Settled::default());
         }
         let token = self.assignment.token(range.first, range.last);
         self.insert(&self.assignment.table.name, &token, range.body.clone(), &settings).await?;
-        Ok(0)
+        Ok(Settled::default())
     }
 
     /// One INSERT under one token.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, now};
+use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, id_of_names, identity::fresh_id};
 use crate::{
     fault::{self, Point},
-    stream::{Backend, Counted, Cursor, Pending, StreamError},
+    stream::{Backend, Counted, Cursor, StreamError},
 };
 
 /// Keeps one cursor, durably.
@@ -32,10 +32,12 @@ impl CursorKeeper {
         let cursor = if let Some(mut cursor) = backend.cursor(&group, topic, partition).await? {
             // Written down with the next change; until then there is nothing to count.
             cursor.counted.get_or_insert(Counted::since(cursor.next));
+            cursor.id.get_or_insert_with(|| id_of_names(&assignment.table.name, topic));
             cursor
         } else {
             let next = bounds.start;
-            let cursor = Cursor { counted: Some(Counted::since(next)), ..Cursor::new(epoch, next) };
+            let cursor =
+                Cursor { id: Some(fresh_id()), counted: Some(Counted::since(next)), ..Cursor::new(epoch, next) };
             let held = assignment.lease.hold().await;
             let _held = held.ok_or_else(|| SyncError::Revoked { topic: topic.to_owned(), partition })?;
             backend.commit(&group, topic, partition, &cursor).await?;
@@ -121,9 +123,4 @@ fn pass(cursor: &Cursor, changed: &Cursor, adds: Point, passes: Point) {
     if changed.next > cursor.next {
         fault::point(passes);
     }
-}
-
-/// A range as it is written down before its INSERT.
-pub(super) fn pending(first: u64, last: u64) -> Pending {
-    Pending::new(first, last, now())
 }

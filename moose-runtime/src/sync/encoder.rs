@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Assignment, Prepared};
 use crate::{
     record::{ErasedBatch, FieldError, Provenance},
-    stream::Record,
+    stream::{Epochs, Record},
 };
 
 /// The range that is being filled.
@@ -21,7 +21,9 @@ pub(super) struct RangeEncoder {
     refused: Vec<Refused>,
     refused_bytes: usize,
     oldest: i64,
-    epoch: u64,
+    epochs: Epochs,
+    /// The next record is of another epoch, and no range has two.
+    ends_epoch: bool,
     partition: u16,
     provenance: bool,
 }
@@ -51,7 +53,8 @@ impl RangeEncoder {
             refused: Vec::new(),
             refused_bytes: 0,
             oldest: 0,
-            epoch: assignment.storage.epoch,
+            epochs: assignment.epochs.clone(),
+            ends_epoch: false,
             partition: assignment.partition,
             provenance: assignment.table.provenance,
         }
@@ -72,8 +75,13 @@ impl RangeEncoder {
         self.batch.byte_size() + self.refused_bytes
     }
 
-    /// Takes records from the front of `records`, as long as the range stays within `max_records` and has not reached
-    /// `max_bytes`. Those of `without` are spanned and are no rows, as are those that don't fit the type. The answer is
+    /// Whether the range can't go on, because what comes next is of another epoch.
+    pub(super) fn ends_epoch(&self) -> bool {
+        self.ends_epoch
+    }
+
+    /// Takes records from the front of `records`, as long as the range stays within one epoch and `max_records` and has not
+    /// reached `max_bytes`. Those of `without` are spanned and are no rows, as are those that don't fit the type. The answer is
     /// how many were taken.
     pub(super) fn push(
         &mut self,
@@ -82,6 +90,7 @@ impl RangeEncoder {
         max_records: usize,
         max_bytes: usize,
     ) -> usize {
+        let records = self.of_one_epoch(records);
         let room = max_records.saturating_sub(self.records);
         let offered = records.get(..room.min(records.len())).unwrap_or(records);
         let wanted: Vec<&Record> = offered.iter().filter(|record| !without.contains(&record.offset)).collect();
@@ -106,6 +115,15 @@ impl RangeEncoder {
         taken
     }
 
+    /// The first ones, those of the range's epoch.
+    fn of_one_epoch<'a>(&mut self, records: &'a [Record]) -> &'a [Record] {
+        let first = self.span.map(|(first, _)| first).or(records.first().map(|record| record.offset));
+        let Some(end) = first.and_then(|first| self.epochs.end_of(first)) else { return records };
+        let (of_it, rest) = records.split_at(records.partition_point(|record| record.offset < end));
+        self.ends_epoch = !rest.is_empty();
+        of_it
+    }
+
     fn note_span(&mut self, taken: &[Record]) {
         let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return };
         if self.span.is_none() {
@@ -118,8 +136,9 @@ impl RangeEncoder {
     /// Closes the range and begins an empty one. `None` when it spans nothing.
     pub(super) fn close(&mut self) -> Option<Closed> {
         let (first, last) = self.span.take()?;
-        let body = if self.offsets.is_empty() { Bytes::new() } else { self.block() };
+        let body = if self.offsets.is_empty() { Bytes::new() } else { self.block(first) };
         self.batch.truncate(0);
+        self.ends_epoch = false;
         self.records = 0;
         self.refused_bytes = 0;
         let offsets: Arc<[u64]> = std::mem::take(&mut self.offsets).into();
@@ -127,11 +146,11 @@ impl RangeEncoder {
         Some(Closed { range, refused: std::mem::take(&mut self.refused) })
     }
 
-    fn block(&self) -> Bytes {
+    fn block(&self, first: u64) -> Bytes {
         let provenance_bytes = if self.provenance { self.offsets.len() * 18 } else { 0 };
         let mut body = Vec::with_capacity(self.batch.byte_size() + provenance_bytes + 4096);
         let provenance = self.provenance.then_some(Provenance {
-            epoch: self.epoch,
+            epoch: self.epochs.at(first),
             partition: self.partition,
             offsets: &self.offsets,
         });

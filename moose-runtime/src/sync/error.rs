@@ -40,6 +40,33 @@ pub enum SyncError {
         /// What it was.
         known: uuid::Uuid,
     },
+    /// Somebody else has read the partition into the same table.
+    #[error(
+        "topic `{topic}` partition {partition} was read into table `{table}` by `{reader}` too, up to offset {next}: if that was this application \
+         under another name, `readers adopt {reader}` goes on where it was; if not, `readers forget {reader}` gives up its place \
+         (records that were not in the table yet are read by this one)"
+    )]
+    OtherReader {
+        /// The table.
+        table: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// The other's group.
+        reader: String,
+        /// Every offset below is done by it.
+        next: u64,
+    },
+    /// It was said where to go on, and that has counted at an earlier start already.
+    #[error(
+        "{hold} (`--from` is given and does not count: it counts once, and did at an earlier start; start once without it, and it \
+         counts again)"
+    )]
+    UsedUp {
+        /// What holds the table.
+        hold: Box<SyncError>,
+    },
     /// The table's columns can't take the block.
     #[error("table `{table}` differs from its declaration: {differences}")]
     Columns {

@@ -1,55 +1,132 @@
-//! Which partitions a table was filled from, noted in the database beside it.
+//! Which partitions a table was filled from and by whom, noted in the database beside it.
 //!
 //! Brokers forget the cursors of groups that are away for long, and operators delete them. Without a note such a group
-//! would look like a new one, and the table would be filled once more.
+//! would look like a new one, and the table would be filled once more. So would it be by an application under another
+//! name, which is another group.
 
 use super::SyncError;
 use crate::{
-    clickhouse::Client,
+    clickhouse::{ClickHouseError, Client},
     schema::{quote_identifier, quote_string},
 };
 
 /// Where the notes lie.
 const TABLE: &str = "_moose_groups";
+/// `UNKNOWN_IDENTIFIER`: the table was made before notes said who takes whose place.
+const UNKNOWN_IDENTIFIER: u32 = 47;
+/// `UNKNOWN_TABLE`: nothing was noted yet.
+const UNKNOWN_TABLE: u32 = 60;
 
-/// One partition, as a group reads it.
-pub(super) struct Known<'a> {
+/// The notes about a topic.
+pub(super) struct Notes<'a> {
     pub(super) client: &'a Client,
-    pub(super) group: &'a str,
     pub(super) topic: &'a str,
-    pub(super) partition: u16,
     /// Which topic of that name.
     pub(super) epoch: u64,
 }
 
-impl Known<'_> {
-    /// Whether the group has begun to read the partition before.
-    pub(super) async fn is_noted(&self) -> Result<bool, SyncError> {
-        let Self { client, group, topic, partition, epoch } = self;
-        let table = quote_identifier(TABLE);
-        client
+impl Notes<'_> {
+    fn table() -> String {
+        quote_identifier(TABLE)
+    }
+
+    /// The condition for notes about this topic.
+    fn of_topic(&self) -> String {
+        format!("topic = {} AND topic_epoch = {}", quote_string(self.topic), self.epoch)
+    }
+
+    async fn make_table(&self) -> Result<(), SyncError> {
+        let table = Self::table();
+        self.client
             .execute(&format!(
                 "CREATE TABLE IF NOT EXISTS {table} (group String, topic String, partition UInt16, topic_epoch UInt64, \
-                 since DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY (group, topic, partition)"
+                 since DateTime64(3, 'UTC') DEFAULT now64(3), adopts String) \
+                 ENGINE = MergeTree ORDER BY (group, topic, partition)"
             ))
             .await?;
-        let (group, topic) = (quote_string(group), quote_string(topic));
-        let sql = format!(
-            "SELECT topic FROM {table} WHERE group = {group} AND topic = {topic} AND partition = {partition} \
-             AND topic_epoch = {epoch} LIMIT 1"
-        );
-        let found: Vec<(String,)> = client.query_rows(&sql).await?;
+        Ok(())
+    }
+
+    /// Every group that has begun to read, with the partitions.
+    pub(super) async fn all(&self) -> Result<Vec<(String, u16)>, SyncError> {
+        let (table, of_topic) = (Self::table(), self.of_topic());
+        let sql = format!("SELECT DISTINCT group, partition FROM {table} WHERE {of_topic} ORDER BY group, partition");
+        match self.client.query_rows(&sql).await {
+            Err(ClickHouseError::Exception { code: UNKNOWN_TABLE, .. }) => Ok(Vec::new()),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Notes that `heir` takes the place of a group, which is known no longer. The answer is whether it was.
+    pub(super) async fn adopt(&self, group: &str, heir: &str) -> Result<bool, SyncError> {
+        let (table, of_topic) = (Self::table(), self.of_topic());
+        if !self.all().await?.iter().any(|(known, _)| known == group) {
+            return Ok(false);
+        }
+        let (quoted, heir) = (quote_string(group), quote_string(heir));
+        self.client.execute(&format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS adopts String")).await?;
+        self.client
+            .execute(&format!(
+                "INSERT INTO {table} (group, topic, partition, topic_epoch, adopts) SELECT DISTINCT {heir}, topic, \
+                 partition, topic_epoch, {quoted} FROM {table} WHERE group = {quoted} AND {of_topic}"
+            ))
+            .await?;
+        self.forget(group).await
+    }
+
+    /// Forgets a group. The answer is whether it was known.
+    pub(super) async fn forget(&self, group: &str) -> Result<bool, SyncError> {
+        let known = self.all().await?.iter().any(|(known, _)| known == group);
+        if known {
+            let (table, group, of_topic) = (Self::table(), quote_string(group), self.of_topic());
+            let delete = format!("ALTER TABLE {table} DELETE WHERE group = {group} AND {of_topic}");
+            self.client.execute(&format!("{delete} SETTINGS mutations_sync = 2")).await?;
+        }
+        Ok(known)
+    }
+}
+
+/// One partition, as a group reads it.
+pub(super) struct Known<'a> {
+    pub(super) notes: Notes<'a>,
+    pub(super) group: &'a str,
+    pub(super) partition: u16,
+}
+
+impl Known<'_> {
+    fn of_partition(&self) -> String {
+        let Self { notes, group, partition } = self;
+        format!("group = {} AND partition = {partition} AND {}", quote_string(group), notes.of_topic())
+    }
+
+    /// Whether the group has begun to read the partition before.
+    pub(super) async fn is_noted(&self) -> Result<bool, SyncError> {
+        self.notes.make_table().await?;
+        let (table, of_partition) = (Notes::table(), self.of_partition());
+        let sql = format!("SELECT topic FROM {table} WHERE {of_partition} LIMIT 1");
+        let found: Vec<(String,)> = self.notes.client.query_rows(&sql).await?;
         Ok(!found.is_empty())
+    }
+
+    /// Whose place the group takes, if it is said to take one.
+    pub(super) async fn adopts(&self) -> Result<Option<String>, SyncError> {
+        let (table, of_partition) = (Notes::table(), self.of_partition());
+        let sql =
+            format!("SELECT adopts FROM {table} WHERE {of_partition} AND adopts != '' ORDER BY since DESC LIMIT 1");
+        match self.notes.client.query_rows::<(String,)>(&sql).await {
+            Err(ClickHouseError::Exception { code: UNKNOWN_IDENTIFIER | UNKNOWN_TABLE, .. }) => Ok(None),
+            answer => Ok(answer?.into_iter().next().map(|(adopts,)| adopts)),
+        }
     }
 
     /// Notes that it has.
     pub(super) async fn note(&self) -> Result<(), SyncError> {
-        let Self { client, group, topic, partition, epoch } = self;
-        let (group, topic) = (quote_string(group), quote_string(topic));
-        let table = quote_identifier(TABLE);
+        let Self { notes, group, partition } = self;
+        let (group, topic, epoch) = (quote_string(group), quote_string(notes.topic), notes.epoch);
+        let table = Notes::table();
         let sql = format!(
             "INSERT INTO {table} (group, topic, partition, topic_epoch) VALUES ({group}, {topic}, {partition}, {epoch})"
         );
-        Ok(client.execute(&sql).await?)
+        Ok(notes.client.execute(&sql).await?)
     }
 }

@@ -14,7 +14,7 @@ impl Assignment {
         DeadLetterKey {
             destination: self.table.name.clone(),
             topic: self.topic.clone(),
-            epoch: self.storage.epoch,
+            epoch: self.epochs.at(offset),
             partition: self.partition,
             offset,
         }

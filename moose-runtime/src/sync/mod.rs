@@ -19,6 +19,7 @@ mod cursor;
 mod encoder;
 mod error;
 mod failure;
+mod identity;
 mod known;
 mod lag;
 mod lease;
@@ -26,7 +27,9 @@ mod letters;
 mod mend;
 mod probe;
 mod reader;
+pub mod readers;
 mod recovery;
+mod remembered;
 mod reopen;
 pub mod replay;
 mod room;
@@ -58,7 +61,7 @@ use crate::{
     record::ErasedBatch,
     schema,
     shutdown::Shutdown,
-    stream::{Backend, Topic},
+    stream::{Backend, Epochs, Topic},
     telemetry::{Health, LagLabel, Metrics},
 };
 
@@ -126,6 +129,10 @@ pub struct Assignment {
     pub storage: Topic,
     /// Which of its partitions.
     pub partition: u16,
+    /// The epochs of its records.
+    pub epochs: Epochs,
+    /// What the tokens of its ranges begin with: the id of its cursor, once that is known.
+    pub id: String,
     /// The table.
     pub table: Arc<schema::Table>,
     /// Batches of the table's record type.
@@ -148,10 +155,15 @@ impl Assignment {
         part
     }
 
-    /// The deduplication token of a range: the same for ever, and no other range's.
+    /// The deduplication token of a range: the same for ever, and no other range's. No name is in it that may change.
     fn token(&self, first: u64, last: u64) -> String {
-        format!("{}/{}/{:016x}/{}/{first}-{last}", self.table.name, self.topic, self.storage.epoch, self.partition)
+        format!("{}/{:016x}/{}/{first}-{last}", self.id, self.epochs.at(first), self.partition)
     }
+}
+
+/// What the tokens of a cursor began with before cursors had ids.
+fn id_of_names(table: &str, topic: &str) -> String {
+    format!("{table}/{topic}")
 }
 
 /// Where a stream goes on into a table that is not the one its cursor knows.

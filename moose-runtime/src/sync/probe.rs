@@ -21,7 +21,7 @@ pub(super) async fn missing(
         "SELECT toString(_stream_offset) FROM {} WHERE _stream_epoch = {} AND _stream_partition = {} \
          AND _stream_offset BETWEEN {} AND {}{}",
         quote_identifier(&assignment.table.name),
-        assignment.storage.epoch,
+        assignment.epochs.at(range.first),
         assignment.partition,
         range.first,
         range.last,

@@ -16,7 +16,7 @@ use super::{
     size::RangeSize,
     stream_part,
 };
-use crate::stream::{self, Record, StreamError};
+use crate::stream::{self, EpochSpan, Record, StreamError};
 
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
 /// record, so that none of them is read in parts.
@@ -119,6 +119,7 @@ impl Reader {
                 return None;
             }
             let full = self.encoder.records() >= max_rows
+                || self.encoder.ends_epoch()
                 || self.encoder.byte_size() >= max_bytes
                 || !self.room.settle(self.encoder.held_bytes(), self.encoder.records(), max_rows);
             if full || Instant::now() >= due {
@@ -285,16 +286,21 @@ impl Reader {
 
     /// Asks which of the records ahead have dead letters. `None` when the process stops before there is an answer.
     async fn look_for_letters(&mut self) -> Option<()> {
-        let first = self.assignment.letter_key(self.position);
-        let mut tries = self.tries("look for dead letters");
-        let found = loop {
-            match self.shared.backend.dead_letter_offsets(&first, u64::MAX).await {
-                Ok(found) => break found,
-                Err(error) => tries.failed(error).await?,
-            }
-        };
-        tries.done();
-        self.without = Arc::new(found.into_keys().collect());
+        let mut found = BTreeSet::new();
+        // What is taken from now on has none yet.
+        for EpochSpan { first, last, .. } in self.assignment.epochs.spans(self.position, u64::MAX) {
+            let first = self.assignment.letter_key(first);
+            let mut tries = self.tries("look for dead letters");
+            let of_epoch = loop {
+                match self.shared.backend.dead_letter_offsets(&first, last).await {
+                    Ok(found) => break found,
+                    Err(error) => tries.failed(error).await?,
+                }
+            };
+            tries.done();
+            found.extend(of_epoch.into_keys());
+        }
+        self.without = Arc::new(found);
         Some(())
     }
 

@@ -57,7 +57,7 @@ async fn settle(courier: &Courier, range: &Pending) -> Option<()> {
     }
     let prepared = prepare(courier, range).await?;
     let delivered = courier.deliver(Arc::new(prepared), true).await?;
-    courier.cursor.update(|cursor| pass(cursor, range.last, delivered.rows)).await;
+    courier.cursor.update(|cursor| pass(cursor, range.first, range.last, delivered)).await;
     note(courier, delivered, None).await;
     Some(())
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     Assignment, BatchFactory, Lease, Prepared, SyncError,
     encoder::{Closed, RangeEncoder},
-    probe,
+    probe, remembered,
     reopen::calls_for_reopening,
     settings::Settings,
     target::{Target, columns},
@@ -18,7 +18,7 @@ use crate::{
     clickhouse::{ClickHouseError, Client, Patience, insert::Insert},
     declare::Model,
     schema,
-    stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
+    stream::{Backend, DeadLetter, Ending, Epochs, Record, StreamError, Topic},
 };
 
 /// How many tokens a row is tried under: the first may be burnt.
@@ -54,7 +54,10 @@ pub enum Replayed {
     /// The row was inserted.
     Inserted,
     /// The table had the row already.
-    WasThere,
+    WasThere {
+        /// The views behind it may lack the row: the table can't be shown to remember that it was sent it.
+        views_in_doubt: bool,
+    },
 }
 
 /// Why a dead letter could not be replayed. It stays as it was.
@@ -124,18 +127,19 @@ pub async fn replay(
         topic: key.topic.clone(),
         storage: Topic { epoch: key.epoch, partitions: key.partition.saturating_add(1) },
         partition: key.partition,
+        epochs: Epochs::one(key.epoch),
+        id: String::new(),
         table: Arc::clone(&destination.table),
         new_batch: Arc::clone(&destination.new_batch),
         lease: Lease::default(),
     };
-    let maybe_stored = letter.details.maybe_stored;
+    let (maybe_stored, since) = (letter.details.maybe_stored, letter.details.since);
     let row = encode(&assignment, letter)?;
     let state = Target::new(client.clone(), Arc::clone(&destination.table)).look().await?;
     let settings = Settings::known_to(&client.setting_names().await?);
     let row = Row { client, settings, assignment, row };
     let done = if row.assignment.table.provenance && state.keeps_every_row() {
-        // A row that the table has can only be an earlier replay's, of which the views may have failed.
-        row.bring(state.has_views && !maybe_stored).await?
+        row.bring(state.has_views, maybe_stored, since).await?
     } else if maybe_stored {
         return Err(ReplayError::MaybeStored { table: table.to_owned() });
     } else {
@@ -170,15 +174,17 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Brings the row into a table that can be asked. `views`: a row that the table has is sent again, under the token by
-    /// which the table drops it, for the views behind it.
-    async fn bring(&self, views: bool) -> Result<Replayed, ReplayError> {
+    /// Brings the row into a table that can be asked. One that the table has, of a record that was never stored before it
+    /// became a letter, is an earlier replay's, of which the views may have failed: it is sent again for them, where the
+    /// table surely remembers the token by which it drops it.
+    async fn bring(&self, has_views: bool, maybe_stored: bool, since: i64) -> Result<Replayed, ReplayError> {
         let token = format!("dead-letter/{}", self.assignment.letter_key(self.row.first));
         if self.is_there().await? {
-            if views && self.settings.tokens {
+            let again = has_views && !maybe_stored && self.settings.tokens && self.remembers(since).await?;
+            if again {
                 self.insert(&token).await?;
             }
-            return Ok(Replayed::WasThere);
+            return Ok(Replayed::WasThere { views_in_doubt: has_views && !again });
         }
         for number in 0..TOKENS {
             let token = if number == 0 { token.clone() } else { format!("{token}/again/{number}") };
@@ -188,6 +194,16 @@ impl Row<'_> {
             }
         }
         Err(ReplayError::Lost { table: self.assignment.table.name.clone() })
+    }
+
+    /// Whether the table surely remembers the token of the row, which it has: the machine was not booted since the letter was
+    /// written, and the table got few blocks since.
+    async fn remembers(&self, since: i64) -> Result<bool, SyncError> {
+        if remembered::booted_at().is_none_or(|booted| booted >= since) {
+            return Ok(false);
+        }
+        let Some(facts) = self.client.facts(&self.assignment.table.name).await? else { return Ok(false) };
+        remembered::is_within_windows(self.client, &facts, &self.settings, &self.assignment, &self.row).await
     }
 
     async fn is_there(&self) -> Result<bool, SyncError> {

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use super::{Assignment, BatchFactory, Lease, Shared, Worker, group};
 use crate::{
     schema,
-    stream::{AssignmentEvent, Assignments, Topic},
+    stream::{AssignmentEvent, Assignments, Epochs, Topic},
 };
 
 /// A table, and the streams that fill it.
@@ -41,6 +41,8 @@ impl Filled {
             topic: topic.to_owned(),
             storage,
             partition,
+            epochs: Epochs::one(storage.epoch),
+            id: String::new(),
             table: Arc::clone(&self.table),
             new_batch: Arc::clone(&self.new_batch),
             lease: Lease::default(),

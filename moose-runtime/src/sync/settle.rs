@@ -2,15 +2,22 @@
 //!
 //! The token protects against an old INSERT that still runs; the hidden columns protect against a token that was taken
 //! without its rows, which a plain MergeTree does when it is killed between writing the token and renaming the part.
+//!
+//! The views behind a table are fed after it, so they may lack rows that it has. Sending the whole range again heals that,
+//! but only while the table drops it by its token: a table that has forgotten the token would store every row twice. So
+//! that is done where the table can be shown to remember it, and where not, it is said what the views may lack.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Prepared, SyncError, courier::Courier, now, probe, settings::Settings};
+use super::{Prepared, SyncError, courier::Courier, now, probe, remembered, settings::Settings};
 use crate::{
     clickhouse::TableState,
     fault::{self, Point},
+    schema,
+    stream::Pending,
+    telemetry::ViewLabel,
 };
 
 /// Replicated tables forget a token by its age: after a week, as we make them and as the check at the start wants it. A
@@ -21,32 +28,46 @@ fn is_forgotten(state: &TableState, age: Duration) -> bool {
     state.is_replicated() && age > REMEMBERED
 }
 
+/// Whether a table can be asked which rows it has.
+pub(super) fn can_be_asked(table: &schema::Table, state: &TableState) -> bool {
+    table.provenance && state.keeps_every_row()
+}
+
+/// What came of settling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Rows that the table had at first.
+    pub(super) had: usize,
+    /// The views behind the table may lack some of them.
+    pub(super) views_in_doubt: bool,
+}
+
 impl Courier {
-    /// One try to bring the range to its end. The answer is how many rows the table had at first.
+    /// One try to bring the range to its end.
     pub(super) async fn settle(
         &self,
         range: &Prepared,
         state: &TableState,
         settings: &Settings,
-    ) -> Result<usize, SyncError> {
+    ) -> Result<Settled, SyncError> {
         if range.rows() == 0 {
-            return Ok(0);
+            return Ok(Settled::default());
         }
         let table = self.assignment.table.name.as_str();
         let token = self.assignment.token(range.first, range.last);
         if !self.can_probe(state) {
             // Nobody can be asked: the token stands alone.
             self.insert(table, &token, range.body.clone(), settings).await?;
-            return Ok(0);
+            return Ok(Settled::default());
         }
         let offsets: BTreeSet<u64> = range.offsets.iter().copied().collect();
         let mut missing = self.missing(settings, range, &offsets).await?;
         fault::point(Point::SettleProbed);
         let had = offsets.len() - missing.len();
+        let mut views_in_doubt = false;
         if !self.is_burnt(range).await {
-            let whole = state.has_views && self.knows_the_token(range, state).await;
+            let whole = state.has_views && had > 0 && self.remembers(range, state, settings).await?;
             if whole {
-                // The views are fed after the table: rows that the table has may be missing there.
                 self.still_fresh()?;
                 self.insert(table, &token, range.body.clone(), settings).await?;
             } else if !missing.is_empty() {
@@ -54,52 +75,69 @@ impl Courier {
                 self.still_fresh()?;
                 self.insert(table, &token, rows, settings).await?;
             }
+            views_in_doubt = state.has_views && had > 0 && !whole;
             if whole || !missing.is_empty() {
                 missing = self.missing(settings, range, &offsets).await?;
             }
-            if missing.is_empty() {
-                return Ok(had);
+            if !missing.is_empty() {
+                if state.is_replicated() {
+                    let (first, last, missing) = (range.first, range.last, missing.len());
+                    return Err(SyncError::ReplicatedShort { table: table.to_owned(), first, last, missing });
+                }
+                tracing::warn!(table, token, missing = missing.len(), "token taken without its rows; mending");
+                self.write_down_burnt(range).await;
+                fault::point(Point::SettleBurnt);
             }
-            if state.is_replicated() {
-                let (first, last, missing) = (range.first, range.last, missing.len());
-                return Err(SyncError::ReplicatedShort { table: table.to_owned(), first, last, missing });
-            }
-            tracing::warn!(table, token, missing = missing.len(), "token taken without its rows; mending");
-            self.write_down_burnt(range).await;
-            fault::point(Point::SettleBurnt);
         }
-        self.insert_again(range, state, settings, &offsets, missing).await?;
-        Ok(had)
+        if !missing.is_empty() {
+            self.insert_again(range, state, settings, &offsets, missing).await?;
+        }
+        if views_in_doubt {
+            self.say_what_views_may_lack(range).await?;
+        }
+        Ok(Settled { had, views_in_doubt })
     }
 
-    /// Whether the table still remembers the range's token, if it was ever given it. If not, what the table has must not
-    /// be sent again, whatever its views lack.
-    async fn knows_the_token(&self, range: &Prepared, state: &TableState) -> bool {
-        if !self.target.may_know_tokens_from(range.first).await {
-            let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
-            tracing::warn!(
-                table,
-                first,
-                last,
-                "the table took another's place while this range was on its way: it gets what it lacks, and its views may lack the rest"
-            );
-            return false;
+    /// Whether the table surely remembers the token of a range of which it has rows.
+    async fn remembers(&self, range: &Prepared, state: &TableState, settings: &Settings) -> Result<bool, SyncError> {
+        let pending = self.cursor.get().await.pending.into_iter().find(|pending| pending.first == range.first);
+        // Written down in this boot, and above everything that the table had then: its rows came under its token.
+        let Some(Pending { boot: Some(boot), since, .. }) = pending else { return Ok(false) };
+        if !self.target.may_know_tokens_from(range.first).await || !settings.tokens {
+            return Ok(false);
         }
-        let pending = self.cursor.get().await.pending;
-        let since = pending.iter().find(|pending| pending.first == range.first).map_or_else(now, |found| found.since);
-        let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));
-        let known = !is_forgotten(state, age);
-        if !known {
-            let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
-            tracing::warn!(
-                table,
-                first,
-                last,
-                ?age,
-                "the table may have forgotten the token of this range: it gets what it lacks, and its views may lack the rest"
-            );
+        if state.is_replicated() {
+            let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));
+            return Ok(!is_forgotten(state, age));
         }
-        known
+        // The embedded engine does not sync its tokens: after a power failure it has rows without them.
+        if self.shared.reopen.is_some() && remembered::boot() != Some(boot) {
+            return Ok(false);
+        }
+        let client = &self.shared.client;
+        let Some(facts) = client.facts(&self.assignment.table.name).await? else { return Ok(false) };
+        remembered::is_within_windows(client, &facts, settings, &self.assignment, range).await
+    }
+
+    /// The views behind the table may lack rows of the range: said in the log and counted by view. With the range it is
+    /// written down in the cursor.
+    async fn say_what_views_may_lack(&self, range: &Prepared) -> Result<(), SyncError> {
+        let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
+        let facts = self.shared.client.facts(table).await?;
+        let views: Vec<String> = facts.into_iter().flat_map(|facts| facts.views).map(|view| view.view).collect();
+        tracing::warn!(
+            table,
+            partition = self.assignment.partition,
+            first,
+            last,
+            views = views.join(", "),
+            "the table has these records, and can't be shown to remember that it was sent them: it is left as it is, and \
+             its views may lack them; compare the views with the table, and fill them anew where they differ"
+        );
+        for view in views {
+            self.shared.metrics.views_in_doubt.get_or_create(&ViewLabel { view }).inc_by(range.rows() as u64);
+        }
+        Ok(())
     }
 
     /// Inserts what a burnt token lost, under tokens of its own. The next number is used only after the one before was
@@ -133,7 +171,7 @@ impl Courier {
 
     /// Whether the table can be asked which rows it has.
     pub(super) fn can_probe(&self, state: &TableState) -> bool {
-        self.assignment.table.provenance && state.keeps_every_row()
+        can_be_asked(&self.assignment.table, state)
     }
 
     /// The rows of these offsets that the table lacks.

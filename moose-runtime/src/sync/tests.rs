@@ -12,12 +12,8 @@ use tokio::{
 };
 
 use super::{
-    Assignment, Filled, Lease, Prepared, Roster, Shared, Worker,
-    courier::Courier,
-    cursor::{CursorKeeper, pending},
-    reader::Reader,
-    recovery::settle_pending,
-    size::RangeSize,
+    Assignment, Filled, Lease, Prepared, Roster, Shared, Worker, courier::Courier, cursor::CursorKeeper,
+    identity::Horizon, reader::Reader, recovery::settle_pending, size::RangeSize, target::Target,
 };
 use crate::{
     clickhouse::{ClickHouseError, Client},
@@ -28,7 +24,8 @@ use crate::{
     prelude::OlapRecord,
     shutdown::Shutdown,
     stream::{
-        AssignmentEvent, Assignments, Backend, DeadLetter, DeadLetterQuery, Ending, Pending, Retention, TopicSpec,
+        AssignmentEvent, Assignments, Backend, DeadLetter, DeadLetterQuery, Ending, Epochs, Pending, Retention,
+        TopicSpec,
         double::Double,
         log::{Log, LogOptions},
     },
@@ -80,6 +77,8 @@ impl Bench {
             topic: TOPIC.to_owned(),
             storage,
             partition: 0,
+            epochs: Epochs::one(storage.epoch),
+            id: "test".to_owned(),
             table: Arc::new(table.table.clone()),
             new_batch: Arc::new(move || record.new_batch()),
             lease: Lease::default(),
@@ -105,7 +104,8 @@ impl Bench {
 
     async fn courier(&self) -> Courier {
         let cursor = CursorKeeper::open(&self.shared, &self.assignment).await.unwrap();
-        Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor))
+        let target = Target::new(self.shared.client.clone(), Arc::clone(&self.assignment.table));
+        Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor), target, Horizon::default())
     }
 
     fn read(&self) -> mpsc::Receiver<Prepared> {
@@ -198,7 +198,7 @@ async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attemp
     let bench = Bench::new(|_| ()).await;
     bench.append(ticks(10)).await;
     let courier = Arc::new(bench.courier().await);
-    let written = Pending { attempts: 3, ..pending(0, 9) };
+    let written = Pending { attempts: 3, ..Pending::new(0, 9, 0) };
     courier.cursor.update(|cursor| cursor.pending.push(written)).await;
     let settling = tokio::spawn({
         let courier = Arc::clone(&courier);
@@ -479,7 +479,9 @@ async fn a_range_is_not_read_again_out_of_a_topic_that_was_made_anew() {
     let made_anew = Some(bench.assignment.storage.epoch ^ 1);
     let double = Double { made_anew, ..Double::of(Arc::clone(&bench.shared.backend)) };
     let shared = Shared { backend: Arc::new(double), ..bench.shared.clone() };
-    let courier = Courier::new(shared, bench.assignment.clone(), Arc::clone(&courier.cursor));
+    let target = Target::new(shared.client.clone(), Arc::clone(&bench.assignment.table));
+    let cursor = Arc::clone(&courier.cursor);
+    let courier = Courier::new(shared, bench.assignment.clone(), cursor, target, Horizon::default());
     let read = courier.read_again(0, 2).await;
     assert!(matches!(read, Err(super::SyncError::MadeAnew { partition: 0, .. })), "{read:?}");
     timeout(Duration::from_secs(30), bench.assignment.lease.outdated()).await.expect("the worker begins anew");

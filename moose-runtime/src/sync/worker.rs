@@ -13,19 +13,23 @@ use tokio::{
 
 use super::{
     Assignment, Ended, Prepared, ResumeFrom, Shared, SyncError,
-    anew::{begin_anew_if_told, inherit},
+    anew::{Answer, begin_anew_if_told, inherit},
     backoff::Backoff,
     courier::{Courier, Delivered, Said},
-    cursor::{CursorKeeper, pending},
+    cursor::CursorKeeper,
     group,
-    known::Known,
+    identity::{self, Horizon},
+    known::{Known, Notes},
     lag,
     reader::Reader,
     recovery::settle_pending,
+    settle::can_be_asked,
+    target::Target,
 };
 use crate::{
+    clickhouse::TableState,
     drain::OnItsWay,
-    stream::{Counted, Cursor},
+    stream::{Counted, Cursor, Epochs, VIEWS_IN_DOUBT},
     telemetry::TableLabel,
 };
 
@@ -163,48 +167,101 @@ async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>>
 async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
     let mut assignment = assignment.clone();
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
-    // It may have been made anew since the process started.
-    assignment.storage.epoch = shared.backend.topic(&topic).await?.epoch;
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
-    let known = Known { client: &shared.client, group: &group, topic, partition, epoch: assignment.storage.epoch };
-    inherit(shared, &assignment, &group).await?;
-    assignment.storage.epoch = shared.backend.epoch(&group, topic, partition).await?;
-    let is_noted = !shared.backend.forgets_cursors() || known.is_noted().await?;
-    if shared.backend.forgets_cursors() {
-        begin_anew_if_told(shared, &mut assignment, &group, is_noted).await?;
+    let backend = &shared.backend;
+    // It may have been made anew since the process started.
+    assignment.storage.epoch = backend.topic(topic).await?.epoch;
+    let notes = Notes { client: &shared.client, topic, epoch: assignment.storage.epoch };
+    let known = Known { notes, group: &group, partition };
+    let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
+    let state = target.look().await?;
+    inherit(shared, &assignment, &group, &known).await?;
+    identity::alone(shared, &assignment, state.uuid).await?;
+    assignment.storage.epoch = backend.epoch(&group, topic, partition).await?;
+    let answered = backend.cursor(&group, topic, partition).await?.is_some_and(|cursor| cursor.answered);
+    let answer = Answer { given: shared.resume, used_up: answered };
+    let is_noted = !backend.forgets_cursors() || known.is_noted().await?;
+    if backend.forgets_cursors() {
+        begin_anew_if_told(shared, &mut assignment, &group, is_noted, answer).await?;
     }
-    let cursor = Arc::new(CursorKeeper::open(shared, &assignment).await?);
+    let cursor = CursorKeeper::open(shared, &assignment).await?;
+    assignment.id = cursor.get().await.id.unwrap_or_default();
+    let of_group = || Epochs::one(assignment.storage.epoch);
+    assignment.epochs = backend.epochs(topic, partition)?.unwrap_or_else(of_group);
     if !is_noted {
         known.note().await?;
     }
-    let courier = Courier::new(shared.clone(), assignment.clone(), Arc::clone(&cursor));
-    if let Some(resume) = shared.resume {
-        let state = courier.target.look().await?;
-        let bounds = shared.backend.bounds(topic, partition).await?;
-        if let Some(known) = cursor.get().await.table_uuid.filter(|known| *known != state.uuid)
-            && !courier.target.is_successor(known, &state).await?
-        {
-            cursor
-                .update(|cursor| {
-                    cursor.table_uuid = Some(state.uuid);
-                    if resume == ResumeFrom::Earliest {
-                        cursor.next = bounds.start;
-                        cursor.pending.clear();
-                    }
-                    // The new table has nothing of what was counted for the old one.
-                    cursor.counted = Some(Counted::since(cursor.next));
-                })
-                .await;
-        }
-    }
-    courier.target.checked(&cursor).await?;
+    go_on_in(&target, &state, shared, &assignment, &cursor, answer).await?;
+    let settings = target.settings().await?;
+    let horizon = if can_be_asked(&assignment.table, &state) {
+        Horizon::ask(shared, &assignment, &settings, cursor.get().await.next).await?
+    } else {
+        Horizon::default()
+    };
+    let courier = Courier::new(shared.clone(), assignment, Arc::new(cursor), target, horizon);
+    courier.target.checked(&courier.cursor).await?;
     Ok(courier)
 }
 
+/// Goes on in a table that is not the one that the cursor knows, where it was said how; and notes that what was said has
+/// counted.
+async fn go_on_in(
+    target: &Target,
+    state: &TableState,
+    shared: &Shared,
+    assignment: &Assignment,
+    cursor: &CursorKeeper,
+    answer: Answer,
+) -> Result<(), SyncError> {
+    let now = cursor.get().await;
+    let replaced = match now.table_uuid.filter(|known| *known != state.uuid) {
+        Some(known) if !target.is_successor(known, state).await? => Some(known),
+        _ => None,
+    };
+    if let Some(known) = replaced {
+        let table = assignment.table.name.clone();
+        let resume = answer.or(SyncError::TableReplaced { table, found: state.uuid, known })?;
+        let bounds = shared.backend.bounds(&assignment.topic, assignment.partition).await?;
+        tracing::warn!(
+            table = assignment.table.name,
+            partition = assignment.partition,
+            ?resume,
+            can_be_asked = can_be_asked(&assignment.table, state),
+            "goes on in another table, as told: what it has already is not stored again where it can be asked"
+        );
+        cursor
+            .update(|cursor| {
+                cursor.table_uuid = Some(state.uuid);
+                cursor.views_in_doubt.clear();
+                if resume == ResumeFrom::Earliest {
+                    cursor.next = bounds.start;
+                    cursor.pending.clear();
+                }
+                for pending in &mut cursor.pending {
+                    // Nobody knows under which token the new table got what it has.
+                    pending.boot = None;
+                }
+                // The new table has nothing of what was counted for the old one.
+                cursor.counted = Some(Counted::since(cursor.next));
+            })
+            .await;
+    }
+    let is_given = answer.given.is_some();
+    if now.answered != is_given {
+        cursor.update(|cursor| cursor.answered = is_given).await;
+    }
+    Ok(())
+}
+
 /// Moves the cursor behind a range that is in the table with that many rows.
-pub(super) fn pass(cursor: &mut Cursor, last: u64, rows: usize) {
+pub(super) fn pass(cursor: &mut Cursor, first: u64, last: u64, delivered: Delivered) {
     if let Some(counted) = &mut cursor.counted {
-        counted.inserted = counted.inserted.saturating_add(rows as u64);
+        counted.inserted = counted.inserted.saturating_add(delivered.rows as u64);
+    }
+    if delivered.views_in_doubt {
+        cursor.views_in_doubt.push((first, last));
+        let beyond = cursor.views_in_doubt.len().saturating_sub(VIEWS_IN_DOUBT);
+        cursor.views_in_doubt.drain(..beyond);
     }
     cursor.next = last.saturating_add(1);
     cursor.pending.retain(|pending| pending.last > last);
@@ -262,7 +319,8 @@ impl Steady {
                 _ = ticks.tick() => self.measure_lag().await,
             }
             if let Some((range, written)) = self.next_to_write(None) {
-                self.courier.cursor.update(|cursor| cursor.pending.push(pending(range.first, range.last))).await;
+                let pending = self.courier.pending(&range);
+                self.courier.cursor.update(|cursor| cursor.pending.push(pending)).await;
                 self.queue.push_back((range, written));
             }
             if on_its_way.is_empty() {
@@ -306,11 +364,11 @@ impl Steady {
         let Some((range, _done)) = self.queue.pop_front() else { return };
         self.send_first(false, on_its_way);
         let next = self.next_to_write(Some(ranges));
-        let written = next.as_ref().map(|(next, _)| pending(next.first, next.last));
+        let written = next.as_ref().map(|(next, _)| self.courier.pending(next));
         self.courier
             .cursor
             .update(|cursor| {
-                pass(cursor, range.last, delivered.rows);
+                pass(cursor, range.first, range.last, delivered);
                 cursor.pending.extend(written);
             })
             .await;

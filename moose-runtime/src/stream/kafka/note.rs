@@ -1,6 +1,6 @@
 //! The cursor as it is written down: the group's committed offset, and the rest in the metadata beside it.
 //!
-//! The metadata is JSON with short names, version first; brokers take 4,096 bytes of it, and this needs a tenth. What
+//! The metadata is JSON with short names, version first; brokers take 4,096 bytes of it, and this needs half at most. What
 //! does not begin as ours does was written by somebody else, who has moved the group.
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ struct Written {
     /// It has been said where to go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     a: bool,
+    /// Ranges that views may lack: first, last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    w: Vec<(u64, u64)>,
     /// Counted: from, inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<(u64, u64)>,
@@ -58,6 +61,7 @@ pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_jso
         b: cursor.pending.iter().map(|range| range.boot).collect(),
         d: cursor.id.clone(),
         a: cursor.answered,
+        w: cursor.views_in_doubt.clone(),
         c: cursor.counted.map(|counted| (counted.from, counted.inserted)),
     })
 }
@@ -65,13 +69,14 @@ pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_jso
 /// The cursor that stands beside an offset, and the id of its topic; `None` where it is not ours.
 pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
     let written: Written = serde_json::from_slice(metadata).ok()?;
-    let Written { v, e, i, n, u, p, b, d, a, c } = written;
+    let Written { v, e, i, n, u, p, b, d, a, w, c } = written;
     if v != VERSION || n != offset {
         return None;
     }
     let cursor = Cursor {
         id: d,
         answered: a,
+        views_in_doubt: w,
         table_uuid: u,
         pending: p
             .into_iter()
@@ -87,12 +92,14 @@ pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::VIEWS_IN_DOUBT;
 
     fn largest() -> Cursor {
         let range = Pending { attempts: u32::MAX, boot: Some(u64::MAX), ..Pending::new(u64::MAX, u64::MAX, i64::MIN) };
         Cursor {
             id: Some("f".repeat(16)),
             answered: true,
+            views_in_doubt: vec![(u64::MAX, u64::MAX); VIEWS_IN_DOUBT],
             table_uuid: Some(Uuid::max()),
             pending: vec![range.clone(), range],
             counted: Some(Counted { from: u64::MAX, inserted: u64::MAX }),
@@ -111,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_largest_cursor_has_room_in_what_brokers_take() {
-        assert!(write(&largest(), u128::MAX).unwrap().len() < 1000);
+        assert!(write(&largest(), u128::MAX).unwrap().len() < 2000);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Effect, Flaw, Seen};
 use crate::{
-    clickhouse::{TableFacts, ViewFacts, calls},
+    clickhouse::{TableFacts, ViewFacts, calls, window_of},
     schema::{Difference, MADE_UP_FUNCTIONS, Storage, differences, quote_identifier},
 };
 
@@ -102,17 +102,6 @@ fn settings(seen: &Seen<'_>, facts: &TableFacts) -> Vec<Flaw> {
         .filter(|(setting, _, _, matters)| *matters && !seen.server.contains(*setting))
         .map(|(setting, consequence, effect, _)| Flaw::SettingUnknown { setting, consequence, effect })
         .collect()
-}
-
-/// Name and value of the window of a table with that engine.
-fn window_of(engine: &str, settings: &BTreeMap<String, String>) -> (&'static str, u64) {
-    let setting =
-        if is_replicated(engine) { "replicated_deduplication_window" } else { "non_replicated_deduplication_window" };
-    (setting, number(settings, setting))
-}
-
-fn is_replicated(engine: &str) -> bool {
-    engine.starts_with("Replicated") || engine.starts_with("Shared")
 }
 
 fn number(settings: &BTreeMap<String, String>, name: &str) -> u64 {

@@ -1,0 +1,65 @@
+//! Who has read a stream into which table: to be listed, taken over, or forgotten.
+//!
+//! The embedded log knows its readers. Brokers can't be asked who reads for which table, so there the notes beside the
+//! tables say it.
+
+use super::{SyncError, known::Notes};
+use crate::{
+    clickhouse::Client,
+    stream::{Backend, Cursor, Reader},
+};
+
+/// Everyone who has read the topic, a place for each partition. Of readers other than `own` on brokers, one whose offset
+/// is gone is at 0.
+pub async fn readers(
+    backend: &dyn Backend,
+    client: Option<&Client>,
+    topic: &str,
+    own: &str,
+) -> Result<Vec<Reader>, SyncError> {
+    if !backend.forgets_cursors() {
+        return Ok(backend.readers(topic).await?);
+    }
+    let Some(client) = client else { return Ok(Vec::new()) };
+    let epoch = backend.topic(topic).await?.epoch;
+    let mut found = Vec::new();
+    for (group, partition) in (Notes { client, topic, epoch }).all().await? {
+        // What is its own its worker has, and is asked for nothing here.
+        let cursor = if group == own { None } else { backend.cursor(&group, topic, partition).await? };
+        let gone = (group != own).then(|| Cursor::new(epoch, 0));
+        let cursor = cursor.or(gone);
+        found.push(Reader { group, partition, cursor });
+    }
+    Ok(found)
+}
+
+/// Makes `heir` go on where `reader` was. On brokers that is noted, and done by whoever gets the partitions.
+pub async fn adopt(
+    backend: &dyn Backend,
+    client: Option<&Client>,
+    topic: &str,
+    reader: &str,
+    heir: &str,
+) -> Result<bool, SyncError> {
+    if !backend.forgets_cursors() {
+        return Ok(backend.forget_reader(topic, reader, Some(heir)).await?);
+    }
+    let Some(client) = client else { return Ok(false) };
+    let epoch = backend.topic(topic).await?.epoch;
+    Notes { client, topic, epoch }.adopt(reader, heir).await
+}
+
+/// Gives up a reader's place.
+pub async fn forget(
+    backend: &dyn Backend,
+    client: Option<&Client>,
+    topic: &str,
+    reader: &str,
+) -> Result<bool, SyncError> {
+    if !backend.forgets_cursors() {
+        return Ok(backend.forget_reader(topic, reader, None).await?);
+    }
+    let Some(client) = client else { return Ok(false) };
+    let epoch = backend.topic(topic).await?.epoch;
+    Notes { client, topic, epoch }.forget(reader).await
+}
