@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{
     AssignmentEvent, Backend, Bounds, Cursor, DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending,
-    NewRecord, Pending, Record, Retention, StreamError, TopicSpec, WrongField,
+    EpochSpan, NewRecord, Pending, Reader, Record, Retention, StreamError, TopicSpec, WrongField,
 };
 
 /// Long enough for the slowest machine; only a broken backend waits for it.
@@ -30,6 +30,8 @@ pub const TOPICS: &[(&str, u16)] = &[
     ("cursors", 2),
     ("concurrent", 1),
     ("unknown", 1),
+    ("epochs", 1),
+    ("readers", 2),
 ];
 
 /// A topic without retention.
@@ -76,6 +78,8 @@ pub async fn check(backend: &dyn Backend, prefix: &str) {
     a_range_is_read_again_beside_its_reader(backend, &format!("{prefix}-again")).await;
     a_lonely_process_is_assigned_everything(backend, &format!("{prefix}-alone")).await;
     cursors_are_replaced_whole_and_kept_by_group_and_partition(backend, &format!("{prefix}-cursors")).await;
+    records_have_an_epoch_before_they_can_be_read(backend, &format!("{prefix}-epochs")).await;
+    readers_are_listed_and_forgotten(backend, &format!("{prefix}-readers")).await;
     concurrent_appends_keep_each_caller_s_records_together(backend, &format!("{prefix}-concurrent")).await;
     what_was_not_opened_is_an_error(backend, &format!("{prefix}-unknown")).await;
     dead_letters_are_kept_once_and_listed_in_order(backend, &format!("{prefix}-letters")).await;
@@ -204,6 +208,49 @@ async fn cursors_are_replaced_whole_and_kept_by_group_and_partition(backend: &dy
     assert_eq!(backend.cursor("first", name, 0).await.unwrap(), Some(cursor(epoch, 3)));
     assert_eq!(backend.cursor("first", name, 1).await.unwrap(), None);
     assert_eq!(backend.cursor("second", name, 0).await.unwrap(), None);
+}
+
+async fn records_have_an_epoch_before_they_can_be_read(backend: &dyn Backend, name: &str) {
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    let Some(epochs) = backend.epochs(name, 0).unwrap() else { return };
+    let before = epochs.at(0);
+    assert_ne!(before, u64::MAX, "the maximum stands for rows from no stream");
+    backend.append(name, 0, records(["a", "b"])).await.unwrap();
+    assert_eq!(epochs.spans(0, 1), [EpochSpan { epoch: before, first: 0, last: 1 }]);
+    backend.open_topic(&topic(name, 1)).await.unwrap();
+    assert_eq!(backend.epochs(name, 0).unwrap().unwrap().list(), epochs.list(), "a topic that is open is not opened");
+    let error = backend.epochs(name, 1).unwrap_err();
+    assert!(matches!(error, StreamError::UnknownPartition { partition: 1, .. }), "{error}");
+}
+
+async fn readers_are_listed_and_forgotten(backend: &dyn Backend, name: &str) {
+    let epoch = backend.open_topic(&topic(name, 2)).await.unwrap().epoch;
+    assert_eq!(backend.readers(name).await.unwrap(), []);
+    assert!(!backend.forget_reader(name, "gone", Some("heir")).await.unwrap(), "nobody of that name");
+    backend.append(name, 0, records(["a", "b", "c"])).await.unwrap();
+    let pending = vec![Pending { attempts: 3, ..Pending::new(1, 2, 77) }];
+    let gone = Cursor { pending, id: Some("0123456789abcdef".to_owned()), ..cursor(epoch, 1) };
+    backend.commit("gone", name, 0, &gone).await.unwrap();
+    backend.commit("heir", name, 0, &cursor(epoch, 3)).await.unwrap();
+    backend.commit("heir", name, 1, &cursor(epoch, 0)).await.unwrap();
+    let readers = backend.readers(name).await.unwrap();
+    if readers.is_empty() {
+        assert!(!backend.forget_reader(name, "gone", None).await.unwrap(), "who can't list them can't forget them");
+        return;
+    }
+    let reader = |group: &str, partition, cursor| Reader { group: group.to_owned(), partition, cursor };
+    let heir = [reader("heir", 0, Some(cursor(epoch, 3))), reader("heir", 1, Some(cursor(epoch, 0)))];
+    assert_eq!(readers[..2], [reader("gone", 0, Some(gone.clone())), reader("gone", 1, None)]);
+    assert_eq!(readers[2..], heir);
+
+    assert!(backend.forget_reader(name, "gone", Some("gone")).await.unwrap(), "its own heir stays as it is");
+    assert_eq!(backend.cursor("gone", name, 0).await.unwrap().as_ref(), Some(&gone));
+    assert!(backend.forget_reader(name, "gone", Some("heir")).await.unwrap());
+    assert_eq!(backend.cursor("gone", name, 0).await.unwrap(), None);
+    let heir = [reader("heir", 0, Some(gone)), reader("heir", 1, Some(cursor(epoch, 0)))];
+    assert_eq!(backend.readers(name).await.unwrap(), heir, "where the other had no cursor, its own stays");
+    assert!(backend.forget_reader(name, "heir", None).await.unwrap());
+    assert_eq!(backend.readers(name).await.unwrap(), []);
 }
 
 async fn concurrent_appends_keep_each_caller_s_records_together(backend: &dyn Backend, name: &str) {

@@ -16,8 +16,8 @@ use super::{
     store::{key, storage},
 };
 use crate::stream::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
-    Record, Result, StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
+    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec,
 };
 
 /// How much of a range is read at once.
@@ -142,10 +142,26 @@ impl Backend for Log {
         Box::pin(async move { Ok(self.shared.topic(topic)?.epoch) })
     }
 
+    fn epochs(&self, topic: &str, partition: u16) -> Result<Option<Epochs>> {
+        Ok(Some(self.shared.partition(topic, partition)?.epochs.clone()))
+    }
+
+    fn readers<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Reader>>> {
+        Box::pin(self.find_readers(topic))
+    }
+
+    fn forget_reader<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+        heir: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.forget(topic, group, heir))
+    }
+
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
         Box::pin(async move {
             let partition = self.shared.partition(topic, partition)?;
-            partition.know_group(group);
             let key = key::cursor(partition.key, group);
             let action = format!("read the cursor of `{group}` on topic `{topic}`");
             self.blocking(&action, move |store| store.get(&key)).await
@@ -170,8 +186,7 @@ impl Backend for Log {
             // Known at its old place until the new one is durable: retention may only lag behind.
             partition.know_group(group);
             let write = (key::cursor(partition.key, group), Some(value));
-            let moved = CursorMove { partition, group: group.to_owned(), next: cursor.next };
-            self.put(vec![write], Some(moved)).await
+            self.put(vec![write], vec![CursorMove::to(&partition, group, cursor.next)]).await
         })
     }
 

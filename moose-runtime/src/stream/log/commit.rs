@@ -61,7 +61,7 @@ pub(super) enum Job {
     /// Records of one partition.
     Append { partition: Arc<Partition>, content: Content, reply: oneshot::Sender<Result<u64>> },
     /// Values of `meta` or dead letters, replaced or taken out; all of them or none.
-    Put { writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>, reply: PutReply },
+    Put { writes: Vec<(String, Option<Vec<u8>>)>, cursors: Vec<CursorMove>, reply: PutReply },
     /// Ends the thread once everything before it is written.
     Close,
 }
@@ -93,11 +93,28 @@ impl Content {
     }
 }
 
-/// Where a cursor will stand once its write is durable.
+/// Where a cursor will stand once its write is durable; nowhere when its reader is forgotten.
 pub(super) struct CursorMove {
-    pub(super) partition: Arc<Partition>,
-    pub(super) group: String,
-    pub(super) next: u64,
+    partition: Arc<Partition>,
+    group: String,
+    next: Option<u64>,
+}
+
+impl CursorMove {
+    /// The group's cursor goes to `next`.
+    pub(super) fn to(partition: &Arc<Partition>, group: &str, next: u64) -> Self {
+        Self { partition: Arc::clone(partition), group: group.to_owned(), next: Some(next) }
+    }
+
+    /// The group is no reader of the partition any more.
+    pub(super) fn forgotten(partition: &Arc<Partition>, group: &str) -> Self {
+        Self { partition: Arc::clone(partition), group: group.to_owned(), next: None }
+    }
+
+    /// What the second witness says of it.
+    fn witnessed(&self) -> (Subject, u64) {
+        (Subject::cursor(self.partition.key, &self.group), self.next.unwrap_or(0))
+    }
 }
 
 /// What is written together.
@@ -106,7 +123,8 @@ struct Group {
     appends: HashMap<PartitionKey, Appends>,
     /// The last write of a key wins: within a batch the database has no order.
     writes: BTreeMap<String, Option<Vec<u8>>>,
-    cursors: Vec<CursorMove>,
+    /// The last move of a cursor wins likewise.
+    cursors: HashMap<(PartitionKey, String), CursorMove>,
     puts: Vec<PutReply>,
     bytes: u64,
     jobs: usize,
@@ -203,13 +221,15 @@ impl Committer {
                 let appends = group.appends.entry(partition.key).or_insert_with(|| Appends::new(partition));
                 appends.push(content, reply);
             }
-            Job::Put { writes, cursor, reply } => {
+            Job::Put { writes, cursors, reply } => {
                 if let Err(error) = self.shared.writable() {
                     reply(Err(error));
                     return true;
                 }
                 group.writes.extend(writes);
-                group.cursors.extend(cursor);
+                group
+                    .cursors
+                    .extend(cursors.into_iter().map(|moved| ((moved.partition.key, moved.group.clone()), moved)));
                 group.puts.push(reply);
             }
             Job::Close => return false,
@@ -283,6 +303,9 @@ impl Committer {
                 None => batch.remove(store.place_of(key), key.as_str()),
             }
         }
+        // Before the write: whenever the process is killed, the witness never says more than what is stored.
+        let moves = group.cursors.values().map(CursorMove::witnessed);
+        self.shared.witness.lock().unwrap_or_else(PoisonError::into_inner).lower(moves)?;
         if !written.is_empty() {
             fault::point(Point::AppendBefore);
         }
@@ -311,8 +334,10 @@ impl Committer {
                 let _gone = reply.send(Ok(base + before));
             }
         }
-        for CursorMove { partition, group, next } in group.cursors {
-            self.note(Subject::cursor(partition.key, &group), next);
+        for moved in group.cursors.into_values() {
+            let (subject, value) = moved.witnessed();
+            self.note(subject, value);
+            let CursorMove { partition, group, next } = moved;
             partition.set_group(group, next);
         }
         for reply in group.puts {

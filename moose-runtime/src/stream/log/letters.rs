@@ -78,7 +78,7 @@ impl Log {
         }
         let new = writes.len() as u64;
         if new > 0 {
-            self.put(writes, None).await?;
+            self.put(writes, Vec::new()).await?;
         }
         Ok(new)
     }
@@ -162,7 +162,7 @@ impl Log {
         let writes = writes.await?;
         let ended = writes.len() as u64;
         if ended > 0 {
-            self.put(writes, None).await?;
+            self.put(writes, Vec::new()).await?;
         }
         Ok(ended)
     }

@@ -10,6 +10,7 @@
 //! - Readers wait without polling, and those who keep up are served from memory (`tail`).
 //! - Only what every known reader has passed is ever deleted (`retention`), whole segments at a time (`store`): up to
 //!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
+//! - Each opening begins a new epoch in each partition, so that a record's identity is never given twice (`epochs`).
 //! - Dead letters are kept beside the records and outlive them (`letters`).
 //! - One process per directory (`lock`).
 //!
@@ -26,10 +27,12 @@
 mod backend;
 mod block;
 mod commit;
+mod epochs;
 mod letters;
 mod lock;
 mod options;
 mod partition;
+mod readers;
 mod retention;
 mod store;
 mod tail;
@@ -138,6 +141,16 @@ impl Shared {
         })
     }
 
+    /// From now on the topic is open, unless the log was closed meanwhile.
+    fn publish(&self, name: String, topic: OpenTopic) -> Result<()> {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StreamError::Closed);
+        }
+        topics.insert(name, Arc::new(topic));
+        Ok(())
+    }
+
     fn partition(&self, topic: &str, partition: u16) -> Result<Arc<Partition>> {
         let found = self.topic(topic)?.partitions.get(usize::from(partition)).cloned();
         found.ok_or_else(|| StreamError::UnknownPartition { topic: topic.to_owned(), partition })
@@ -221,20 +234,20 @@ impl Log {
     }
 
     /// Makes a reader known, durably: nothing is deleted that it has not passed, from now on and before its first
-    /// commit. Asking for a group's [`cursor`](crate::stream::Backend::cursor) does the same until the log closes.
+    /// commit.
     pub async fn register_group(&self, group: &str, topic: &str) -> Result<()> {
         let open = self.shared.topic(topic)?;
         for partition in &open.partitions {
             partition.know_group(group);
         }
-        self.put(vec![(key::group(open.epoch, group), Some(b"null".to_vec()))], None).await
+        self.put(vec![(key::group(open.epoch, group), Some(b"null".to_vec()))], Vec::new()).await
     }
 
     /// Writes values of `meta`, or dead letters, and waits until they are durable.
-    async fn put(&self, writes: Vec<(String, Option<Vec<u8>>)>, cursor: Option<CursorMove>) -> Result<()> {
+    async fn put(&self, writes: Vec<(String, Option<Vec<u8>>)>, cursors: Vec<CursorMove>) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         let reply = Box::new(move |result| drop(reply.send(result)));
-        self.jobs.send(Job::Put { writes, cursor, reply }).map_err(|_closed| StreamError::Closed)?;
+        self.jobs.send(Job::Put { writes, cursors, reply }).map_err(|_closed| StreamError::Closed)?;
         answer.await.map_err(|_closed| StreamError::Closed)?
     }
 
@@ -267,13 +280,18 @@ impl Log {
         };
         if stored.is_none_or(|stored| stored.partitions < wanted.partitions) {
             let value = serde_json::to_vec(&wanted).map_err(|source| storage(action.clone(), source))?;
-            self.put(vec![(key::topic(&spec.name), Some(value))], None).await?;
+            self.put(vec![(key::topic(&spec.name), Some(value))], Vec::new()).await?;
         }
         let open = self.shared.topic(&spec.name).ok();
         let shared = Arc::clone(&self.shared);
         let spec = spec.clone();
-        let topic = self.blocking(&action, move |store| load(&shared, store, &spec, wanted, open.as_deref())).await?;
-        Ok(Topic { epoch: topic.epoch, partitions: wanted.partitions })
+        let loading = self.blocking(&action, move |store| load(&shared, store, &spec, wanted, open.as_deref()));
+        let Loaded { topic, name, writes } = loading.await?;
+        if !writes.is_empty() {
+            self.put(writes, Vec::new()).await?;
+        }
+        self.shared.publish(name, topic)?;
+        Ok(Topic { epoch: wanted.epoch, partitions: wanted.partitions })
     }
 
     async fn read_records(&self, topic: &str, number: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
@@ -314,24 +332,28 @@ impl Log {
     }
 }
 
+/// A topic that may be opened once the writes are durable.
+struct Loaded {
+    name: String,
+    topic: OpenTopic,
+    writes: Vec<(String, Option<Vec<u8>>)>,
+}
+
 /// Opens the partitions of a topic that are not open yet.
-fn load(
-    shared: &Shared,
-    store: &Store,
-    spec: &TopicSpec,
-    meta: TopicMeta,
-    open: Option<&OpenTopic>,
-) -> Result<Arc<OpenTopic>> {
+fn load(shared: &Shared, store: &Store, spec: &TopicSpec, meta: TopicMeta, open: Option<&OpenTopic>) -> Result<Loaded> {
+    let (epoch, mut writes) = (new_epoch(), Vec::new());
     let bytes = open.map_or_else(Arc::default, |open| Arc::clone(&open.bytes));
     let mut partitions = open.map_or_else(Vec::new, |open| open.partitions.clone());
     for number in (0..meta.partitions).skip(partitions.len()) {
         let witness = shared.witness.lock().unwrap_or_else(PoisonError::into_inner);
         let partition = Partition::load(store, &witness, &spec.name, (meta.epoch, number), Arc::clone(&bytes))?;
+        let begun = epochs::begin(store, &partition, epoch)?;
+        partition.epochs.replace(begun.epochs);
+        writes.extend(begun.writes);
         partitions.push(Arc::new(partition));
     }
-    let topic = Arc::new(OpenTopic { epoch: meta.epoch, retention: spec.retention, bytes, partitions });
-    shared.topics.write().unwrap_or_else(PoisonError::into_inner).insert(spec.name.clone(), Arc::clone(&topic));
-    Ok(topic)
+    let topic = OpenTopic { epoch: meta.epoch, retention: spec.retention, bytes, partitions };
+    Ok(Loaded { name: spec.name.clone(), topic, writes })
 }
 
 fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
@@ -346,7 +368,7 @@ fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
             fault::point(Point::RetentionBefore);
             let (reply, answer) = mpsc::channel();
             let reply = Box::new(move |result| drop(reply.send(result)));
-            jobs.send(Job::Put { writes, cursor: None, reply }).map_err(|_closed| StreamError::Closed)?;
+            jobs.send(Job::Put { writes, cursors: Vec::new(), reply }).map_err(|_closed| StreamError::Closed)?;
             answer.recv().map_err(|_closed| StreamError::Closed)??;
             shared.with_store(|store| retention::apply(store, partition, plan))?;
         }

@@ -18,7 +18,7 @@ use super::{
     tail::PartitionKey,
     witness::{Subject, Witness},
 };
-use crate::stream::{Bounds, Cursor, Record, Result, StreamError};
+use crate::stream::{Bounds, Cursor, Epochs, Record, Result, StreamError};
 
 /// An open partition.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Partition {
     segments: RwLock<Vec<Segment>>,
     /// Where each known group stands. A group that has not committed yet stands at 0.
     groups: Mutex<BTreeMap<String, u64>>,
+    /// Under which epochs its records were taken.
+    pub(super) epochs: Epochs,
 }
 
 /// How far a partition goes.
@@ -136,6 +138,7 @@ impl Partition {
             place: Mutex::new(PartitionPlace { start, bytes }),
             segments: RwLock::new(segments),
             groups: Mutex::new(groups),
+            epochs: Epochs::one(key.0),
         })
     }
 
@@ -210,9 +213,18 @@ impl Partition {
         self.segments.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Notes where a group stands.
-    pub(super) fn set_group(&self, group: String, next: u64) {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(group, next);
+    /// Notes where a group stands, or that there is none of that name any more.
+    pub(super) fn set_group(&self, group: String, next: Option<u64>) {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        match next {
+            Some(next) => groups.insert(group, next),
+            None => groups.remove(&group),
+        };
+    }
+
+    /// The groups that are known.
+    pub(super) fn groups(&self) -> Vec<String> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Notes a group that has not committed yet, unless it is known.

@@ -3,14 +3,14 @@
 //! - A partition's blocks lie in *segments*: one keyspace each, `<epoch>.<partition>.<base>`, the key being a block's
 //!   base offset, big-endian. A segment is dropped as a whole, so space comes back without rewriting anything; within a
 //!   partition keys only grow, so the database never merges, only moves.
-//! - The keyspace `meta` holds topics, cursors, registered groups, where partitions start, and what sealed segments
-//!   hold. Keys are text, values JSON with a version.
+//! - The keyspace `meta` holds topics, cursors, registered groups, the epochs of partitions and where they start, and what
+//!   sealed segments hold. Keys are text, values JSON with a version.
 //! - The keyspace `dead-letters` is described in `letters`.
 
 use std::path::Path;
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, Slice,
     config::{BlockSizePolicy, CompressionPolicy, FilterPolicy},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -109,6 +109,10 @@ pub(super) mod key {
         format!("start/{epoch:016x}/{partition:05}")
     }
 
+    pub(crate) fn epochs((epoch, partition): PartitionKey) -> String {
+        format!("epochs/{epoch:016x}/{partition:05}")
+    }
+
     pub(crate) fn seal((epoch, partition): PartitionKey, base: u64) -> String {
         format!("seal/{epoch:016x}/{partition:05}/{base:020}")
     }
@@ -168,11 +172,16 @@ impl Store {
         if key.starts_with(super::letters::PREFIX) { &self.letters } else { &self.meta }
     }
 
+    /// A value of `meta`, as it is stored.
+    pub(super) fn value(&self, key: &str) -> Result<Option<Slice>> {
+        self.meta.get(key).map_err(|source| storage(format!("read `{key}` of the stream"), source))
+    }
+
     /// A value of `meta`.
     pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let action = || format!("read `{key}` of the stream");
-        let Some(value) = self.meta.get(key).map_err(|source| storage(action(), source))? else { return Ok(None) };
-        serde_json::from_slice(&value).map(Some).map_err(|source| storage(action(), source))
+        let Some(value) = self.value(key)? else { return Ok(None) };
+        let read = serde_json::from_slice(&value);
+        read.map(Some).map_err(|source| storage(format!("read `{key}` of the stream"), source))
     }
 
     /// All values of `meta` whose key begins with `prefix`, with the rest of the key.

@@ -92,18 +92,26 @@ impl Witness {
         entries.map(|(subject, entry)| (*subject, entry.value))
     }
 
+    /// Lowers what is said of subjects that move back or go, durably. To be called before that is written: what was said
+    /// would call it a loss if the process ended in between, and an old, larger value could outlive a power failure.
+    pub(super) fn lower(&mut self, moves: impl Iterator<Item = (Subject, u64)>) -> std::io::Result<()> {
+        let mut lowered = false;
+        for (subject, value) in moves {
+            if value < self.get(subject) {
+                self.set(subject, value)?;
+                lowered = true;
+            }
+        }
+        if lowered { self.file.sync_data() } else { Ok(()) }
+    }
+
     /// Notes how far the subject has come.
     pub(super) fn set(&mut self, subject: Subject, value: u64) -> std::io::Result<()> {
-        let before = self.entries.get(&subject).copied();
-        let slot = before.map_or(self.next_slot, |entry| entry.slot);
+        let slot = self.entries.get(&subject).map_or(self.next_slot, |entry| entry.slot);
         self.file.seek(SeekFrom::Start(slot * ENTRY as u64))?;
         self.file.write_all(&encode(subject, value))?;
         self.next_slot = self.next_slot.max(slot + 1);
         self.entries.insert(subject, Entry { slot, value });
-        // A cursor that an operator moved back: the old, larger value must not outlive a power failure.
-        if before.is_some_and(|before| value < before.value) {
-            self.file.sync_data()?;
-        }
         Ok(())
     }
 }

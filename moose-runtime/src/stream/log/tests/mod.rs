@@ -4,8 +4,10 @@
 
 mod crash;
 mod damage;
+mod epochs;
 mod letters;
 mod model;
+mod readers;
 mod retention;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,69 @@
+//! Who reads a topic, and forgetting one who does not any more.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Log,
+    commit::CursorMove,
+    store::{key, storage},
+};
+use crate::stream::{Cursor, Reader, Result};
+
+impl Log {
+    /// Every group with a cursor or a registration, for each partition.
+    pub(super) async fn find_readers(&self, topic: &str) -> Result<Vec<Reader>> {
+        let open = self.shared.topic(topic)?;
+        self.blocking(&format!("list the readers of topic `{topic}`"), move |store| {
+            let mut groups: BTreeSet<String> =
+                store.scan::<()>(&key::groups(open.epoch))?.into_iter().map(|(group, ())| group).collect();
+            groups.extend(open.partitions.iter().flat_map(|partition| partition.groups()));
+            let mut readers = Vec::new();
+            for group in groups {
+                for partition in &open.partitions {
+                    let cursor = store.get(&key::cursor(partition.key, &group))?;
+                    readers.push(Reader { group: group.clone(), partition: partition.key.1, cursor });
+                }
+            }
+            Ok(readers)
+        })
+        .await
+    }
+
+    /// Takes a reader's cursors and its registration out, and hands them on to `heir`, in one commit. Where the reader had
+    /// no cursor, the heir keeps its own.
+    pub(super) async fn forget(&self, topic: &str, group: &str, heir: Option<&str>) -> Result<bool> {
+        let known = self.find_readers(topic).await?.iter().any(|reader| reader.group == group);
+        if !known || heir == Some(group) {
+            return Ok(known);
+        }
+        let open = self.shared.topic(topic)?;
+        let action = format!("forget `{group}` as a reader of topic `{topic}`");
+        let (gone, heir) = (group.to_owned(), heir.map(str::to_owned));
+        let (writes, moves) = self
+            .blocking(&action.clone(), move |store| {
+                let mut writes = vec![(key::group(open.epoch, &gone), None)];
+                if let Some(heir) = &heir {
+                    writes.push((key::group(open.epoch, heir), Some(b"null".to_vec())));
+                }
+                let mut moves = Vec::new();
+                for partition in &open.partitions {
+                    let place = key::cursor(partition.key, &gone);
+                    if let Some(heir) = &heir {
+                        partition.know_group(heir);
+                        if let Some(value) = store.value(&place)? {
+                            let cursor: Cursor =
+                                serde_json::from_slice(&value).map_err(|source| storage(action.clone(), source))?;
+                            writes.push((key::cursor(partition.key, heir), Some(value.to_vec())));
+                            moves.push(CursorMove::to(partition, heir, cursor.next));
+                        }
+                    }
+                    writes.push((place, None));
+                    moves.push(CursorMove::forgotten(partition, &gone));
+                }
+                Ok((writes, moves))
+            })
+            .await?;
+        self.put(writes, moves).await?;
+        Ok(true)
+    }
+}
