@@ -271,10 +271,13 @@ impl Chain {
     /// is there, and no view has seen any.
     async fn burn_the_token(&self) {
         let account = self.scene.account().await;
-        let epoch = account["epoch"].as_str().expect("an epoch").to_owned();
+        let id = account["id"].as_str().expect("an id");
         let number = |name: &str| account[name].as_u64().expect("an offset");
         let (first, last) = (number("next"), number("end") - 1);
-        let token = format!("numbers/numbers/{epoch}/0/{first}-{last}");
+        let epochs = account["epochs"].as_array().expect("epochs");
+        let of_range = epochs.iter().rfind(|start| start["first"].as_u64() <= Some(first)).expect("its epoch");
+        let epoch = of_range["epoch"].as_u64().expect("a number");
+        let token = format!("{id}/{epoch:016x}/0/{first}-{last}");
         let views = self.circumstance == Circumstance::BurntBeforeAView;
         if views {
             self.scene.sql("DETACH TABLE view").await;
@@ -284,7 +287,6 @@ impl Chain {
             self.scene.engine_url(),
             http::percent_encoded(&token)
         );
-        let epoch = u64::from_str_radix(&epoch, 16).expect("in hex");
         let statement = format!(
             "INSERT INTO numbers (id, small, _stream_epoch, _stream_partition, _stream_offset) \
              SELECT 999999, 0, {epoch}, 0, {first}"

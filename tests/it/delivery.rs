@@ -18,9 +18,9 @@ const ORIGINAL: &str = r#"{"id":"evt_123","userId":"user_456","timestamp":"2024-
 /// Every number once: rows, different ones, and the sum of the remainders that stand beside them.
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
 
-/// The offsets in a token: `<table>/<stream>/<epoch>/<partition>/<first>-<last>`.
+/// The offsets in a token: `<id of the cursor>/<epoch>/<partition>/<first>-<last>`.
 pub(crate) fn offsets(insert: &Recorded) -> &str {
-    insert.token().split('/').nth(4).unwrap_or_default()
+    insert.token().split('/').nth(3).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_program_appends_records_itself_and_each_partition_has_ranges_of_its_o
         .proxy
         .inserts("spread")
         .iter()
-        .map(|insert| insert.token().split('/').nth(3).map(str::to_owned))
+        .map(|insert| insert.token().split('/').nth(2).map(str::to_owned))
         .collect();
     partitions.sort();
     assert_eq!(partitions, ["0", "1", "2"].map(|partition| Some(partition.to_owned())));

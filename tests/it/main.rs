@@ -13,6 +13,7 @@ mod counts;
 mod delivery;
 mod facts;
 mod holds;
+mod identity;
 mod in_flight;
 mod input;
 mod lies;

@@ -44,7 +44,7 @@ impl Stage {
 
     /// Stores numbers as the range of `insert` would, under another token or none.
     async fn store(&self, insert: &Recorded, ids: std::ops::Range<u64>, token: &str) {
-        let epoch = u64::from_str_radix(insert.token().split('/').nth(2).expect("an epoch"), 16).expect("in hex");
+        let epoch = u64::from_str_radix(insert.token().split('/').nth(1).expect("an epoch"), 16).expect("in hex");
         let url = format!(
             "{}&insert_allow_materialized_columns=1&insert_deduplication_token={}",
             self.url(),

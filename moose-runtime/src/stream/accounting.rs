@@ -32,6 +32,11 @@ pub struct Account {
     pub partition: u16,
     /// The table.
     pub table: String,
+    /// Epoch of the topic, in hex.
+    pub epoch: String,
+    /// What the tokens of its ranges begin with; nothing before the first range.
+    #[serde(default)]
+    pub id: Option<String>,
     /// The epochs of the partition's records from `from` on, by their first offsets.
     pub epochs: Vec<EpochStart>,
     /// The table that was filled, as far as is known.
@@ -140,6 +145,8 @@ impl Accounting {
             stream: topic.clone(),
             partition,
             table: way.table.clone(),
+            epoch: format!("{:016x}", cursor.as_ref().map_or(way.epoch, |cursor| cursor.epoch)),
+            id: cursor.as_ref().and_then(|cursor| cursor.id.clone()),
             epochs: epochs.spans(counted.from, u64::MAX).into_iter().map(EpochStart::from).collect(),
             table_uuid,
             others: others.map(|reader| reader.group).collect(),

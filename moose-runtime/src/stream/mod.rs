@@ -145,6 +145,14 @@ impl Cursor {
     }
 }
 
+impl Cursor {
+    /// The id of a group's cursor that was written before cursors had ids: tokens began with the names of table and topic.
+    pub fn id_of_names(group: &str, topic: &str) -> String {
+        let table = group.rsplit_once('/').map_or(group, |(_, table)| table);
+        format!("{table}/{topic}")
+    }
+}
+
 /// How many ranges a cursor names of which views may lack something.
 pub const VIEWS_IN_DOUBT: usize = 16;
 

@@ -4,7 +4,7 @@
 //! Brokers keep cursors and records apart: they forget the offsets of a group, and their retention passes a cursor as if
 //! there were none.
 
-use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit, id_of_names, identity::fresh_id, known::Known};
+use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit, identity::fresh_id, known::Known};
 use crate::stream::{Bounds, Counted, Cursor, Pending};
 
 /// What was said about holds: where to go on.
@@ -40,7 +40,7 @@ pub(super) async fn begin_anew_if_told(
     let cursor = shared.backend.cursor(group, &topic, partition).await?;
     let Bounds { start, end } = shared.backend.bounds(&topic, partition).await?;
     let group = group.to_owned();
-    let names = || id_of_names(&assignment.table.name, &topic);
+    let names = || Cursor::id_of_names(&group, &topic);
     let id = cursor.as_ref().map(|cursor| cursor.id.clone().unwrap_or_else(names));
     let (error, pending) = match cursor {
         None if begun => {
@@ -86,7 +86,6 @@ pub(super) async fn inherit(
     let of_renamed_table = table.renamed_from.as_ref().map(|former| super::group(&shared.app_name, former));
     let adopted = if shared.backend.forgets_cursors() { known.adopts().await? } else { None };
     let Some(former) = adopted.or(of_renamed_table) else { return Ok(()) };
-    let former_table = former.rsplit_once('/').map_or("", |(_, table)| table);
     let Some(mut cursor) = shared.backend.cursor(&former, topic, *partition).await? else { return Ok(()) };
     let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
     let _held = lease.hold().await.ok_or_else(revoked)?;
@@ -96,7 +95,7 @@ pub(super) async fn inherit(
     if moved || shared.backend.cursor(group, topic, *partition).await?.is_some() {
         return Ok(());
     }
-    cursor.id.get_or_insert_with(|| id_of_names(former_table, topic));
+    cursor.id.get_or_insert_with(|| Cursor::id_of_names(&former, topic));
     Ok(shared.backend.commit(group, topic, *partition, &cursor).await?)
 }
 
@@ -114,7 +113,11 @@ fn cut(pending: Vec<Pending>, start: u64, end: u64) -> Vec<Pending> {
         return Vec::new();
     }
     let left = pending.into_iter().filter(|range| range.last >= start);
-    left.map(|range| Pending { first: range.first.max(start), ..range }).collect()
+    let of_it = |range: Pending| {
+        // Another range, whose rows came under the token of the whole one.
+        if range.first < start { Pending { first: start, boot: None, ..range } } else { range }
+    };
+    left.map(of_it).collect()
 }
 
 #[cfg(test)]

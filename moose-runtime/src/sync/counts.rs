@@ -128,6 +128,8 @@ mod tests {
             stream: "s".to_owned(),
             partition: 0,
             table: "t".to_owned(),
+            epoch: String::new(),
+            id: None,
             epochs: vec![EpochStart { first: 0, epoch: 7 }],
             table_uuid: None,
             others: Vec::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, id_of_names, identity::fresh_id};
+use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, identity::fresh_id};
 use crate::{
     fault::{self, Point},
     stream::{Backend, Counted, Cursor, StreamError},
@@ -32,7 +32,7 @@ impl CursorKeeper {
         let cursor = if let Some(mut cursor) = backend.cursor(&group, topic, partition).await? {
             // Written down with the next change; until then there is nothing to count.
             cursor.counted.get_or_insert(Counted::since(cursor.next));
-            cursor.id.get_or_insert_with(|| id_of_names(&assignment.table.name, topic));
+            cursor.id.get_or_insert_with(|| Cursor::id_of_names(&group, topic));
             cursor
         } else {
             let next = bounds.start;

@@ -161,11 +161,6 @@ impl Assignment {
     }
 }
 
-/// What the tokens of a cursor began with before cursors had ids.
-fn id_of_names(table: &str, topic: &str) -> String {
-    format!("{table}/{topic}")
-}
-
 /// Where a stream goes on into a table that is not the one its cursor knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResumeFrom {

@@ -38,7 +38,7 @@ impl Log {
         }
         let open = self.shared.topic(topic)?;
         let action = format!("forget `{group}` as a reader of topic `{topic}`");
-        let (gone, heir) = (group.to_owned(), heir.map(str::to_owned));
+        let (gone, heir, topic) = (group.to_owned(), heir.map(str::to_owned), topic.to_owned());
         let (writes, moves) = self
             .blocking(&action.clone(), move |store| {
                 let mut writes = vec![(key::group(open.epoch, &gone), None)];
@@ -51,9 +51,12 @@ impl Log {
                     if let Some(heir) = &heir {
                         partition.know_group(heir);
                         if let Some(value) = store.value(&place)? {
-                            let cursor: Cursor =
-                                serde_json::from_slice(&value).map_err(|source| storage(action.clone(), source))?;
-                            writes.push((key::cursor(partition.key, heir), Some(value.to_vec())));
+                            let failed = |source| storage(action.clone(), source);
+                            let mut cursor: Cursor = serde_json::from_slice(&value).map_err(failed)?;
+                            // Its tokens begin with what they began with, whoever has it now.
+                            cursor.id.get_or_insert_with(|| Cursor::id_of_names(&gone, &topic));
+                            let value = serde_json::to_vec(&cursor).map_err(failed)?;
+                            writes.push((key::cursor(partition.key, heir), Some(value)));
                             moves.push(CursorMove::to(partition, heir, cursor.next));
                         }
                     }
