@@ -17,6 +17,25 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What this start was given, and whether it still counts for the partition. A start without an answer makes the next
+    /// one count again.
+    pub(super) async fn of_this_start(
+        shared: &Shared,
+        assignment: &Assignment,
+        group: &str,
+    ) -> Result<Self, SyncError> {
+        let Assignment { topic, partition, lease, .. } = assignment;
+        let cursor = shared.backend.cursor(group, topic, *partition).await?;
+        let used_up = cursor.as_ref().is_some_and(|cursor| cursor.answered);
+        if let Some(cursor) = cursor.filter(|_| used_up && shared.resume.is_none()) {
+            let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
+            let _held = lease.hold().await.ok_or_else(revoked)?;
+            let cursor = Cursor { answered: false, ..cursor };
+            shared.backend.commit(group, topic, *partition, &cursor).await?;
+        }
+        Ok(Self { given: shared.resume, used_up })
+    }
+
     /// Where to go on from a hold, or the hold.
     pub(super) fn or(self, hold: SyncError) -> Result<ResumeFrom, SyncError> {
         match self {

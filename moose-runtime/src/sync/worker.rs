@@ -178,8 +178,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     inherit(shared, &assignment, &group, &known).await?;
     identity::alone(shared, &assignment, state.uuid).await?;
     assignment.storage.epoch = backend.epoch(&group, topic, partition).await?;
-    let answered = backend.cursor(&group, topic, partition).await?.is_some_and(|cursor| cursor.answered);
-    let answer = Answer { given: shared.resume, used_up: answered };
+    let answer = Answer::of_this_start(shared, &assignment, &group).await?;
     let is_noted = !backend.forgets_cursors() || known.is_noted().await?;
     if backend.forgets_cursors() {
         begin_anew_if_told(shared, &mut assignment, &group, is_noted, answer).await?;
@@ -246,9 +245,8 @@ async fn go_on_in(
             })
             .await;
     }
-    let is_given = answer.given.is_some();
-    if now.answered != is_given {
-        cursor.update(|cursor| cursor.answered = is_given).await;
+    if answer.given.is_some() && !now.answered {
+        cursor.update(|cursor| cursor.answered = true).await;
     }
     Ok(())
 }
