@@ -32,6 +32,8 @@ pub mod engine;
 pub mod fault;
 #[cfg(feature = "runtime")]
 pub mod ingest;
+#[cfg(feature = "runtime")]
+pub mod machine;
 mod macros;
 #[cfg(feature = "runtime")]
 pub mod manage;
@@ -39,6 +41,8 @@ pub mod manage;
 pub mod memory;
 #[cfg(feature = "runtime")]
 pub mod migrate;
+#[cfg(feature = "runtime")]
+pub mod port;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
 #[cfg(feature = "runtime")]

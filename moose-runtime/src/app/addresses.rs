@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::private;
+
 /// Name of the file in the data directory.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 
@@ -29,7 +31,7 @@ impl Addresses {
     pub fn write(&self, data_dir: &Path) -> io::Result<()> {
         let text = serde_json::to_vec(self).map_err(io::Error::other)?;
         let new = data_dir.join(format!("{ADDRESSES_FILE}.new"));
-        std::fs::write(&new, text)?;
+        private::write(&new, &text)?;
         std::fs::rename(new, Self::file(data_dir))
     }
 

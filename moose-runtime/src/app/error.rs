@@ -31,6 +31,17 @@ pub enum AppError {
         #[source]
         source: io::Error,
     },
+    /// The process may have too few files open.
+    #[error(
+        "this process may have {limit} files open, at least {least} are needed: raise the hard limit (`ulimit -Hn`, \
+         `LimitNOFILE=` of systemd, `--ulimit nofile=` of docker)"
+    )]
+    OpenFiles {
+        /// The limit that is in force.
+        limit: u64,
+        /// What is needed.
+        least: u64,
+    },
     /// An address can't be listened on.
     #[error(
         "{key} = {address} can't be listened on: {source}; set another address, for example with {variable}=127.0.0.1:0"

@@ -48,14 +48,19 @@ impl Parts {
         AppError::Ended { part, reason }
     }
 
+    /// Of the time that a stop may take, what requests under way may take: a client that is slow must not cost the tables
+    /// theirs.
+    pub(super) fn for_door(deadline: Duration) -> Duration {
+        deadline / 3
+    }
+
     /// Ends everything in order, within `deadline`.
     pub(super) async fn stop(self, deadline: Duration, data_dir: &Path) -> Result<(), AppError> {
         let end = Instant::now() + deadline;
         let soon = end.checked_sub(RESERVE.min(deadline / 2)).unwrap_or(end);
         self.close_door.signal();
-        if timeout_at(soon, self.door_closed.wait()).await.is_err() {
-            tracing::warn!("requests are still under way; they are cut off without an answer");
-        }
+        // It cuts off by itself who takes longer than its part.
+        let _ = timeout_at(soon, self.door_closed.wait()).await;
         self.drain.signal();
         for mut roster in self.rosters {
             if timeout_at(soon, roster.ended()).await.is_err() {

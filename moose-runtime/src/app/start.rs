@@ -15,8 +15,12 @@ use crate::{
     config::Config,
     declare::{ApiModel, Model, StreamModel, TableModel, check_against_build},
     drain::Drains,
-    ingest::{self, Door, DoorOptions, Route},
-    manage::{self, AnswerLetters, LagCheck, ManageState},
+    ingest::{Door, DoorOptions, Route},
+    machine::{
+        open_files::{self, Ports, TooFew},
+        private,
+    },
+    manage::{self, AnswerCommand, DEAD_LETTERS_PATH, LagCheck, ManageState, READERS_PATH},
     memory,
     migrate::MigrateError,
     migration::Migrations,
@@ -40,13 +44,14 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
         Some(_) => None,
     };
-    let config = match builder.config.clone() {
+    let mut config = match builder.config.clone() {
         Some(config) => config,
         None => Config::load(builder.program.name, None, Vec::new())?,
     };
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::default());
 
+    let management_connections = share_open_files(&model, &mut config)?.management;
     let backend = open_streams(&config).await?;
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
@@ -104,10 +109,11 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let (close_door, door_closed, close_rest) = (Shutdown::new(), Shutdown::new(), Shutdown::new());
     let mut servers = JoinSet::new();
     servers.spawn({
-        let (close, closed, http_config) = (close_door.clone(), door_closed.clone(), config.http.clone());
+        let (close, closed) = (close_door.clone(), door_closed.clone());
+        let closing = Parts::for_door(config.shutdown.deadline);
         async move {
             let asked = close.clone();
-            ingest::serve(http, door.router(), &http_config, async move { asked.wait().await }).await;
+            door.serve(http, closing, async move { asked.wait().await }).await;
             closed.signal();
             if close.is_signalled() {
                 // An orderly end is not to be reported as a death.
@@ -118,9 +124,13 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     });
     servers.spawn({
         let close = close_rest.clone();
-        let readers = manage::readers(readers_at(&shared, &manage_state.accounting));
-        let router = manage::router(manage_state).merge(manage::dead_letters(desk_at(&shared, &model))).merge(readers);
-        async move { ("the management port", manage::serve(management, router, close).await) }
+        let readers = manage::command(READERS_PATH, readers_at(&shared, &manage_state.accounting));
+        let letters = manage::command(DEAD_LETTERS_PATH, desk_at(&shared, &model));
+        let router = manage::router(manage_state).merge(letters).merge(readers);
+        async move {
+            manage::serve(management, router, management_connections, close).await;
+            ("the management port", Ok(()))
+        }
     });
     let draining = watch_drains(&shared, &filled, &addresses, close_rest.clone());
     let mut rosters = Vec::with_capacity(filled.len());
@@ -151,6 +161,24 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
 }
 
+/// Raises the limit of open files, and divides what there is: the front door gets what is configured or what there is.
+fn share_open_files(model: &Model, config: &mut Config) -> Result<Ports, AppError> {
+    let limit = open_files::raise();
+    let ways = model.streams.iter().map(|stream| usize::from(stream.partitions) * stream.destinations.len()).sum();
+    let wanted = config.http.max_connections;
+    let ports = open_files::ports(limit, ways, wanted)
+        .map_err(|TooFew { limit, least }| AppError::OpenFiles { limit, least })?;
+    if ports.door < wanted {
+        let open = ports.door;
+        tracing::warn!(
+            "the front door keeps {open} connections open at once, not the {wanted} of http.max_connections: this process \
+             may have {limit} files open; raise the hard limit for more (`ulimit -Hn`, `LimitNOFILE=` of systemd)"
+        );
+        config.http.max_connections = open;
+    }
+    Ok(ports)
+}
+
 /// Looks for drained tables until the stop. The instance is named so that an operator finds it.
 fn watch_drains(
     shared: &Shared,
@@ -165,7 +193,7 @@ fn watch_drains(
 }
 
 /// What `/dead-letters` of the management port asks.
-fn desk_at(shared: &Shared, model: &Model) -> AnswerLetters {
+fn desk_at(shared: &Shared, model: &Model) -> AnswerCommand {
     let client = Some(shared.client.clone());
     let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model))
         .reopening(shared.reopen.clone());
@@ -179,7 +207,7 @@ fn desk_at(shared: &Shared, model: &Model) -> AnswerLetters {
 }
 
 /// What `/readers` of the management port asks.
-fn readers_at(shared: &Shared, accounting: &Accounting) -> AnswerLetters {
+fn readers_at(shared: &Shared, accounting: &Accounting) -> AnswerCommand {
     let client = Some(shared.client.clone());
     let desk = ReaderDesk::new(Arc::clone(&shared.backend), client, accounting.ways().to_vec());
     Arc::new(move |question| {
@@ -204,10 +232,11 @@ fn declared(builder: &AppBuilder) -> Result<Model, AppError> {
 /// The storage of the streams: Kafka where brokers are configured, else the embedded log.
 pub(crate) async fn open_streams(config: &Config) -> Result<Arc<dyn Backend>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
-    std::fs::create_dir_all(&config.data_dir).map_err(directory)?;
+    private::data_directory(&config.data_dir).map_err(directory)?;
     if let Some(brokers) = &config.kafka.brokers {
         return on_kafka(config, brokers).await;
     }
+    private::create(&log_directory(config)).map_err(directory)?;
     let options =
         LogOptions { disk_budget: config.stream.disk_budget.as_u64(), ..LogOptions::new(log_directory(config)) };
     Ok(Arc::new(Log::open(options)?))

@@ -26,7 +26,7 @@ use std::{path::PathBuf, process::ExitCode};
 use arguments::{Command, Invocation};
 use error::CliError;
 
-use crate::{config::Config, declare::Program};
+use crate::{config::Config, declare::Program, machine::private};
 
 /// Runs the command line of the process: what `moose_runtime::run!()` calls.
 pub fn main(program: Program) -> ExitCode {
@@ -50,6 +50,10 @@ pub fn main(program: Program) -> ExitCode {
 fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
     let Invocation { command, file, flags } = invocation;
     let config = Config::load(program.name, file, flags)?;
+    // Of those that write into the data directory; `migrate` writes into the package, which is others' to read too.
+    if !matches!(command, Command::Migrate { .. }) {
+        private::by_default();
+    }
     let done = match command {
         Command::Dev { from } => {
             terminal::start_logging();
@@ -82,6 +86,9 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
         Command::Query { sql, json } => wait_for(query::query(&config, &sql, json)),
         #[cfg(feature = "embedded")]
         Command::Engine { path, listen, supervised } => {
+            if path.is_none() {
+                private::data_directory(&config.data_dir).map_err(CliError::system("use the data directory"))?;
+            }
             let path = path.unwrap_or_else(|| engine_path(&config));
             let listen = listen.unwrap_or(config.engine.listen);
             return Ok(crate::engine::main(&crate::engine::EngineOptions { path, listen, supervised }));

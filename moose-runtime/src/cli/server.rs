@@ -5,11 +5,14 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{addresses, error::CliError};
-#[cfg(feature = "embedded")]
-use crate::engine::{Engine, SupervisorOptions};
 use crate::{
     clickhouse::Client,
     config::{ClickHouseConfig, Config},
+};
+#[cfg(feature = "embedded")]
+use crate::{
+    engine::{Engine, SupervisorOptions},
+    machine::private,
 };
 
 /// A ClickHouse to ask.
@@ -46,6 +49,7 @@ impl Server {
 
     #[cfg(feature = "embedded")]
     async fn start(config: &Config) -> Result<Self, CliError> {
+        private::data_directory(&config.data_dir).map_err(CliError::system("use the data directory"))?;
         let options = SupervisorOptions {
             program: None,
             path: super::engine_path(config),

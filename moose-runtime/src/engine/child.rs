@@ -8,7 +8,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io::{self, BufRead as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -32,7 +32,10 @@ use super::{
     mend,
     server::Server,
 };
-use crate::fault;
+use crate::{
+    fault,
+    machine::{open_files, private},
+};
 
 /// How a supervised engine begins a line that is for its parent.
 pub(super) const READY: &str = "moose-engine ready ";
@@ -47,6 +50,10 @@ const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long running statements may go on after the engine was told to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many connections may be open at once, and which part of all open files they may be: tables are files too.
+const CONNECTIONS: usize = 1024;
+const CONNECTIONS_SHARE: u64 = 4;
 
 /// After this long the process leaves, whatever still hangs.
 const LAST_RESORT: Duration = Duration::from_secs(20);
@@ -123,6 +130,10 @@ enum RunError {
 /// Says whether everything ended in order.
 fn run(options: &EngineOptions) -> Result<bool, RunError> {
     let process_error = |source| OpenError::Process { source };
+    // What the library writes is nobody else's to read, and no code but ours runs here.
+    private::by_default();
+    let open_files = open_files::raise();
+    let connections = usize::try_from(open_files / CONNECTIONS_SHARE).unwrap_or(usize::MAX).min(CONNECTIONS);
     if options.supervised {
         ffi::end_with_parent();
     }
@@ -153,9 +164,9 @@ fn run(options: &EngineOptions) -> Result<bool, RunError> {
             let _ = ended.wait_for(|end| *end).await;
             leave_at_last();
         };
-        server.serve(listener, stop, PATIENCE).await.map_err(process_error)?;
-        Ok::<_, OpenError>(server.close().await)
-    })?;
+        server.serve(listener, connections, stop, PATIENCE).await;
+        server.close().await
+    });
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(lock);
     Ok(ordered)
@@ -221,7 +232,7 @@ const PORT_TAKEOVER: Duration = Duration::from_secs(3);
 /// Makes the directory and holds its lock until dropped.
 fn lock_directory(options: &EngineOptions) -> Result<File, OpenError> {
     let directory_error = |source| OpenError::Directory { path: options.path.clone(), source };
-    fs::create_dir_all(&options.path).map_err(directory_error)?;
+    private::create(&options.path).map_err(directory_error)?;
     let path = options.path.join("moose-engine.lock");
     let mut lock =
         File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(directory_error)?;

@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::body::LEAST_RATE;
 use crate::record::FieldError;
 
 /// What became of the records of a request.
@@ -50,7 +51,11 @@ pub(super) enum Refusal {
     #[error("an ingest API takes POST, not {method}")]
     MethodNotAllowed { method: String },
     /// The body came too slowly.
-    #[error("nothing of the body came for {} s", .pause.as_secs())]
+    #[error(
+        "the body came too slowly: without a pause of {} s, and after these at {} KiB a second or more, is what is waited for",
+        .pause.as_secs(),
+        LEAST_RATE >> 10
+    )]
     Timeout { pause: Duration },
     /// The connection broke within the body.
     #[error("the body could not be read to its end")]

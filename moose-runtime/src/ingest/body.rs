@@ -1,9 +1,6 @@
 //! A request's body: read within its limits, decompressed within them, and what its headers say it is.
 
-use std::{
-    io::Read,
-    time::{Duration, Instant},
-};
+use std::{io::Read, time::Duration};
 
 use axum::{
     body::Body,
@@ -11,7 +8,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Refusal;
 use crate::memory::{Reserved, Share};
@@ -20,6 +17,10 @@ use crate::memory::{Reserved, Share};
 /// sending would otherwise lose the answer with the connection.
 const DRAIN: Duration = Duration::from_secs(5);
 const DRAIN_TIMES: u64 = 8;
+
+/// How many bytes of a body must come in a second, once it has been coming for longer than a pause may last. A phone at the
+/// edge of its network sends more; a thousand clients at this rate are a load, which a byte from each now and then is not.
+pub(super) const LEAST_RATE: u64 = 4 << 10;
 
 /// The largest window that a zstd body may ask for, as the standard for HTTP has it: 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -116,7 +117,8 @@ fn quoted(text: &str) -> String {
 }
 
 /// Reads the body, at most `limit` bytes of it. Room is taken for what has come, not for what is announced: a client that
-/// announces much and sends nothing holds nothing.
+/// announces much and sends nothing holds nothing. It has to come without a longer `pause`, and altogether within one
+/// `pause` and the time that its size takes at the least rate.
 pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
@@ -135,8 +137,11 @@ pub(super) async fn read(
     }
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
+    let begun = Instant::now();
     loop {
-        let Ok(frame) = timeout(pause, body.frame()).await else { return Err(Refusal::Timeout { pause }) };
+        let due = pause + Duration::from_secs((first.len() + all.len()) as u64 / LEAST_RATE);
+        let latest = (begun + due).min(Instant::now() + pause);
+        let Ok(frame) = timeout_at(latest, body.frame()).await else { return Err(Refusal::Timeout { pause }) };
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else { continue };
         if (first.len() + all.len() + data.len()) as u64 > limit {

@@ -6,13 +6,12 @@
 //! quotes a record.
 //!
 //! The way of a request: `body` reads it, `records` takes it apart and decodes it, `accept` appends what is valid, and
-//! `answer` is what goes back. `server` is the loop that accepts connections.
+//! `answer` is what goes back.
 
 mod accept;
 mod answer;
 mod body;
 mod records;
-mod server;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +24,12 @@ use std::{
 use axum::{Router, routing::post};
 use prometheus_client::metrics::counter::Counter;
 
-pub use self::server::serve;
+use tokio::net::TcpListener;
+
 use crate::{
     config::HttpConfig,
     memory::Share,
+    port::{self, Limits},
     record::ErasedBatch,
     stream::Backend,
     telemetry::{ApiLabel, Health, Metrics},
@@ -37,8 +38,11 @@ use crate::{
 /// Batches for decoding that are kept for the next request, by API.
 const SPARE_BATCHES: usize = 8;
 
-/// How long a client may pause within a body.
+/// How long a client may pause within a body, and how long a whole body may take beside its size.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a client may take to take its answer.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// An ingest API: where its records go and what they are.
 #[derive(Clone)]
@@ -94,8 +98,22 @@ impl Door {
         Self { state: Arc::new(State { apis: apis.collect(), backend, health, http, memory, body_pause: BODY_PAUSE }) }
     }
 
-    /// The door's paths, to be served alone or beside others.
-    pub fn router(&self) -> Router {
+    /// Serves the door until `stop` is done, and then requests under way for as long as `closing`.
+    pub async fn serve(self, listener: TcpListener, closing: Duration, stop: impl Future<Output = ()>) {
+        let http = &self.state.http;
+        let limits = Limits {
+            name: "the front door",
+            connections: http.max_connections,
+            head: http.header_timeout,
+            answer: Some(ANSWER),
+            half_close: true,
+            closing,
+        };
+        port::serve(listener, self.router(), limits, stop).await;
+    }
+
+    /// The door's paths.
+    fn router(&self) -> Router {
         Router::new()
             .route("/ingest/{name}", post(accept::ingest).fallback(accept::method_not_allowed))
             .fallback(accept::not_found)

@@ -5,10 +5,10 @@
 //!
 //! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
 
-mod dead_letters;
+mod commands;
 mod ready;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -20,10 +20,11 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
-pub use dead_letters::{AnswerLetters, DEAD_LETTERS_PATH, READERS_PATH, dead_letters, readers};
+pub use commands::{AnswerCommand, DEAD_LETTERS_PATH, READERS_PATH, command};
 pub use ready::{FAILURE_GRACE, LagCheck};
 
 use crate::{
+    port::{self, Limits},
     shutdown::Shutdown,
     stream::accounting::{Accounting, Way},
     telemetry::{Health, LagLabel, Metrics},
@@ -41,6 +42,13 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// How long requests under way may take once the port is asked to close. Scrapes take milliseconds; a client that holds
 /// its connection must not hold the stop.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a client may take to ask, and may keep a connection idle: less than the pause between two scrapes, because
+/// those who only hold connections take them from those who look after the process.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// How long a client may take to take its answer.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// What the management port tells about.
 #[derive(Clone, Debug)]
@@ -78,12 +86,17 @@ pub fn router(state: ManageState) -> Router {
         .with_state(state)
 }
 
-/// Answers requests until the stop, and then those under way.
-pub async fn serve(listener: TcpListener, router: Router, stop: Shutdown) -> io::Result<()> {
-    let asked = stop.clone();
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { asked.wait().await });
-    stop.at_most_after(CLOSE_GRACE, server.into_future()).await.unwrap_or(Ok(()))
+/// Answers requests until the stop, and then those under way; at most so many connections at once.
+pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: Shutdown) {
+    let limits = Limits {
+        name: "the management port",
+        connections,
+        head: HEAD,
+        answer: Some(ANSWER),
+        half_close: true,
+        closing: CLOSE_GRACE,
+    };
+    port::serve(listener, router, limits, stop.wait()).await;
 }
 
 async fn metrics(State(state): State<ManageState>) -> Response {

@@ -22,7 +22,7 @@ struct Port {
     state: ManageState,
     log: Arc<Log>,
     stop: Shutdown,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -40,7 +40,7 @@ async fn start() -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
-    let server = tokio::spawn(serve(listener, router(state.clone()), stop.clone()));
+    let server = tokio::spawn(serve(listener, router(state.clone()), 8, stop.clone()));
     Port { address, state, log, stop, server, _directory: directory }
 }
 
@@ -126,5 +126,5 @@ async fn it_closes_when_asked_though_a_client_holds_an_idle_connection() {
     let port = start().await;
     let _idle = TcpStream::connect(port.address).await.unwrap();
     port.stop.signal();
-    tokio::time::timeout(CLOSE_GRACE * 2, port.server).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(CLOSE_GRACE * 2, port.server).await.unwrap().unwrap();
 }

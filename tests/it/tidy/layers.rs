@@ -3,7 +3,7 @@
 use super::source::{Seen, Sight};
 
 /// The ground floor: anyone may import it, and it imports no room.
-const GROUND: &[&str] = &["config", "error", "fault", "memory", "shutdown", "telemetry"];
+const GROUND: &[&str] = &["config", "error", "fault", "machine", "memory", "shutdown", "telemetry"];
 
 /// Each room with the rooms below that it may import. A room that is missing here is a finding of its own.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -16,12 +16,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Bytes in, bytes out: a stream never sees a record type.
     ("stream", &[]),
     ("clickhouse", &["declare", "record", "schema"]),
-    ("engine", &["declare", "record", "schema"]),
-    ("ingest", &["declare", "record", "schema", "stream"]),
+    // How any port is served: what is answered there is its room's.
+    ("port", &[]),
+    ("engine", &["declare", "port", "record", "schema"]),
+    ("ingest", &["declare", "port", "record", "schema", "stream"]),
     ("drain", &["clickhouse", "schema"]),
     ("sync", &["clickhouse", "drain", "declare", "record", "schema", "stream"]),
     ("migrate", &["clickhouse", "declare", "drain", "migration", "record", "schema", "stream"]),
-    ("manage", &["clickhouse", "declare", "record", "schema", "stream"]),
+    ("manage", &["clickhouse", "declare", "port", "record", "schema", "stream"]),
     // `run!` and `app!`: what they expand to belongs to the program they stand in.
     ("macros", &["app", "cli", "declare"]),
     (
@@ -65,7 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Libraries by the beginning of their paths, each with the places under `src/` that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("axum", &["ingest", "manage", "engine"]),
+    ("axum", &["ingest", "manage", "engine", "port"]),
     // A command asks the running instance.
     ("hyper::client", &["clickhouse", "engine", "cli"]),
     ("hyper_util::client", &["clickhouse", "engine"]),
@@ -73,6 +75,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clickhouse", &["clickhouse", "app"]),
     ("rdkafka", &["stream/kafka"]),
     ("fjall", &["stream/log"]),
+    ("rustix", &["machine"]),
     ("libloading", &["engine"]),
 ];
 
@@ -208,7 +211,7 @@ mod tests {
             assert_eq!(findings(file, code).len(), 1, "{file}: {code}");
         }
         let line = findings("sync/mod.rs", "//! Words.\n\nuse axum::Router;");
-        assert_eq!(line, ["3: `axum` belongs under ingest/, manage/, engine/ only"]);
+        assert_eq!(line, ["3: `axum` belongs under ingest/, manage/, engine/, port/ only"]);
     }
 
     #[test]

@@ -119,10 +119,12 @@ fn describe_attempts(attempts: &[Attempt]) -> String {
 /// Blocks, for minutes when it has to fetch.
 pub fn locate() -> Result<PathBuf, LibraryError> {
     let pin = pins::for_this_platform()?;
-    let cache = cache_directory()?;
+    let cache = cache_directory();
     if let Some(path) = env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty()) {
-        return named_library(Path::new(&path), &pin, &cache);
+        // Without a cache directory the outcome of the check is not kept, which only costs time.
+        return named_library(Path::new(&path), &pin, cache.as_deref().ok());
     }
+    let cache = cache?;
     let home = cache.join(pins::VERSION);
     let library = home.join(pin.file_name);
     if let Found::Good = look(&library, &pin, &cache)? {
@@ -157,14 +159,14 @@ fn look(library: &Path, pin: &Pin, cache: &Path) -> Result<Found, LibraryError> 
     if !library.exists() {
         return Ok(Found::Missing);
     }
-    match verify::verify(library, pin, cache) {
+    match verify::verify(library, pin, Some(cache)) {
         Ok(None) => Ok(Found::Good),
         Ok(Some(found)) => Ok(Found::Damaged { found }),
         Err(source) => Err(LibraryError::Unreadable { path: library.to_owned(), source }),
     }
 }
 
-fn named_library(path: &Path, pin: &Pin, cache: &Path) -> Result<PathBuf, LibraryError> {
+fn named_library(path: &Path, pin: &Pin, cache: Option<&Path>) -> Result<PathBuf, LibraryError> {
     match verify::verify(path, pin, cache) {
         Ok(None) => Ok(path.to_owned()),
         Ok(Some(found)) => {

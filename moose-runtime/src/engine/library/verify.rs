@@ -17,16 +17,18 @@ use sha2::{Digest as _, Sha256};
 use super::{pins::Pin, progress::Progress};
 
 /// `None` when `library` is the pinned file, otherwise its hash.
-pub(super) fn verify(library: &Path, pin: &Pin, cache: &Path) -> io::Result<Option<String>> {
-    let stamp = Stamp::of(library, pin, cache)?;
-    if stamp.is_written() {
+pub(super) fn verify(library: &Path, pin: &Pin, cache: Option<&Path>) -> io::Result<Option<String>> {
+    let stamp = cache.map(|cache| Stamp::of(library, pin, cache)).transpose()?;
+    if stamp.as_ref().is_some_and(Stamp::is_written) {
         return Ok(None);
     }
     let found = hash_file(library)?;
     if found != pin.sha256 {
         return Ok(Some(found));
     }
-    stamp.write();
+    if let Some(stamp) = stamp {
+        stamp.write();
+    }
     Ok(None)
 }
 

@@ -27,7 +27,6 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, header, request::Parts},
-    serve::ListenerExt as _,
 };
 use tokio::{
     net::{TcpListener, unix::pipe},
@@ -49,7 +48,10 @@ use super::{
     ffi::{Answer, Database},
     sql::{self, Statement},
 };
-use crate::fault::{self, Point};
+use crate::{
+    fault::{self, Point},
+    port::{self, Limits},
+};
 
 /// How many statements may run at once; ClickHouse's own default. One more is refused with code 202.
 const STATEMENTS: u32 = 100;
@@ -60,6 +62,9 @@ const WHOLE_BODY: usize = 64 << 20;
 
 /// How long a client has to take its answer once the engine ends.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a connection may be idle; ClickHouse's own bound.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// How often, and how long apart, a statement whose reader is gone is told to stop.
 const CANCEL_TRIES: usize = 20;
@@ -96,25 +101,32 @@ impl Server {
         })
     }
 
-    /// Serves until `stop` ends; then takes no new request, lets statements run on for as long as `patience`, and
+    /// Serves, with so many connections at once, until `stop` ends; then takes no new request, lets statements run on for as long as `patience`, and
     /// cancels those that are left.
     pub(super) async fn serve(
         self: &Arc<Self>,
         listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
+        connections: usize,
+        stop: impl Future<Output = ()>,
         patience: Duration,
-    ) -> std::io::Result<()> {
+    ) {
         let router = Router::new().fallback(route).with_state(Arc::clone(self));
-        // The end of a result must not wait for the client's next acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
+        let limits = Limits {
+            name: "the engine's port",
+            connections,
+            head: IDLE,
+            // A result is streamed for as long as the client reads.
+            answer: None,
+            // A client that goes away cancels its statement at once.
+            half_close: false,
+            closing: patience * 2 + CLIENT_PATIENCE,
+        };
         let (told, is_told) = oneshot::channel();
         let stop = async move {
             stop.await;
             let _ = told.send(());
         };
-        let serving = async { axum::serve(listener, router).with_graceful_shutdown(stop).await };
+        let serving = port::serve(listener, router, limits, stop);
         let losing_patience = async {
             let _ = is_told.await;
             self.settle(patience).await;
@@ -122,8 +134,8 @@ impl Server {
             tokio::time::sleep(CLIENT_PATIENCE).await;
         };
         tokio::select! {
-            served = serving => served,
-            () = losing_patience => Ok(()),
+            () = serving => {}
+            () = losing_patience => {}
         }
     }
 

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// How long a door that closes waits for its requests.
+const CLOSING: Duration = Duration::from_mins(1);
+
 /// What the tests send.
 #[derive(Clone, Debug, crate::OlapRecord)]
 #[olap(crate = "crate")]
@@ -85,14 +88,10 @@ impl Server {
         };
         let mut door = Door::new(options);
         adjust(Arc::get_mut(&mut door.state).unwrap());
-        let http = door.state.http.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = door.router();
-        let served = tokio::spawn(async move {
-            serve(listener, router, &http, async { drop(stopped.await) }).await;
-        });
+        let served = tokio::spawn(door.serve(listener, CLOSING, async { drop(stopped.await) }));
         Self { address, backend, metrics, stop: Some(stop), served, _directory: directory }
     }
 

@@ -1,0 +1,80 @@
+//! `POST /dead-letters` and `/readers`: the way of the commands of these names into a running instance, whose log nobody
+//! else can open.
+//!
+//! Payloads are somebody's data and a drop is for good, so these paths answer only callers on the same machine, and only
+//! JSON under an address or `localhost`: a web page that is open in a browser here can send neither. What a proxy passes on
+//! comes from the same machine too, as far as anybody can see: so nothing is answered that says it was passed on.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+
+use crate::stream::BoxFuture;
+
+/// The path of the command `dead-letters`.
+pub const DEAD_LETTERS_PATH: &str = "/dead-letters";
+
+/// The path of the command `readers`.
+pub const READERS_PATH: &str = "/readers";
+
+/// What proxies add, by name and by the beginnings of names.
+const PASSED_ON: [&str; 6] = ["forwarded", "via", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-real-ip"];
+const PASSED_ON_PREFIXES: [&str; 4] = ["cf-connecting-", "x-envoy-", "x-forwarded-", "x-original-"];
+
+/// Answers the question of a command; the error is a text for whoever asked.
+pub type AnswerCommand = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// The route of a command, to be merged with those of the management port.
+pub fn command(path: &'static str, answer: AnswerCommand) -> Router {
+    let route = post(ask).fallback(wrong_method).layer(middleware::from_fn(only_from_here));
+    Router::new().route(path, route).with_state(answer)
+}
+
+/// Refuses whoever is not a program on this machine, whatever it asks.
+async fn only_from_here(ConnectInfo(caller): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
+    let refused = |error: String| (StatusCode::FORBIDDEN, Json(json!({ "error": error }))).into_response();
+    if let Some(header) = passed_on_by(request.headers()) {
+        let reason = "only callers on the same machine are answered here, and this request was passed on by a proxy";
+        return refused(format!("{reason} (header `{header}`): run the command where the process runs"));
+    }
+    if !caller.ip().to_canonical().is_loopback() || !is_local_name(request.headers()) {
+        return refused("only callers on the same machine are answered here".to_owned());
+    }
+    next.run(request).await
+}
+
+/// The header by which a proxy says that it passes a request on.
+fn passed_on_by(headers: &HeaderMap) -> Option<&HeaderName> {
+    headers.keys().find(|name| {
+        let name = name.as_str();
+        PASSED_ON.contains(&name) || PASSED_ON_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+async fn wrong_method() -> (StatusCode, Json<Value>) {
+    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({ "error": "a command is asked for with POST" })))
+}
+
+async fn ask(State(answer): State<AnswerCommand>, Json(question): Json<Value>) -> Response {
+    match answer(question).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response(),
+    }
+}
+
+/// Whether the caller calls this server by an address: a foreign name may have been pointed here.
+fn is_local_name(headers: &HeaderMap) -> bool {
+    let name = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Uri>().ok());
+    name.is_some_and(|uri| {
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok()
+    })
+}

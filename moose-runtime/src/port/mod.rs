@@ -1,0 +1,197 @@
+//! One port: the loop that accepts connections and serves HTTP/1.1 on them, the same for the front door, the management
+//! port and the embedded engine.
+//!
+//! What a client can hold is bounded in number and in time: so many connections at once, so long for the head of a
+//! request (also between two requests), so long for taking an answer, so long once the port is asked to close.
+
+mod connection;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use axum::{Router, extract::ConnectInfo, response::Response};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tower_service::Service as _;
+
+use self::connection::Connection;
+
+/// Pause after an accept that failed, which mostly means that the process or the machine has too many files open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often at most that is said.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// How often a client whose answer is not ready is looked after.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a client that sends nothing more is worked for. It may be waiting for the answer, or be gone: what it has
+/// sent looks the same. An answer takes milliseconds, so who waits gets it; who is gone, in an outage in which answers
+/// take long, does not leave its memory and its connection behind for as long as the outage.
+const AFTER_ITS_END: Duration = Duration::from_secs(5);
+
+/// What the clients of a port may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// What the port is called in the log.
+    pub name: &'static str,
+    /// How many connections are open at once; more wait in the system's queue.
+    pub connections: usize,
+    /// How long a client may take to send a whole head; also how long a connection may be idle.
+    pub head: Duration,
+    /// How long a client may take to take an answer, once it does not take it at once.
+    pub answer: Option<Duration>,
+    /// Whether a client that has sent its request and then closes its side is answered. Otherwise it counts as gone,
+    /// and what is done for it is dropped at once.
+    pub half_close: bool,
+    /// How long requests under way may take once the port is asked to close.
+    pub closing: Duration,
+}
+
+/// Serves `router` until `stop` is done. Then no more connections are taken, idle ones are closed, requests under way
+/// are answered if they end within `limits.closing`, and whoever is left is disconnected.
+///
+/// Requests carry the client's address as [`ConnectInfo`]. A failing accept ends nothing: it is tried again.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.head).half_close(limits.half_close);
+    let mut complained: Option<Instant> = None;
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+            // Reaped as they end: nobody asks what became of them.
+            Some(_) = connections.join_next() => continue,
+        };
+        let (permit, stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // Of one client, which is gone.
+            Err(error) if is_about_the_client(&error) => continue,
+            Err(error) => {
+                if complained.is_none_or(|complained| complained.elapsed() >= COMPLAIN_EVERY) {
+                    tracing::warn!(%error, "{}: connections can't be accepted; going on trying", limits.name);
+                    complained = Some(Instant::now());
+                }
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = sleep(ACCEPT_PAUSE) => continue,
+                }
+            }
+        };
+        // Answers are whole: waiting to fill a packet would only delay them.
+        let _without = stream.set_nodelay(true);
+        let connection = Connection::new(stream, limits.answer);
+        let watched = limits.half_close.then(|| connection.watch());
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = router.clone().call(request);
+            let watched = watched.clone();
+            async move {
+                match watched {
+                    Some(watched) => unless_gone(answer, || presence((*watched).as_ref())).await,
+                    None => answer.await.map_err(|never| match never {}),
+                }
+            }
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(connection), service));
+        connections.spawn(async move {
+            // A client that goes away or is too slow is no news.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if timeout(limits.closing, graceful.shutdown()).await.is_err() {
+        while connections.try_join_next().is_some() {}
+        let (name, left) = (limits.name, connections.len());
+        tracing::warn!(connections = left, "{name}: requests are still under way; they are cut off without an answer");
+    }
+    connections.shutdown().await;
+}
+
+/// The next connection, with its place among those that may be open.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream, SocketAddr)> {
+    // Nobody closes the semaphore.
+    let permit = Arc::clone(places).acquire_owned().await.ok();
+    let (stream, peer) = listener.accept().await?;
+    Ok((permit, stream, peer))
+}
+
+fn is_about_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// How a client is, as far as its connection shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It may send more.
+    There,
+    /// It sends nothing more: it waits for its answer, or is gone.
+    Ended,
+    /// It takes nothing more either.
+    Gone,
+}
+
+fn presence(stream: &TcpStream) -> Presence {
+    let interest = tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE;
+    let ready = pin!(stream.ready(interest)).poll(&mut Context::from_waker(Waker::noop()));
+    match ready {
+        std::task::Poll::Ready(Ok(ready)) if ready.is_write_closed() => Presence::Gone,
+        std::task::Poll::Ready(Ok(ready)) if ready.is_read_closed() => Presence::Ended,
+        std::task::Poll::Ready(Err(_)) => Presence::Gone,
+        std::task::Poll::Ready(Ok(_)) | std::task::Poll::Pending => Presence::There,
+    }
+}
+
+/// The client went away before its answer was ready.
+#[derive(Debug, thiserror::Error)]
+#[error("the client is gone")]
+struct Gone;
+
+/// The answer, or that nobody waits for it any more.
+async fn unless_gone(
+    answer: impl Future<Output = Result<Response, Infallible>>,
+    presence: impl Fn() -> Presence,
+) -> Result<Response, Gone> {
+    let mut answer = pin!(answer);
+    let mut ended: Option<Instant> = None;
+    loop {
+        if let Ok(answer) = timeout(LOOK, Pin::as_mut(&mut answer)).await {
+            return answer.map_err(|never| match never {});
+        }
+        match presence() {
+            Presence::There => ended = None,
+            Presence::Ended if ended.get_or_insert_with(Instant::now).elapsed() < AFTER_ITS_END => {}
+            Presence::Ended | Presence::Gone => return Err(Gone),
+        }
+    }
+}
