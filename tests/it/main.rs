@@ -17,6 +17,7 @@ mod identity;
 mod in_flight;
 mod input;
 mod lies;
+mod machine;
 mod migrations;
 mod outages;
 mod plans;

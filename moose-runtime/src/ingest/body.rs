@@ -208,3 +208,51 @@ fn read_to_end(mut decoder: impl Read, limit: u64, encoding: &'static str, room:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::channel::Channel;
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(30);
+
+    /// Reads a body of which `bytes` come `every` so often, `times` times, and says how long it took.
+    async fn read_slowly(bytes: usize, every: Duration, times: usize) -> Duration {
+        let (mut sender, body) = Channel::<Bytes>::new(1);
+        let sending = tokio::spawn(async move {
+            for _ in 0..times {
+                tokio::time::sleep(every).await;
+                if sender.send_data(vec![b' '; bytes].into()).await.is_err() {
+                    // Nobody reads it any more.
+                    return;
+                }
+            }
+        });
+        let begun = Instant::now();
+        let share = Share::new(64 << 20);
+        let read = read(&HeaderMap::new(), Body::new(body), 10 << 20, PAUSE, &mut Room::new(&share)).await;
+        let took = begun.elapsed();
+        sending.abort();
+        match read {
+            Ok(whole) => assert_eq!(whole.len(), bytes * times),
+            Err(refusal) => assert!(matches!(refusal, Refusal::Timeout { .. }), "{refusal}"),
+        }
+        took
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up_and_a_slow_one_is_not() {
+        let seconds = Duration::from_secs;
+        let took = read_slowly(1, seconds(20), 1000).await;
+        assert_eq!(took, PAUSE, "a byte now and then");
+        let took = read_slowly(2 << 10, seconds(1), 1000).await;
+        assert!(took > PAUSE && took < PAUSE * 3, "half the least rate: {took:?}");
+        let took = read_slowly(5 << 10, seconds(1), 600).await;
+        assert_eq!(took, seconds(600), "a slow connection");
+        let took = read_slowly(1 << 20, seconds(29), 9).await;
+        assert_eq!(took, seconds(29 * 9), "pauses that are short enough");
+        let took = read_slowly(1 << 20, seconds(31), 9).await;
+        assert_eq!(took, PAUSE, "one that is not, whatever the rate");
+    }
+}

@@ -40,7 +40,9 @@ async fn start() -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
-    let server = tokio::spawn(serve(listener, router(state.clone()), 8, stop.clone()));
+    let letters: AnswerLetters = Arc::new(|question| Box::pin(async move { Ok(json!({ "asked": question })) }));
+    let routes = router(state.clone()).merge(dead_letters(letters));
+    let server = tokio::spawn(serve(listener, routes, 8, stop.clone()));
     Port { address, state, log, stop, server, _directory: directory }
 }
 
@@ -52,9 +54,17 @@ impl Port {
     }
 
     async fn ask(&self, request: &str) -> String {
+        self.ask_with(request, "", "").await
+    }
+
+    /// With more headers, each with its line's end, and a body.
+    async fn ask_with(&self, request: &str, headers: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
-        let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        connection.write_all(head.as_bytes()).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();
         answer
@@ -122,9 +132,52 @@ async fn what_is_not_there_is_answered_in_json_with_the_known_paths() {
 }
 
 #[tokio::test]
-async fn it_closes_when_asked_though_a_client_holds_an_idle_connection() {
+async fn dead_letters_are_not_for_requests_that_were_passed_on() {
+    let port = start().await;
+    let json = "Content-Type: application/json\r\n";
+    let answer = port.ask_with("POST /dead-letters", json, "1").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"asked":1}"#), "{answer}");
+    for passed_on in [
+        "Forwarded: for=203.0.113.7",
+        "X-Forwarded-For: 203.0.113.7",
+        "x-forwarded-proto: https",
+        "X-Forwarded-Anything: at all",
+        "Via: 1.1 proxy",
+        "X-Real-IP: 203.0.113.7",
+        "CF-Connecting-IP: 203.0.113.7",
+    ] {
+        let headers = format!("{json}{passed_on}\r\n");
+        for (request, body) in [("POST /dead-letters", "1"), ("GET /dead-letters", ""), ("DELETE /dead-letters", "")] {
+            let answer = port.ask_with(request, &headers, body).await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{request} {passed_on}: {answer}");
+            assert!(answer.contains("passed on by a proxy"), "{request} {passed_on}: {answer}");
+        }
+        let metrics = port.ask_with("GET /metrics", &headers, "").await;
+        assert!(metrics.starts_with("HTTP/1.1 200"), "what names and counts is for whoever scrapes: {metrics}");
+    }
+    assert!(port.ask("GET /dead-letters").await.starts_with("HTTP/1.1 405"));
+}
+
+#[tokio::test]
+async fn clients_that_only_hold_connections_keep_nobody_out_for_long() {
+    let port = start().await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(TcpStream::connect(port.address).await.unwrap());
+    }
+    let asking = port.ask("GET /health");
+    tokio::pin!(asking);
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut asking).await.is_err(), "more than the bound");
+    let answer = tokio::time::timeout(HEAD * 2, asking).await.expect("idle connections are closed");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn it_closes_when_asked_though_clients_hold_connections() {
     let port = start().await;
     let _idle = TcpStream::connect(port.address).await.unwrap();
+    let mut stalled = TcpStream::connect(port.address).await.unwrap();
+    stalled.write_all(b"POST /dead-letters HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await.unwrap();
     port.stop.signal();
     tokio::time::timeout(CLOSE_GRACE * 2, port.server).await.unwrap().unwrap();
 }

@@ -27,6 +27,44 @@ async fn a_client_that_pauses_within_its_body_gets_408() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_its_side_after_its_request_is_answered() {
+    let server = Server::start().await;
+    let large = |id: &str| event(&format!("{id}{}", "x".repeat(200 << 10)));
+    let small = (0..20).map(|index| event(&format!("small {index}")));
+    let bodies: Vec<String> = small.chain((0..5).map(|index| large(&format!("large {index}")))).collect();
+    let send = async |body: &String| {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("POST /ingest/events HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        timeout(DEADLINE, Answer::read(&mut stream)).await.expect("an answer and the end of the connection").status
+    };
+    for body in &bodies {
+        assert_eq!(send(body).await, 200);
+    }
+    assert_eq!(server.stored(0).await, bodies);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_within_its_request_is_cut_off_at_once() {
+    let server = Server::start().await;
+    let body = event("a");
+    let head = format!("POST /ingest/events HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+    let whole = format!("{head}{body}");
+    for end in [10, head.len() - 2, head.len(), whole.len() - 1] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&whole.as_bytes()[..end]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let begun = Instant::now();
+        let mut answer = String::new();
+        timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("the end of the connection").unwrap();
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    assert!(server.stored(0).await.is_empty());
+}
+
+#[tokio::test]
 async fn connections_above_the_bound_wait_their_turn() {
     let one = |state: &mut State| state.http.max_connections = 1;
     let server = Server::start_with(1, one, |backend| backend).await;
