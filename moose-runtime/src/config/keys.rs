@@ -105,7 +105,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "data_dir",
         flag: Some("data-dir"),
         default: None,
-        meaning: "Where everything durable lies: the streams, the embedded engine's tables, `addresses.json`.",
+        meaning: "Where everything durable lies: the streams, the embedded engine's tables, `addresses.json`. The user's \
+                  alone: made and mended at each start as 0700, files as 0600.",
         slot: |config| Slot::Path(&mut config.data_dir),
     },
     Key {
@@ -140,14 +141,15 @@ pub(super) const KEYS: &[Key] = &[
         name: "http.header_timeout",
         flag: None,
         default: None,
-        meaning: "How long a client may take to send the head of a request.",
+        meaning: "How long a client may take to send the head of a request, and may keep a connection idle.",
         slot: |config| Slot::Duration(&mut config.http.header_timeout, milliseconds(100, Duration::from_mins(10))),
     },
     Key {
         name: "http.max_connections",
         flag: None,
         default: None,
-        meaning: "How many connections the front door keeps open at once; further ones wait.",
+        meaning: "How many connections the front door keeps open at once; further ones wait. Fewer where the hard limit of open \
+                  files leaves fewer, which is said at the start.",
         slot: |config| Slot::Count(&mut config.http.max_connections, 1..=65_536),
     },
     Key {
@@ -272,7 +274,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "shutdown.deadline",
         flag: None,
         default: None,
-        meaning: "How long an orderly stop may take.",
+        meaning: "How long an orderly stop may take: a third of it requests under way, then the tables what is left but for the \
+                  last 5s.",
         slot: |config| Slot::Duration(&mut config.shutdown.deadline, milliseconds(1000, Duration::from_hours(1))),
     },
 ];

@@ -89,6 +89,18 @@ async fn a_client_that_does_not_take_its_answer_gives_its_place_back() {
 }
 
 #[tokio::test]
+async fn clients_that_are_gone_give_their_places_back_while_nothing_can_be_answered() {
+    let port = Port::open(Limits { connections: 2, ..LIMITS }).await;
+    let mut clients = [port.connect().await, port.connect().await];
+    for client in &mut clients {
+        client.write_all(b"POST /never HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+    }
+    assert!(!port.answers(LOOK * 2).await, "they wait for their answers");
+    drop(clients);
+    assert!(port.answers(LOOK * 3 + AFTER_ITS_END).await);
+}
+
+#[tokio::test]
 async fn a_port_that_closes_disconnects_who_is_slow() {
     let port = Port::open(Limits { closing: Duration::from_millis(200), ..LIMITS }).await;
     let mut client = port.connect().await;
