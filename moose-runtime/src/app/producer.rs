@@ -1,14 +1,15 @@
 //! Appending records from within the program, with the front door's checks and its promise.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
 use super::AppError;
 use crate::{
     declare::Stream,
-    record::{Batch, ErasedBatch, OlapRecord},
-    stream::{Backend, NewRecord, Spread},
+    ingest::inlet::{self, Inlet, Sorted, Wanted},
+    record::{Batch, FieldError, OlapRecord},
+    stream::Backend,
 };
 
 /// Appends records to a stream.
@@ -35,36 +36,88 @@ impl<R: OlapRecord + serde::Serialize> Producer<R> {
     /// check it, and nothing is appended when one of them is not valid. Records go to the partition of their key; should
     /// the stream fail, those of some partitions may have been appended and those of others not.
     pub async fn append(&self, records: &[R]) -> Result<(), AppError> {
-        for (partition, records) in (0..).zip(self.encode(records)?) {
-            if !records.is_empty() {
-                self.backend.append(self.topic, partition, records).await?;
-            }
-        }
-        Ok(())
+        let sorted = self.sort(records)?;
+        let appended = inlet::append(&*self.backend, self.topic, sorted).await;
+        appended.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     /// The records as the stream keeps them, by partition.
-    fn encode(&self, records: &[R]) -> Result<Vec<Vec<NewRecord>>, AppError> {
-        let mut batch = Batch::<R>::with_record_key(self.key);
-        let count = self.backend.partitions(self.topic);
-        let spread = Spread::new(count, self.backend.keeps_keys());
-        let mut partitions = vec![Vec::new(); usize::from(count.max(1))];
+    fn sort(&self, records: &[R]) -> Result<Sorted, AppError> {
+        let mut json = Vec::new();
+        let mut places: Vec<Range<usize>> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
-            let json = serde_json::to_vec(record)
+            let begin = json.len();
+            serde_json::to_writer(&mut json, record)
                 .map_err(|error| AppError::Record { index, reason: format!("it can't be written as JSON: {error}") })?;
-            let mut rejected = Vec::new();
-            batch.decode(&[&json], usize::MAX, &mut rejected);
-            batch.truncate(0);
-            if let Some(rejected) = rejected.first() {
-                let reasons: Vec<String> =
-                    rejected.errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
-                return Err(AppError::Record { index, reason: reasons.join("; ") });
-            }
-            let (partition, key) = spread.place(|| batch.record_key(&json));
-            if let Some(partition) = partitions.get_mut(usize::from(partition)) {
-                partition.push(NewRecord { key, payload: Bytes::from(json) });
-            }
+            places.push(begin..json.len());
         }
-        Ok(partitions)
+        let body = Bytes::from(json);
+        let mut batch = Batch::<R>::with_record_key(self.key);
+        let mut inlet = Inlet::new(&mut batch, Wanted::by(&*self.backend, self.topic));
+        let mut first: Option<(usize, String)> = None;
+        inlet.take(&body, places.into_iter().filter_map(|place| body.get(place)), |index, errors| {
+            if first.as_ref().is_none_or(|(known, _)| index < *known) {
+                let reasons: Vec<String> = errors.iter().map(reason).collect();
+                first = Some((index, reasons.join("; ")));
+            }
+        });
+        match first {
+            Some((index, reason)) => Err(AppError::Record { index, reason }),
+            None => Ok(inlet.sorted()),
+        }
+    }
+}
+
+/// What is wrong, and where; a record as a whole has no place.
+fn reason(error: &FieldError) -> String {
+    if error.pointer.is_empty() { error.message.clone() } else { format!("{}: {}", error.pointer, error.message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{
+        StreamError, contract,
+        double::Double,
+        log::{Log, LogOptions},
+    };
+
+    #[derive(serde::Serialize, crate::OlapRecord)]
+    #[olap(crate = "crate")]
+    struct Note {
+        #[key]
+        id: u8,
+        #[olap(fixed = 4)]
+        code: String,
+        text: String,
+    }
+
+    fn note(id: u8, code: &str, bytes: usize) -> Note {
+        Note { id, code: code.to_owned(), text: "x".repeat(bytes) }
+    }
+
+    #[tokio::test]
+    async fn what_the_door_refuses_is_refused_with_its_words_and_nothing_is_appended() {
+        let directory = tempfile::tempdir().unwrap();
+        let log: Arc<dyn Backend> = Arc::new(Log::open(LogOptions::new(directory.path())).unwrap());
+        log.open_topic(&contract::topic("notes", 1)).await.unwrap();
+        let backend = Arc::new(Double { most: Some(100), ..Double::of(log) });
+        let producer = Producer::new(backend.clone(), &Stream::<Note>::new("notes"));
+        for (wrong, reason) in [
+            (note(2, "code", 200), "the record has 230 bytes, and the stream takes records of at most 100"),
+            (note(2, "too long", 1), "/code: "),
+        ] {
+            let error = producer.append(&[note(1, "code", 1), wrong, note(3, "too long", 1)]).await.unwrap_err();
+            let AppError::Record { index: 1, reason: found } = &error else { panic!("{error}") };
+            assert!(found.starts_with(reason), "{found}");
+        }
+        assert_eq!(backend.bounds("notes", 0).await.unwrap().end, 0);
+        producer.append(&[note(1, "code", 1), note(2, "code", 2)]).await.unwrap();
+        assert_eq!(backend.bounds("notes", 0).await.unwrap().end, 2);
+        let full = |_| Some(StreamError::Full { topic: "notes".to_owned(), reason: "no room".to_owned() });
+        let full = Double { fails: full, ..Double::of(backend) };
+        let producer = Producer::new(Arc::new(full), &Stream::<Note>::new("notes"));
+        let error = producer.append(&[note(1, "code", 1)]).await.unwrap_err();
+        assert!(matches!(error, AppError::Stream(StreamError::Full { .. })), "{error}");
     }
 }

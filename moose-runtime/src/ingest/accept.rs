@@ -14,12 +14,10 @@ use super::{
     Api, State,
     answer::{Outcome, Refusal, Unavailable},
     body::{self, Encoding, Format, Room},
-    records::{self, Decoded, Wanted},
+    inlet::{self, Appended, Wanted},
+    records::{self, Decoded},
 };
-use crate::{
-    memory::BESIDE_A_BODY,
-    stream::{BoxFuture, StreamError},
-};
+use crate::{memory::BESIDE_A_BODY, stream::StreamError};
 
 /// Bodies above this are decoded off the async threads: about 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
@@ -70,12 +68,7 @@ async fn decoded(
     let format = body::format(headers)?;
     let encoding = body::encoding(headers)?;
     let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause, room).await?;
-    let (backend, topic) = (&state.backend, api.route.topic.as_str());
-    let wanted = Wanted {
-        max_bytes: backend.max_record_bytes(),
-        partitions: backend.partitions(topic),
-        keys: backend.keeps_keys(),
-    };
+    let wanted = Wanted::by(&*state.backend, &api.route.topic);
     let limits = Limits { body: state.http.max_decompressed.as_u64(), wanted };
     if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
         return work(api, format, encoding, body, limits, room);
@@ -118,28 +111,7 @@ fn work(
 /// Appends the valid records and answers once they are durable.
 async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     let Decoded { valid, rejected, errors, more } = decoded;
-    let topic = api.route.topic.as_str();
-    let counts: Vec<usize> = valid.iter().map(|(_, records)| records.len()).collect();
-    let appends = valid.into_iter().map(|(partition, records)| state.backend.append(topic, partition, records));
-    let results = all(appends.collect()).await;
-    let mut accepted = 0;
-    let mut unknown = 0;
-    let mut failure = None;
-    for (count, result) in counts.into_iter().zip(results) {
-        match result {
-            Ok(_) => accepted += count,
-            Err(error) => {
-                let (taken, maybe) = match &error {
-                    StreamError::Partly { accepted, unknown, .. } => (*accepted, *unknown),
-                    other if surely_not_stored(other) => (0, 0),
-                    _ => (0, count),
-                };
-                accepted += taken;
-                unknown += maybe;
-                failure = Some(error);
-            }
-        }
-    }
+    let Appended { accepted, unknown, failure } = inlet::append(&*state.backend, &api.route.topic, valid).await;
     api.count(accepted, rejected);
     show(state, api, failure.as_ref());
     match failure {
@@ -164,28 +136,4 @@ fn show(state: &State, api: &Api, failure: Option<&StreamError>) {
         Some(error @ StreamError::Storage { .. }) => state.health.failed(&api.part, None, error.to_string()),
         Some(_) => {}
     }
-}
-
-/// Whether a failed append left nothing behind for certain.
-fn surely_not_stored(error: &StreamError) -> bool {
-    matches!(error, StreamError::Full { .. } | StreamError::UnknownTopic { .. } | StreamError::UnknownPartition { .. })
-}
-
-/// Awaits all at once.
-async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut waiting = false;
-        for (future, slot) in futures.iter_mut().zip(&mut done) {
-            if slot.is_none() {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(value) => *slot = Some(value),
-                    std::task::Poll::Pending => waiting = true,
-                }
-            }
-        }
-        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }

@@ -5,12 +5,13 @@
 //! A 2xx is sent once the append is durable, and anything else says what was not taken. Every answer is JSON and none
 //! quotes a record.
 //!
-//! The way of a request: `body` reads it, `records` takes it apart and decodes it, `accept` appends what is valid, and
-//! `answer` is what goes back.
+//! The way of a request: `body` reads it, `records` takes it apart, `inlet` checks the records and appends what is valid,
+//! `accept` leads from one to the next, and `answer` is what goes back. The inlet is also that of a program's own records.
 
 mod accept;
 mod answer;
 mod body;
+pub(crate) mod inlet;
 mod records;
 #[cfg(test)]
 mod tests;

@@ -3,26 +3,24 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use super::{Api, answer::RecordError, body::Format};
-use crate::{
-    record::{ErasedBatch, ErrorCode, FieldError, json},
-    stream::{NewRecord, Spread},
+use super::{
+    Api,
+    answer::RecordError,
+    body::Format,
+    inlet::{Inlet, Sorted, Wanted},
 };
+use crate::record::{ErrorCode, FieldError, json};
 
 /// Records that a request may bring: bounds what a small compressed body can make of itself.
 const MAX_RECORDS: usize = 1_000_000;
 /// Errors that an answer lists.
 const LISTED_ERRORS: usize = 1_000;
-/// Records that are decoded at once: bounds the memory of their errors.
-const RECORDS_AT_ONCE: usize = 1_024;
-/// Encoded bytes after which decoded columns are thrown away.
-const COLUMN_BYTES: usize = 4 << 20;
 
 /// A body's records, decoded.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
-    /// The valid records, their bytes as they came, by partition; none is empty.
-    pub(super) valid: Vec<(u16, Vec<NewRecord>)>,
+    /// The valid records, their bytes as they came.
+    pub(super) valid: Sorted,
     /// How many records are not valid.
     pub(super) rejected: usize,
     /// What is wrong with those, the first of it.
@@ -31,28 +29,10 @@ pub(super) struct Decoded {
     pub(super) more: usize,
 }
 
-/// What the stream wants of records.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
-    /// The largest record that it takes, in bytes.
-    pub(super) max_bytes: usize,
-    /// Its partitions.
-    pub(super) partitions: u16,
-    /// Whether it keeps keys.
-    pub(super) keys: bool,
-}
-
 /// Takes a body apart and decodes its records.
 pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) -> Decoded {
-    let mut decoder = Decoder {
-        batch: api.take_batch(),
-        body,
-        wanted,
-        spread: Spread::new(wanted.partitions, wanted.keys),
-        partitions: vec![Vec::new(); usize::from(wanted.partitions.max(1))],
-        seen: 0,
-        out: Decoded::default(),
-    };
+    let mut batch = api.take_batch();
+    let mut decoder = Decoder { body, inlet: Inlet::new(&mut *batch, wanted), out: Decoded::default() };
     match format {
         Format::Lines => {
             let records = lines(body).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
@@ -78,9 +58,9 @@ pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) ->
             Err(error) => decoder.reject_body(error),
         },
     }
-    let Decoder { batch, partitions, mut out, .. } = decoder;
+    let Decoder { inlet, mut out, .. } = decoder;
+    out.valid = inlet.sorted();
     api.give_back(batch);
-    out.valid = (0..).zip(partitions).filter(|(_, records)| !records.is_empty()).collect();
     out
 }
 
@@ -109,91 +89,36 @@ fn too_many_records() -> FieldError {
     }
 }
 
-fn too_large(bytes: usize, max: usize) -> FieldError {
-    FieldError {
-        pointer: String::new(),
-        code: ErrorCode::TooLarge,
-        message: format!("the record has {bytes} bytes, and the stream takes records of at most {max}"),
-    }
-}
-
 struct Decoder<'a> {
-    batch: Box<dyn ErasedBatch>,
     body: &'a Bytes,
-    wanted: Wanted,
-    spread: Spread,
-    /// Valid records, by partition.
-    partitions: Vec<Vec<NewRecord>>,
-    /// Records so far.
-    seen: usize,
+    inlet: Inlet<'a>,
     out: Decoded,
 }
 
 impl<'a> Decoder<'a> {
-    fn records(&mut self, mut records: impl Iterator<Item = &'a [u8]>) {
-        let mut chunk = Vec::with_capacity(RECORDS_AT_ONCE.min(records.size_hint().0 + 1));
-        loop {
-            chunk.clear();
-            chunk.extend(records.by_ref().take(RECORDS_AT_ONCE));
-            if chunk.is_empty() {
-                return;
+    fn records(&mut self, records: impl Iterator<Item = &'a [u8]>) {
+        let out = &mut self.out;
+        self.inlet.take(self.body, records, |index, errors| {
+            out.rejected += 1;
+            for error in errors {
+                out.list(index, error);
             }
-            self.chunk(&chunk);
-        }
-    }
-
-    fn chunk(&mut self, records: &[&'a [u8]]) {
-        let mut rest = records;
-        while !rest.is_empty() {
-            let mut rejected = Vec::new();
-            let looked_at = self.batch.decode(rest, COLUMN_BYTES, &mut rejected);
-            assert!((1..=rest.len()).contains(&looked_at), "BUG: a batch that looks at {looked_at} of {}", rest.len());
-            let (now, later) = rest.split_at(looked_at);
-            rest = later;
-            let mut next_rejected = rejected.iter().map(|rejected| rejected.index).peekable();
-            for (index, record) in now.iter().enumerate() {
-                if next_rejected.next_if_eq(&index).is_some() {
-                    continue;
-                }
-                if record.len() <= self.wanted.max_bytes {
-                    self.keep(record);
-                } else {
-                    self.out.rejected += 1;
-                    self.list(self.seen + index, too_large(record.len(), self.wanted.max_bytes));
-                }
-            }
-            for rejected in rejected {
-                self.out.rejected += 1;
-                for error in rejected.errors {
-                    self.list(self.seen + rejected.index, error);
-                }
-            }
-            self.seen += looked_at;
-            if self.batch.byte_size() >= COLUMN_BYTES {
-                self.batch.truncate(0);
-            }
-        }
-    }
-
-    /// A valid record goes to its partition.
-    fn keep(&mut self, record: &'a [u8]) {
-        let (partition, key) = self.spread.place(|| self.batch.record_key(record));
-        if let Some(records) = self.partitions.get_mut(usize::from(partition)) {
-            records.push(NewRecord { key, payload: self.body.slice_ref(record) });
-        }
+        });
     }
 
     /// The body as a whole is not what it should be: it counts as one record.
     fn reject_body(&mut self, error: FieldError) {
         self.out.rejected = 1;
-        self.list(0, error);
+        self.out.list(0, error);
     }
+}
 
+impl Decoded {
     fn list(&mut self, index: usize, error: FieldError) {
-        if self.out.errors.len() < LISTED_ERRORS {
-            self.out.errors.push(RecordError { index, error });
+        if self.errors.len() < LISTED_ERRORS {
+            self.errors.push(RecordError { index, error });
         } else {
-            self.out.more += 1;
+            self.more += 1;
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Double {
     pub(crate) inner: Arc<dyn Backend>,
     /// Appends to which partitions fail, and how.
     pub(crate) fails: fn(u16) -> Option<StreamError>,
+    /// The largest record, where it is not that of the backend within.
+    pub(crate) most: Option<usize>,
     /// A commit goes on while there is a permit.
     pub(crate) commits: Arc<Semaphore>,
     pub(crate) commits_begun: AtomicUsize,
@@ -36,6 +38,7 @@ impl Double {
         Self {
             inner,
             fails: |_| None,
+            most: None,
             commits,
             commits_begun: AtomicUsize::new(0),
             made_anew: None,
@@ -64,7 +67,7 @@ impl Backend for Double {
         self.inner.read(topic, at, from, max)
     }
     fn max_record_bytes(&self) -> usize {
-        self.inner.max_record_bytes()
+        self.most.unwrap_or_else(|| self.inner.max_record_bytes())
     }
     fn read_range<'a>(&'a self, topic: &'a str, at: u16, first: u64, last: u64) -> BoxFuture<'a, Result<Vec<Record>>> {
         self.inner.read_range(topic, at, first, last)

@@ -58,6 +58,17 @@ async fn records_go_to_the_partition_of_their_key_in_order() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_too_large_for_the_stream_is_refused_alone() {
+    let wrap = |inner| Arc::new(Double { most: Some(120), ..Double::of(inner) }) as Arc<dyn Backend>;
+    let server = Server::start_with(1, |_| {}, wrap).await;
+    let answer = server.post(format!("[{},{}]", event("a"), event(&"b".repeat(100)))).await;
+    assert_eq!((answer.status, &answer.body["accepted"]), (207, &json!(1)), "{answer:?}");
+    let message = answer.body["errors"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with("bytes, and the stream takes records of at most 120"), "{message}");
+    assert_eq!(server.stored(0).await, [event("a")]);
+}
+
+#[tokio::test]
 async fn a_closed_stream_is_503() {
     let server = Server::start().await;
     server.backend.close().await.unwrap();
