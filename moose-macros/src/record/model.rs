@@ -158,6 +158,8 @@ impl<'a> Column<'a> {
             check_computed(&read, mistakes);
             // Nothing in JSON is its name.
             json.clear();
+        } else if role == Role::Record {
+            mistakes.with_doubt(Doubt::None, |mistakes| check_alias(&read, &json, mistakes));
         }
         Some(Self {
             field: ident,
@@ -225,6 +227,24 @@ fn check_computed(read: &FieldAttributes, mistakes: &mut Mistakes) {
     if read.default.is_some() {
         let message = format!("ClickHouse computes a column with `{name}`: `#[serde(default)]` has nothing to replace");
         mistakes.at(name, message);
+    }
+}
+
+/// Where only the column is called otherwise, JSON is as it was: that is so where it has a name of its own.
+///
+/// ```text
+/// #[olap(renamed_from = "a")] b: Option<u8>,     // `a` in JSON is nobody's, and the column is NULL
+/// ```
+fn check_alias(read: &FieldAttributes, json: &[String], mistakes: &mut Mistakes) {
+    let Some(former) = read.options.renamed_from.as_ref().filter(|_| read.column_name.is_none()) else { return };
+    let (old, new) = (former.value(), json.first().cloned().unwrap_or_default());
+    if !json.contains(&old) {
+        let message = format!(
+            "records that were sent before the field was renamed call it `{old}`, and their value would be lost: write \
+             `#[serde(alias = \"{old}\")]` on the field; if only its column was called so, and JSON calls it `{new}` as \
+             before, write `#[olap(rename = \"{new}\", renamed_from = \"{old}\")]`"
+        );
+        mistakes.at(former, message);
     }
 }
 

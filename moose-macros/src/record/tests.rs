@@ -293,6 +293,8 @@ fn no_input_stops_the_macro() {
         "struct S { #[key] a: u8, #[olap(materialized)] b: u8 }",
         "struct S { #[key] a: u8, #[olap(ephemeral = 1)] b: u8 }",
         "struct S { #[key] a: u8, #[olap(renamed_from = \"a\")] b: u8 }",
+        "struct S { #[key] a: u8, #[olap(renamed_from = \"c\")] b: u8 }",
+        "struct S { #[key] a: u8, #[serde(rename = \"d\")] #[olap(renamed_from = \"c\")] b: u8 }",
         "struct S { #[key] a: u8, #[olap(narrowed = true)] b: u8 }",
     ] {
         let record: syn::DeriveInput = syn::parse_str(input).unwrap();

@@ -6,9 +6,10 @@ use moose_runtime::prelude::*;
 #[olap(dropped("user", "old", "old"))]
 pub struct Event {
     #[key]
-    #[olap(renamed_from = "user")]
+    #[olap(rename = "id", renamed_from = "user")]
     pub id: String,
     pub user: String,
+    #[serde(alias = "old")]
     #[olap(renamed_from = "old")]
     pub new: String,
     #[olap(narrowed = true)]
