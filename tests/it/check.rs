@@ -7,11 +7,15 @@ use moose_runtime::{
     sync::check::{Effect, Flaw, Promise},
 };
 use moose_tests::{
+    http,
     pipelines::NUMBERS,
+    process::Launch,
     proxy::{Canned, Fault},
+    wait::eventually,
 };
+use serde_json::Value;
 
-use crate::stage::{COLUMNS, Stage};
+use crate::stage::{COLUMNS, LATE, PIPELINE, SOON, Stage, numbers as numbers_of};
 
 const RESOURCES: &[&dyn Resource] = &[&NUMBERS];
 
@@ -157,7 +161,7 @@ async fn columns_that_differ_block_and_columns_beyond_the_declared_do_not() {
     assert!(
         flaws
             .iter()
-            .any(|flaw| matches!(flaw, Flaw::ColumnsDiffer { differences } if differences[0].contains("small"))),
+            .any(|flaw| matches!(flaw, Flaw::ColumnsDiffer { differences, .. } if differences[0].contains("small"))),
         "{flaws:?}"
     );
     assert!(
@@ -214,4 +218,65 @@ async fn row_policies_privileges_and_settings_that_a_server_says_it_has_or_lacks
     );
     assert!(matches!(report.promise(), Promise::AtLeastOnce(reasons) if reasons.len() == 2), "{report:?}");
     ends(app).await;
+}
+
+/// The statement in a remedy: what stands between its first backtick and the one before `, or`.
+fn statement(remedy: &str) -> &str {
+    let (_, rest) = remedy.split_once('`').expect("a statement");
+    rest.split_once("`, or declare it with `.provenance(false)`").expect("both ways").0
+}
+
+#[tokio::test]
+async fn a_table_of_others_with_rows_is_taken_as_it_is_told_to_be() {
+    let stage = Stage::new().await;
+    stage.sql("CREATE TABLE numbers (id UInt64, small UInt8) ENGINE = MergeTree ORDER BY id").await;
+    stage.sql("INSERT INTO numbers SELECT number, 1 FROM numbers(1000, 10)").await;
+    let launch = |arguments: &[&str]| {
+        let launch = Launch::new(PIPELINE, stage.data_dir())
+            .environment("MOOSE_CLICKHOUSE__URL", &stage.engine.url())
+            .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
+        arguments.iter().fold(launch, |launch, argument| launch.argument(argument))
+    };
+    let numbers = || {
+        let run = launch(&["check", "--json"]).command().output().expect("the command runs");
+        let document: Value = serde_json::from_slice(&run.stdout).expect("a JSON document");
+        let tables = document["tables"].as_array().expect("tables").clone();
+        tables.into_iter().find(|table| table["table"] == "numbers").expect("the table `numbers`")
+    };
+    let remedy = |kind: &str| {
+        let table = numbers();
+        let findings = table["findings"].as_array().expect("findings");
+        let finding = findings.iter().find(|finding| finding["message"].as_str().expect("text").contains(kind));
+        finding.unwrap_or_else(|| panic!("no {kind} in {table}"))["remedy"].as_str().expect("a remedy").to_owned()
+    };
+    let mut process = launch(&[]).start();
+    let addresses = process.addresses(LATE).await;
+    let url = format!("http://{}/ingest/numbers", addresses.http);
+    let answer = http::post(&url, "application/x-ndjson", numbers_of(0..100)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let ready = format!("http://{}/ready", addresses.management);
+    eventually(LATE, || async {
+        let text = http::get(&ready).await.text();
+        if text.contains("`.provenance(false)`") { Ok(()) } else { Err(text) }
+    })
+    .await;
+    stage.sql(statement(&remedy("differs from its declaration"))).await;
+    let window = remedy("remembers no tokens");
+    stage.sql(window.split_once("with ").expect("a statement").1).await;
+    stage
+        .shows("SELECT count(), uniqExact(id), countIf(_stream_offset < 100) FROM numbers", "110\t110\t100", LATE)
+        .await;
+    let from_no_stream = "SELECT count() FROM numbers WHERE _stream_epoch = 18446744073709551615 \
+                          AND _stream_partition = 65535 AND _stream_offset = 18446744073709551615";
+    stage.shows(from_no_stream, "10", SOON).await;
+    let found = numbers();
+    assert_eq!((&found["promise"], &found["writable"]), (&"exactly once".into(), &true.into()), "{found}");
+    let output = process.output();
+    assert!(!output.to_lowercase().contains("drop the table"), "{output}");
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+    let run = launch(&["check", "--counts"]).command().output().expect("the command runs");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    assert!(text.contains("100 rows of 100 records"), "{text}");
 }

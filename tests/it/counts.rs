@@ -16,14 +16,23 @@ fn launch(stage: &Stage, arguments: &[&str]) -> Launch {
     arguments.iter().fold(launch, |launch, argument| launch.argument(argument))
 }
 
-/// Exit code of `check --counts --json`, and what it says of `numbers`.
-fn counts(stage: &Stage) -> (Option<i32>, Value) {
+/// Exit code of `check --counts --json`, and all accounts.
+fn all_counts(stage: &Stage) -> (Option<i32>, Vec<Value>) {
     let run = launch(stage, &["check", "--counts", "--json"]).command().output().expect("the command runs");
     let document: Value = serde_json::from_slice(&run.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&run.stderr)));
     assert_eq!(document["agreed"], json!(run.status.code() == Some(0)));
-    let accounts = document["accounts"].as_array().expect("accounts");
-    (run.status.code(), accounts.iter().find(|account| account["table"] == "numbers").cloned().unwrap_or_default())
+    (run.status.code(), document["accounts"].as_array().expect("accounts").clone())
+}
+
+fn account(accounts: &[Value], table: &str) -> Value {
+    accounts.iter().find(|account| account["table"] == table).cloned().unwrap_or_default()
+}
+
+/// Exit code of `check --counts --json`, and what it says of `numbers`.
+fn counts(stage: &Stage) -> (Option<i32>, Value) {
+    let (code, accounts) = all_counts(stage);
+    (code, account(&accounts, "numbers"))
 }
 
 async fn with_numbers(stage: &Stage, count: u64) -> Process {
@@ -107,6 +116,32 @@ async fn records_that_wait_are_in_the_stream() {
     let (code, line) = counts(&stage);
     assert_eq!(code, Some(0), "{line}");
     assert_eq!((&line["accepted"], &line["inserted"], &line["in_the_stream"]), (&json!(10), &json!(0), &json!(10)));
+}
+
+#[tokio::test]
+async fn a_table_that_can_not_be_asked_is_told_and_the_others_are_counted() {
+    let stage = Stage::new().await;
+    let process = with_numbers(&stage, 100).await;
+    let reason = |line: &Value| line["contradictions"].to_string();
+    stage.sql("ALTER TABLE events DROP INDEX _stream_offset_range, DROP COLUMN _stream_offset").await;
+    stage.sql("DROP TABLE audit SYNC").await;
+    let ask = || {
+        let (code, accounts) = all_counts(&stage);
+        assert_eq!(code, Some(1), "{accounts:?}");
+        let numbers = account(&accounts, "numbers");
+        assert_eq!((&numbers["counts"]["rows"], &numbers["contradictions"]), (&json!(100), &json!([])), "{numbers}");
+        let (events, audit) = (account(&accounts, "events"), account(&accounts, "audit"));
+        assert_eq!((&events["counts"], &audit["counts"]), (&Value::Null, &Value::Null));
+        assert!(reason(&events).contains("_stream_offset") && reason(&events).contains("47"), "{events}");
+        assert!(reason(&audit).contains("it is not there"), "{audit}");
+    };
+    ask();
+    process.kill();
+    ask();
+    let run = launch(&stage, &["check", "--counts"]).command().output().expect("the command runs");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(text.contains("can't be asked which records it has: it is not there"), "{text}");
+    assert!(text.contains("100 rows of 100 records"), "{text}");
 }
 
 #[tokio::test]

@@ -176,7 +176,10 @@ async fn the_proof_tells_of_a_copy_of_another_reader_and_of_another_table() {
     stage.has_caught_up(&app).await;
     stop(app).await;
     let (_, account) = counts(&stage);
-    assert!(account["contradictions"].to_string().contains("`another/numbers` has read the stream"), "{account}");
+    assert!(
+        account["contradictions"].to_string().contains("`another/numbers` has read the stream into the table too"),
+        "{account}"
+    );
     stage.sql("CREATE OR REPLACE TABLE numbers AS numbers").await;
     let app = builder(stage.app_named("another")).start().await.expect("a start");
     let found = format!("http://{}/accounting", app.management_address());

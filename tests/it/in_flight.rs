@@ -40,8 +40,20 @@ async fn carry(
     rows: &str,
     letters: &[(u64, &str)],
 ) {
+    carry_from(&OLD, new, words, query, rows, letters).await;
+}
+
+/// The same from another old one.
+async fn carry_from(
+    old: &'static dyn Resource,
+    new: &'static dyn Resource,
+    words: impl FnOnce(&mut Table),
+    query: &str,
+    rows: &str,
+    letters: &[(u64, &str)],
+) {
     let stage = Stage::new().await;
-    let app = stage.start(&[&OLD]).await;
+    let app = stage.start(&[old]).await;
     let url = ingest(&app, "orders");
     let answer = http::post_json(&url, r#"{"id":0,"amount":1,"note":"before"}"#).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -52,7 +64,7 @@ async fn carry(
     assert_eq!(answer.text(), r#"{"accepted":2}"#);
     app.stop().await.expect("an orderly stop");
 
-    stage.bring_along(&OLD, new, words).await;
+    stage.bring_along(old, new, words).await;
     stage.proxy.open_door();
     eventually(SOON, || async { tokio::net::TcpStream::connect(stage.proxy.address()).await.map(drop) }).await;
     let app = stage.start(&[new]).await;
@@ -84,18 +96,9 @@ impl Stage {
         new: &'static dyn Resource,
         words: impl FnOnce(&mut Table),
     ) {
-        let table = |resource| {
-            let model = Model::of(&[resource]).expect("the declaration is right");
-            model.tables.first().expect("a table").table.clone()
-        };
-        let saved_with = Saved { number: 1, name: "first".to_owned() };
-        let version = RecordedSchema::VERSION;
-        let schema = RecordedSchema { version, saved_with, tables: vec![table(old)], kept: Vec::new() };
-        let first = Migration::parse("0001_first.sql", "").expect("a migration");
-        let migrations = Migrations::of(vec![first], Some(schema)).expect("right");
         let mut after = table(new);
         words(&mut after);
-        let draft = Draft::of(&migrations, &[after], &[]).expect("nothing is refused").expect("something changes");
+        let draft = Draft::of(&recorded(old), &[after], &[]).expect("nothing is refused").expect("something changes");
         let migration = Migration::parse("0002_change.sql", &draft.sql()).expect("a migration");
         for step in migration.steps() {
             if let Action::Statement(statement) = &step.action {
@@ -103,6 +106,20 @@ impl Stage {
             }
         }
     }
+}
+
+fn table(resource: &'static dyn Resource) -> Table {
+    let model = Model::of(&[resource]).expect("the declaration is right");
+    model.tables.first().expect("a table").table.clone()
+}
+
+/// Migrations that lead to a declaration.
+fn recorded(declared: &'static dyn Resource) -> Migrations {
+    let saved_with = Saved { number: 1, name: "first".to_owned() };
+    let version = RecordedSchema::VERSION;
+    let schema = RecordedSchema { version, saved_with, tables: vec![table(declared).recordable()], kept: Vec::new() };
+    let first = Migration::parse("0001_first.sql", "").expect("a migration");
+    Migrations::of(vec![first], Some(schema)).expect("right")
 }
 
 fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut moose_runtime::schema::Column {
@@ -201,17 +218,85 @@ async fn a_renamed_field_is_known_by_its_alias() {
 }
 
 #[tokio::test]
-async fn a_renamed_field_without_an_alias_makes_dead_letters() {
+async fn a_renamed_field_that_may_be_missing_keeps_what_is_on_its_way() {
+    #[derive(OlapRecord)]
+    struct Before {
+        #[key]
+        id: u64,
+        amount: u32,
+        note: Option<String>,
+    }
     #[derive(OlapRecord)]
     struct New {
         #[key]
         id: u64,
         amount: u32,
+        #[serde(alias = "note")]
+        #[olap(renamed_from = "note")]
+        remark: Option<String>,
+    }
+    orders!(BEFORE: Before);
+    orders!(NEW: New);
+    let query = "SELECT groupArray(remark) FROM (SELECT remark FROM orders ORDER BY id)";
+    carry_from(&BEFORE, &NEW, unsaid, query, "['before','a','b']", &[]).await;
+}
+
+/// What a build says to the change from [`OLD`] to `new`.
+fn refused(new: &'static dyn Resource, words: impl FnOnce(&mut Table)) -> String {
+    let mut after = table(new);
+    words(&mut after);
+    Draft::of(&recorded(&OLD), &[after], &[]).expect_err("it is refused").to_string()
+}
+
+#[test]
+fn a_field_that_json_calls_otherwise_is_refused_without_its_old_name() {
+    #[derive(OlapRecord)]
+    struct Renamed {
+        #[key]
+        id: u64,
+        amount: u32,
+        #[olap(rename = "remark", renamed_from = "note")]
+        remark: Option<String>,
+    }
+    #[derive(OlapRecord)]
+    struct OnlyInJson {
+        #[key]
+        id: u64,
+        amount: u32,
+        #[serde(rename = "remark")]
+        #[olap(rename = "note")]
+        note: String,
+    }
+    #[derive(OlapRecord)]
+    struct OnlyTheColumn {
+        #[key]
+        id: u64,
+        amount: u32,
+        #[olap(rename = "remark", renamed_from = "note")]
+        note: String,
+    }
+    #[derive(OlapRecord)]
+    struct Unsaid {
+        #[key]
+        id: u64,
+        amount: u32,
         remark: String,
     }
-    orders!(NEW: New);
-    let renamed = |table: &mut Table| column(table, "remark").renamed_from = Some("note".to_owned());
-    carry(&NEW, renamed, ALL, "[0]", &[(1, "remark"), (2, "remark")]).await;
+    orders!(RENAMED: Renamed);
+    orders!(ONLY_IN_JSON: OnlyInJson);
+    orders!(ONLY_THE_COLUMN: OnlyTheColumn);
+    orders!(UNSAID: Unsaid);
+    let line =
+        "call the field of column `remark` `note`, and their value would be lost: write `#[serde(alias = \"note\")]`";
+    let widened = |table: &mut Table| column(table, "remark").data_type = "Nullable(String)".parse().expect("a type");
+    for text in [refused(&RENAMED, unsaid), refused(&RENAMED, widened)] {
+        assert!(text.contains(line), "{text}");
+    }
+    let text = refused(&ONLY_IN_JSON, unsaid);
+    assert!(text.contains("`note` `note`") && text.contains("`#[serde(alias = \"note\")]`"), "{text}");
+    let text = refused(&UNSAID, unsaid);
+    assert!(text.contains("`#[olap(renamed_from = \"note\")]` and `#[serde(alias = \"note\")]`"), "{text}");
+    assert!(Draft::of(&recorded(&OLD), &[table(&ONLY_THE_COLUMN)], &[]).expect("JSON is as it was").is_some());
 }
 
 #[tokio::test]

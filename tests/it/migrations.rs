@@ -3,6 +3,11 @@
 
 use std::{fs, process::Output};
 
+use moose_runtime::{
+    clickhouse::Client,
+    migrate::drift,
+    schema::{Column, ColumnDefault, Constraint, ConstraintKind, DefaultKind, Index, Storage, Table},
+};
 use moose_tests::{
     http,
     load::{Batches, Load, each_is_a_row_once},
@@ -224,6 +229,120 @@ async fn a_database_that_has_the_tables_is_taken_as_it_is_if_they_are_right() {
     scene.stage.sql("ALTER TABLE numbers MODIFY COLUMN small UInt8").await;
     scene.ends_with(0, &["migrate", "baseline"], &["taken as applied  0001_first.sql"]);
     scene.ends_with(0, &["migrate", "status"], &["taken as applied  0001_first", "the database is as declared"]);
+}
+
+#[tokio::test]
+async fn what_the_server_takes_for_one_thing_is_no_drift() {
+    const DAY: &str = "d + toIntervalDay(1)";
+    const COLUMNS: &str = "id UInt64, n Int64, d DateTime('UTC')";
+    let stage = Stage::new().await;
+    let client = Client::new(&stage.engine.url(), &stage.config().clickhouse).expect("an address");
+    let declared = |change: &dyn Fn(&mut Table)| {
+        let mut table = declared_table("numbers");
+        table.provenance = false;
+        table.comment = None;
+        let column = |name: &str, data_type: &str| {
+            let column = table.columns[0].clone();
+            Column { name: name.to_owned(), data_type: data_type.parse().expect("a type"), comment: None, ..column }
+        };
+        table.columns = vec![column("id", "UInt64"), column("n", "Int64"), column("d", "DateTime('UTC')")];
+        change(&mut table);
+        table
+    };
+    let plain = declared(&|_| {});
+    let partitioned = declared(&|table| table.partition_by = Some("toYYYYMM(d)".to_owned()));
+    let sampled = declared(&|table| table.sample_by = Some("(id)".to_owned()));
+    let aged = declared(&|table| table.ttl = Some(DAY.to_owned()));
+    let two = declared(&|table| table.order_by.push("n".to_owned()));
+    let sum = declared(&|table| table.order_by.push("(id + n) * 2".to_owned()));
+    let indexed = declared(&|table| {
+        let expression = "n".to_owned();
+        table.indexes.push(Index { name: "i".to_owned(), expression, index_type: "minmax".to_owned(), granularity: 1 });
+    });
+    let limited = declared(&|table| {
+        let expression = "(n > 0)".to_owned();
+        table.constraints.push(Constraint { name: "c".to_owned(), kind: ConstraintKind::Check, expression });
+    });
+    let defaulted = declared(&|table| {
+        let default = ColumnDefault { kind: DefaultKind::Default, expression: "id + 1".to_owned() };
+        table.columns[1].default = Some(default);
+    });
+    let cases: &[(&Table, &str, &str, Option<&str>)] = &[
+        (&plain, COLUMNS, "ORDER BY id", None),
+        (&plain, COLUMNS, "ORDER BY (id) PRIMARY KEY id", None),
+        (&plain, COLUMNS, "PARTITION BY tuple() ORDER BY tuple(id)", None),
+        (&plain, "`id` UInt64 CODEC(Default), n Int64, d DateTime('UTC')", "PRIMARY KEY id", None),
+        (&plain, COLUMNS, "ORDER BY id SETTINGS index_granularity = 4096", None),
+        (&partitioned, COLUMNS, "PARTITION BY (toYYYYMM(d)) ORDER BY id", None),
+        (&partitioned, COLUMNS, "PARTITION BY tuple(toYYYYMM(d)) ORDER BY id", None),
+        (&sampled, COLUMNS, "ORDER BY id SAMPLE BY id", None),
+        (&aged, COLUMNS, "ORDER BY id TTL (d + INTERVAL 1 DAY) DELETE", None),
+        (&indexed, &format!("{COLUMNS}, INDEX i (n) TYPE minmax"), "ORDER BY id", None),
+        (&limited, &format!("{COLUMNS}, CONSTRAINT c CHECK n > 0"), "ORDER BY id", None),
+        (&defaulted, "id UInt64, n Int64 DEFAULT (id + (1)), d DateTime('UTC')", "ORDER BY id", None),
+        (&sum, COLUMNS, "ORDER BY (id, ((id + n)) * 2)", None),
+        // What is something else stays a difference.
+        (&sum, COLUMNS, "ORDER BY (id, id + n * 2)", Some("the sorting key")),
+        (&plain, COLUMNS, "ORDER BY (id, n)", Some("the sorting key")),
+        (&two, COLUMNS, "PRIMARY KEY id ORDER BY (id, n)", Some("the primary key")),
+        (&two, COLUMNS, "ORDER BY ((id, n), d)", Some("the sorting key")),
+        (&plain, COLUMNS, "PARTITION BY n ORDER BY id", Some("the partition key")),
+        (&defaulted, "id UInt64, n Int64 MATERIALIZED (id + 1), d DateTime('UTC')", "ORDER BY id", Some("column `n`")),
+        (&indexed, &format!("{COLUMNS}, INDEX i (n) TYPE minmax GRANULARITY 2"), "ORDER BY id", Some("index `i`")),
+        (&plain, "id UInt64 CODEC(ZSTD), n Int64, d DateTime('UTC')", "ORDER BY id", Some("column `id`")),
+    ];
+    for (table, columns, tail, part) in cases {
+        let settings = if tail.contains("SETTINGS") { ", " } else { " SETTINGS " };
+        let window = "non_replicated_deduplication_window = 100000";
+        stage.sql(&format!("CREATE TABLE numbers ({columns}) ENGINE = MergeTree() {tail}{settings}{window}")).await;
+        let found = drift(&client, Storage::Server, [*table]).await.expect("the tables are compared");
+        let parts: Vec<&str> = found.iter().map(|found| found.part.as_str()).collect();
+        assert_eq!(parts, part.iter().copied().collect::<Vec<_>>(), "{columns}; {tail}: {found:?}");
+        stage.sql("DROP TABLE numbers SYNC").await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_in_its_usual_spelling_and_without_hidden_columns_is_adopted() {
+    let scene = Scene::new().await;
+    for table in declared() {
+        let sql = create(&table);
+        let text = sql.trim_end().trim_end_matches(';').replace("ORDER BY (`id`)", "ORDER BY id");
+        assert!(text.contains("ORDER BY id\n"), "{text}");
+        scene.stage.sql(&text).await;
+    }
+    let columns = "DROP INDEX _stream_offset_range, DROP COLUMN _stream_epoch, DROP COLUMN _stream_partition, \
+                   DROP COLUMN _stream_offset";
+    scene.stage.sql(&format!("ALTER TABLE numbers {columns}")).await;
+    scene.stage.sql("ALTER TABLE numbers RESET SETTING non_replicated_deduplication_window").await;
+    scene.stage.sql("INSERT INTO numbers VALUES (1, 1)").await;
+    scene.package.save_first();
+    scene.ends_with(1, &["migrate", "baseline"], &["ALTER TABLE `numbers` ADD COLUMN", "`.provenance(false)`"]);
+    let told = scene.run(&["migrate", "baseline"]).1;
+    let (_, rest) = told.split_once("add the hidden columns with `").expect("a statement");
+    scene.stage.sql(rest.split_once("`, or").expect("its end").0).await;
+    let (_, rest) = told.split_once("; `ALTER TABLE `numbers` MODIFY SETTING").expect("another statement");
+    let setting = rest.split_once("` sets it").expect("its end").0;
+    scene.stage.sql(&format!("ALTER TABLE numbers MODIFY SETTING{setting}")).await;
+    scene.ends_with(0, &["migrate", "baseline"], &["taken as applied  0001_first.sql"]);
+    scene.ends_with(0, &["migrate", "status"], &["the database is as declared"]);
+}
+
+#[tokio::test]
+async fn a_development_database_that_differs_is_left_alone_and_nobody_is_told_to_drop_it() {
+    let scene = Scene::new().await;
+    scene.stage.sql("CREATE TABLE numbers (id UInt64, small UInt8) ENGINE = MergeTree ORDER BY id").await;
+    let launch = Launch::new(PIPELINE, scene.stage.data_dir())
+        .environment("MOOSE_CLICKHOUSE__URL", &scene.stage.engine.url())
+        .environment("MOOSE_CLICKHOUSE__DATABASE", &scene.stage.database);
+    let mut process = launch.start();
+    process.addresses(LATE).await;
+    process.interrupt();
+    assert!(process.wait(LATE).success(), "{}", process.output());
+    let output = process.output();
+    assert!(output.contains("ALTER TABLE `numbers` ADD COLUMN"), "{output}");
+    assert!(output.contains("how these tables came about is not known"), "{output}");
+    assert!(!output.to_lowercase().contains("drop the table"), "{output}");
 }
 
 #[tokio::test]

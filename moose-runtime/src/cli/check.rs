@@ -16,7 +16,7 @@ use crate::{
     stream::accounting::Account,
     sync::{
         check::{Promise, Report},
-        counts::{TableCounts, table_counts},
+        counts::{Counter, TableCounts, Uncounted},
     },
 };
 
@@ -110,18 +110,22 @@ struct Line {
 }
 
 impl Line {
-    fn new(account: Account, counts: Option<TableCounts>, end: u64) -> Self {
+    fn new(account: Account, counts: Result<TableCounts, Uncounted>, end: u64) -> Self {
         let mut contradictions = Vec::new();
         if !account.is_balanced() {
             contradictions.push("accepted is not inserted + dead-lettered + in the stream".to_owned());
         }
-        match &counts {
-            Some(counts) => contradictions.extend(counts.contradictions(&account, end)),
-            None => contradictions.push(
-                "the table can't be asked which records it has (no hidden columns, or it collapses rows)".to_owned(),
-            ),
+        for other in &account.others {
+            contradictions.push(format!("`{other}` has read the stream into the table too: see `readers list`"));
         }
-        Self { accepted: account.accepted(), in_the_stream: account.in_the_stream(), account, counts, contradictions }
+        match &counts {
+            Ok(counts) => contradictions.extend(counts.contradictions(&account, end)),
+            Err(reason) => {
+                contradictions.push(format!("the table can't be asked which records it has: {reason}"));
+            }
+        }
+        let (accepted, in_the_stream) = (account.accepted(), account.in_the_stream());
+        Self { accepted, in_the_stream, account, counts: counts.ok(), contradictions }
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
@@ -169,8 +173,7 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
     let lines = match addresses::running_management(&config.data_dir) {
         Some(address) => {
             let accounts = management::accounts(address).await?;
-            let (counts, server) = counted(config, &model, &accounts).await?;
-            server.close().await;
+            let counts = counted(config, &model, &accounts).await?;
             // Asked again, because records went on coming meanwhile.
             let after = management::accounts(address).await?;
             both(accounts, counts, &after)
@@ -192,38 +195,36 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
 
 async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Line>, CliError> {
     let accounts = books.accounting.accounts().await.map_err(crate::app::AppError::from)?;
-    let (counts, server) = counted(config, model, &accounts).await?;
-    server.close().await;
+    let counts = counted(config, model, &accounts).await?;
     let after = accounts.clone();
     Ok(both(accounts, counts, &after))
 }
 
-/// The tables' side.
+/// The tables' side: each account's table is counted, or it is known why not, whatever becomes of the others.
 async fn counted(
     config: &Config,
     model: &Model,
     accounts: &[Account],
-) -> Result<(Vec<Option<TableCounts>>, Server), CliError> {
+) -> Result<Vec<Result<TableCounts, Uncounted>>, CliError> {
     let tables = filled_tables(model);
     let server = Server::find(config).await?;
-    let mut counts = Vec::with_capacity(accounts.len());
-    for account in accounts {
-        let counted = match tables.get(account.table.as_str()) {
-            Some(table) => table_counts(&server.client, table, account).await,
-            None => Ok(None),
-        };
-        match counted {
-            Ok(counted) => counts.push(counted),
-            Err(error) => {
-                server.close().await;
-                return Err(error.into());
-            }
+    let counted = async {
+        let counter = Counter::new(&server.client).await?;
+        let mut counts = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            counts.push(match tables.get(account.table.as_str()) {
+                Some(table) => counter.count(table, account).await,
+                None => Err(Uncounted::NotDeclared),
+            });
         }
+        Ok(counts)
     }
-    Ok((counts, server))
+    .await;
+    server.close().await;
+    counted
 }
 
-fn both(accounts: Vec<Account>, counts: Vec<Option<TableCounts>>, after: &[Account]) -> Vec<Line> {
+fn both(accounts: Vec<Account>, counts: Vec<Result<TableCounts, Uncounted>>, after: &[Account]) -> Vec<Line> {
     let same = |account: &Account, later: &Account| {
         (&account.stream, account.partition, &account.table) == (&later.stream, later.partition, &later.table)
     };

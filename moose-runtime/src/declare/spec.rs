@@ -184,6 +184,7 @@ impl From<&ColumnSpec> for schema::Column {
     fn from(spec: &ColumnSpec) -> Self {
         Self {
             name: spec.name.to_owned(),
+            json: owned(spec.json),
             data_type: schema::DataType::from(spec.data_type),
             default: spec
                 .default

@@ -95,8 +95,12 @@ pub async fn develop(
 async fn begin(client: &Client, tables: &[Table], options: Options, fresh: bool) -> Result<Developed, MigrateError> {
     let differences = if fresh { Vec::new() } else { drift(client, options.storage, tables).await? };
     if !differences.is_empty() {
-        let why = "how it came about is not known, so it stays; drop the table to have it made anew";
-        let left = differences.iter().map(|found| format!("{found}; {why}")).collect();
+        let mut left: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        left.push(
+            "how these tables came about is not known, so they stay as they are, and nothing is changed by itself until \
+             they are as declared: bring each there with an ALTER, or declare it as it is"
+                .to_owned(),
+        );
         return Ok(Developed { done: Vec::new(), left });
     }
     let made = Made { tables: tables.iter().map(Table::recordable).collect(), kept: Vec::new() };
@@ -155,6 +159,7 @@ fn left_by(refusal: &Refusal) -> Leave {
     match refusal {
         Refusal::UndeclaredDrop { table, column, .. } => Leave::Column(table.clone(), column.clone()),
         Refusal::UndeclaredTableDrop { table }
+        | Refusal::ForgottenName { table, .. }
         | Refusal::UndeclaredNarrowing { table, .. }
         | Refusal::UndeclaredUnstoring { table, .. }
         | Refusal::ImpossibleType { table, .. }
@@ -246,6 +251,7 @@ mod tests {
     fn table(name: &str, columns: &[&str]) -> Table {
         let column = |name: &&str| Column {
             name: (*name).to_owned(),
+            json: Vec::new(),
             data_type: DataType::String,
             default: None,
             codec: None,

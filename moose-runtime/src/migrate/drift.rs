@@ -7,18 +7,18 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{MigrateError, shape::Shape};
+use super::{
+    MigrateError,
+    shape::{self, Shape},
+};
 use crate::{
-    clickhouse::Client,
+    clickhouse::{ClickHouseError, Client},
     migration::{Draft, Migrations},
-    schema::{Engine, Storage, Table, quote_identifier, quote_string},
+    schema::{Engine, Storage, Table, provenance, quote_identifier, quote_string},
 };
 
 /// Begin of the names of tables that are made to be compared.
 const PREFIX: &str = "_moose_shape_";
-
-/// Settings of which a replicated table has its own.
-const UNREPLICATED: &str = "non_replicated_deduplication_window";
 
 /// One thing in which a real table is not as declared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,11 +31,14 @@ pub struct Drift {
     pub declared: Option<String>,
     /// How it is in the database; `None` where it is not there.
     pub actual: Option<String>,
+    /// What to do, where that can be said in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl fmt::Display for Drift {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, part, declared, actual } = self;
+        let Self { table, part, declared, actual, remedy } = self;
         match (declared, actual) {
             (Some(declared), Some(actual)) => {
                 write!(formatter, "table `{table}`: {part} is {actual}, declared is {declared}")
@@ -45,7 +48,8 @@ impl fmt::Display for Drift {
                 let actual = actual.as_deref().unwrap_or_default();
                 write!(formatter, "table `{table}`: {part} is not declared: {actual}")
             }
-        }
+        }?;
+        remedy.as_ref().map_or(Ok(()), |remedy| write!(formatter, "; {remedy}"))
     }
 }
 
@@ -58,18 +62,36 @@ pub async fn drift<'a>(
     sweep(client).await?;
     let mut found = Vec::new();
     for declared in tables {
-        let name = declared.name.as_str();
-        match shape_of(client, name).await? {
-            Some(actual) => found.extend(compare(name, &declared_shape(client, storage, declared).await?, &actual)),
-            None => found.push(Drift {
-                table: name.to_owned(),
-                part: "the table".to_owned(),
-                declared: Some("a table".to_owned()),
-                actual: None,
-            }),
+        let whole = |actual: Option<String>| Drift {
+            table: declared.name.clone(),
+            part: "the table".to_owned(),
+            declared: Some("a table".to_owned()),
+            actual,
+            remedy: None,
+        };
+        match of_table(client, storage, declared).await {
+            Ok(Some(drifts)) => found.extend(drifts),
+            Ok(None) => found.push(whole(None)),
+            // The server has its reasons against this one; the others are compared all the same.
+            Err(MigrateError::ClickHouse(error @ ClickHouseError::Exception { .. })) => {
+                found.push(whole(Some(format!("not to be compared ({error})"))));
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(found)
+}
+
+/// In what one table differs; `None` where there is none.
+async fn of_table(client: &Client, storage: Storage, declared: &Table) -> Result<Option<Vec<Drift>>, MigrateError> {
+    let Some(actual) = shape_of(client, &declared.name).await? else { return Ok(None) };
+    let mut found = Vec::new();
+    for unlike in compare(declared, &declared_shape(client, storage, declared).await?, &actual) {
+        if !unlike.is_spelling(client).await? {
+            found.push(unlike.drift);
+        }
+    }
+    Ok(Some(found))
 }
 
 /// What the declarations ask for beyond the migrations, a line each.
@@ -90,11 +112,13 @@ async fn declared_shape(client: &Client, storage: Storage, declared: &Table) -> 
     let shape = shape_of(client, &name).await;
     client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(&name))).await?;
     let mut shape = shape?.unwrap_or_default();
-    if declared.engine.is_replicated() {
-        shape.settings.remove(UNREPLICATED);
-        if let Some(engine) = shape.clauses.get_mut("ENGINE =") {
-            *engine = format!("Replicated{engine}");
-        }
+    // The server adds some of its own. What a table has beyond the declared ones is the operator's.
+    let names: Vec<String> = declared.all_settings(storage).into_iter().map(|(name, _)| name).collect();
+    shape.settings.retain(|name, _| names.contains(name));
+    if declared.engine.is_replicated()
+        && let Some(engine) = shape.clauses.get_mut("ENGINE =")
+    {
+        *engine = format!("Replicated{engine}");
     }
     Ok(shape)
 }
@@ -120,33 +144,73 @@ async fn sweep(client: &Client) -> Result<(), MigrateError> {
     Ok(())
 }
 
-fn compare(table: &str, declared: &Shape, actual: &Shape) -> Vec<Drift> {
+/// Two pieces whose texts differ.
+struct Unlike {
+    drift: Drift,
+    /// A statement with `{}` where the piece belongs.
+    statement: String,
+}
+
+impl Unlike {
+    /// Whether both texts are one thing to the server, which keeps parentheses as they were written: `ORDER BY id` is
+    /// `ORDER BY (id)`, and `(a + b) * c` is not `a + b * c`.
+    ///
+    /// Its syntax tree has no parentheses, but neither has it everything else that a text says. So texts that differ in
+    /// more are different, and only of the others the trees are compared.
+    async fn is_spelling(&self, client: &Client) -> Result<bool, MigrateError> {
+        let (Some(declared), Some(actual)) = (&self.drift.declared, &self.drift.actual) else { return Ok(false) };
+        if shape::bare(declared) != shape::bare(actual) {
+            return Ok(false);
+        }
+        let tree = async |piece: &str| {
+            let statement = format!("EXPLAIN AST {}", self.statement.replacen("{}", piece, 1));
+            let text = client.query_text(&statement, "TSVRaw").await?;
+            Ok::<_, ClickHouseError>(shape::tree(&String::from_utf8_lossy(&text)))
+        };
+        match (tree(declared).await, tree(actual).await) {
+            (Ok(declared), Ok(actual)) => Ok(!declared.is_empty() && declared == actual),
+            // A server without this statement: the texts are all there is.
+            (Err(ClickHouseError::Exception { .. }), _) | (_, Err(ClickHouseError::Exception { .. })) => Ok(false),
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        }
+    }
+}
+
+fn compare(table: &Table, declared: &Shape, actual: &Shape) -> Vec<Unlike> {
     let mut found = Vec::new();
-    let mut differs = |part: String, declared: Option<&String>, actual: Option<&String>| {
+    let mut differs = |part: String, declared: Option<&String>, actual: Option<&String>, statement: String| {
         if declared != actual {
             let (declared, actual) = (declared.cloned(), actual.cloned());
-            found.push(Drift { table: table.to_owned(), part, declared, actual });
+            let drift = Drift { table: table.name.clone(), part, declared, actual, remedy: None };
+            found.push(Unlike { drift, statement });
         }
     };
     let column = |shape: &'_ Shape, name: &str| {
         shape.columns.iter().find(|(known, _)| known == name).map(|(_, definition)| definition.clone())
     };
-    for (name, definition) in &declared.columns {
-        differs(format!("column {name}"), Some(definition), column(actual, name).as_ref());
+    let hidden = hidden_pieces(table);
+    let lacking: Vec<&str> = (hidden.iter().map(String::as_str))
+        .filter(|piece| column(actual, piece).is_none() && !actual.others.contains_key(*piece))
+        .collect();
+    for (name, definition) in declared.columns.iter().filter(|(name, _)| !lacking.contains(&name.as_str())) {
+        let statement = format!("CREATE TABLE t ({name} {{}}) ENGINE = Null");
+        differs(format!("column {name}"), Some(definition), column(actual, name).as_ref(), statement);
     }
     for (name, definition) in &actual.columns {
         if column(declared, name).is_none() {
-            differs(format!("column {name}"), None, Some(definition));
+            differs(format!("column {name}"), None, Some(definition), String::new());
         }
     }
     let order = |shape: &Shape, other: &Shape| {
         let both = shape.columns.iter().map(|(name, _)| name.as_str()).filter(|name| column(other, name).is_some());
         both.collect::<Vec<_>>().join(", ")
     };
-    differs("the order of columns".to_owned(), Some(&order(declared, actual)), Some(&order(actual, declared)));
+    let orders = (order(declared, actual), order(actual, declared));
+    differs("the order of columns".to_owned(), Some(&orders.0), Some(&orders.1), String::new());
     let names = declared.others.keys().chain(actual.others.keys().filter(|name| !declared.others.contains_key(*name)));
-    for name in names {
-        differs(name.clone(), declared.others.get(name), actual.others.get(name));
+    for name in names.filter(|name| !lacking.contains(&name.as_str())) {
+        let statement = format!("CREATE TABLE t (x UInt8, {name} {{}}) ENGINE = Null");
+        differs(name.clone(), declared.others.get(name), actual.others.get(name), statement);
     }
     for (clause, name) in [
         ("ENGINE =", "the engine"),
@@ -157,14 +221,55 @@ fn compare(table: &str, declared: &Shape, actual: &Shape) -> Vec<Drift> {
         ("TTL", "the TTL"),
         ("COMMENT", "the comment"),
     ] {
-        let (declared, actual) = (declared.clauses.get(clause), actual.clauses.get(clause));
-        differs(name.to_owned(), declared, actual.map(|actual| without_path(actual)).as_ref());
+        let (declared, actual) = both(clause, declared, actual);
+        let engine = if clause == "ENGINE =" { "" } else { "ENGINE = MergeTree " };
+        let statement = format!("CREATE TABLE t (x UInt8) {engine}{clause} {{}}");
+        differs(name.to_owned(), declared, actual.map(|actual| without_path(actual)).as_ref(), statement);
     }
-    // A setting that the table has beyond the declared ones is the operator's.
     for (name, value) in &declared.settings {
-        differs(format!("setting {name}"), Some(value), actual.settings.get(name));
+        differs(format!("setting {name}"), Some(value), actual.settings.get(name), String::new());
+    }
+    for unlike in &mut found {
+        if let (Some(name), Some(value)) = (unlike.drift.part.strip_prefix("setting "), &unlike.drift.declared) {
+            let (place, cluster) = (quote_identifier(&table.name), table.on_cluster());
+            unlike.drift.remedy =
+                Some(format!("`ALTER TABLE {place}{cluster} MODIFY SETTING {name} = {value}` sets it"));
+        }
+    }
+    // Looked for last, since what it says is long.
+    if !lacking.is_empty() {
+        found.push(Unlike { drift: not_ours(table, &lacking), statement: String::new() });
     }
     found
+}
+
+/// The clause on both sides. A primary key that is not written is the sorting key.
+fn both<'a>(clause: &str, declared: &'a Shape, actual: &'a Shape) -> (Option<&'a String>, Option<&'a String>) {
+    let of = |shape: &'a Shape| shape.clauses.get(clause);
+    match (clause, of(declared), of(actual)) {
+        ("PRIMARY KEY", None, Some(written)) => (declared.clauses.get("ORDER BY"), Some(written)),
+        ("PRIMARY KEY", Some(written), None) => (Some(written), actual.clauses.get("ORDER BY")),
+        (_, declared, actual) => (declared, actual),
+    }
+}
+
+/// The hidden columns of a table that has them, and their index, as a [`Shape`] calls them.
+fn hidden_pieces(table: &Table) -> Vec<String> {
+    let columns = [provenance::EPOCH, provenance::PARTITION, provenance::OFFSET];
+    let columns = columns.map(quote_identifier).into_iter();
+    let pieces = columns.chain([format!("index {}", quote_identifier(provenance::OFFSET_INDEX))]);
+    if table.provenance { pieces.collect() } else { Vec::new() }
+}
+
+/// A table that was not made by us, or not by a declaration with hidden columns.
+fn not_ours(table: &Table, lacking: &[&str]) -> Drift {
+    Drift {
+        table: table.name.clone(),
+        part: lacking.join(", "),
+        declared: Some("a table with hidden columns that say which record a row comes from".to_owned()),
+        actual: None,
+        remedy: Some(table.adopting()),
+    }
 }
 
 /// A replicated engine without the path and the name of the replica, which are the cluster's to say.
@@ -179,13 +284,15 @@ fn without_path(engine: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::fixture;
 
     fn shape(columns: &str, tail: &str) -> Shape {
         Shape::read(&format!("CREATE TABLE moose.t ({columns}) ENGINE = MergeTree {tail}")).unwrap()
     }
 
     fn told(declared: &Shape, actual: &Shape) -> Vec<String> {
-        compare("t", declared, actual).iter().map(ToString::to_string).collect()
+        let table = Table { provenance: false, ..fixture::table("t") };
+        compare(&table, declared, actual).iter().map(|unlike| unlike.drift.to_string()).collect()
     }
 
     #[test]
@@ -202,8 +309,38 @@ mod tests {
                 "table `t`: the order of columns is `b`, `a`, declared is `a`, `b`",
                 "table `t`: index `i` is not there, declared is a TYPE minmax",
                 "table `t`: the sorting key is b, declared is a",
-                "table `t`: setting y is not there, declared is 2",
+                "table `t`: setting y is not there, declared is 2; `ALTER TABLE `t` MODIFY SETTING y = 2` sets it",
             ]
+        );
+    }
+
+    #[test]
+    fn a_table_without_any_of_the_hidden_columns_is_one_line_with_both_ways_to_keep_it() {
+        let hidden = "`_stream_epoch` UInt64, `_stream_partition` UInt16, `_stream_offset` UInt64, \
+                      INDEX _stream_offset_range _stream_offset TYPE minmax GRANULARITY 1";
+        let declared = shape(&format!("`a` UInt8, {hidden}"), "ORDER BY a");
+        let actual = shape("`a` UInt8", "ORDER BY a");
+        let found = compare(&fixture::table("t"), &declared, &actual);
+        let [one] = found.as_slice() else { panic!("{} differences", found.len()) };
+        let text = one.drift.to_string();
+        for piece in ["ALTER TABLE `t` ADD COLUMN IF NOT EXISTS `_stream_epoch`", "`.provenance(false)`"] {
+            assert!(text.contains(piece), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_difference() {
+        for (one, other) in [
+            ("ORDER BY (a, b)", "PRIMARY KEY (a, b) ORDER BY (a, b)"),
+            ("ORDER BY a", "PARTITION BY tuple() ORDER BY tuple(a)"),
+            ("ORDER BY a SETTINGS x = 1, y = 'b'", "ORDER BY a SETTINGS y = 'b', x = true, index_granularity = 8192"),
+        ] {
+            assert_eq!(told(&shape("`a` UInt8", one), &shape("`a` UInt8 CODEC(Default)", other)), [""; 0], "{other}");
+        }
+        let (short, long) = ("PRIMARY KEY a ORDER BY (a, b)", "ORDER BY (a, b)");
+        assert_eq!(
+            told(&shape("`a` UInt8", long), &shape("`a` UInt8", short)),
+            ["table `t`: the primary key is a, declared is (a, b)"]
         );
     }
 

@@ -108,7 +108,9 @@ pub enum MigrateError {
         by: String,
     },
     /// The lock can't be understood.
-    #[error("table `{table}` is in the way: it is no lock of ours; look what it is, and drop it")]
+    #[error(
+        "table `{table}` is in the way: it is no lock of ours; give it another name with `RENAME TABLE {table} TO …`"
+    )]
     StrangeLock {
         /// Its name.
         table: String,

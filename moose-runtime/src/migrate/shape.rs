@@ -46,8 +46,8 @@ impl Shape {
             let text = tail.get(at + 1 + clause.len()..end)?.trim();
             if *clause == "SETTINGS" {
                 let pairs = pieces(text).into_iter().filter_map(|pair| pair.split_once('='));
-                shape.settings = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
-            } else {
+                shape.settings = pairs.map(|(name, value)| (name.trim().to_owned(), setting(value.trim()))).collect();
+            } else if let Some(text) = clause_text(clause, text) {
                 shape.clauses.insert(clause, text.to_owned());
             }
         }
@@ -58,7 +58,7 @@ impl Shape {
         if element.starts_with('`') {
             let end = closing_quote(element, '`');
             let (name, rest) = element.split_at_checked(end).unwrap_or((element, ""));
-            self.columns.push((name.to_owned(), rest.trim().to_owned()));
+            self.columns.push((name.to_owned(), without_default_codec(rest.trim())));
             return;
         }
         if let Some(rest) = OTHERS.iter().find_map(|word| element.strip_prefix(word).map(|rest| (word, rest.trim()))) {
@@ -68,9 +68,80 @@ impl Shape {
             let name = name.trim_matches('`');
             self.others.insert(format!("{} `{name}`", word.to_lowercase()), definition.trim().to_owned());
         } else if let Some((name, rest)) = element.split_once(' ') {
-            self.columns.push((format!("`{name}`"), rest.trim().to_owned()));
+            self.columns.push((format!("`{name}`"), without_default_codec(rest.trim())));
         }
     }
+}
+
+/// The codec that a column has if none is named.
+const DEFAULT_CODEC: &str = " CODEC(Default)";
+
+fn without_default_codec(column: &str) -> String {
+    match position(column, 0, |rest| rest.starts_with(DEFAULT_CODEC)) {
+        Some(at) => column.split_at(at).0.to_owned() + column.get(at + DEFAULT_CODEC.len()..).unwrap_or_default(),
+        None => column.to_owned(),
+    }
+}
+
+/// A setting's value: numbers and booleans without the quotes that they may be given in.
+fn setting(value: &str) -> String {
+    match value.trim_matches('\'') {
+        "true" => "1".to_owned(),
+        "false" => "0".to_owned(),
+        number if number.parse::<f64>().is_ok() => number.to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+/// What a clause says; `None` where it says what is so without it. A key of one is that one, in a tuple or not.
+fn clause_text<'a>(clause: &str, text: &'a str) -> Option<&'a str> {
+    if !matches!(clause, "PARTITION BY" | "PRIMARY KEY" | "ORDER BY") {
+        return Some(text);
+    }
+    if clause == "PARTITION BY" && text == "tuple()" {
+        return None;
+    }
+    let inside = text.strip_prefix("tuple(").filter(|inside| closing(inside).is_some_and(|at| at + 1 == inside.len()));
+    let single = inside.and_then(|inside| inside.strip_suffix(')')).filter(|inside| {
+        // A tuple in a tuple is one value, and not the values in it.
+        pieces(inside).len() == 1 && !inside.starts_with('(') && !inside.starts_with("tuple(")
+    });
+    Some(single.unwrap_or(text))
+}
+
+/// The text without what may be written or left out: parentheses, and the name of the function that they stand for;
+/// with them go blanks. What is the same in this need not be the same.
+pub(super) fn bare(text: &str) -> String {
+    const TUPLE: &str = "tuple";
+    let mut bare = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = if matches!(first, '\'' | '`' | '"') { closing_quote(rest, first) } else { first.len_utf8() };
+        let (piece, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        rest = behind;
+        match first {
+            '(' if bare.ends_with(TUPLE) => bare.truncate(bare.len() - TUPLE.len()),
+            '(' | ')' | ' ' => {}
+            _ => bare.push_str(piece),
+        }
+    }
+    bare
+}
+
+/// What `EXPLAIN AST` says of a table's columns and its storage, and nothing of the statement around them.
+pub(super) fn tree(explained: &str) -> String {
+    let mut is_wanted = false;
+    let mut tree = String::new();
+    for line in explained.lines() {
+        if let Some(node) = line.strip_prefix(' ').filter(|node| !node.starts_with(' ')) {
+            is_wanted = node.starts_with("Columns definition") || node.starts_with("Storage definition");
+        }
+        if is_wanted {
+            tree.push_str(line);
+            tree.push('\n');
+        }
+    }
+    tree
 }
 
 /// Where, outside quotes and parentheses, `found` holds for what follows.
@@ -147,6 +218,26 @@ mod tests {
         assert_eq!(shape.clauses["ENGINE ="], "ReplacingMergeTree(id)");
         assert_eq!(shape.clauses["COMMENT"], "'it\\'s ORDER BY'");
         assert_eq!(shape.settings["storage_policy"], "'a, b'");
+    }
+
+    #[test]
+    fn a_text_without_its_parentheses() {
+        for (text, expected) in [
+            ("(a, b)", "a,b"),
+            ("tuple(a, b)", "a,b"),
+            ("((a), b)", "a,b"),
+            ("concat(a, '(x )')", "concata,'(x )'"),
+            ("`a (b` > (0)", "`a (b`>0"),
+        ] {
+            assert_eq!(bare(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_syntax_tree_the_table_counts() {
+        let text = "CreateQuery t (children 3)\n Identifier t\n Columns definition (children 1)\n  Index\n Storage \
+                    definition\n  Identifier a\n Literal '/dev/fd/57'\n";
+        assert_eq!(tree(text), " Columns definition (children 1)\n  Index\n Storage definition\n  Identifier a\n");
     }
 
     #[test]

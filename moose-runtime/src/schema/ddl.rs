@@ -80,6 +80,21 @@ impl Table {
         Ok(())
     }
 
+    /// How a table that is not ours is taken as it is, with the rows that it has: the statement that gives it the hidden
+    /// columns, or what to declare. A row from before has no values of its own in them, and shows the default: it is from
+    /// no stream. Pieces that are there already stay as they are.
+    pub fn adopting(&self) -> String {
+        let (mut pieces, index) = hidden_additions();
+        pieces.push(index);
+        format!(
+            "to keep the table and its rows, add the hidden columns with `ALTER TABLE {}{} {}`, or declare it with \
+             `.provenance(false)` and do without them",
+            quote_identifier(&self.name),
+            self.on_cluster(),
+            pieces.join(", ")
+        )
+    }
+
     /// ` ON CLUSTER 'name'`, as it follows the table's name in every statement that changes it; empty without a cluster.
     pub fn on_cluster(&self) -> String {
         self.cluster.as_ref().map(|cluster| format!(" ON CLUSTER {}", quote_string(cluster))).unwrap_or_default()
@@ -154,6 +169,13 @@ impl HiddenColumn {
         let Self { name, data_type, absent, codec } = self;
         format!("{} {data_type} MATERIALIZED {absent} CODEC({codec})", quote_identifier(name))
     }
+}
+
+/// What `ALTER TABLE` takes to add the hidden columns, and then their index.
+pub(super) fn hidden_additions() -> (Vec<String>, String) {
+    let add = |column: &HiddenColumn| format!("ADD COLUMN IF NOT EXISTS {}", column.definition());
+    let index = provenance::offset_index().definition().replacen("INDEX ", "ADD INDEX IF NOT EXISTS ", 1);
+    (provenance::COLUMNS.iter().map(add).collect(), index)
 }
 
 impl Index {

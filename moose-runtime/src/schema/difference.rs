@@ -209,6 +209,13 @@ pub fn differences(declared: &Table, actual: &[ActualColumn]) -> Vec<Difference>
     found
 }
 
+/// How a table is taken as it is, with the rows that it has, where the hidden columns are what it lacks: what to run, or
+/// what to declare. `None` where it has them.
+pub fn adopting(declared: &Table, found: &[Difference]) -> Option<String> {
+    let lacks = |name: &str| found.iter().any(|it| matches!(it, Difference::Missing { column, .. } if column == name));
+    provenance::COLUMNS.iter().any(|hidden| lacks(hidden.name)).then(|| declared.adopting())
+}
+
 fn expected_columns(declared: &Table) -> Vec<Expected<'_>> {
     let mut expected: Vec<Expected<'_>> = declared
         .columns

@@ -8,6 +8,7 @@ use super::{Column, Constraint, ConstraintKind, Engine, Index, Projection, Table
 pub(crate) fn column(name: &str, data_type: &str) -> Column {
     Column {
         name: name.to_owned(),
+        json: Vec::new(),
         data_type: data_type.parse().expect("a type"),
         default: None,
         codec: None,

@@ -14,7 +14,7 @@ mod table;
 
 pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
-pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefaultKind, differences};
+pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefaultKind, adopting, differences};
 pub use engine::{Engine, EngineError, EngineKind, Replication};
 pub use functions::MADE_UP_FUNCTIONS;
 pub use table::{Column, ColumnDefault, Constraint, ConstraintKind, Index, Projection, Table};

@@ -13,6 +13,9 @@ pub const PARTITION: &str = "_stream_partition";
 /// `UInt64`: offset in the partition.
 pub const OFFSET: &str = "_stream_offset";
 
+/// Name of the index over the offsets.
+pub const OFFSET_INDEX: &str = "_stream_offset_range";
+
 /// One of the three, as the DDL and the comparison with a real table need it.
 #[derive(Clone, Debug)]
 pub(super) struct HiddenColumn {
@@ -35,7 +38,7 @@ pub(super) const COLUMNS: [HiddenColumn; 3] = [
 /// The index by which a range's rows are found without reading the table.
 pub(super) fn offset_index() -> Index {
     Index {
-        name: "_stream_offset_range".to_owned(),
+        name: OFFSET_INDEX.to_owned(),
         expression: super::quote_identifier(OFFSET),
         index_type: "minmax".to_owned(),
         granularity: 1,

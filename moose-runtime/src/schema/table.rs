@@ -65,6 +65,10 @@ pub struct Table {
 pub struct Column {
     /// Name of the column.
     pub name: String,
+    /// The names by which JSON may give its field: its own, then its aliases. Empty where ClickHouse computes the column,
+    /// and in a record that was written before they were kept. Of a recorded column only its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub json: Vec<String>,
     /// Type of the column.
     pub data_type: DataType,
     /// What the column holds where an INSERT does not name it; `None` means the type's default.

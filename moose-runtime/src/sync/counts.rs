@@ -36,9 +36,6 @@ impl TableCounts {
         if self.replaced {
             found.push("it is not the table that the stream was synced into".to_owned());
         }
-        for other in &account.others {
-            found.push(format!("`{other}` has read the stream into it too: see `readers list`"));
-        }
         let doubled =
             (self.rows - self.records.min(self.rows)) + (self.ahead_rows - self.ahead_records.min(self.ahead_rows));
         if doubled > 0 {
@@ -60,62 +57,95 @@ impl TableCounts {
     }
 }
 
-/// Counts what the table has of an account's partition; `None` where the table can't be asked, because it has no hidden
-/// columns or an engine that collapses rows.
-pub async fn table_counts(
-    client: &Client,
-    table: &Table,
-    account: &Account,
-) -> Result<Option<TableCounts>, ClickHouseError> {
-    let Some(state) = client.table(&table.name).await? else { return Ok(Some(TableCounts::default())) };
-    if !table.provenance || !state.keeps_every_row() {
-        return Ok(None);
+/// Why a table can't be asked which records it has.
+#[derive(Debug, thiserror::Error)]
+pub enum Uncounted {
+    /// There is none of that name, or none that our user may see.
+    #[error("it is not there, or this user may not see it")]
+    NoTable,
+    /// It is declared without the hidden columns.
+    #[error("it has no hidden columns (`.provenance(false)`)")]
+    NoProvenance,
+    /// Its rows are not those that were inserted.
+    #[error("its engine {engine} collapses rows")]
+    Collapses {
+        /// The engine.
+        engine: String,
+    },
+    /// Nothing that is declared has that name any more.
+    #[error("it is not declared")]
+    NotDeclared,
+    /// The server did not answer with numbers.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+}
+
+/// Counts what tables have of streams.
+#[derive(Debug)]
+pub struct Counter<'a> {
+    client: &'a Client,
+    settings: Settings,
+}
+
+impl<'a> Counter<'a> {
+    /// Asks the server for what concerns all its tables. Fails where it can't be asked anything at all.
+    pub async fn new(client: &'a Client) -> Result<Self, ClickHouseError> {
+        Ok(Self { client, settings: Settings::known_to(&client.setting_names().await?) })
     }
-    let settings = Settings::known_to(&client.setting_names().await?);
-    let (offset, next) = (provenance::OFFSET, account.next);
-    // Where each epoch begins and ends: what lies beyond belongs to records that the stream has lost.
-    let epochs: Vec<u64> = account.epochs.iter().map(|start| start.epoch).collect();
-    let firsts: Vec<u64> = account.epochs.iter().map(|start| start.first).collect();
-    let ends: Vec<u64> = firsts.iter().skip(1).copied().chain([u64::MAX]).collect();
-    let of_epoch = |bounds: &[u64]| {
-        let (epoch, default) = (provenance::EPOCH, u64::MAX);
-        let wide = |numbers: &[u64]| format!("CAST({numbers:?}, 'Array(UInt64)')");
-        format!("transform({epoch}, {}, {}, toUInt64({default}))", wide(&epochs), wide(bounds))
-    };
-    let sql = format!(
-        // As text, because settings decide whether ClickHouse writes large numbers in quotes.
-        "WITH {offset} >= {firsts} AND {offset} < {ends} AS known, known AND {offset} < {next} AS done, \
-         known AND {offset} >= {next} AS ahead \
-         SELECT toString(countIf(done)), toString(uniqExactIf({offset}, done)), \
-         toString(countIf(ahead)), toString(uniqExactIf({offset}, ahead)), \
-         toString(if(countIf(known) = 0, 0, maxIf({offset}, known) + 1)), toString(countIf(NOT known)) FROM {} \
-         WHERE has(CAST({epochs:?}, 'Array(UInt64)'), {}) AND {} = {} AND {offset} >= {}{}",
-        quote_identifier(&table.name),
-        provenance::EPOCH,
-        provenance::PARTITION,
-        account.partition,
-        account.from,
-        settings.probe,
-        firsts = of_epoch(&firsts),
-        ends = of_epoch(&ends),
-    );
-    let unexpected = || ClickHouseError::Unexpected {
-        url: client.url().to_owned(),
-        reason: "the answer to a count is not six numbers".to_owned(),
-    };
-    // All rows of the table are read: that may take a while.
-    let row: [String; 6] = client.unhurried().query_rows(&sql).await?.into_iter().next().ok_or_else(unexpected)?;
-    let [rows, records, ahead_rows, ahead_records, end, beyond] =
-        row.map(|text| text.parse::<u64>().map_err(|_| unexpected()));
-    Ok(Some(TableCounts {
-        rows: rows?,
-        records: records?,
-        ahead_rows: ahead_rows?,
-        ahead_records: ahead_records?,
-        end: end?,
-        beyond: beyond?,
-        replaced: account.table_uuid.is_some_and(|known| known != state.uuid),
-    }))
+
+    /// Counts what the table has of an account's partition.
+    pub async fn count(&self, table: &Table, account: &Account) -> Result<TableCounts, Uncounted> {
+        let client = self.client;
+        let state = client.table(&table.name).await?.ok_or(Uncounted::NoTable)?;
+        if !state.keeps_every_row() {
+            return Err(Uncounted::Collapses { engine: state.engine });
+        }
+        if !table.provenance {
+            return Err(Uncounted::NoProvenance);
+        }
+        let unexpected = |reason| ClickHouseError::Unexpected { url: client.url().to_owned(), reason };
+        let (offset, next) = (provenance::OFFSET, account.next);
+        // Where each epoch begins and ends: what lies beyond belongs to records that the stream has lost.
+        let epochs: Vec<u64> = account.epochs.iter().map(|start| start.epoch).collect();
+        let firsts: Vec<u64> = account.epochs.iter().map(|start| start.first).collect();
+        let ends: Vec<u64> = firsts.iter().skip(1).copied().chain([u64::MAX]).collect();
+        let of_epoch = |bounds: &[u64]| {
+            let wide = |numbers: &[u64]| format!("CAST({numbers:?}, 'Array(UInt64)')");
+            format!("transform({}, {}, {}, toUInt64({}))", provenance::EPOCH, wide(&epochs), wide(bounds), u64::MAX)
+        };
+        let sql = format!(
+            // As text, because settings decide whether ClickHouse writes large numbers in quotes.
+            "WITH {offset} >= {firsts} AND {offset} < {ends} AS known, known AND {offset} < {next} AS done, \
+             known AND {offset} >= {next} AS ahead \
+             SELECT toString(countIf(done)), toString(uniqExactIf({offset}, done)), \
+             toString(countIf(ahead)), toString(uniqExactIf({offset}, ahead)), \
+             toString(if(countIf(known) = 0, 0, maxIf({offset}, known) + 1)), toString(countIf(NOT known)) FROM {} \
+             WHERE has(CAST({epochs:?}, 'Array(UInt64)'), {}) AND {} = {} AND {offset} >= {}{}",
+            quote_identifier(&table.name),
+            provenance::EPOCH,
+            provenance::PARTITION,
+            account.partition,
+            account.from,
+            self.settings.probe,
+            firsts = of_epoch(&firsts),
+            ends = of_epoch(&ends),
+        );
+        // All rows of the table are read: that may take a while.
+        let rows: Vec<[String; 6]> = client.unhurried().query_rows(&sql).await?;
+        let not_numbers = || unexpected("the answer to a count is not six numbers".to_owned());
+        let row = rows.into_iter().next().ok_or_else(not_numbers)?;
+        let [rows, records, ahead_rows, ahead_records, end, beyond] =
+            row.map(|text| text.parse::<u64>().map_err(|_| not_numbers()));
+        Ok(TableCounts {
+            rows: rows?,
+            records: records?,
+            ahead_rows: ahead_rows?,
+            ahead_records: ahead_records?,
+            end: end?,
+            beyond: beyond?,
+            replaced: account.table_uuid.is_some_and(|known| known != state.uuid),
+        })
+    }
 }
 
 #[cfg(test)]

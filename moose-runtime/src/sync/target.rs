@@ -9,7 +9,7 @@ use super::{SyncError, cursor::CursorKeeper, settings::Settings};
 use crate::{
     clickhouse::{Client, TableState},
     drain::Successor,
-    schema::{self, differences, provenance},
+    schema::{self, adopting, differences, provenance},
 };
 
 /// How long a look at the table is good for.
@@ -106,16 +106,14 @@ impl Target {
                 database: self.client.database().to_owned(),
             });
         };
-        let wrong: Vec<String> = differences(&self.table, &state.columns)
-            .into_iter()
-            .filter(schema::Difference::prevents_insert)
-            .map(|difference| difference.to_string())
-            .collect();
+        let mut wrong = differences(&self.table, &state.columns);
+        wrong.retain(schema::Difference::prevents_insert);
         if wrong.is_empty() {
-            Ok(state)
-        } else {
-            Err(SyncError::Columns { table: self.table.name.clone(), differences: wrong.join("; ") })
+            return Ok(state);
         }
+        let adopting = adopting(&self.table, &wrong);
+        let all: Vec<String> = wrong.iter().map(ToString::to_string).chain(adopting).collect();
+        Err(SyncError::Columns { table: self.table.name.clone(), differences: all.join("; ") })
     }
 
     /// The settings that the server knows, asked for again after any doubt: it may be another server now.

@@ -52,6 +52,18 @@ fn one_package_goes_from_a_draft_to_a_saved_migration() {
     assert!(scratch.read("drafted/migrations/0002_add_country.sql").contains("ADD COLUMN IF NOT EXISTS `country`"));
     scratch.cargo(&build, &[("CI", "true")]).succeeded();
 
+    // A field that JSON calls otherwise keeps its old name beside the new one: in its column's name nothing changes.
+    let (at, moment) = ("    pub at: DateTime<Utc>,", "    #[olap(rename = \"at\")]\n    pub moment: DateTime<Utc>,");
+    scratch.edit("drafted/src/pipelines/mod.rs", at, moment);
+    let line = "call the field of column `at` `at`, and their value would be lost: write `#[serde(alias = \"at\")]`";
+    for variables in [&[("CI", "true")][..], &[("MOOSE_SAVE_MIGRATION", "lost")]] {
+        let said = scratch.cargo(&build, variables).failed();
+        assert!(said.contains(line), "{said}");
+    }
+    scratch.edit("drafted/src/pipelines/mod.rs", moment, &format!("    #[serde(alias = \"at\")]\n{moment}"));
+    scratch.cargo(&build, &[("CI", "true")]).succeeded();
+    scratch.edit("drafted/src/pipelines/mod.rs", &format!("    #[serde(alias = \"at\")]\n{moment}"), at);
+
     // A change of a file is seen.
     scratch.cargo(&build, &[]).succeeded();
     let file = "drafted/migrations/0001_first.sql";

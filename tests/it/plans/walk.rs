@@ -96,6 +96,7 @@ impl Walk {
         let mut walk = Self { random, made: 0 };
         let plain = |name: &str, text: &str| Column {
             name: name.to_owned(),
+            json: Vec::new(),
             data_type: data_type(text),
             default: None,
             codec: None,
@@ -188,6 +189,7 @@ impl Walk {
         let is_read_only = default.as_ref().is_some_and(|it| it.kind == DefaultKind::Alias);
         let column = Column {
             name: format!("{}{}", family.prefix, self.made),
+            json: Vec::new(),
             data_type: data_type(text),
             default,
             codec: (!is_read_only && self.chance(4)).then(|| "ZSTD(3)".to_owned()),

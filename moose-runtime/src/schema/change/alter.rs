@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 
 use super::super::{
     Column, ColumnDefault, DefaultKind, Table,
-    ddl::{NESTED_WHOLE, setting_value},
-    provenance::{self, HiddenColumn},
-    quote_identifier, quote_string,
+    ddl::{NESTED_WHOLE, hidden_additions, setting_value},
+    provenance, quote_identifier, quote_string,
 };
 use super::{
     Change, PlanStep, Position, columns::behind, elements::mentions, fit::have_one_default, guard, model::is_stored,
@@ -310,13 +309,9 @@ impl Alteration<'_> {
                     self.alter(&format!("MODIFY COMMENT {}", quote_string(to.as_deref().unwrap_or_default())));
                 }
                 Change::Provenance { to: true } => {
-                    let columns: Vec<String> = provenance::COLUMNS
-                        .iter()
-                        .map(|column| format!("ADD COLUMN IF NOT EXISTS {}", HiddenColumn::definition(column)))
-                        .collect();
+                    let (columns, index) = hidden_additions();
                     self.alter(&columns.join(",\n    "));
-                    let index = provenance::offset_index().definition().replacen("INDEX ", "INDEX IF NOT EXISTS ", 1);
-                    self.alter(&format!("ADD {index}"));
+                    self.alter(&index);
                 }
                 Change::Provenance { to: false } => {
                     let index = quote_identifier(&provenance::offset_index().name);

@@ -33,6 +33,7 @@ pub(super) fn compare(before: &Table, after: &Table) -> Result<Compared, Vec<Ref
                     comparison.rename(source, column, &new, renamed.contains_key(&source.name));
                     renamed.insert(source.name.clone(), column.name.clone());
                 }
+                comparison.json(source, column);
                 comparison.column(source, column);
             }
         }
@@ -78,6 +79,20 @@ impl Comparison<'_> {
         }
     }
 
+    /// Records that were sent before call the field as it was recorded.
+    fn json(&mut self, before: &Column, after: &Column) {
+        if let Some(name) = before.json.first()
+            && !after.json.is_empty()
+            && !after.json.contains(name)
+        {
+            self.refusals.push(Refusal::ForgottenName {
+                table: self.table.name.clone(),
+                column: after.name.clone(),
+                name: name.clone(),
+            });
+        }
+    }
+
     fn drop(&mut self, column: &Column, added: &[&Column]) {
         let (name, data_type) = (column.name.clone(), column.data_type.clone());
         if self.table.dropped.contains(&name) || !column.is_stored() {
@@ -89,6 +104,7 @@ impl Comparison<'_> {
             table: self.table.name.clone(),
             column: name,
             data_type: data_type.to_string(),
+            json: column.json.first().cloned(),
             candidates: alike.map(|added| added.name.clone()).collect(),
         });
     }

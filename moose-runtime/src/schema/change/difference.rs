@@ -78,7 +78,8 @@ impl Table {
 impl Column {
     /// The column as it is recorded.
     pub(super) fn recordable(&self) -> Self {
-        Self { renamed_from: None, narrowed: false, ..self.clone() }
+        let json = self.json.iter().take(1).cloned().collect();
+        Self { json, renamed_from: None, narrowed: false, ..self.clone() }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn values(table: &str, changes: &[Change]) -> Vec<String> {
     });
     narrowing
         .map(|(column, from, to)| {
-            let message = format!("values of `{column}` that {to} does not hold: change or delete these rows first");
+            let message = format!("values of `{column}` that {to} does not hold: change these rows first");
             format!(
                 "SELECT throwIf(count() > 0, {})\nFROM {}\nWHERE {}",
                 quote_string(&message),

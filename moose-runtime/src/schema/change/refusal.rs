@@ -8,7 +8,7 @@ pub enum Refusal {
     #[error(
         "table `{table}`: column `{column}` ({data_type}) is not declared any more: to drop it with what is in it, write \
          `#[olap(dropped(\"{column}\"))]` on the struct; {}",
-        rename_hint(column, candidates)
+        rename_hint(column, json.as_ref(), candidates)
     )]
     UndeclaredDrop {
         /// The table.
@@ -17,8 +17,23 @@ pub enum Refusal {
         column: String,
         /// Its type.
         data_type: String,
+        /// What JSON called its field, where that is known.
+        json: Option<String>,
         /// New columns of the same type: what it may have been renamed to.
         candidates: Vec<String>,
+    },
+    /// A field is called otherwise in JSON, and not by its old name as well.
+    #[error(
+        "table `{table}`: records that were sent before call the field of column `{column}` `{name}`, and their value would \
+         be lost: write `#[serde(alias = \"{name}\")]` on the field"
+    )]
+    ForgottenName {
+        /// The table.
+        table: String,
+        /// The column, by its present name.
+        column: String,
+        /// The name in JSON that is not known any more.
+        name: String,
     },
     /// A table is gone.
     #[error(
@@ -105,13 +120,12 @@ pub enum Refusal {
     },
 }
 
-fn rename_hint(column: &str, candidates: &[String]) -> String {
+fn rename_hint(column: &str, json: Option<&String>, candidates: &[String]) -> String {
+    let alias = json.map(|json| format!(" and `#[serde(alias = \"{json}\")]`")).unwrap_or_default();
+    let words = format!("`#[olap(renamed_from = \"{column}\")]`{alias}");
     match candidates {
-        [] => format!("if it has another name now, write `#[olap(renamed_from = \"{column}\")]` on its field"),
-        [one] => format!("if `{one}` is its new name, write `#[olap(renamed_from = \"{column}\")]` on that field"),
-        several => format!(
-            "if one of `{}` is its new name, write `#[olap(renamed_from = \"{column}\")]` on that field",
-            several.join("`, `")
-        ),
+        [] => format!("if it has another name now, write {words} on its field"),
+        [one] => format!("if `{one}` is its new name, write {words} on that field"),
+        several => format!("if one of `{}` is its new name, write {words} on that field", several.join("`, `")),
     }
 }

@@ -373,6 +373,37 @@ fn what_does_not_change_has_no_changes_and_old_words_mean_nothing() {
 }
 
 #[test]
+fn a_field_keeps_the_name_that_records_on_their_way_have() {
+    let named = |names: &[&str]| {
+        let mut table = events();
+        column(&mut table, "note").json = names.iter().map(|&name| name.to_owned()).collect();
+        table
+    };
+    let diff = |before: &Table, after: Table| {
+        let before = [before.recordable()];
+        diff(Recorded { tables: &before, kept: &[] }, Declared { tables: &[after], dropped: &[] })
+    };
+    let told = |refused: Result<Vec<TableChange>, Vec<Refusal>>| refused.expect_err("refused")[0].to_string();
+    let before = named(&["note", "words"]);
+    let text = told(diff(&before, named(&["remark"])));
+    assert!(text.ends_with("would be lost: write `#[serde(alias = \"note\")]` on the field"), "{text}");
+    // An alias is nobody's own name: it may go when no client uses it any more.
+    assert_eq!(diff(&before, named(&["remark", "note"])), Ok(Vec::new()));
+    assert_eq!(diff(&named(&["note"]), named(&["note"])), Ok(Vec::new()));
+    // Of records from before names were kept nothing is known.
+    assert_eq!(diff(&events(), named(&["remark"])), Ok(Vec::new()));
+    let mut renamed = named(&["remark"]);
+    column(&mut renamed, "note").name = "remark".to_owned();
+    let text = told(diff(&before, renamed.clone()));
+    assert!(
+        text.ends_with("write `#[olap(renamed_from = \"note\")]` and `#[serde(alias = \"note\")]` on that field"),
+        "{text}"
+    );
+    column(&mut renamed, "remark").renamed_from = Some("note".to_owned());
+    assert!(told(diff(&before, renamed)).contains("call the field of column `remark` `note`"));
+}
+
+#[test]
 fn renames_that_meet_something_are_refused() {
     let both = changed(|table| {
         let mut other = fixture::column("remark", "Nullable(String)");

@@ -13,6 +13,8 @@ pub enum Effect {
     Loses,
     /// Nothing can be written; records wait in the stream.
     Blocks,
+    /// Nothing is known, so nothing is promised.
+    Unknown,
 }
 
 impl Display for Effect {
@@ -22,6 +24,7 @@ impl Display for Effect {
             Self::Repeats => "may repeat",
             Self::Loses => "may lose",
             Self::Blocks => "can't be written",
+            Self::Unknown => "unknown",
         })
     }
 }
@@ -30,6 +33,12 @@ impl Display for Effect {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Flaw {
+    /// The server does not say what the table is.
+    #[error("the table can't be looked at: {reason}")]
+    NotSeen {
+        /// What the server said instead.
+        reason: String,
+    },
     /// There is no such table.
     #[error("the table is not there")]
     NoTable,
@@ -38,6 +47,8 @@ pub enum Flaw {
     ColumnsDiffer {
         /// All that prevents an INSERT.
         differences: Vec<String>,
+        /// How the table can be taken as it is, where that is possible.
+        adopting: Option<String>,
     },
     /// It is not quite as declared, but takes what is sent.
     #[error("the table is not quite as declared: {}", differences.join("; "))]
@@ -204,6 +215,7 @@ impl Flaw {
     /// What it does to the delivery.
     pub fn effect(&self) -> Effect {
         match self {
+            Self::NotSeen { .. } => Effect::Unknown,
             Self::NoTable | Self::ColumnsDiffer { .. } => Effect::Blocks,
             Self::NotGranted { effect, .. }
             | Self::SettingUnknown { effect, .. }
@@ -231,6 +243,7 @@ impl Flaw {
     /// What to do, where that can be said in a sentence.
     pub fn remedy(&self, table: &str) -> Option<String> {
         Some(match self {
+            Self::ColumnsDiffer { adopting, .. } => return adopting.clone(),
             Self::NoWindow { setting } | Self::SmallWindow { setting, .. } => {
                 format!("set it with ALTER TABLE {table} MODIFY SETTING {setting} = 100000")
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Effect, Flaw, Seen};
 use crate::{
     clickhouse::{TableFacts, ViewFacts, calls, window_of},
-    schema::{Difference, MADE_UP_FUNCTIONS, Storage, differences, quote_identifier},
+    schema::{Difference, MADE_UP_FUNCTIONS, Storage, adopting, differences, quote_identifier},
 };
 
 /// Fewer tokens than this can be pushed out while a range is on its way: two ranges of each stream partition over up to
@@ -45,7 +45,8 @@ fn columns(seen: &Seen<'_>, facts: &TableFacts) -> Vec<Flaw> {
     let texts = |differences: Vec<Difference>| -> Vec<String> { differences.iter().map(ToString::to_string).collect() };
     let mut flaws = Vec::new();
     if !prevent.is_empty() {
-        flaws.push(Flaw::ColumnsDiffer { differences: texts(prevent) });
+        let adopting = adopting(seen.declared, &prevent);
+        flaws.push(Flaw::ColumnsDiffer { differences: texts(prevent), adopting });
     }
     if !vary.is_empty() {
         flaws.push(Flaw::ColumnsVary { differences: texts(vary) });

@@ -46,16 +46,16 @@ impl TableReport {
         let reasons = |wanted: &[Effect]| -> Vec<String> {
             self.flaws.iter().filter(|flaw| wanted.contains(&flaw.effect())).map(ToString::to_string).collect()
         };
-        if self.flaws.iter().any(|flaw| flaw.effect() == Effect::Loses) {
-            return Promise::MayLose(reasons(&[Effect::Loses, Effect::Repeats]));
+        if self.flaws.iter().any(|flaw| matches!(flaw.effect(), Effect::Loses | Effect::Unknown)) {
+            return Promise::MayLose(reasons(&[Effect::Unknown, Effect::Loses, Effect::Repeats]));
         }
         let reasons = reasons(&[Effect::Repeats]);
         if reasons.is_empty() { Promise::ExactlyOnce } else { Promise::AtLeastOnce(reasons) }
     }
 
-    /// Nothing can be written into the table as it is; records wait in the stream.
+    /// Nothing can be written into the table as it is, as far as is known; records wait in the stream.
     pub fn is_blocked(&self) -> bool {
-        self.flaws.iter().any(|flaw| flaw.effect() == Effect::Blocks)
+        self.flaws.iter().any(|flaw| matches!(flaw.effect(), Effect::Blocks | Effect::Unknown))
     }
 }
 
@@ -109,7 +109,7 @@ impl Display for Report {
     }
 }
 
-/// Looks at the tables. Fails only where the server can't be asked.
+/// Looks at the tables. Fails only where the server is away; a table that it does not tell about is a finding.
 pub async fn check<'a>(
     client: &Client,
     storage: Storage,
@@ -118,14 +118,15 @@ pub async fn check<'a>(
     let server = client.setting_names().await?;
     let mut report = Report::default();
     for table in tables {
-        let seen = Seen {
-            storage,
-            declared: table,
-            server: &server,
-            facts: client.facts(&table.name).await?,
-            grants: Grants::ask(client, table).await?,
+        let seen = async {
+            let (facts, grants) = (client.facts(&table.name).await?, Grants::ask(client, table).await?);
+            Ok(Seen { storage, declared: table, server: &server, facts, grants })
         };
-        let mut flaws = judge::flaws(&seen);
+        let mut flaws = match seen.await {
+            Ok(seen) => judge::flaws(&seen),
+            Err(error @ ClickHouseError::Unreachable { .. }) => return Err(error),
+            Err(error) => vec![Flaw::NotSeen { reason: error.to_string() }],
+        };
         flaws.sort_by_key(|flaw| std::cmp::Reverse(flaw.effect()));
         report.tables.push(TableReport { table: table.name.clone(), flaws });
     }
