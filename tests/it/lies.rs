@@ -331,3 +331,88 @@ async fn lies_at_random_under_load() {
     let random = Arc::new(Mutex::new(Random::seeded()));
     tokio::join!(random_lies(&random, false), random_lies(&random, true));
 }
+
+/// An INSERT into the table or into one of its trials.
+fn is_about_numbers(request: &Recorded) -> bool {
+    request.insert_table().is_some_and(|table| table.starts_with("numbers"))
+}
+
+fn is_of_a_trial(request: &Recorded) -> bool {
+    request.insert_table().is_some_and(|table| table.starts_with("numbers__trial_"))
+}
+
+fn refuses(code: u32, text: &str) -> Fault {
+    Fault::Answer(Canned::exception(StatusCode::INTERNAL_SERVER_ERROR, code, text))
+}
+
+impl Scene {
+    /// Nothing that came became a dead letter.
+    async fn has_no_dead_letters(self) {
+        self.is_settled().await;
+        self.is_exact().await;
+        self.app.stop().await.expect("an orderly stop");
+        let letters = self.stage.dead_letters().await;
+        assert!(letters.is_empty(), "{letters:?}");
+    }
+}
+
+/// Most INSERTs are refused with this code for a while.
+async fn troubled(name: &str, code: u32, text: &'static str) {
+    let mut scene = Scene::new(name, false).await;
+    scene.post().await;
+    let random = Arc::new(Mutex::new(Random::seeded()));
+    let rule = at_random(&scene.stage, &random, 85, is_about_numbers, refuses(code, text));
+    for _ in 0..if is_full() { 60 } else { 10 } {
+        scene.post().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    rule.remove();
+    assert!(rule.hits() > 2, "{code}: it was not refused often enough for the test to mean something");
+    scene.has_no_dead_letters().await;
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_refuses_no_row() {
+    tokio::join!(
+        troubled(
+            "open",
+            76,
+            "Cannot open file /var/lib/clickhouse/store/x: , errno: 24, strerror: Too many open files"
+        ),
+        troubled("read", 74, "Cannot read from file 12, errno: 5, strerror: Input/output error"),
+        troubled("write", 75, "Cannot write to file 12, errno: 28, strerror: No space left on device"),
+        troubled("space", 243, "Cannot reserve 1.00 MiB, not enough space"),
+        troubled("logic", 49, "Bad cast from type A to B"),
+        troubled("checksum", 40, "Checksum doesn't match: corrupted data"),
+        troubled("future", 1150, "SOMETHING_NEW"),
+    );
+}
+
+/// What begins to refuse everything in the midst of a trial, and what refuses rows once and then takes them.
+#[tokio::test]
+async fn rows_are_refused_only_twice_and_only_while_others_are_taken() {
+    let text = "Constraint `good` for table is violated";
+    let begun = async |name, times| {
+        let mut scene = Scene::new(name, false).await;
+        scene.post().await;
+        scene.is_settled().await;
+        let proxy = &scene.stage.proxy;
+        let rules = [
+            proxy.when(insert_into("numbers")).times(2).make(refuses(469, text)),
+            // The whole is refused, its left half taken; from then on nothing is for so many INSERTs.
+            proxy.when(is_of_a_trial).times(1).make(refuses(469, text)),
+            proxy.when(is_of_a_trial).skip(1).times(times).make(refuses(469, text)),
+        ];
+        scene.post().await;
+        eventually(LATE, || async {
+            let failures = scene.app.health().failures();
+            let told = failures.values().any(|failure| failure.message.contains("now takes a row and now refuses it"));
+            if told || rules[2].hits() == 0 { Err(format!("{failures:?}")) } else { Ok(()) }
+        })
+        .await;
+        rules.iter().for_each(RuleHandle::remove);
+        scene.has_no_dead_letters().await;
+    };
+    // The right half is known to be refused: its 50 rows are asked for in the 98 halves within it.
+    tokio::join!(begun("midst", usize::MAX), begun("once", 98));
+}

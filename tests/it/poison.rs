@@ -104,13 +104,13 @@ async fn post_all(app: &RunningApp, rows: u64) {
 }
 
 /// One batch with a constraint that refuses some ids.
-async fn constraint(rows: usize, condition: &str, bad: impl Fn(u64) -> bool) -> usize {
+async fn constraint(rows: usize, condition: &str, bad: impl Fn(u64) -> bool, code: u32) -> usize {
     let stage = Stage::new().await;
     let app = stage.start_in_ranges(rows).await;
     stage.sql(&format!("ALTER TABLE numbers ADD CONSTRAINT good CHECK {condition}")).await;
     let begun = std::time::Instant::now();
     post_all(&app, rows as u64).await;
-    stage.shows_all_but(app, rows as u64, bad, 469).await;
+    stage.shows_all_but(app, rows as u64, bad, code).await;
     let trials = stage.proxy.matching(of_a_trial).len();
     eprintln!("{rows} rows with `{condition}`: {trials} statements of the trial, {:?}", begun.elapsed());
     trials
@@ -118,26 +118,32 @@ async fn constraint(rows: usize, condition: &str, bad: impl Fn(u64) -> bool) -> 
 
 #[tokio::test]
 async fn one_refused_row_of_100_000_is_a_dead_letter_and_all_others_land_once() {
-    let statements = constraint(100_000, "id != 54321", |id| id == 54_321).await;
-    assert!(statements <= 35 + 16 + 5, "{statements}");
+    let statements = constraint(100_000, "id != 54321", |id| id == 54_321, 469).await;
+    assert!(statements <= 36 + 16 + 17 + 6, "{statements}");
 }
 
 #[tokio::test]
 async fn ten_refused_rows_of_100_000_are_found_one_by_one() {
-    let statements = constraint(100_000, "id % 10000 != 777", |id| id % 10_000 == 777).await;
-    assert!(statements <= 10 * 30 + 1 + 16 + 5, "{statements}");
+    let statements = constraint(100_000, "id % 10000 != 777", |id| id % 10_000 == 777, 469).await;
+    assert!(statements <= 10 * 31 + 1 + 16 + 17 + 6, "{statements}");
 }
 
 /// The full form, with `MOOSE_TEST_FULL=1`, is a batch of 100,000; it takes some minutes.
 #[tokio::test]
 async fn a_thousand_refused_rows_are_found_in_a_bounded_number_of_statements() {
     if is_full() {
-        let statements = constraint(100_000, "id % 100 != 77", |id| id % 100 == 77).await;
-        assert!(statements <= 1_000 * 16 + 1 + 16 + 5, "{statements}");
+        let statements = constraint(100_000, "id % 100 != 77", |id| id % 100 == 77, 469).await;
+        assert!(statements <= 1_000 * 17 + 1 + 16 + 17 + 6, "{statements}");
     } else {
-        let statements = constraint(2_000, "id % 2 != 1", |id| id % 2 == 1).await;
-        assert!(statements <= 1_000 * 4 + 1 + 16 + 5, "{statements}");
+        let statements = constraint(2_000, "id % 2 != 1", |id| id % 2 == 1, 469).await;
+        assert!(statements <= 1_000 * 5 + 1 + 16 + 17 + 6, "{statements}");
     }
+}
+
+/// ClickHouse says that it can't read data, as it would of a block; but it is a function's argument.
+#[tokio::test]
+async fn a_value_that_a_function_can_t_read_is_a_dead_letter() {
+    constraint(20, "length(base64Decode(if(id = 5, 'x(', 'eA=='))) > 0", |id| id == 5, 117).await;
 }
 
 #[tokio::test]

@@ -387,7 +387,8 @@ impl Refusals {
     /// A trial has ended with this error: the next one is not to follow at once, unless it was only the server that went
     /// away meanwhile.
     fn rest(&mut self, error: SyncError) -> SyncError {
-        let rest = if matches!(error, SyncError::Trial { .. }) { TRIAL_AGAIN } else { SAY_AGAIN };
+        let passes = verdict(&error) == Verdict::Retry;
+        let rest = if passes || !matches!(error, SyncError::Trial { .. }) { SAY_AGAIN } else { TRIAL_AGAIN };
         self.rests_until = (!error.is_unreachable()).then(|| Instant::now() + rest);
         error
     }

@@ -201,7 +201,7 @@ pub enum SyncError {
     /// Rows that ClickHouse refuses were looked for, and it is not single rows that are at fault.
     #[error(
         "table `{table}` refuses offsets {first}..={last}, and a table made like it {finding}{answer}; \
-         mend the table or the declaration: nothing is lost meanwhile"
+         {}: nothing is lost meanwhile", .finding.advice()
     )]
     Trial {
         /// The table.

@@ -1,9 +1,11 @@
 //! What becomes of a failed INSERT: one table of codes, one function.
 //!
 //! Every failure keeps the range, whatever its verdict. The verdict only says whether it is worth looking for rows that
-//! ClickHouse refuses: that takes a definite answer of its own, about the rows, from the table itself.
+//! ClickHouse refuses: that takes a definite answer of its own, about the rows, from the table itself. ClickHouse has more
+//! than 600 codes, and most are about the machine, the server or the statement. So the codes are named that a value can
+//! have for its answer, and one that is not named, or that a later server brings, never makes a dead letter.
 
-use super::SyncError;
+use super::{SyncError, error::TrialFinding};
 use crate::{clickhouse::ClickHouseError, drain::is_bar};
 
 /// What a failure is.
@@ -11,26 +13,56 @@ use crate::{clickhouse::ClickHouseError, drain::is_bar};
 pub(super) enum Verdict {
     /// Passes by itself: an outage, a limit, too much at once, an answer that is not ClickHouse's.
     Retry,
-    /// Passes when somebody mends the table, its views, its grants or the declaration.
+    /// Passes when somebody mends the server, the table, its views, its grants or the declaration.
     Hold,
-    /// A definite answer about the INSERT: given twice, the rows are tried.
+    /// A definite answer about values: given twice, the rows are tried.
     Trial,
 }
 
-/// Codes that say nothing about the rows: time, memory, disk, Keeper, replicas, connections, quotas, shutdown.
-const RETRY: &[u32] = &[
-    3, 107, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236, 241, 242, 243, 244, 252, 254, 265, 279, 285, 286,
-    289, 290, 297, 319, 364, 384, 394, 425, 439, 473, 499, 568, 677, 999, 1000, 1001, 1002,
+/// Codes of values: what a column, a constraint, a key or a computed column can't do with them.
+const VALUES: &[u32] = &[
+    // Texts that are not what they are read as, each type with a code of its own.
+    6, 25, 26, 27, 32, 38, 41, 72, 130, 376, 441, 467, 563, 632, 675, 676, 691,
+    // Too long, too large, beyond a type or what a function takes.
+    12, 19, 69, 131, 135, 153, 248, 321, 407, //
+    // Of a type that does not go there, as `Variant`, `Dynamic` and `JSON` bring it.
+    36, 43, 70, 120, 124, 127, 169, 170, 349, 386, 645, //
+    // Arrays that don't belong together; texts that are no expression, no charset, no time.
+    190, 346, 366, 427, 490, 621, 760, //
+    // Refused on purpose: `throwIf`, a constraint.
+    395, 469,
 ];
 
-/// Codes that say that the table is not as declared, or not ours to write: no row is to blame.
-const HOLD: &[u32] = &[16, 20, 44, 53, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701];
+/// Codes of values where a function in an expression gives them, and of something else where not.
+const VALUES_IN_FUNCTIONS: &[u32] = &[33, 117, 128, 454, 592];
+
+/// Codes that say nothing about the rows and pass by themselves.
+const RETRY: &[u32] = &[
+    // Files, disks and what stands for them.
+    3, 23, 24, 74, 75, 76, 77, 83, 84, 87, 88, 107, 172, 204, 214, 243, 272, 273, 274, 275, 294, 363, 400, 402, 424,
+    458, 463, 499, 500, 504, 521, 531, 566, 586, 615, 625, 641, 660, 662, 678, 679, 693, 707, 737, 747, 771, 900, 901,
+    903, 1008, 1009, //
+    // The network.
+    86, 95, 96, 198, 203, 209, 210, 279, 297, 364, 410, 519, 573, 635, 749, 762, //
+    // Memory, threads, processes, clocks.
+    109, 110, 111, 112, 114, 173, 239, 240, 241, 298, 299, 301, 302, 303, 304, 411, 412, 413, 423, 425, 439, 445, 459,
+    460, 461, 468, 502, 590, 661, 777, 778, //
+    // Time, limits, quotas, shutdown.
+    159, 160, 164, 201, 202, 216, 236, 252, 290, 384, 394, 473, 574, 677, 692, 696, 700, 710, 733, 735, 738, 745, 763,
+    776, // Keeper and replicas.
+    224, 225, 242, 244, 254, 255, 265, 285, 286, 289, 319, 369, 416, 529, 568, 571, 904, 999, 1005, //
+    // Whatever a library threw.
+    1000, 1001, 1002,
+];
 
 /// Codes that say that what we sent can't be read: the mistake is ours, and no row's.
 const ENCODER: &[u32] = &[33, 50, 117, 128];
 
 /// Texts of failures behind the table or before the rows were looked at.
 const ELSEWHERE: &[&str] = &["while pushing to view", "while converting column"];
+
+/// How a failure within an expression is told.
+const IN_FUNCTION: &[&str] = &["while executing 'function ", "while executing function "];
 
 /// The verdict on a failed try.
 pub(super) fn verdict(error: &SyncError) -> Verdict {
@@ -42,6 +74,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
         | SyncError::Drain(_)
         | SyncError::Revoked { .. }
         | SyncError::MadeAnew { .. }
+        | SyncError::Trial { finding: TrialFinding::Unsteady, .. }
         | SyncError::Stale { .. } => Verdict::Retry,
         _ => Verdict::Hold,
     }
@@ -50,21 +83,26 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
 fn of_answer(code: u32, text: &str) -> Verdict {
     if RETRY.contains(&code) || is_bar(text) {
         Verdict::Retry
-    } else if HOLD.contains(&code) || ENCODER.contains(&code) || elsewhere(text) {
-        Verdict::Hold
-    } else {
+    } else if is_of_values(code, text) && !says(text, ELSEWHERE) {
         Verdict::Trial
+    } else {
+        Verdict::Hold
     }
 }
 
-fn elsewhere(text: &str) -> bool {
+fn is_of_values(code: u32, text: &str) -> bool {
+    VALUES.contains(&code) || (VALUES_IN_FUNCTIONS.contains(&code) && says(text, IN_FUNCTION))
+}
+
+fn says(text: &str, any: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
-    ELSEWHERE.iter().any(|words| text.contains(words))
+    any.iter().any(|words| text.contains(words))
 }
 
 /// Whether ClickHouse could not read the block that we wrote.
 pub(super) fn blames_the_encoder(error: &SyncError) -> bool {
-    matches!(error, SyncError::Insert(ClickHouseError::Exception { code, .. }) if ENCODER.contains(code))
+    matches!(error, SyncError::Insert(ClickHouseError::Exception { code, text })
+        if ENCODER.contains(code) && !is_of_values(*code, text))
 }
 
 #[cfg(test)]
@@ -75,21 +113,44 @@ mod tests {
         SyncError::Insert(ClickHouseError::Exception { code, text: format!("Code: {code}. DB::Exception: {text}") })
     }
 
+    /// What every code means, by kind; the numbers that are in none are held like those that no server knows yet.
     #[test]
     fn each_code_has_the_verdict_of_the_protocol() {
-        let retry = [
-            3, 107, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236, 241, 242, 243, 244, 252, 254, 265, 279, 285,
-            286, 289, 290, 297, 319, 364, 384, 394, 425, 439, 473, 499, 568, 677, 999, 1000, 1001, 1002,
+        let values = [
+            6, 12, 19, 25, 26, 27, 32, 36, 38, 41, 43, 69, 70, 72, 120, 124, 127, 130, 131, 135, 153, 169, 170, 190,
+            248, 321, 346, 349, 366, 376, 386, 395, 407, 427, 441, 467, 469, 490, 563, 621, 632, 645, 675, 676, 691,
+            760,
         ];
-        let hold = [16, 20, 44, 53, 60, 81, 115, 192, 193, 194, 218, 452, 497, 516, 701, 33, 50, 117, 128];
-        for code in 0..1100 {
+        let retry = [
+            3, 23, 24, 74, 75, 76, 77, 83, 84, 86, 87, 88, 95, 96, 107, 109, 110, 111, 112, 114, 159, 160, 164, 172,
+            173, 198, 201, 202, 203, 204, 209, 210, 214, 216, 224, 225, 236, 239, 240, 241, 242, 243, 244, 252, 254,
+            255, 265, 272, 273, 274, 275, 279, 285, 286, 289, 290, 294, 297, 298, 299, 301, 302, 303, 304, 319, 363,
+            364, 369, 384, 394, 400, 402, 410, 411, 412, 413, 416, 423, 424, 425, 439, 445, 458, 459, 460, 461, 463,
+            468, 473, 499, 500, 502, 504, 519, 521, 529, 531, 566, 568, 571, 573, 574, 586, 590, 615, 625, 635, 641,
+            660, 661, 662, 677, 678, 679, 692, 693, 696, 700, 707, 710, 733, 735, 737, 738, 745, 747, 749, 762, 763,
+            771, 776, 777, 778, 900, 901, 903, 904, 999, 1000, 1001, 1002, 1005, 1008, 1009,
+        ];
+        for code in 0..1_200 {
             let expected = match code {
                 code if retry.contains(&code) => Verdict::Retry,
-                code if hold.contains(&code) => Verdict::Hold,
-                _ => Verdict::Trial,
+                code if values.contains(&code) => Verdict::Trial,
+                _ => Verdict::Hold,
             };
             assert_eq!(verdict(&insert(code, "no")), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn what_a_function_says_of_its_argument_is_about_values() {
+        let text = "Cannot parse JSON object here: x(: while executing 'FUNCTION CAST(s :: 0, 'JSON'_String :: 1)";
+        assert_eq!(verdict(&insert(117, text)), Verdict::Trial);
+        assert!(!blames_the_encoder(&insert(117, text)));
+        let text = "Cannot decrypt: while executing function decrypt on arguments s String";
+        assert_eq!(verdict(&insert(454, text)), Verdict::Trial);
+        assert_eq!(verdict(&insert(454, "certificate verify failed")), Verdict::Hold);
+        let of_the_format = "Cannot read all data. While executing NativeInputFormat";
+        assert_eq!(verdict(&insert(33, of_the_format)), Verdict::Hold);
+        assert_eq!(verdict(&insert(241, text)), Verdict::Retry, "the machine is to blame wherever it fails");
     }
 
     #[test]

@@ -2,14 +2,18 @@
 //!
 //! A refused INSERT may have stored rows in other table partitions, so the table itself is never asked again with half
 //! of a range. The rows that it lacks are bisected into a table of their own, made like it, without views and without
-//! tokens. What is refused there alone is a dead letter, durable before anything else happens; the range without them
-//! is then settled under its token as ever. A trial that takes every row has found nothing out about rows, and one that
-//! refuses every row blames the table: the range is held. Only a range of few rows may be refused as a whole, as at low
-//! traffic single wrong records are, if the same table takes rows of earlier ranges.
+//! tokens. What is refused there alone, twice, is a dead letter, durable before anything else happens; the range without
+//! them is then settled under its token as ever. Between the two refusals, and after the second, a control row that was
+//! taken before must be taken again: what refuses everything for a while refuses that too. Rows whose answers change
+//! are nobody's fault, and break the trial off.
 //!
-//! With `k` refused rows among `n` a trial takes at most `k * (2 * ceil(log2(n / k)) + 2) + 1` INSERTs (35 for one row
-//! of 100,000, 16,001 for a thousand), [`SAMPLES`] more before them, and five statements for its table. It is broken
-//! off at [`MOST_INSERTS`].
+//! A trial that takes every row has found nothing out about rows, and one that refuses every row blames the table: the
+//! range is held. Only a range of few rows may be refused as a whole, as at low traffic single wrong records are, if the
+//! same table takes rows of earlier ranges.
+//!
+//! With `k` refused rows among `n` a trial takes at most `k * (2 * ceil(log2(n / k)) + 3) + 1` INSERTs (36 for one row
+//! of 100,000, 17,001 for a thousand), at most [`SAMPLES`] before them and as many and one of control rows, and six
+//! statements more. It is broken off at [`MOST_INSERTS`].
 
 use std::collections::BTreeSet;
 
@@ -26,13 +30,13 @@ use crate::{
     clickhouse::{ClickHouseError, TableState},
     fault::{self, Point},
     schema::{quote_identifier, quote_string},
-    stream::{DeadLetter, Record},
+    stream::Record,
 };
 
 /// A trial that needs more INSERTs than this is about the table rather than about rows.
 const MOST_INSERTS: usize = 32_768;
 /// So many single rows from all over the range are tried first: when all of them are refused, there is no use in going
-/// through the rest.
+/// through the rest. So many rows are tried for a control row, too.
 const SAMPLES: usize = 16;
 /// Settings of the table of a trial: nothing of it needs to last, and it may get many small parts.
 const TABLE_SETTINGS: &str = "fsync_after_insert = 0, fsync_part_directory = 0, parts_to_delay_insert = 1000000, \
@@ -51,6 +55,19 @@ pub enum TrialFinding {
     /// The fault is in very many rows.
     #[error("refuses too many rows")]
     TooMany,
+    /// The fault passes, and is in no row.
+    #[error("now takes a row and now refuses it")]
+    Unsteady,
+}
+
+impl TrialFinding {
+    /// What to do.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::TookAll | Self::RefusedAll | Self::TooMany => "mend the table or the declaration",
+            Self::Unsteady => "it is tried again",
+        }
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -64,21 +81,33 @@ impl Courier {
         let asked = self.can_probe(&state);
         let all: BTreeSet<u64> = range.offsets.iter().copied().collect();
         let tried = if asked { self.missing(&settings, range, &all).await? } else { all.clone() };
-        let mut records = self.read_again(range.first, range.last).await?;
-        records.retain(|record| tried.contains(&record.offset));
+        let (records, stored): (Vec<_>, Vec<_>) = self
+            .read_again(range.first, range.last)
+            .await?
+            .into_iter()
+            .filter(|record| all.contains(&record.offset))
+            .partition(|record| tried.contains(&record.offset));
 
         let table = format!("{}{}", self.trial_prefix(), range.first);
         fault::point(Point::TrialBefore);
         self.make_trial_table(&table, &state).await?;
         fault::point(Point::TrialMade);
         let found = Trial { courier: self, range, table: &table, settings: settings.without_tokens() };
-        let letters = found.letters(&records, !asked, all.len()).await;
+        let refused = found.refused(&records, &stored).await;
         fault::point(Point::TrialDrop);
         // Left behind it is dropped at the next start.
         let dropped = self.drop_table(&table).await;
-        let letters = letters?;
+        let mut refused = refused?;
         dropped?;
-        tracing::warn!(table, tried = records.len(), refused = letters.len(), "rows of a refused range were tried");
+        if asked {
+            // An INSERT that was given up long ago may have ended meanwhile.
+            let offsets = refused.iter().map(|(record, _)| record.offset).collect();
+            let missing = self.missing(&settings, range, &offsets).await?;
+            refused.retain(|(record, _)| missing.contains(&record.offset));
+        }
+        tracing::warn!(table, tried = records.len(), refused = refused.len(), "rows of a refused range were tried");
+        let letters: Vec<_> =
+            refused.iter().map(|(record, answer)| self.assignment.refused_row(record, answer, !asked)).collect();
         self.shared.bury(&letters).await?;
         self.prepare_again(range.first, range.last).await
     }
@@ -149,69 +178,89 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// The dead letters of the refused rows, at least one and not all of the range.
-    async fn letters(
+    /// The refused rows with ClickHouse's answers, at least one and not all of the range. `stored`: rows of the range that
+    /// the table has.
+    async fn refused<'a>(
         &self,
-        records: &[Record],
-        maybe_stored: bool,
-        rows_of_range: usize,
-    ) -> Result<Vec<DeadLetter>, SyncError> {
-        if records.len() == rows_of_range && records.len() > 4 * SAMPLES {
+        records: &'a [Record],
+        stored: &[Record],
+    ) -> Result<Vec<(&'a Record, ClickHouseError)>, SyncError> {
+        if stored.is_empty() && records.len() > 4 * SAMPLES {
             self.sample(records).await?;
         }
-        let assignment = &self.courier.assignment;
         let mut bisection = Bisection::new(records.len());
-        let mut letters = Vec::new();
+        let (mut refused, mut taken) = (Vec::new(), None);
         let mut inserts = 0;
         let mut answer = None;
         while let Some(places) = bisection.question() {
             inserts += 1;
-            let rows = records.get(places.clone()).unwrap_or_default();
+            let rows = records.get(places).unwrap_or_default();
             let refusal = self.refusal(rows).await?;
             fault::point(Point::TrialTried);
+            if refusal.is_none() {
+                taken = rows.first();
+            }
             if bisection.answer(refusal.is_none())
                 && let (Some(record), Some(answer)) = (rows.first(), &refusal)
             {
-                letters.push(assignment.refused_row(record, answer, maybe_stored));
+                refused.push((record, answer.clone()));
             }
             answer = refusal.or(answer);
             if inserts >= MOST_INSERTS {
                 return Err(self.held(TrialFinding::TooMany, answer));
             }
         }
-        if letters.is_empty() {
+        if refused.is_empty() {
             return Err(self.held(TrialFinding::TookAll, None));
         }
-        let few = rows_of_range <= SAMPLES;
-        if letters.len() == rows_of_range && !(few && self.takes_earlier_rows().await?) {
-            return Err(self.held(TrialFinding::RefusedAll, answer));
+        let unsteady = |answer| self.held(TrialFinding::Unsteady, answer);
+        let control = if let Some(record) = taken {
+            self.first_taken(std::slice::from_ref(record)).await?.ok_or_else(|| unsteady(answer.clone()))?
+        } else {
+            let of_range = self.first_taken(stored).await?;
+            let few = records.len() + stored.len() <= SAMPLES;
+            let control =
+                if of_range.is_none() && few { self.first_taken(&self.earlier().await?).await? } else { of_range };
+            control.ok_or_else(|| self.held(TrialFinding::RefusedAll, answer.clone()))?
+        };
+        for (record, answer) in &refused {
+            if self.refusal(std::slice::from_ref(*record)).await?.is_none() {
+                return Err(unsteady(Some(answer.clone())));
+            }
         }
-        Ok(letters)
+        match self.refusal_of(control).await? {
+            Some(answer) => Err(unsteady(Some(answer))),
+            None => Ok(refused),
+        }
     }
 
-    /// Whether the table takes one of the rows right before the range: then it is not the table that refuses rows.
-    async fn takes_earlier_rows(&self) -> Result<bool, SyncError> {
+    /// Records right before the range that are rows of the table.
+    async fn earlier(&self) -> Result<Vec<Record>, SyncError> {
         let (courier, first) = (self.courier, self.range.first);
         let (topic, partition) = (&courier.assignment.topic, courier.assignment.partition);
         let start = courier.shared.backend.bounds(topic, partition).await?.start;
         let from = first.saturating_sub(SAMPLES as u64).max(start);
         if from >= first {
-            return Ok(false);
+            return Ok(Vec::new());
         }
-        let letters =
-            courier.shared.backend.dead_letter_offsets(&courier.assignment.letter_key(from), first - 1).await?;
-        for record in courier.read_again(from, first - 1).await?.into_iter().rev() {
-            if letters.contains_key(&record.offset) {
-                continue;
-            }
+        let key = courier.assignment.letter_key(from);
+        let letters = courier.shared.backend.dead_letter_offsets(&key, first - 1).await?;
+        let mut records = courier.read_again(from, first - 1).await?;
+        records.retain(|record| !letters.contains_key(&record.offset));
+        Ok(records)
+    }
+
+    /// The block of one of the last of these rows that is taken: then it is not the table that refuses rows.
+    async fn first_taken(&self, records: &[Record]) -> Result<Option<Bytes>, SyncError> {
+        for record in records.iter().rev().take(SAMPLES) {
             // What an earlier build has stored need not be a row of this one's.
-            let closed = courier.encode(vec![record], BTreeSet::new()).await?;
+            let closed = self.courier.encode(vec![record.clone()], BTreeSet::new()).await?;
             let Some(row) = closed.map(|closed| closed.range).filter(|range| range.rows() == 1) else { continue };
-            if self.refusal_of(row.body).await?.is_none() {
-                return Ok(true);
+            if self.refusal_of(row.body.clone()).await?.is_none() {
+                return Ok(Some(row.body));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Fails when every one of a few rows is refused.
