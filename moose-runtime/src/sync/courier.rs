@@ -64,6 +64,8 @@ pub(super) struct Courier {
     drained: AtomicU64,
     /// When an INSERT was sent last: one opening of the database since then is enough.
     sent: Mutex<tokio::time::Instant>,
+    /// The first offset of a range whose attempt is written down and has neither ended nor failed yet.
+    pub(super) attempt: Mutex<Option<u64>>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -109,8 +111,22 @@ impl Courier {
         let (size, patience) = (Arc::default(), Patience::default());
         let sent = Mutex::new(tokio::time::Instant::now());
         let drained = AtomicU64::new(shared.drains.ended(&assignment.table.name));
-        let (next, asked) = (Next::default(), Mutex::default());
-        Self { shared, assignment, cursor, target, columns, horizon, size, patience, next, asked, drained, sent }
+        let (next, asked, attempt) = (Next::default(), Mutex::default(), Mutex::default());
+        Self {
+            shared,
+            assignment,
+            cursor,
+            target,
+            columns,
+            horizon,
+            size,
+            patience,
+            next,
+            asked,
+            drained,
+            sent,
+            attempt,
+        }
     }
 
     pub(super) fn patience(&self) -> &Patience {
@@ -187,6 +203,7 @@ impl Courier {
             };
             in_doubt = true;
             self.take_back();
+            self.survived().await;
             self.target.doubt().await;
             let error = if refusals.call_for_a_trial(&error) {
                 match self.trial(&range).await {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLockReadGuard};
 
 use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, identity::fresh_id};
 use crate::{
@@ -88,6 +88,16 @@ impl CursorKeeper {
         pass(&cursor, &changed, Point::PendingAfter, Point::CursorAfter);
         self.shared.health.recovered(&part);
         *cursor = changed;
+    }
+
+    /// Changes it once more while the partition is let go, under a hold that is older than that. One try: what can't be
+    /// written now is the next one's.
+    pub(super) async fn update_last(&self, _held: RwLockReadGuard<'_, ()>, change: impl FnOnce(&mut Cursor)) {
+        let mut cursor = self.cursor.lock().await.clone();
+        change(&mut cursor);
+        if let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &cursor).await {
+            tracing::debug!(part = cursor_part(&self.group, self.partition), %error, "failed to write the cursor a last time");
+        }
     }
 
     /// Whether the partition is no longer what it was when this was opened; said with what the table may lack of it.

@@ -53,6 +53,14 @@ impl Lease {
         drop(self.commits.write().await);
     }
 
+    /// Resolves once it is over or outdated, though a commit may be on its way: true where it is over.
+    pub(super) async fn ending(&self) -> bool {
+        tokio::select! {
+            () = self.over.wait() => true,
+            () = self.outdated.wait() => false,
+        }
+    }
+
     /// Ends it: returns once no commit is on its way.
     pub(super) async fn end(&self) {
         self.over.signal();

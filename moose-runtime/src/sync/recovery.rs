@@ -1,17 +1,21 @@
 //! After a start: the ranges that an earlier process had written down are brought to their end before anything else.
 //!
-//! Each start counts as an attempt at them, unless the process is stopped in order. What has ended the process three
-//! times may be what ends it: it is shown, and tried again only every minute, while the other tables go on.
+//! Each is an attempt, written down before it begins and taken back when it has not ended the process: when it fails, as
+//! in an outage, when the partition is taken away meanwhile, and when the process stops in order. What has ended the
+//! process three times may be what ends it: it is shown, and tried again only every minute, while the other tables go on.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use super::{
     Prepared, SyncError,
     backoff::Backoff,
-    courier::{Courier, Said},
+    courier::{Courier, Delivered, Said},
     worker::{note, pass},
 };
-use crate::stream::Pending;
+use crate::stream::{Cursor, Pending};
 
 /// So many attempts that ended the process are no chance.
 const CRASHES: u32 = 3;
@@ -21,29 +25,15 @@ const REST: Duration = Duration::from_mins(1);
 /// Settles the ranges that an earlier process had written down. False when the process stops before that is done.
 pub(super) async fn settle_pending(courier: &Courier) -> bool {
     let found = courier.cursor.get().await.pending;
-    if found.is_empty() {
-        return true;
-    }
-    change_attempts(courier, |attempts| attempts.saturating_add(1)).await;
     let table = &courier.assignment.table.name;
     let mut on_their_way: Vec<_> = found.iter().map(|_| courier.shared.drains.go_on(table)).collect();
     for range in found {
         if settle(courier, &range).await.is_none() {
-            change_attempts(courier, |attempts| attempts.saturating_sub(1)).await;
             return false;
         }
         on_their_way.pop();
     }
     true
-}
-
-async fn change_attempts(courier: &Courier, change: impl Fn(u32) -> u32) {
-    let change_all = |cursor: &mut crate::stream::Cursor| {
-        for pending in &mut cursor.pending {
-            pending.attempts = change(pending.attempts);
-        }
-    };
-    courier.cursor.update(change_all).await;
 }
 
 /// `None` when the process stops before.
@@ -55,11 +45,65 @@ async fn settle(courier: &Courier, range: &Pending) -> Option<()> {
         held(courier, range, &error);
         courier.shared.stop.unless_signalled(tokio::time::sleep(REST)).await?;
     }
-    let prepared = prepare(courier, range).await?;
-    let delivered = courier.deliver(Arc::new(prepared), true).await?;
+    courier.begin_attempt(range.first).await;
+    let lease = &courier.assignment.lease;
+    // Held all the time: so the attempt can still be taken back when the partition is let go.
+    let Some(lease_held) = lease.hold().await else { return std::future::pending().await };
+    let delivered = tokio::select! {
+        biased;
+        over = lease.ending() => {
+            if over && let Some(first) = courier.end_attempt() {
+                courier.cursor.update_last(lease_held, |cursor| take_back(cursor, first)).await;
+            }
+            return std::future::pending().await;
+        }
+        delivered = deliver(courier, range) => delivered,
+    };
+    drop(lease_held);
+    let Some(delivered) = delivered else {
+        courier.survived().await;
+        return None;
+    };
+    courier.end_attempt();
     courier.cursor.update(|cursor| pass(cursor, range.first, range.last, delivered)).await;
     note(courier, delivered, None).await;
     Some(())
+}
+
+async fn deliver(courier: &Courier, range: &Pending) -> Option<Delivered> {
+    let prepared = prepare(courier, range).await?;
+    courier.deliver(Arc::new(prepared), true).await
+}
+
+fn take_back(cursor: &mut Cursor, first: u64) {
+    for pending in cursor.pending.iter_mut().filter(|pending| pending.first == first) {
+        pending.attempts = pending.attempts.saturating_sub(1);
+    }
+}
+
+impl Courier {
+    /// Counts an attempt at a range that an earlier process had written down.
+    async fn begin_attempt(&self, first: u64) {
+        let count = |cursor: &mut Cursor| {
+            for pending in cursor.pending.iter_mut().filter(|pending| pending.first == first) {
+                pending.attempts = pending.attempts.saturating_add(1);
+            }
+        };
+        self.cursor.update(count).await;
+        *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+    }
+
+    /// The range of the attempt that is written down; it is over now.
+    fn end_attempt(&self) -> Option<u64> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The attempt that is written down, if there is one, has failed without ending the process.
+    pub(super) async fn survived(&self) {
+        if let Some(first) = self.end_attempt() {
+            self.cursor.update(|cursor| take_back(cursor, first)).await;
+        }
+    }
 }
 
 /// The range as it was, however often it must be tried.
@@ -71,6 +115,7 @@ async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
             Ok(prepared) => return Some(prepared),
             Err(error) => error,
         };
+        courier.survived().await;
         if said.is_news(&error) {
             held(courier, range, &error);
         } else {

@@ -108,6 +108,11 @@ impl Bench {
         Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor), target, Horizon::default())
     }
 
+    /// How many attempts at the first pending range are written down.
+    async fn attempts(&self) -> u32 {
+        self.shared.backend.cursor("test/ticks", TOPIC, 0).await.unwrap().unwrap().pending[0].attempts
+    }
+
     fn read(&self) -> mpsc::Receiver<Prepared> {
         self.read_with(&self.shared)
     }
@@ -205,14 +210,36 @@ async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attemp
         async move { settle_pending(&courier).await }
     });
     shown(&bench.shared, "the process ended 3 times while offsets 0..=9").await;
-    assert_eq!(courier.cursor.get().await.pending[0].attempts, 4, "written down before the attempt");
+    assert_eq!(courier.cursor.get().await.pending[0].attempts, 3, "to wait is no attempt");
     // There is no ClickHouse at the address: the attempt itself fails.
     let rested = shown(&bench.shared, "127.0.0.1:1").await;
     assert!((59..62).contains(&rested.as_secs()), "{rested:?}");
+    assert_eq!(bench.attempts().await, 3, "an attempt that failed has ended nothing");
 
     bench.shared.stop.signal();
     assert!(!settling.await.unwrap());
-    assert_eq!(courier.cursor.get().await.pending[0].attempts, 3, "a stop in order is no crash");
+    assert_eq!(bench.attempts().await, 3, "nor has a stop in order");
+}
+
+/// A server that takes connections and is silent keeps an attempt on its way.
+#[tokio::test]
+async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_partition_is() {
+    let mut bench = Bench::new(|_| ()).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    bench.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
+    bench.append(ticks(10)).await;
+    let written = Pending { attempts: 1, ..pending(0, 9) };
+    bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
+
+    let courier = bench.courier().await;
+    let settling = tokio::spawn(async move { settle_pending(&courier).await });
+    let _connection = silent.accept().await.unwrap();
+    assert_eq!(bench.attempts().await, 2, "it is on its way");
+    timeout(Duration::from_secs(5), bench.assignment.lease.end()).await.expect("it is let go at once");
+    assert_eq!(bench.attempts().await, 1, "that the partition was taken away is no crash");
+    assert!(!settling.is_finished(), "it waits for its end");
+    settling.abort();
 }
 
 #[tokio::test(start_paused = true)]
