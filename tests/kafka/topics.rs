@@ -1,11 +1,14 @@
 //! What operators and other clients do to topics, asked of the brokers within milliseconds: Kafka's own tools take seconds
 //! to start, and in these a client may notice what it would else have missed.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
     producer::{FutureProducer, FutureRecord},
 };
@@ -88,11 +91,30 @@ impl Stage {
         deleted.elements().iter().for_each(|element| element.error().expect("the records go"));
     }
 
+    /// Gives the topic these settings, and no others.
+    pub(crate) async fn set_topic(&self, topic: &str, settings: &[(&str, &str)]) {
+        let new = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+        let set = self.operator().alter_configs([&new], &patient()).await;
+        set.expect("the brokers answer").pop().expect("a result").expect("they are set");
+    }
+
     /// Writes numbers into the first partition, as another client would.
     pub(crate) async fn write(&self, ids: Range<u64>) {
+        self.write_at(ids, Duration::ZERO).await;
+    }
+
+    /// The same with times of an hour ago, as records have them that were copied from elsewhere.
+    pub(crate) async fn write_from_before(&self, ids: Range<u64>) {
+        self.write_at(ids, Duration::from_hours(1)).await;
+    }
+
+    async fn write_at(&self, ids: Range<u64>, ago: Duration) {
         let producer = self.producer(None);
         let payloads: Vec<_> = ids.map(number).collect();
-        let record = |payload| FutureRecord::<str, str>::to("numbers").partition(0).payload(payload);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970") - ago;
+        let time = i64::try_from(since_epoch.as_millis()).expect("a clock before the year 292,000,000");
+        let record = |payload| FutureRecord::<str, str>::to("numbers").partition(0).payload(payload).timestamp(time);
         let sent = payloads.iter().map(|payload| producer.send_result(record(payload)).expect("there is room"));
         for sent in sent.collect::<Vec<_>>() {
             sent.await.expect("the producer lives").expect("the broker takes it");

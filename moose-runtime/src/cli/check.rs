@@ -25,7 +25,8 @@ use crate::{
 pub(super) enum Found {
     /// Every table has the whole promise, can be written, and is as the migrations lead to.
     Good,
-    /// A table has less than the whole promise, or can't be written; or the counts don't agree.
+    /// A table has less than the whole promise, or can't be written, or a dead letter may have no room; or the counts don't
+    /// agree.
     Wrong,
     /// Migrations are pending, or a table is not as they lead to.
     Pending,
@@ -42,19 +43,38 @@ pub(super) async fn check(program: Program, config: &Config, json: bool) -> Resu
     let differences = differences(&server, storage, &migrations).await;
     server.close().await;
     let (mut report, differences) = (report?, differences?);
+    let letters = letters(&model, config).await?;
     report.tables.sort_by(|left, right| left.table.cmp(&right.table));
     let text = if json {
-        format!("{}\n", as_json(&report, &differences))
+        format!("{}\n", as_json(&report, &differences, &letters))
     } else {
-        let lines: Vec<String> = differences.iter().map(|line| format!("migrations: {line}\n")).collect();
-        format!("{report}\n{}", lines.concat())
+        let lines = differences.iter().map(|line| format!("migrations: {line}\n"));
+        let lines = lines.chain(letters.iter().map(|line| format!("dead letters: {line}\n")));
+        format!("{report}\n{}", lines.collect::<String>())
     };
     terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
     Ok(match differences.is_empty() {
         false => Found::Pending,
-        true if report.is_exactly_once() && report.is_open() => Found::Good,
+        true if report.is_exactly_once() && report.is_open() && letters.is_empty() => Found::Good,
         true => Found::Wrong,
     })
+}
+
+/// Which dead letters would have no room where they are kept.
+async fn letters(model: &Model, config: &Config) -> Result<Vec<String>, CliError> {
+    if config.kafka.brokers.is_none() {
+        return Ok(Vec::new());
+    }
+    let streams = crate::app::open_streams(config).await?;
+    let mut found = Vec::new();
+    for stream in &model.streams {
+        match streams.letters_at_risk(&stream.name).await {
+            Ok(flaw) => found.extend(flaw),
+            Err(error) => found.push(format!("can't be checked: {error}")),
+        }
+    }
+    streams.close().await.map_err(crate::app::AppError::from)?;
+    Ok(found)
 }
 
 /// What is pending, and how the tables differ from what the migrations lead to. Nothing where there are none.
@@ -76,7 +96,7 @@ fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
     tables.map(|declared| (declared.table.name.as_str(), &declared.table)).collect()
 }
 
-fn as_json(report: &Report, migrations: &[String]) -> serde_json::Value {
+fn as_json(report: &Report, migrations: &[String], letters: &[String]) -> serde_json::Value {
     let tables = report.tables.iter().map(|table| {
         let promise = match table.promise() {
             Promise::ExactlyOnce => "exactly once",
@@ -93,7 +113,7 @@ fn as_json(report: &Report, migrations: &[String]) -> serde_json::Value {
             "findings": findings.collect::<Vec<_>>(),
         })
     });
-    json!({ "tables": tables.collect::<Vec<_>>(), "migrations": migrations })
+    json!({ "tables": tables.collect::<Vec<_>>(), "migrations": migrations, "dead_letters": letters })
 }
 
 /// Both sides of one account.

@@ -40,8 +40,8 @@ async fn start() -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
-    let letters: AnswerLetters = Arc::new(|question| Box::pin(async move { Ok(json!({ "asked": question })) }));
-    let routes = router(state.clone()).merge(dead_letters(letters));
+    let letters: AnswerCommand = Arc::new(|question| Box::pin(async move { Ok(json!({ "asked": question })) }));
+    let routes = router(state.clone()).merge(command(DEAD_LETTERS_PATH, letters));
     let server = tokio::spawn(serve(listener, routes, 8, stop.clone()));
     Port { address, state, log, stop, server, _directory: directory }
 }

@@ -91,6 +91,18 @@ pub enum StreamError {
         /// The first error.
         reason: String,
     },
+    /// A dead letter has no room in its topic.
+    #[error(
+        "a dead letter of {bytes} bytes is more than topic `{topic}` takes; {remedy}: its table is held until then"
+    )]
+    LetterTooLarge {
+        /// The topic.
+        topic: String,
+        /// The largest of those that were to be written.
+        bytes: usize,
+        /// What to do.
+        remedy: String,
+    },
     /// No broker answers.
     #[error("no broker of {brokers} answers: {reason}; set `kafka.brokers` to ones that do")]
     Unreachable {

@@ -356,6 +356,24 @@ pub trait Backend: Send + Sync + 'static {
     /// The cursor that `group` committed last for the partition.
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>>;
 
+    /// The cursor of a topic of this name that had another id, where this one may be the same one, moved here with its
+    /// records, or one that was made anew: only somebody who knows can say. Until then there is no cursor.
+    fn moved<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        let _ = (group, topic, partition);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Commits a cursor as one of the topic as it is now, also under an epoch that was given for another.
+    fn take_over<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>> {
+        self.commit(group, topic, partition, cursor)
+    }
+
     /// Whether a cursor may be gone while the records are still there: brokers forget those of groups that are away for
     /// long.
     fn forgets_cursors(&self) -> bool;
@@ -375,6 +393,12 @@ pub trait Backend: Send + Sync + 'static {
         partition: u16,
         cursor: &'a Cursor,
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// What a dead letter of the topic may not fit, and what to do about it. Nothing where every one has room.
+    fn letters_at_risk<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        let _ = topic;
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Keeps dead letters; durable when it returns. Retention never takes one, nor does a full stream refuse one. Of
     /// letters with one key the first stays as it is. The answer is how many were new.

@@ -56,7 +56,14 @@ pub(super) async fn begin_anew_if_told(
     answer: Answer,
 ) -> Result<(), SyncError> {
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
-    let cursor = shared.backend.cursor(group, &topic, partition).await?;
+    let moved = shared.backend.moved(group, &topic, partition).await?;
+    let is_moved = moved.is_some();
+    let used_up = answer.used_up || moved.as_ref().is_some_and(|cursor| cursor.answered && shared.resume.is_some());
+    let answer = Answer { used_up, ..answer };
+    let cursor = match moved {
+        Some(cursor) => Some(cursor),
+        None => shared.backend.cursor(group, &topic, partition).await?,
+    };
     let Bounds { start, end } = shared.backend.bounds(&topic, partition).await?;
     let group = group.to_owned();
     let names = || Cursor::id_of_names(&group, &topic);
@@ -67,10 +74,18 @@ pub(super) async fn begin_anew_if_told(
         }
         None => return Ok(()),
         Some(cursor) => {
-            let Some(misfit) = misfit(&cursor, start, end) else { return Ok(()) };
+            let Some(misfit) = misfit(&cursor, start, end) else {
+                return if is_moved {
+                    take_up_if_told(shared, assignment, &group, cursor, Bounds { start, end }, answer).await
+                } else {
+                    Ok(())
+                };
+            };
             if matches!(misfit, Misfit::Ahead { .. }) {
                 // The offsets past the end will be given once more, to other records.
                 assignment.storage.epoch = rand::random_range(0..u64::MAX);
+            } else {
+                assignment.storage.epoch = cursor.epoch;
             }
             let error =
                 SyncError::Truncated { group: group.clone(), topic: topic.clone(), partition, start, end, misfit };
@@ -86,8 +101,46 @@ pub(super) async fn begin_anew_if_told(
     tracing::warn!(error = text, next, "going on as told");
     let (id, counted) = (id.or_else(|| Some(fresh_id())), Some(Counted::since(next)));
     let cursor = Cursor { id, answered: true, pending, counted, ..Cursor::new(assignment.storage.epoch, next) };
-    let Some(_held) = assignment.lease.hold().await else { return Err(SyncError::Revoked { topic, partition }) };
-    Ok(shared.backend.commit(&group, &topic, partition, &cursor).await?)
+    take_over(shared, assignment, &group, &cursor).await
+}
+
+/// Fails where the topic has another id than the one that the cursor was written for, and everything that the cursor needs:
+/// it may have been moved, or made anew. If it was moved, its offsets are the records that they were; so the cursor stays
+/// as it is, with the epoch, and what is pending is settled as ever.
+async fn take_up_if_told(
+    shared: &Shared,
+    assignment: &mut Assignment,
+    group: &str,
+    cursor: Cursor,
+    bounds: Bounds,
+    answer: Answer,
+) -> Result<(), SyncError> {
+    let Bounds { start, end } = bounds;
+    let (topic, partition, next) = (assignment.topic.clone(), assignment.partition, cursor.next);
+    let error = SyncError::AnotherTopic { group: group.to_owned(), topic, partition, next, start, end };
+    let text = error.to_string();
+    let cursor = match answer.or(error)? {
+        ResumeFrom::Next => Cursor { answered: true, ..cursor },
+        ResumeFrom::Earliest => Cursor {
+            answered: true,
+            epoch: assignment.storage.epoch,
+            table_uuid: None,
+            next: start,
+            pending: Vec::new(),
+            counted: Some(Counted::since(start)),
+            ..cursor
+        },
+    };
+    tracing::warn!(error = text, next = cursor.next, "going on as told");
+    assignment.storage.epoch = cursor.epoch;
+    take_over(shared, assignment, group, &cursor).await
+}
+
+async fn take_over(shared: &Shared, assignment: &Assignment, group: &str, cursor: &Cursor) -> Result<(), SyncError> {
+    let Assignment { topic, partition, lease, .. } = assignment;
+    let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
+    let _held = lease.hold().await.ok_or_else(revoked)?;
+    Ok(shared.backend.take_over(group, topic, *partition, cursor).await?)
 }
 
 /// Where the table or the application has another name than before: goes on where the cursor under the former name is,

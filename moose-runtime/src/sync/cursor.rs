@@ -112,7 +112,7 @@ impl CursorKeeper {
                 partition,
                 next = cursor.next,
                 pending = cursor.pending.len(),
-                "the partition is another one than before: beginning anew; what the table had not got of the old one is gone"
+                "the partition is another one than before: what is on its way is left, and it is looked at anew"
             );
         }
         outdated

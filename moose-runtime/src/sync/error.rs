@@ -105,6 +105,26 @@ pub enum SyncError {
         /// Next offset to be given.
         end: u64,
     },
+    /// The topic has another id than the one that the cursor was written for, and offsets that go on where it stands.
+    #[error(
+        "topic `{topic}` is not the one that `{group}` has read, by its id, and its partition {partition} holds {start}..{end}, \
+         with the offset {next} where that was left: if it was moved here with its records, start with `--from next` to go on \
+         at {next}; if it was deleted and made anew, start with `--from earliest` to read it from its start"
+    )]
+    AnotherTopic {
+        /// Whose cursor.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u16,
+        /// Every offset below was done.
+        next: u64,
+        /// First offset stored.
+        start: u64,
+        /// Next offset to be given.
+        end: u64,
+    },
     /// The cursor names offsets that the partition does not have.
     #[error(
         "the offset of `{group}` does not fit topic `{topic}` partition {partition}, which holds {start}..{end}: {misfit}; \

@@ -4,9 +4,15 @@ use super::{Assignment, Shared, encoder::Refused, now};
 use crate::{
     clickhouse::ClickHouseError,
     fault::{self, Point},
+    record::FieldError,
     stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, Record, StreamError, WrongField},
     telemetry::TableLabel,
 };
+
+/// Bytes of the errors in a letter, and of each text in it: a name in a record may have megabytes, and a letter must have
+/// room in its topic beside its record.
+const ERRORS: usize = 4 << 10;
+const TEXT: usize = 1 << 10;
 
 impl Assignment {
     /// The key that a record's dead letter has.
@@ -22,11 +28,7 @@ impl Assignment {
 
     /// The dead letter of a record that does not fit the record type.
     pub(super) fn misfit(&self, refused: Refused, maybe_stored: bool) -> DeadLetter {
-        let errors: Vec<WrongField> = refused
-            .errors
-            .into_iter()
-            .map(|error| WrongField { pointer: error.pointer, message: error.message })
-            .collect();
+        let errors = first_of(refused.errors);
         let is_empty = refused.record.payload.is_empty();
         let reason =
             if is_empty { "it is empty: a message without a value" } else { "it does not fit the record type" };
@@ -36,7 +38,7 @@ impl Assignment {
 
     /// The dead letter of a record whose row ClickHouse refuses.
     pub(super) fn refused_row(&self, record: &Record, answer: &ClickHouseError, maybe_stored: bool) -> DeadLetter {
-        let (code, reason) = (answer.code(), answer.to_string());
+        let (code, reason) = (answer.code(), cut(answer.to_string()));
         self.letter(record, Details { code, reason, errors: Vec::new(), maybe_stored })
     }
 
@@ -49,6 +51,31 @@ impl Assignment {
             details: DeadLetterDetails { timestamp, since, code, reason, errors, maybe_stored },
         }
     }
+}
+
+/// As many errors as have room in a letter, and how many there are more.
+fn first_of(errors: Vec<FieldError>) -> Vec<WrongField> {
+    let (all, mut left, mut kept) = (errors.len(), ERRORS, Vec::new());
+    for error in errors {
+        let field = WrongField { pointer: cut(error.pointer), message: cut(error.message) };
+        left = left.saturating_sub(field.pointer.len() + field.message.len());
+        if left == 0 {
+            break;
+        }
+        kept.push(field);
+    }
+    if kept.len() < all {
+        kept.push(WrongField { pointer: String::new(), message: format!("and {} more", all - kept.len()) });
+    }
+    kept
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT {
+        text.truncate(text.floor_char_boundary(TEXT));
+        text.push('…');
+    }
+    text
 }
 
 struct Details {
@@ -72,5 +99,25 @@ impl Shared {
             tracing::warn!(table, records = new, first = %first.key, reason, "dead letters: see `dead-letters list`");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::ErrorCode;
+
+    fn error(pointer: String) -> FieldError {
+        FieldError { pointer, code: ErrorCode::InvalidValue, message: "no".to_owned() }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_record_is_cut_to_what_has_room() {
+        let few = first_of(vec![error("/a".to_owned()), error("/b".to_owned())]);
+        assert!(few.iter().map(|field| field.pointer.as_str()).eq(["/a", "/b"]));
+        let many = first_of((0..100).map(|number| error(format!("/{number}{}", "ä".repeat(1_000_000)))).collect());
+        assert!(many.iter().map(|field| field.pointer.len() + field.message.len()).sum::<usize>() < ERRORS + 20);
+        assert!(many[0].pointer.starts_with("/0ä") && many[0].pointer.ends_with("ä…"));
+        assert_eq!(many.last().unwrap().message, format!("and {} more", 101 - many.len()));
     }
 }

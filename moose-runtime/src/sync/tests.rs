@@ -229,7 +229,7 @@ async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_par
     let url = format!("http://{}", silent.local_addr().unwrap());
     bench.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
     bench.append(ticks(10)).await;
-    let written = Pending { attempts: 1, ..pending(0, 9) };
+    let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
     bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
 
     let courier = bench.courier().await;

@@ -68,7 +68,7 @@ impl Backend for Kafka {
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
         Box::pin(async move {
             self.open()?;
-            let settings = Settings { cleanup: "delete", retention: spec.retention };
+            let settings = Settings { cleanup: "delete", retention: spec.retention, max_bytes: None };
             let partitions = self.topics.open(spec, settings).await?;
             let id = self.identity(&spec.name).await?;
             Ok(Topic { epoch: epoch_of(id), partitions })
@@ -172,6 +172,25 @@ impl Backend for Kafka {
         Box::pin(async move { Ok(self.place(group, topic, partition).await?.cursor) })
     }
 
+    fn moved<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
+        Box::pin(async move { Ok(self.place(group, topic, partition).await?.moved) })
+    }
+
+    fn take_over<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: u16,
+        cursor: &'a Cursor,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let now = self.identity(topic).await?;
+            let part = (group.to_owned(), topic.to_owned(), partition);
+            self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert((part, cursor.epoch), now);
+            self.commit(group, topic, partition, cursor).await
+        })
+    }
+
     fn forgets_cursors(&self) -> bool {
         true
     }
@@ -198,11 +217,15 @@ impl Backend for Kafka {
                 let action = format!("commit the offset of `{group}` on topic `{topic}` partition {partition}");
                 return Err(failed(action, "the topic was deleted and made anew"));
             }
-            let metadata = note::write(cursor, id).map_err(|error| failed("write a cursor", error))?;
+            let metadata = note::write(cursor, id, note::now()).map_err(|error| failed("write a cursor", error))?;
             self.group(group)?.commit(topic, partition, cursor.next, metadata).await?;
             self.epochs.lock().unwrap_or_else(PoisonError::into_inner).remove(&part);
             Ok(())
         })
+    }
+
+    fn letters_at_risk<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(self.letters_at_risk(topic))
     }
 
     fn put_dead_letters<'a>(&'a self, letters: &'a [DeadLetter]) -> BoxFuture<'a, Result<u64>> {

@@ -18,6 +18,9 @@ use crate::stream::StreamError;
 /// How long an answer of the brokers is waited for.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
+/// An answer means that every replica in sync has the record, once.
+const SAFE: [(&str, &str); 2] = [("enable.idempotence", "true"), ("acks", "all")];
+
 /// The cluster, and how to talk to it.
 #[derive(Clone)]
 pub struct KafkaOptions {
@@ -74,10 +77,19 @@ impl KafkaOptions {
             ("linger.ms", "5"),
             // What is not taken by then is answered 503; it may still land.
             ("message.timeout.ms", "30000"),
-            // What a topic takes is for its own settings to say; a dead letter is larger than its record.
+            // What a topic takes is for its own settings to say.
             ("message.max.bytes", "16777216"),
         ];
-        self.client(&defaults, &[("enable.idempotence", "true"), ("acks", "all")])
+        self.client(&defaults, &SAFE)
+    }
+
+    /// For the client that appends dead letters. A record may have come packed, and brokers count what is packed: so does
+    /// this, and takes whatever it is given.
+    pub(super) fn producer_of_letters(&self) -> ClientConfig {
+        let mut config = self.client(&[("message.timeout.ms", "30000")], &SAFE);
+        config.remove("compression.codec");
+        config.set("compression.type", "zstd").set("message.max.bytes", "1000000000");
+        config
     }
 
     /// For the client that makes topics.

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Kafka,
-    client::failed,
+    client::{KafkaOptions, failed},
     ffi::{Content, open_envelope},
-    produce::Sent,
+    produce::{Producer, Sent},
     topics::Settings,
 };
 use crate::stream::{
-    DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, Retention, TopicSpec,
+    DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, Retention, StreamError, TopicSpec,
 };
 
 /// What the topic's name ends with.
@@ -33,10 +33,17 @@ const HEADER_TO_READ: &CStr = c"moose-dead-letter";
 /// So many offsets are read at once.
 const PAGE: u64 = 1000;
 
+/// What the topic is made for: records that came packed, too.
+const LETTER_BYTES: u64 = 16 << 20;
+/// What a letter has beside its record, at the most: its key, and the reason, which is cut where it is made.
+const BESIDE_A_RECORD: u64 = 64 << 10;
+
 /// The books of all streams.
 #[derive(Default)]
 pub(super) struct LetterTopics {
     books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
+    /// Made with the first letter.
+    producer: Mutex<Option<Arc<Producer>>>,
 }
 
 /// What one topic of letters says.
@@ -73,6 +80,27 @@ impl LetterTopics {
     fn streams(&self) -> BTreeSet<String> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
+
+    /// A client of its own: it packs what it sends, and has no limit but the topic's.
+    fn producer(&self, options: &KafkaOptions) -> Result<Arc<Producer>> {
+        let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(producer) = &*producer {
+            return Ok(Arc::clone(producer));
+        }
+        let made = Arc::new(Producer::new(options.producer_of_letters())?);
+        Ok(Arc::clone(producer.insert(made)))
+    }
+}
+
+/// The largest letter that a topic is to take beside a stream that takes records of so many bytes.
+fn wanted(of_stream: Option<u64>) -> u64 {
+    of_stream.map_or(LETTER_BYTES, |bytes| bytes.saturating_add(BESIDE_A_RECORD).max(LETTER_BYTES))
+}
+
+fn remedy(topic: &str, bytes: u64) -> String {
+    format!(
+        "set it with kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config max.message.bytes={bytes}"
+    )
 }
 
 fn topic_of(stream: &str) -> String {
@@ -92,7 +120,11 @@ impl Kafka {
         if !book.is_open {
             let retention = Retention { age: None, bytes: None };
             let spec = TopicSpec { name: topic_of(stream), partitions: 1, retention };
-            self.topics.open(&spec, Settings { cleanup: "compact", retention }).await?;
+            let max_bytes = Some(wanted(self.topics.max_bytes(stream).await?));
+            self.topics.open(&spec, Settings { cleanup: "compact", retention, max_bytes }).await?;
+            if let Some(flaw) = self.letters_at_risk(stream).await? {
+                tracing::warn!("{flaw}");
+            }
             book.is_open = true;
         }
         Ok(())
@@ -131,10 +163,39 @@ impl Kafka {
             .iter()
             .map(|(key, why, payload)| Sent { key: Some(key.as_bytes()), payload, header: Some((HEADER, why)) })
             .collect();
-        if !sent.is_empty() {
-            self.producer.append(&topic_of(stream), 0, &sent).await?;
+        if sent.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let topic = topic_of(stream);
+        let outcome = self.letters.producer(&self.options)?.send(&topic, 0, &sent).await?;
+        if outcome.is_too_large() {
+            let size = |sent: &Sent<'_>| sent.payload.len() + sent.header.map_or(0, |(_, why)| why.len());
+            let bytes = sent.iter().map(size).max().unwrap_or(0);
+            return Err(StreamError::LetterTooLarge {
+                remedy: remedy(&topic, wanted(Some(bytes as u64))),
+                topic,
+                bytes,
+            });
+        }
+        outcome.told(&topic, 0).map(drop)
+    }
+
+    /// What a dead letter of the stream may not fit, and what to do.
+    pub(super) async fn letters_at_risk(&self, stream: &str) -> Result<Option<String>> {
+        let topic = topic_of(stream);
+        let (Some(of_stream), Some(of_letters)) =
+            (self.topics.max_bytes(stream).await?, self.topics.max_bytes(&topic).await?)
+        else {
+            return Ok(None);
+        };
+        let wanted = of_stream.saturating_add(BESIDE_A_RECORD);
+        Ok((of_letters < wanted).then(|| {
+            format!(
+                "topic `{topic}` takes records of {of_letters} bytes, and a dead letter of `{stream}` may have {wanted}: one that does \
+                 not fit would hold its table up until it does; {}",
+                remedy(&topic, self::wanted(Some(of_stream)))
+            )
+        }))
     }
 
     pub(super) async fn store_letters(&self, letters: &[DeadLetter]) -> Result<u64> {

@@ -10,7 +10,8 @@
 //! - A cursor is the group's committed offset, with the rest in its metadata (`note`). Metadata that is not ours means
 //!   that somebody has moved the group: it is followed, under a new epoch.
 //! - Topics are made and grown, never changed otherwise (`topics`). One that was deleted and made anew is told by its id:
-//!   no cursor is committed for another topic than its epoch was given for.
+//!   no cursor is committed for another topic than its epoch was given for. One that may be the same, moved here from
+//!   another cluster or restored, waits for somebody to say which it is.
 //! - Dead letters lie in a compacted topic beside each stream (`letters`).
 //!
 //! Offsets have gaps: transactions leave markers, compaction takes records away. Nothing here or above counts on their
@@ -41,10 +42,14 @@ use self::{
     fetch::Fetcher,
     group::{Committed, Group},
     letters::LetterTopics,
+    note::Note,
     produce::Producer,
     topics::Topics,
 };
-use super::{Cursor, Result, StreamError};
+use super::{Bounds, Cursor, Result, StreamError};
+
+/// By how much clocks may differ, ours and those that records have their time from.
+const CLOCKS: i64 = 60_000;
 
 /// Group, topic and partition.
 type Part = (String, String, u16);
@@ -87,7 +92,7 @@ impl Kafka {
         options: KafkaOptions,
         topics: fn(&KafkaOptions, &Arc<Producer>) -> Result<Topics>,
     ) -> Result<Self> {
-        let producer = Arc::new(Producer::new(&options)?);
+        let producer = Arc::new(Producer::new(options.producer())?);
         let topics = Arc::new(topics(&options, &producer)?);
         topics.reach().await?;
         Topics::keep_looking(&topics);
@@ -126,42 +131,67 @@ impl Kafka {
         // Asked last: what was committed to a topic that is gone by now is not taken for this one's.
         let now = self.identity(topic).await?;
         let part = (group.to_owned(), topic.to_owned(), partition);
-        let place = self.place_of(&part, committed, now);
+        let note = committed.as_ref().and_then(|Committed { offset, metadata }| note::read(*offset, metadata));
+        let place = match note {
+            None => self.place_without_note(&part, committed, now),
+            Some(Note { cursor, topic_id, .. }) if topic_id == now || topic_id == 0 || now == 0 => {
+                Place { epoch: cursor.epoch, cursor: Some(cursor), moved: None }
+            }
+            Some(note) if self.is_new(topic, partition, &note).await? => {
+                let (offset, pending) = (note.cursor.next, note.cursor.pending.len());
+                tracing::warn!(
+                    group,
+                    topic,
+                    partition,
+                    offset,
+                    pending,
+                    "the topic was deleted and made anew; its offset is void, and what the table had not got of the old one is gone"
+                );
+                Place { epoch: self.fresh_epoch(&part, now), cursor: None, moved: None }
+            }
+            Some(note) => Place { epoch: self.fresh_epoch(&part, now), cursor: None, moved: Some(note.cursor) },
+        };
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert((part, place.epoch), now);
         Ok(place)
     }
 
-    fn place_of(&self, part: &Part, committed: Option<Committed>, now: u128) -> Place {
+    fn place_without_note(&self, part: &Part, committed: Option<Committed>, now: u128) -> Place {
         let (group, topic, partition) = part;
-        let Some(Committed { offset, metadata }) = committed else {
-            return Place { epoch: self.fresh_epoch(part, now), cursor: None };
-        };
-        if let Some((cursor, id)) = note::read(offset, &metadata) {
-            let same = id == now || id == 0 || now == 0;
-            if same {
-                return Place { epoch: cursor.epoch, cursor: Some(cursor) };
-            }
-            let (offset, pending) = (cursor.next, cursor.pending.len());
+        let epoch = self.fresh_epoch(part, now);
+        let cursor = committed.map(|Committed { offset, .. }| {
             tracing::warn!(
                 group,
                 topic,
                 partition,
                 offset,
-                pending,
-                "the topic was deleted and made anew; its offset is void, and what the table had not got of the old one is gone"
+                "the group was moved by somebody else; going on from there, under a new epoch"
             );
-            return Place { epoch: self.fresh_epoch(part, now), cursor: None };
+            Cursor::new(epoch, offset)
+        });
+        Place { epoch, cursor, moved: None }
+    }
+
+    /// Whether a topic with another id than the noted one is another topic, whose records nobody has read: it can also be
+    /// the same one, moved here with its records, as by a mirror of the cluster or from the disks of one that is gone.
+    ///
+    /// Records from before the noted one was seen last can only have come with it. Where there are none, offsets that go
+    /// on where the cursor stands are a chance only if this process has seen the noted topic itself and now sees this
+    /// one: a mirror that is taken over has its records before that. Otherwise they may have been copied while nobody
+    /// looked.
+    async fn is_new(&self, topic: &str, partition: u16, note: &Note) -> Result<bool> {
+        let Note { cursor, topic_id, written } = note;
+        let bounds = self.topics.bounds(topic, partition).await?;
+        if cursor.next == bounds.start && cursor.pending.is_empty() {
+            // It begins where the cursor stands: nothing of it was read, whichever it is.
+            return Ok(true);
         }
-        let epoch = self.fresh_epoch(part, now);
-        tracing::warn!(
-            group,
-            topic,
-            partition,
-            offset,
-            "the group was moved by somebody else; going on from there, under a new epoch"
-        );
-        let cursor = Cursor::new(epoch, offset);
-        Place { epoch, cursor: Some(cursor) }
+        let here = self.topics.last_seen(topic, *topic_id);
+        let seen = here.max(*written);
+        let older = match seen {
+            Some(seen) => self.topics.begins_before(topic, partition, seen.saturating_sub(CLOCKS)).await?,
+            None => false,
+        };
+        Ok(is_new(cursor, bounds, here.is_some(), older))
     }
 
     /// The id of the topic as it is now. One that is another than before is read anew.
@@ -187,8 +217,17 @@ impl Kafka {
     }
 }
 
+/// `here`: this process has seen the noted topic. `older`: there are records from before it was seen last.
+fn is_new(cursor: &Cursor, bounds: Bounds, here: bool, older: bool) -> bool {
+    let needed = cursor.pending.last().map_or(cursor.next, |range| range.last.saturating_add(1));
+    let goes_on = bounds.start <= cursor.next && needed <= bounds.end;
+    !older && (here || !goes_on)
+}
+
 /// Where a group is in a partition.
 struct Place {
     epoch: u64,
     cursor: Option<Cursor>,
+    /// The cursor of a topic that this one may be.
+    moved: Option<Cursor>,
 }

@@ -3,6 +3,8 @@
 //! The metadata is JSON with short names, version first; brokers take 4,096 bytes of it, and this needs half at most. What
 //! does not begin as ours does was written by somebody else, who has moved the group.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -40,18 +42,22 @@ struct Written {
     /// Ranges that views may lack: first, last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     w: Vec<(u64, u64)>,
+    /// When it was written, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<i64>,
     /// Counted: from, inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<(u64, u64)>,
 }
 
 /// The metadata of a cursor.
-pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_json::Error> {
+pub(super) fn write(cursor: &Cursor, topic_id: u128, now: i64) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Written {
         v: VERSION,
         e: format!("{:x}", cursor.epoch),
         i: format!("{topic_id:x}"),
         n: cursor.next,
+        t: Some(now),
         u: cursor.table_uuid,
         p: cursor
             .pending
@@ -66,10 +72,26 @@ pub(super) fn write(cursor: &Cursor, topic_id: u128) -> Result<String, serde_jso
     })
 }
 
-/// The cursor that stands beside an offset, and the id of its topic; `None` where it is not ours.
-pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
+/// Milliseconds since the Unix epoch, by the system's clock.
+pub(super) fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A cursor as it was written down.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) cursor: Cursor,
+    /// The id of its topic; 0 where the brokers gave none.
+    pub(super) topic_id: u128,
+    /// When; earlier builds did not say.
+    pub(super) written: Option<i64>,
+}
+
+/// What stands beside an offset; `None` where it is not ours.
+pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<Note> {
     let written: Written = serde_json::from_slice(metadata).ok()?;
-    let Written { v, e, i, n, u, p, b, d, a, w, c } = written;
+    let Written { v, e, i, n, u, p, b, d, a, w, t, c } = written;
     if v != VERSION || n != offset {
         return None;
     }
@@ -86,7 +108,7 @@ pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<(Cursor, u128)> {
         counted: c.map(|(from, inserted)| Counted { from, inserted }),
         ..Cursor::new(u64::from_str_radix(&e, 16).ok()?, n)
     };
-    Some((cursor, u128::from_str_radix(&i, 16).ok()?))
+    Some(Note { cursor, topic_id: u128::from_str_radix(&i, 16).ok()?, written: t })
 }
 
 #[cfg(test)]
@@ -111,19 +133,26 @@ mod tests {
     fn a_cursor_is_read_as_it_was_written() {
         let small = Cursor::new(7, 3);
         for (cursor, id) in [(largest(), u128::MAX), (small, 0)] {
-            let text = write(&cursor, id).unwrap();
-            assert_eq!(read(cursor.next, text.as_bytes()), Some((cursor, id)));
+            let text = write(&cursor, id, i64::MIN).unwrap();
+            let note = Note { topic_id: id, written: Some(i64::MIN), cursor };
+            assert_eq!(read(note.cursor.next, text.as_bytes()), Some(note));
         }
     }
 
     #[test]
+    fn what_an_earlier_build_has_written_says_not_when() {
+        let note = read(3, br#"{"v":1,"e":"7","i":"a","n":3}"#).unwrap();
+        assert_eq!((note.cursor.epoch, note.topic_id, note.written), (7, 10, None));
+    }
+
+    #[test]
     fn the_largest_cursor_has_room_in_what_brokers_take() {
-        assert!(write(&largest(), u128::MAX).unwrap().len() < 2000);
+        assert!(write(&largest(), u128::MAX, i64::MIN).unwrap().len() < 2000);
     }
 
     #[test]
     fn what_is_not_ours_or_belongs_to_another_offset_is_nothing() {
-        let text = write(&largest(), 1).unwrap();
+        let text = write(&largest(), 1, 0).unwrap();
         assert_eq!(read(5, text.as_bytes()), None, "carried along by somebody who moved the group");
         for foreign in [&b""[..], b"\xff\xfe", b"{}", b"{\"v\":2}", b"from a tool"] {
             assert_eq!(read(0, foreign), None);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext, Message as _,
+    ClientConfig, ClientContext, Message as _,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -20,7 +20,7 @@ use rdkafka::{
 };
 use tokio::sync::oneshot;
 
-use super::client::{ANSWER, KafkaOptions, failed, log, not_made};
+use super::client::{ANSWER, failed, log, not_made};
 use crate::stream::{Result, StreamError};
 
 /// How long an append waits for room in the library's queue before it gives the rest up.
@@ -32,9 +32,9 @@ const STRIPES: usize = 64;
 
 type Sender = ThreadedProducer<Reports>;
 
-/// The client that appends.
+/// A client that appends.
 pub(super) struct Producer {
-    options: KafkaOptions,
+    config: ClientConfig,
     sender: RwLock<Arc<Sender>>,
     /// Held while the records of an append are handed over, so that they stay together.
     order: Vec<tokio::sync::Mutex<()>>,
@@ -51,12 +51,35 @@ pub(super) struct Sent<'a> {
 
 /// What became of the records of one append.
 #[derive(Debug, Default)]
-struct Outcome {
+pub(super) struct Outcome {
     first: Option<i64>,
     accepted: usize,
     rejected: usize,
     unknown: usize,
     reason: Option<KafkaError>,
+}
+
+impl Outcome {
+    /// Whether a record was larger than the topic takes.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.reason.as_ref().and_then(KafkaError::rdkafka_error_code) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+
+    /// The smallest offset, if all of it was taken.
+    pub(super) fn told(self, topic: &str, partition: u16) -> Result<u64> {
+        let Self { first, accepted, rejected, unknown, reason } = self;
+        match (first, reason) {
+            (Some(first), None) => Ok(u64::try_from(first).unwrap_or(0)),
+            (_, reason) => Err(StreamError::Partly {
+                topic: topic.to_owned(),
+                partition,
+                accepted,
+                rejected,
+                unknown,
+                reason: reason.map_or_else(|| "no record was sent".to_owned(), |error| error.to_string()),
+            }),
+        }
+    }
 }
 
 /// An append whose records are on their way.
@@ -138,15 +161,16 @@ impl ProducerContext for Reports {
     }
 }
 
-fn make(options: &KafkaOptions) -> Result<Arc<Sender>> {
-    let sender = options.producer().create_with_context(Reports).map_err(|error| not_made(&error))?;
+fn make(config: &ClientConfig) -> Result<Arc<Sender>> {
+    let sender = config.create_with_context(Reports).map_err(|error| not_made(&error))?;
     Ok(Arc::new(sender))
 }
 
 impl Producer {
-    pub(super) fn new(options: &KafkaOptions) -> Result<Self> {
+    pub(super) fn new(config: ClientConfig) -> Result<Self> {
         let order = std::iter::repeat_with(tokio::sync::Mutex::default).take(STRIPES).collect();
-        Ok(Self { options: options.clone(), sender: RwLock::new(make(options)?), order })
+        let sender = RwLock::new(make(&config)?);
+        Ok(Self { config, sender, order })
     }
 
     /// The producer, or its successor.
@@ -156,13 +180,18 @@ impl Producer {
         let mut place = self.sender.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&place, &sender) {
             tracing::warn!(%code, reason, "the producer has failed for good and is replaced");
-            *place = make(&self.options)?;
+            *place = make(&self.config)?;
         }
         Ok(Arc::clone(&place))
     }
 
     /// Appends records, in order; the answer is the smallest offset.
     pub(super) async fn append(&self, topic: &str, partition: u16, records: &[Sent<'_>]) -> Result<u64> {
+        self.send(topic, partition, records).await?.told(topic, partition)
+    }
+
+    /// The same, with what became of them.
+    pub(super) async fn send(&self, topic: &str, partition: u16, records: &[Sent<'_>]) -> Result<Outcome> {
         let sender = self.sender()?;
         let (done, ended) = oneshot::channel();
         let append = Arc::new(Append {
@@ -180,18 +209,7 @@ impl Producer {
         // Never an error: the sender is in `append`, which is here.
         let _ = ended.await;
         let outcome = std::mem::take(&mut *append.outcome.lock().unwrap_or_else(PoisonError::into_inner));
-        let Outcome { first, accepted, rejected, unknown, reason } = outcome;
-        match (first, reason) {
-            (Some(first), None) => Ok(u64::try_from(first).unwrap_or(0)),
-            (_, reason) => Err(StreamError::Partly {
-                topic: topic.to_owned(),
-                partition,
-                accepted,
-                rejected,
-                unknown,
-                reason: reason.map_or_else(|| "no record was sent".to_owned(), |error| error.to_string()),
-            }),
-        }
+        Ok(outcome)
     }
 
     /// Learns how many partitions a topic has. Blocks.

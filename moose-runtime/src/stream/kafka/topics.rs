@@ -1,7 +1,7 @@
 //! Topics: made where they are missing, grown where they have too few partitions, and what else they are is said.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +10,11 @@ use std::{
 };
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication, TopicResult},
+    Offset, TopicPartitionList,
+    admin::{
+        AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+        TopicResult,
+    },
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
@@ -18,6 +22,7 @@ use rdkafka::{
 use super::{
     client::{ANSWER, Context, KafkaOptions, Troubles, blocking, failed, is_unreachable, not_made},
     ffi,
+    note::now,
     produce::Producer,
 };
 use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
@@ -29,6 +34,8 @@ const TROUBLES: Duration = Duration::from_secs(1);
 const TROUBLE: Duration = Duration::from_millis(100);
 /// How often it is looked for partitions that somebody has added.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// So many ids of a topic that was made anew again and again are remembered.
+const IDS: usize = 16;
 /// What a batch of one record has beside the record, at the most that we send.
 const BESIDE_A_RECORD: usize = 512;
 
@@ -41,8 +48,8 @@ pub(super) struct Topics {
     /// Has to know of partitions before records are sent to them.
     producer: Arc<Producer>,
     partitions: RwLock<HashMap<String, u16>>,
-    /// The ids that were found last.
-    ids: RwLock<HashMap<String, u128>>,
+    /// The ids that were found last, and when which.
+    ids: RwLock<HashMap<String, Ids>>,
     max_record_bytes: AtomicUsize,
     /// Whether the brokers answer questions about topics; a mock cluster does not.
     answers: bool,
@@ -52,6 +59,27 @@ pub(super) struct Topics {
 pub(super) struct Settings<'a> {
     pub(super) cleanup: &'a str,
     pub(super) retention: Retention,
+    /// The largest record that it is to take, where that is not for the brokers to say.
+    pub(super) max_bytes: Option<u64>,
+}
+
+/// The ids under which a topic's name was seen.
+#[derive(Default)]
+struct Ids {
+    now: u128,
+    /// When each was there last, in milliseconds since the Unix epoch; the newest few.
+    seen: VecDeque<(u128, i64)>,
+}
+
+impl Ids {
+    fn see(&mut self, id: u128, now: i64) {
+        self.now = id;
+        self.seen.retain(|(seen, _)| *seen != id);
+        self.seen.push_back((id, now));
+        if self.seen.len() > IDS {
+            self.seen.pop_front();
+        }
+    }
 }
 
 impl Topics {
@@ -170,13 +198,32 @@ impl Topics {
         let replication = self.options.replication.map_or(-1, i32::from);
         let partitions = i32::from(spec.partitions.max(1));
         let (age, bytes) = retention_texts(settings.retention);
-        let new = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(replication))
-            .set("cleanup.policy", settings.cleanup)
-            // The lag and the retention go by the brokers' clock.
-            .set("message.timestamp.type", "LogAppendTime")
-            .set("retention.ms", &age)
-            .set("retention.bytes", &bytes);
-        let results = self.admin.create_topics([&new], &admin_options()).await;
+        let max = settings.max_bytes.map(|bytes| bytes.to_string());
+        let make = async |max: Option<&str>| {
+            let mut new = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(replication))
+                .set("cleanup.policy", settings.cleanup)
+                // The lag and the retention go by the brokers' clock.
+                .set("message.timestamp.type", "LogAppendTime")
+                .set("retention.ms", &age)
+                .set("retention.bytes", &bytes);
+            if let Some(max) = max {
+                new = new.set("max.message.bytes", max);
+            }
+            self.admin.create_topics([&new], &admin_options()).await
+        };
+        let mut results = make(max.as_deref()).await;
+        let too_much = |result: &TopicResult| {
+            matches!(result, Err((_, RDKafkaErrorCode::InvalidConfig | RDKafkaErrorCode::PolicyViolation)))
+        };
+        if max.is_some() && results.as_ref().is_ok_and(|results| results.iter().any(too_much)) {
+            // Some services allow less.
+            tracing::warn!(
+                topic = spec.name,
+                max,
+                "the brokers refuse `max.message.bytes`; the topic is made without it"
+            );
+            results = make(None).await;
+        }
         self.look_at(results, &spec.name, "make")
     }
 
@@ -217,10 +264,24 @@ impl Topics {
                 );
             }
         }
-        let max = found.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse::<usize>().ok());
-        if let Some(max) = max {
-            let max = max.saturating_sub(BESIDE_A_RECORD);
+        // What the door takes goes to the streams.
+        if let Some(max) = max_bytes(&found).filter(|_| settings.max_bytes.is_none()) {
+            let max = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(BESIDE_A_RECORD);
             self.max_record_bytes.fetch_min(max, Ordering::Relaxed);
+        }
+    }
+
+    /// The largest record that the topic takes, packed; nothing where that can't be asked or there is no such topic.
+    pub(super) async fn max_bytes(&self, topic: &str) -> Result<Option<u64>> {
+        if !self.answers {
+            return Ok(None);
+        }
+        let action = || format!("ask for the settings of topic `{topic}`");
+        let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &admin_options()).await;
+        match asked.map_err(|error| failed(action(), error))?.pop() {
+            Some(Ok(found)) => Ok(max_bytes(&found)),
+            Some(Err(RDKafkaErrorCode::UnknownTopicOrPartition)) | None => Ok(None),
+            Some(Err(code)) => Err(failed(action(), code)),
         }
     }
 
@@ -266,7 +327,7 @@ impl Topics {
     /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
     pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
         let id = if self.answers { self.ask_for_id(topic).await? } else { 0 };
-        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(|ids| ids.now);
         if known.is_some_and(|known| known != id) {
             // It may have fewer partitions than the one before.
             match self.look(topic).await? {
@@ -274,8 +335,38 @@ impl Topics {
                 found => self.note(topic, found).await?,
             }
         }
-        let before = self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), id);
+        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        let before = ids.get(topic).map(|ids| ids.now);
+        ids.entry(topic.to_owned()).or_default().see(id, now());
         Ok((id, before))
+    }
+
+    /// When this process saw the topic under that id last, in milliseconds since the Unix epoch.
+    pub(super) fn last_seen(&self, topic: &str, id: u128) -> Option<i64> {
+        let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
+        ids.get(topic)?.seen.iter().find(|(seen, _)| *seen == id).map(|(_, at)| *at)
+    }
+
+    /// Whether the partition begins with records from before that time.
+    pub(super) async fn begins_before(&self, topic: &str, partition: u16, time: i64) -> Result<bool> {
+        let Bounds { start, end } = self.bounds(topic, partition).await?;
+        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
+        blocking("ask for the age of a partition", move || {
+            let action = || format!("ask for the age of topic `{topic}` partition {partition}");
+            let mut list = TopicPartitionList::new();
+            let added = list.add_partition_offset(&topic, i32::from(partition), Offset::Offset(time.max(0)));
+            added.map_err(|error| failed(action(), error))?;
+            let found = asker.offsets_for_times(list, ANSWER).map_err(|error| failed(action(), error))?;
+            let elements = found.elements();
+            let Some(element) = elements.first() else { return Ok(false) };
+            element.error().map_err(|error| failed(action(), error))?;
+            // The first one that is not from before; the end where all of them are.
+            Ok(match element.offset() {
+                Offset::Offset(first) => u64::try_from(first).unwrap_or(0) > start,
+                _ => end > start,
+            })
+        })
+        .await
     }
 
     /// Looks for partitions that somebody has added to the topics in use, as long as somebody uses them.
@@ -308,6 +399,10 @@ impl Topics {
         })
         .await
     }
+}
+
+fn max_bytes(settings: &ConfigResource) -> Option<u64> {
+    settings.get("max.message.bytes")?.value.as_deref()?.parse().ok()
 }
 
 fn admin_options() -> AdminOptions {
