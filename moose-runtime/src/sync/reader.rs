@@ -206,7 +206,7 @@ impl Reader {
                 topic,
                 partition,
                 position,
-                "the partition is another one than before: beginning anew; what was not read of the old one is gone"
+                "the partition is another one than before: it is read no further, and looked at anew"
             );
         }
         self.outdated

@@ -11,8 +11,8 @@ use rdkafka::{
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-use super::{Kafka, KafkaOptions};
-use crate::stream::{Backend as _, Result, contract};
+use super::{Kafka, KafkaOptions, is_new};
+use crate::stream::{Backend as _, Bounds, Cursor, Pending, Result, contract};
 
 fn options(brokers: String) -> KafkaOptions {
     KafkaOptions { brokers, client_id: "test".to_owned(), replication: None, properties: BTreeMap::new() }
@@ -89,4 +89,32 @@ async fn eventually<T>(mut work: impl AsyncFnMut() -> Result<T>) -> T {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+fn noted(next: u64, last: Option<u64>) -> Cursor {
+    let range = |last| Pending { first: next, last, since: 0, attempts: 0, burnt: false };
+    let pending = last.map(range).into_iter().collect();
+    Cursor { version: 1, epoch: 1, table_uuid: None, next, pending, counted: None }
+}
+
+#[test]
+fn a_topic_with_another_id_is_new_only_if_it_can_not_be_the_old_one() {
+    let holds = |start, end| Bounds { start, end };
+    let at_ten = noted(10, Some(19));
+    for (bounds, here, older, expected) in [
+        (holds(0, 5), false, false, true),
+        (holds(0, 19), false, false, true),
+        (holds(11, 30), false, false, true),
+        // It has what the cursor needs, and nobody has seen it come.
+        (holds(0, 20), false, false, false),
+        (holds(10, 20), false, false, false),
+        (holds(0, 20), true, false, true),
+        // It has what was there before.
+        (holds(0, 20), true, true, false),
+        (holds(0, 5), false, true, false),
+        (holds(11, 30), true, true, false),
+    ] {
+        assert_eq!(is_new(&at_ten, bounds, here, older), expected, "{bounds:?} {here} {older}");
+    }
+    assert!(!is_new(&noted(10, None), holds(0, 10), false, false));
 }
