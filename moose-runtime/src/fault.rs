@@ -101,6 +101,8 @@ points! {
     MigrateBefore = "migrate.before",
     /// It is noted that the statement is begun.
     MigrateBegun = "migrate.begun",
+    /// It is about to be sent, after the last look whether the lock is still held.
+    MigrateSend = "migrate.send",
     /// It was answered.
     MigrateRan = "migrate.ran",
     /// It is noted that it is done.

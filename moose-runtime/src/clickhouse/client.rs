@@ -10,6 +10,10 @@ use super::{
 };
 use crate::config::ClickHouseConfig;
 
+/// What every INSERT of a note says: an answer means stored, not queued, and no note is taken for another one.
+const NOTE: [(&str, &str); 4] =
+    [("async_insert", "0"), ("wait_for_async_insert", "1"), ("insert_deduplicate", "0"), ("wait_end_of_query", "1")];
+
 /// A whole result in the format `JSONCompact`.
 #[derive(serde::Deserialize)]
 struct Rows<T> {
@@ -81,6 +85,14 @@ impl Client {
     /// Runs a statement that has no result.
     pub async fn execute(&self, sql: &str) -> Result<(), ClickHouseError> {
         self.guarded(async { self.official.query_raw(sql).execute().await }).await
+    }
+
+    /// Runs an INSERT of a note that later decisions rest on: once it returns, the note is stored, whatever the user's
+    /// profile says of INSERTs.
+    pub async fn note(&self, insert: &str) -> Result<(), ClickHouseError> {
+        let query =
+            NOTE.iter().fold(self.official.query_raw(insert), |query, (name, value)| query.with_setting(*name, *value));
+        self.guarded(async { query.execute().await }).await
     }
 
     /// Runs a query and answers its result as bytes in a ClickHouse format.

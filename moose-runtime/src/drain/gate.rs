@@ -1,20 +1,17 @@
 //! The side that changes the table: drains it, bars it, and opens it again.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DrainError, Phase,
-    marker::{self, Marker, bar, is_barred, lease, name_of, server_time, unbar, uuid_of},
+    DrainError, Fence, Phase,
+    aside::drop_copy,
+    feeders,
+    marker::{self, Marker, TABLE_EXISTS, bar, is_barred, lease, name_of, server_time, unbar, uuid_of},
 };
-use crate::{
-    clickhouse::{ClickHouseError, Client},
-    schema::{quote_identifier, quote_string},
-};
+use crate::clickhouse::{ClickHouseError, Client};
 
-/// `TABLE_ALREADY_EXISTS`.
-const TABLE_EXISTS: u32 = 57;
 /// Processes look for markers each second: whoever has not answered by then is gone, or stands still.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
 /// How often answers are looked at.
@@ -23,9 +20,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What is to be drained, by whom and for what.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// Tells this drain from every other: [`new_id`](super::new_id).
+    pub id: String,
+    /// Whose [`Fence`] is cut when the drain is lifted.
+    pub runner: String,
     /// The table.
     pub table: String,
-    /// The copy of it that will be made and put in its place, if any.
+    /// The copy of it that will be made and put in its place, if any; dropped when the drain is lifted before that.
     pub copy: Option<String>,
     /// Who drains.
     pub owner: String,
@@ -55,6 +56,8 @@ impl Gate {
             return Err(DrainError::NoTable { table: table.to_owned() });
         };
         let marker = Marker {
+            id: order.id.clone(),
+            runner: order.runner.clone(),
             table: table.to_owned(),
             uuid,
             copy: order.copy.clone(),
@@ -64,23 +67,42 @@ impl Gate {
             until: lease_end(server_time(client).await?),
         };
         let mut gate = Self { client: client.clone(), marker, renamed: None };
-        match client.execute(&gate.marker.create()?).await {
-            Err(error) if error.code() == Some(TABLE_EXISTS) => gate.write().await?,
-            made => made?,
-        }
+        gate.mark().await?;
         if !order.alone {
             gate.wait_for_ranges(order.patience).await?;
         }
         gate.marker.phase = Phase::Closed;
         gate.renew().await?;
-        bar(client, table).await?;
+        bar(client, table, &gate.marker.id).await?;
         gate.wait_for_inserts().await?;
         Ok(gate)
     }
 
+    /// Makes the marker, or takes over the one that is there.
+    async fn mark(&self) -> Result<(), DrainError> {
+        loop {
+            match self.client.execute(&self.marker.create()?).await {
+                Err(error) if error.code() == Some(TABLE_EXISTS) => {}
+                made => return Ok(made?),
+            }
+            let (markers, _) = marker::all(&self.client).await?;
+            let Some(other) = markers.iter().find(|other| other.table == self.marker.table) else { continue };
+            marker::supersede(&self.client, other).await?;
+            match self.client.execute(&self.marker.in_place_of(other)?).await {
+                // Somebody has just lifted it, or written it anew.
+                Err(error) if matches!(error.code(), Some(marker::UNKNOWN_TABLE | marker::BAD_ARGUMENTS)) => {}
+                written => return Ok(written?),
+            }
+        }
+    }
+
     /// Takes the marker of a table away that is not there any more.
     pub async fn forget(client: &Client, table: &str) -> Result<(), DrainError> {
-        Ok(client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(table))).await?)
+        let (markers, _) = marker::all(client).await?;
+        for marker in markers.iter().filter(|marker| marker.table == table) {
+            marker::take_away(client, marker).await?;
+        }
+        Ok(())
     }
 
     /// Goes on holding it.
@@ -95,15 +117,16 @@ impl Gate {
         self.client.execute(&self.marker.change()?).await.map_err(|error| self.lifted_or(error))
     }
 
-    /// A marker that is gone was taken away by somebody who found it over.
+    /// A marker that is gone, or another's, was taken away by somebody who found it over.
     fn lifted_or(&self, error: ClickHouseError) -> DrainError {
-        if error.code() == Some(marker::UNKNOWN_TABLE) { self.lifted() } else { error.into() }
+        let is_gone = matches!(error.code(), Some(marker::UNKNOWN_TABLE | marker::BAD_ARGUMENTS));
+        if is_gone { self.lifted() } else { error.into() }
     }
 
     /// Fails when somebody has lifted the drain, or taken it over.
     pub async fn still_held(&self) -> Result<(), DrainError> {
         let (markers, _) = marker::all(&self.client).await?;
-        let mine = |marker: &Marker| marker.table == self.marker.table && marker.owner == self.marker.owner;
+        let mine = |marker: &Marker| marker.table == self.marker.table && marker.id == self.marker.id;
         if markers.iter().any(mine) { Ok(()) } else { Err(self.lifted()) }
     }
 
@@ -111,10 +134,11 @@ impl Gate {
     pub async fn still_closed(&self) -> Result<(), DrainError> {
         self.still_held().await?;
         let table = self.renamed.as_ref().unwrap_or(&self.marker.table);
-        if is_barred(&self.client, table).await? { Ok(()) } else { Err(self.lifted()) }
+        if is_barred(&self.client, table, &self.marker.id).await? { Ok(()) } else { Err(self.lifted()) }
     }
 
-    fn lifted(&self) -> DrainError {
+    /// That the drain is over.
+    pub fn lifted(&self) -> DrainError {
         DrainError::Lifted { table: self.marker.table.clone(), lease: lease().as_secs() }
     }
 
@@ -122,9 +146,9 @@ impl Gate {
     pub async fn open(self) -> Result<(), DrainError> {
         let Self { client, marker, renamed } = self;
         for table in std::iter::once(&marker.table).chain(&renamed) {
-            unbar(&client, table).await?;
+            unbar(&client, table, &marker.id).await?;
         }
-        Ok(client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(&marker.table))).await?)
+        Ok(marker::take_away(&client, &marker).await?)
     }
 
     /// The table has got another name.
@@ -134,7 +158,7 @@ impl Gate {
 
     /// Takes the bar from a table that was exchanged against the drained one, so that rows can be inserted there too.
     pub async fn unbar_the_old(&self, table: &str) -> Result<(), DrainError> {
-        Ok(unbar(&self.client, table).await?)
+        Ok(unbar(&self.client, table, &self.marker.id).await?)
     }
 
     /// Waits until everybody who fills the table has answered that nothing of it is on its way.
@@ -171,11 +195,12 @@ impl Gate {
 
     /// Waits for the INSERTs that the server had begun before the bar was up.
     async fn wait_for_inserts(&mut self) -> Result<(), DrainError> {
-        let mut before = self.running().await?;
+        let inserts = feeders::statements_into(&self.client, &self.marker.table).await?;
+        let mut before = feeders::running(&self.client, &inserts).await?;
         let mut renewed = Instant::now();
         while !before.is_empty() {
             sleep(LOOK_EVERY).await;
-            let running = self.running().await?;
+            let running = feeders::running(&self.client, &inserts).await?;
             before.retain(|query| running.contains(query));
             if renewed.elapsed() > lease() / 3 {
                 self.renew().await?;
@@ -184,51 +209,26 @@ impl Gate {
         }
         Ok(())
     }
-
-    /// Statements that run and may write into the table: those that name it. One too many only costs time.
-    async fn running(&self) -> Result<BTreeSet<String>, DrainError> {
-        let rows: Vec<(String,)> = self
-            .client
-            .query_rows(&format!(
-                "SELECT query_id FROM system.processes WHERE query_id != queryID() \
-                 AND query_kind IN ('Insert', 'AsyncInsertFlush', 'Alter') AND position(query, {table}) > 0 \
-                 AND (current_database = {database} OR position(query, {database}) > 0)",
-                table = quote_string(&self.marker.table),
-                database = quote_string(self.client.database()),
-            ))
-            .await?;
-        Ok(rows.into_iter().map(|(query,)| query).collect())
-    }
 }
 
-/// Lifts a drain that nobody renews. What was copied so far is void from then on, so it is renamed first: a gate that
-/// only stood still can't put it in the table's place any more.
+/// Lifts a drain that nobody renews. What was copied so far is void from then on, and what its runner has sent and what has
+/// not arrived must fail: so the fence and the copy go first.
 pub(super) async fn lift(client: &Client, marker: &Marker) -> Result<(), DrainError> {
-    let table = marker.table.as_str();
-    if let Some(copy) = &marker.copy
-        && uuid_of(client, table).await? == Some(marker.uuid)
-        && uuid_of(client, copy).await?.is_some()
+    if !marker.runner.is_empty() {
+        Fence::cut(client, Some(&marker.runner)).await?;
+    }
+    // By its identity: it may have got another name in the migration, or the exchange may have come to pass.
+    let stands = marker::named(client, marker.uuid).await?;
+    if let Some(copy) = marker.copy.as_ref().filter(|copy| stands.is_some() && stands.as_ref() != Some(copy))
+        && let Some(made) = uuid_of(client, copy).await?
     {
-        let void = format!("{copy}__void_{}", marker.until);
-        rename(client, copy, &void).await?;
-        if uuid_of(client, &void).await? == Some(marker.uuid) {
-            // The exchange came in between after all: this is the table as it was before.
-            rename(client, &void, copy).await?;
-        }
+        drop_copy(client, copy, made).await?;
     }
-    unbar(client, table).await?;
-    client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(table))).await?;
-    tracing::warn!(table, owner = marker.owner, reason = marker.reason, "lifted a drain that nobody renewed");
+    unbar(client, stands.as_ref().unwrap_or(&marker.table), &marker.id).await?;
+    marker::take_away(client, marker).await?;
+    let Marker { table, owner, reason, .. } = marker;
+    tracing::warn!(table, owner, reason, "lifted a drain that nobody renewed");
     Ok(())
-}
-
-async fn rename(client: &Client, from: &str, to: &str) -> Result<(), DrainError> {
-    let sql = format!("RENAME TABLE {} TO {}", quote_identifier(from), quote_identifier(to));
-    match client.execute(&sql).await {
-        // Somebody else was first.
-        Err(error) if matches!(error.code(), Some(marker::UNKNOWN_TABLE | TABLE_EXISTS)) => Ok(()),
-        done => Ok(done?),
-    }
 }
 
 fn lease_end(now: i64) -> i64 {

@@ -2,7 +2,7 @@
 //!
 //! The lease lies in the marker's comment, which changes at once and as a whole, and is counted by the server's clock.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,15 +22,54 @@ pub fn lease() -> Duration {
 /// Begin of the names of markers.
 const PREFIX: &str = "_moose_drain_";
 
-/// Name of the constraint that refuses every row.
+/// Name of the constraint that refuses every row: the one by which every version knows a drained table. Beside it stands
+/// one with the drain's own name, so that who lifts another drain late can't open this one.
 const BAR: &str = "_moose_drain";
+
+/// Begin of the names of markers that were taken away. They stay for a day: whoever comes late with the same finding can't
+/// take away the marker that somebody else has made since.
+const LIFTED: &str = "_moose_lifted_";
 
 /// `UNKNOWN_TABLE`.
 pub(super) const UNKNOWN_TABLE: u32 = 60;
+/// `TABLE_ALREADY_EXISTS`.
+pub(super) const TABLE_EXISTS: u32 = 57;
+/// `BAD_ARGUMENTS`: of a constraint that is not there.
+pub(super) const BAD_ARGUMENTS: u32 = 36;
 
 /// Whether ClickHouse's text says that an INSERT met the bar.
 pub fn is_bar(text: &str) -> bool {
-    text.contains("Constraint `_moose_drain` ")
+    ["Constraint `_moose_drain` ", "Constraint `_moose_drain_"].iter().any(|bar| text.contains(bar))
+}
+
+/// The text of a table without the bars in it.
+pub fn without_bars(text: &str) -> String {
+    let mut text = text.replace(&format!(", CONSTRAINT {BAR} CHECK 0"), "");
+    for drain in bars(&text) {
+        text = text.replace(&format!(", CONSTRAINT {} CHECK 0", own_bar(&drain)), "");
+    }
+    text
+}
+
+/// The drains whose own bar is in a table's text.
+fn bars(text: &str) -> Vec<String> {
+    let begin = format!(" CONSTRAINT {BAR}_");
+    let names = text.split(&begin).skip(1).filter_map(|rest| rest.split_once(" CHECK "));
+    names.map(|(name, _)| name.to_owned()).filter(|name| is_id(name)).collect()
+}
+
+fn own_bar(drain: &str) -> String {
+    format!("{BAR}_{drain}")
+}
+
+/// Of a drain, as [`new_id`] makes it.
+fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What tells a drain from every other.
+pub fn new_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }
 
 /// How far a drain has come.
@@ -46,6 +85,12 @@ pub enum Phase {
 /// A drain as its marker tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marker {
+    /// Tells it from other drains of the table; none in markers of versions that had none.
+    #[serde(default)]
+    pub(super) id: String,
+    /// Whose fence is cut when it is lifted.
+    #[serde(default)]
+    pub(super) runner: String,
     /// The drained table.
     pub(super) table: String,
     /// Its identity before the change.
@@ -65,16 +110,34 @@ impl Marker {
     /// The statement that makes the marker; it fails where there is one.
     pub(super) fn create(&self) -> Result<String, DrainError> {
         Ok(format!(
-            "CREATE TABLE {} (instance String, ranges UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) \
-             ENGINE = MergeTree ORDER BY instance COMMENT {}",
+            "CREATE TABLE {} (instance String, ranges UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3), \
+             CONSTRAINT {} CHECK 1) ENGINE = MergeTree ORDER BY instance COMMENT {}",
             name_of(&self.table),
+            self.owned(),
             quote_string(&self.comment()?)
         ))
     }
 
-    /// The statement that writes the marker anew.
+    /// The statement that writes the marker anew. It fails as a whole where it is another drain's by now.
     pub(super) fn change(&self) -> Result<String, DrainError> {
-        Ok(format!("ALTER TABLE {} MODIFY COMMENT {}", name_of(&self.table), quote_string(&self.comment()?)))
+        self.in_place_of(self)
+    }
+
+    /// The statement that makes the marker of another drain this one's.
+    pub(super) fn in_place_of(&self, other: &Self) -> Result<String, DrainError> {
+        // Markers of versions without ids have no such constraint.
+        let theirs = if other.id.is_empty() { String::new() } else { format!("DROP CONSTRAINT {}, ", other.owned()) };
+        Ok(format!(
+            "ALTER TABLE {} {theirs}ADD CONSTRAINT {} CHECK 1, MODIFY COMMENT {}",
+            name_of(&self.table),
+            self.owned(),
+            quote_string(&self.comment()?)
+        ))
+    }
+
+    /// Whose marker it is: a constraint that every row passes.
+    fn owned(&self) -> String {
+        quote_identifier(&format!("drain_{}", self.id))
     }
 
     fn comment(&self) -> Result<String, DrainError> {
@@ -120,31 +183,141 @@ pub(super) async fn uuid_of(client: &Client, table: &str) -> Result<Option<Uuid>
     Ok(rows.first().map(|(uuid,)| *uuid))
 }
 
-/// Puts the bar up.
-pub(super) async fn bar(client: &Client, table: &str) -> Result<(), ClickHouseError> {
-    let table = quote_identifier(table);
-    client.execute(&format!("ALTER TABLE {table} ADD CONSTRAINT IF NOT EXISTS {BAR} CHECK 0")).await
+/// The name under which a table of this identity stands.
+pub(super) async fn named(client: &Client, uuid: Uuid) -> Result<Option<String>, ClickHouseError> {
+    let database = quote_string(client.database());
+    let sql = format!("SELECT name FROM system.tables WHERE database = {database} AND uuid = '{uuid}'");
+    let rows: Vec<(String,)> = client.query_rows(&sql).await?;
+    Ok(rows.into_iter().next().map(|(name,)| name))
 }
 
-/// Takes the bar away, where there is one.
-pub(super) async fn unbar(client: &Client, table: &str) -> Result<(), ClickHouseError> {
-    let sql = format!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {BAR}", quote_identifier(table));
-    match client.execute(&sql).await {
+/// Takes a marker away.
+pub(super) async fn take_away(client: &Client, marker: &Marker) -> Result<(), ClickHouseError> {
+    let table = &marker.table;
+    if marker.id.is_empty() {
+        return client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", name_of(table))).await;
+    }
+    let mut aside = quote_identifier(&format!("{LIFTED}{}", marker.id));
+    loop {
+        let moved = client.execute(&format!("RENAME TABLE {} TO {aside}", name_of(table))).await;
+        match moved {
+            Err(error) if error.code() == Some(UNKNOWN_TABLE) => return Ok(()),
+            Err(error) if error.code() == Some(TABLE_EXISTS) => {
+                let second = quote_identifier(&format!("{LIFTED}{}_{}", marker.id, marker.until));
+                let (all, _) = all(client).await?;
+                // It was written anew by its frozen owner, after somebody had taken the drain over.
+                if aside == second || !all.contains(marker) {
+                    return Ok(());
+                }
+                aside = second;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Makes sure that nobody takes the marker away any more that was found: its drain is taken over.
+pub(super) async fn supersede(client: &Client, marker: &Marker) -> Result<(), ClickHouseError> {
+    if marker.id.is_empty() {
+        return Ok(());
+    }
+    let aside = quote_identifier(&format!("{LIFTED}{}", marker.id));
+    client
+        .execute(&format!("CREATE TABLE IF NOT EXISTS {aside} (nothing UInt8) ENGINE = MergeTree ORDER BY tuple()"))
+        .await
+}
+
+/// Drops markers that were taken away long ago: nobody comes so late.
+pub async fn sweep_markers(client: &Client) -> Result<(), ClickHouseError> {
+    let old: Vec<(String,)> = client
+        .query_rows(&format!(
+            "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, '{LIFTED}') \
+             AND metadata_modification_time < now() - INTERVAL 1 DAY",
+            quote_string(client.database())
+        ))
+        .await?;
+    for (name,) in old {
+        client.execute(&format!("DROP TABLE IF EXISTS {}", quote_identifier(&name))).await?;
+    }
+    Ok(())
+}
+
+/// Puts the bar of a drain up, in the place of all others.
+pub(super) async fn bar(client: &Client, table: &str, drain: &str) -> Result<(), ClickHouseError> {
+    let others = bars(&text_of(client, table).await?).into_iter().filter(|other| other != drain);
+    let gone: Vec<String> =
+        others.map(|other| format!("DROP CONSTRAINT IF EXISTS {}, ", quote_identifier(&own_bar(&other)))).collect();
+    let gone = gone.concat();
+    let (table, own) = (quote_identifier(table), quote_identifier(&own_bar(drain)));
+    client
+        .execute(&format!(
+            "ALTER TABLE {table} {gone}ADD CONSTRAINT IF NOT EXISTS {BAR} CHECK 0, \
+             ADD CONSTRAINT IF NOT EXISTS {own} CHECK 0"
+        ))
+        .await
+}
+
+/// Takes the bar of a drain away, where there is one. Another drain's stays.
+pub(super) async fn unbar(client: &Client, table: &str, drain: &str) -> Result<(), ClickHouseError> {
+    let mut changes = format!("DROP CONSTRAINT IF EXISTS {BAR}");
+    if !drain.is_empty() {
+        // An ALTER is taken as a whole: without the own bar there is none to take away.
+        changes = format!("DROP CONSTRAINT {}, {changes}", quote_identifier(&own_bar(drain)));
+    }
+    match client.execute(&format!("ALTER TABLE {} {changes}", quote_identifier(table))).await {
         Err(error) if error.code() == Some(UNKNOWN_TABLE) => Ok(()),
+        Err(error) if error.code() == Some(BAD_ARGUMENTS) && !is_barred(client, table, drain).await? => Ok(()),
         done => done,
     }
 }
 
-/// Whether the bar is up.
-pub(super) async fn is_barred(client: &Client, table: &str) -> Result<bool, ClickHouseError> {
-    let (database, name) = (quote_string(client.database()), quote_string(table));
-    let rows: Vec<(String,)> = client
+/// Bars that no marker stands beside: table and drain. Right after a look at one its drain may have begun; one that is seen
+/// again after a [`lease`] has no owner.
+pub(super) async fn orphaned_bars(client: &Client) -> Result<BTreeSet<(String, String)>, ClickHouseError> {
+    let barred: Vec<(String, String)> = client
         .query_rows(&format!(
-            "SELECT name FROM system.tables WHERE database = {database} AND name = {name} \
-             AND position(create_table_query, 'CONSTRAINT {BAR} CHECK') > 0"
+            "SELECT name, create_table_query FROM system.tables WHERE database = {} \
+             AND position(create_table_query, 'CONSTRAINT {BAR}') > 0",
+            quote_string(client.database())
         ))
         .await?;
-    Ok(!rows.is_empty())
+    if barred.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let (markers, _) = all(client).await?;
+    let mut found = BTreeSet::new();
+    for (table, text) in barred {
+        let mut drains = bars(&text);
+        if drains.is_empty() && text.contains(&format!(", CONSTRAINT {BAR} CHECK 0")) {
+            // Of a version whose drains had no names.
+            drains.push(String::new());
+        }
+        let unknown = drains.into_iter().filter(|drain| !markers.iter().any(|marker| marker.id == *drain));
+        found.extend(unknown.map(|drain| (table.clone(), drain)));
+    }
+    Ok(found)
+}
+
+/// Takes all bars away that no marker stands beside. Only for who holds the lock, so that nobody else drains.
+pub async fn sweep_bars(client: &Client) -> Result<(), ClickHouseError> {
+    for (table, drain) in orphaned_bars(client).await? {
+        tracing::warn!(table, "takes the bar of a drain away that nobody knows of any more");
+        unbar(client, &table, &drain).await?;
+    }
+    Ok(())
+}
+
+/// Whether the bar of a drain is up.
+pub(super) async fn is_barred(client: &Client, table: &str, drain: &str) -> Result<bool, ClickHouseError> {
+    let text = text_of(client, table).await?;
+    Ok(bars(&text).iter().any(|bar| bar == drain))
+}
+
+async fn text_of(client: &Client, table: &str) -> Result<String, ClickHouseError> {
+    let (database, name) = (quote_string(client.database()), quote_string(table));
+    let sql = format!("SELECT create_table_query FROM system.tables WHERE database = {database} AND name = {name}");
+    let rows: Vec<(String,)> = client.query_rows(&sql).await?;
+    Ok(rows.into_iter().next().map(|(text,)| text).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -155,12 +328,24 @@ mod tests {
     fn the_bar_is_known_by_its_text() {
         let text = "Code: 469. DB::Exception: Constraint `_moose_drain` for table moose.t (…) is violated at row 1.";
         assert!(is_bar(text));
+        assert!(is_bar("Code: 469. DB::Exception: Constraint `_moose_drain_00ff00ff00ff00ff` for table moose.t (…)"));
         assert!(!is_bar("Code: 469. DB::Exception: Constraint `good` for table moose.`_moose_drain` is violated"));
+    }
+
+    #[test]
+    fn bars_are_no_part_of_a_table() {
+        let table = "CREATE TABLE moose.t (`a` UInt8, CONSTRAINT _moose_drain_of_mine CHECK a) ENGINE = Log";
+        let constraints = "CONSTRAINT _moose_drain CHECK 0, CONSTRAINT _moose_drain_00ff00ff00ff00ff CHECK 0";
+        let barred = table.replace(") ENGINE", &format!(", {constraints}) ENGINE"));
+        assert_eq!(without_bars(&barred), table);
+        assert_eq!(bars(&barred), ["00ff00ff00ff00ff"]);
     }
 
     #[test]
     fn a_marker_is_read_as_it_was_written() {
         let marker = Marker {
+            id: new_id(),
+            runner: "r".to_owned(),
             table: "it's".to_owned(),
             uuid: Uuid::nil(),
             copy: Some("it's__new_3".to_owned()),

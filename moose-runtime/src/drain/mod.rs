@@ -16,17 +16,23 @@
 //!    asking the new table.
 //!
 //! So that nothing is lost rests on the bar alone; the rest makes it short and tidy. The gate renews the marker. One that
-//! is not renewed has no owner any more, and whoever sees that first lifts it: the half-made copy is renamed, so that a
-//! gate that comes back can't put it in place, then bar and marker go.
+//! is not renewed has no owner any more, and whoever sees that first lifts it: the owner's fence is cut and the half-made
+//! copy dropped, so that an owner that comes back can't put it in place; then bar and marker go. All of these have names
+//! of the drain's own: who lifts it late takes nothing from the next one.
 
+mod aside;
 mod error;
+mod feeders;
+mod fence;
 mod gate;
 mod marker;
 mod successor;
 mod watch;
 
+pub use aside::{copy_name, drop_copy, is_copy, left_copies, sweep_copies, sweep_empty_copies};
 pub use error::DrainError;
+pub use fence::Fence;
 pub use gate::{Gate, Order};
-pub use marker::{Phase, is_bar, lease};
+pub use marker::{Phase, is_bar, lease, new_id, sweep_bars, sweep_markers, without_bars};
 pub use successor::Successor;
 pub use watch::{Drains, OnItsWay};

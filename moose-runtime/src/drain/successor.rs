@@ -42,7 +42,7 @@ impl Successor {
             .await?;
         let Self { table, was, is } = self;
         let table = quote_string(table);
-        client.execute(&format!("INSERT INTO {name} (`table`, was, is) VALUES ({table}, '{was}', '{is}')")).await
+        client.note(&format!("INSERT INTO {name} (`table`, was, is) VALUES ({table}, '{was}', '{is}')")).await
     }
 
     /// Whether table `is` stands where `was` stood, with its rows, after one exchange or several.

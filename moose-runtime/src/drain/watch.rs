@@ -1,8 +1,14 @@
 //! The side that fills tables: looks for drains each second, tells the workers, and answers for them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 
 use super::{
     DrainError, Phase, gate,
@@ -127,7 +133,8 @@ impl Drains {
 
     /// Looks for drains of `tables` until the stop, tells the workers, and answers as `instance`.
     pub async fn watch(&self, client: Client, tables: Vec<String>, instance: String, health: &Health, stop: Shutdown) {
-        let mut watcher = Watcher { drains: self, client, tables, instance, health, answered: BTreeMap::new() };
+        let mut watcher =
+            Watcher { drains: self, client, tables, instance, health, answered: BTreeMap::new(), bars: None };
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.unless_signalled(ticks.tick()).await.is_some() {
@@ -148,6 +155,8 @@ struct Watcher<'a> {
     health: &'a Health,
     /// What was answered last, by table and owner of the drain.
     answered: BTreeMap<(String, String), u64>,
+    /// When bars without a marker were looked for last, and those that there were.
+    bars: Option<(Instant, BTreeSet<(String, String)>)>,
 }
 
 impl Watcher<'_> {
@@ -174,6 +183,21 @@ impl Watcher<'_> {
         for marker in over {
             self.lift(&marker).await?;
         }
+        self.take_bars_away().await
+    }
+
+    /// Takes bars away that have stood without a marker for as long as a lease: of a runner that was frozen, put its bar up
+    /// late, and died.
+    async fn take_bars_away(&mut self) -> Result<(), DrainError> {
+        if self.bars.as_ref().is_some_and(|(looked, _)| looked.elapsed() < marker::lease()) {
+            return Ok(());
+        }
+        let found = marker::orphaned_bars(&self.client).await?;
+        for (table, drain) in self.bars.iter().flat_map(|(_, before)| before.intersection(&found)) {
+            marker::unbar(&self.client, table, drain).await?;
+            tracing::warn!(table, "took the bar of a drain away that nobody knows of any more");
+        }
+        self.bars = Some((Instant::now(), found));
         Ok(())
     }
 
@@ -186,19 +210,20 @@ impl Watcher<'_> {
         }
         let (name, instance) = (name_of(&marker.table), quote_string(&self.instance));
         let sql = format!("INSERT INTO {name} (instance, ranges) VALUES ({instance}, {ranges})");
-        self.client.execute(&sql).await?;
+        self.client.note(&sql).await?;
         self.answered.insert(key, ranges);
         Ok(())
     }
 
     /// Lifts a drain whose owner is gone.
     async fn lift(&self, marker: &Marker) -> Result<(), DrainError> {
-        let Marker { table, owner, reason, .. } = marker;
+        let Marker { table, owner, reason, id, .. } = marker;
         let Err(error) = gate::lift(&self.client, marker).await else { return Ok(()) };
         let (quoted, name) = (quote_identifier(table), name_of(table));
         let text = format!(
             "drained for {reason} by {owner}, who is gone, and it can't be lifted: {error}; run `migrate apply`, or \
-             `ALTER TABLE {quoted} DROP CONSTRAINT IF EXISTS _moose_drain` and then `DROP TABLE {name}`"
+             `ALTER TABLE {quoted} DROP CONSTRAINT IF EXISTS _moose_drain, DROP CONSTRAINT IF EXISTS _moose_drain_{id}` and \
+             then `DROP TABLE {name}`"
         );
         self.health.failed(&part(table), None, text);
         Err(error)

@@ -68,14 +68,14 @@ pub async fn develop(
 ) -> Result<Developed, MigrateError> {
     let history = History::load(client, Record::Development).await?;
     let made: Option<Made> = history.last().and_then(|(_, text)| serde_json::from_str(text).ok());
-    let Some(made) = made else { return begin(client, tables, options, fresh).await };
+    let Some(made) = made else { return Box::pin(begin(client, tables, options, fresh)).await };
     let mut left = Vec::new();
     let mut declared = tables.to_vec();
-    let changes = agreed(client, &made, &mut declared, dropped, confirm, &mut left).await?;
+    let changes = Box::pin(agreed(client, &made, &mut declared, dropped, confirm, &mut left)).await?;
     if changes.is_empty() {
         return Ok(Developed { done: Vec::new(), left });
     }
-    let lock = Lock::acquire(client).await?;
+    let mut lock = Box::pin(Lock::acquire(client)).await?;
     let result = async {
         let writer = Writer::open(client, Record::Development, options.storage, lock.who().to_owned()).await?;
         let number = writer.history.last().map_or(1, |(number, _)| number.saturating_add(1));
@@ -84,7 +84,7 @@ pub async fn develop(
         let kept = kept.filter(|name| !plan.tables.iter().any(|table| table.let_go.as_ref() == Some(name))).collect();
         let leads_to = text(&Made { tables: declared.iter().map(Table::recordable).collect(), kept })?;
         let migration = Migration::parse(&format!("{number:04}_development.sql"), &plan.to_string())?;
-        bring(&mut Runner::new(client, &lock, options, writer), &migration, &leads_to).await?;
+        bring(&mut Runner::new(client, &mut lock, options, writer), &migration, &leads_to).await?;
         Ok(Developed { done: plan.lines(), left })
     }
     .await;

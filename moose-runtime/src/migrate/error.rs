@@ -68,7 +68,22 @@ pub enum MigrateError {
         /// Its beginning.
         statement: String,
     },
-    /// The tables that a statement exchanges or renames are not those that it found before.
+    /// A statement was interrupted, and another one stands in its place.
+    #[error(
+        "migration `{file}`, line {line}: the process ended while the statement that stood here ran, and this is another \
+         one:\n  {statement}\nrestore what stood here, or look yourself whether it took effect, then run \
+         `migrate apply --in-doubt done` (it did, and this one is not run) or `migrate apply --in-doubt again` (this one is \
+         run)"
+    )]
+    ChangedInDoubt {
+        /// Name of the file.
+        file: String,
+        /// Line of the statement.
+        line: usize,
+        /// Its beginning.
+        statement: String,
+    },
+    /// The tables of a statement are not those that it found before.
     #[error(
         "migration `{file}`, line {line}: the tables are not those that were there when it began: {what}; put them back, or \
          finish by hand and run `migrate apply --in-doubt done`"

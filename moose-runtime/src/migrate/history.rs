@@ -32,6 +32,9 @@ impl Record {
     }
 }
 
+/// Rows are numbered from the time at which their runner has begun, in milliseconds, with so many bits for its rows.
+const ROWS_OF_A_MILLISECOND: u32 = 20;
+
 /// `UNKNOWN_TABLE`.
 const UNKNOWN_TABLE: u32 = 60;
 
@@ -84,6 +87,15 @@ pub(super) struct Note {
     /// The text of the table that it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) definition: Option<String>,
+    /// The table that stood for the copy: a name of this runner's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) copy: Option<String>,
+    /// The mutations that the table had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mutations: Option<Vec<String>>,
+    /// ClickHouse answered with an error: another statement may stand in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) failed: bool,
 }
 
 /// A step that was begun.
@@ -210,6 +222,8 @@ pub(super) struct Writer {
     record: Record,
     by: String,
     pub(super) history: History,
+    /// Number of the next row.
+    next: u64,
 }
 
 impl Writer {
@@ -233,7 +247,18 @@ impl Writer {
                 quote_identifier(record.table())
             ))
             .await?;
-        Ok(Self { client: client.clone(), record, by, history: History::load(client, record).await? })
+        let history = History::load(client, record).await?;
+        // What a runner that is gone writes late comes before what is written from here on.
+        let now: Vec<(String,)> = client.query_rows("SELECT toString(toUnixTimestamp64Milli(now64(3)))").await?;
+        let now: u64 = now.first().and_then(|(now,)| now.parse().ok()).unwrap_or(0);
+        let next = history.last.saturating_add(1).max(now << ROWS_OF_A_MILLISECOND);
+        Ok(Self { client: client.clone(), record, by, history, next })
+    }
+
+    /// Reads what the table has by now: a runner that is gone may have written late.
+    pub(super) async fn reload(&mut self) -> Result<(), MigrateError> {
+        self.history = History::load(&self.client, self.record).await?;
+        Ok(())
     }
 
     pub(super) async fn begun(
@@ -277,7 +302,7 @@ impl Writer {
         statement: &str,
         note: String,
     ) -> Result<(), MigrateError> {
-        let sequence = self.history.last.saturating_add(1);
+        let sequence = self.next;
         let row = Row(
             migration.number(),
             migration.name().to_owned(),
@@ -294,11 +319,12 @@ impl Writer {
             [&row.1, &row.2, &row.5, &row.6, &row.7, &row.8].map(|text| quote_string(text));
         let (table, number, step) = (quote_identifier(self.record.table()), row.0, row.4);
         self.client
-            .execute(&format!(
+            .note(&format!(
                 "INSERT INTO {table} (sequence, number, name, checksum, step, state, statement, note, by) \
                  VALUES ({sequence}, {number}, {name}, {checksum}, {step}, {state}, {statement}, {note}, {by})"
             ))
             .await?;
+        self.next = sequence.saturating_add(1);
         self.history.add(row, self.record)
     }
 }

@@ -1,7 +1,8 @@
 //! One runner at a time: a table that can be made only once, with the holder and the end of its lease in its comment.
 //!
 //! The holder renews the lease in the background. One that is gone is passed by after [`lease`]: its table is renamed to a
-//! name of its own, which of several successors only one can do, and which nobody can do twice.
+//! name of its own, which of several successors only one can do, and which nobody can do twice. A holder that was frozen and
+//! wakes up can't renew another's: the renewal names its own constraint, and fails where that is not there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 use super::{MigrateError, section::Section};
 use crate::{
     clickhouse::{ClickHouseError, Client},
-    drain::Gate,
+    drain::{Fence, Gate, sweep_bars, sweep_copies, sweep_markers},
     fault,
     schema::{quote_identifier, quote_string},
 };
@@ -53,6 +54,8 @@ pub(super) struct Lock {
     holder: Holder,
     /// Renewed together with the lock.
     pub(super) gates: Arc<Mutex<Vec<(Section, Gate)>>>,
+    /// What stands before exchanges and renamings, where the database takes it.
+    pub(super) fence: Option<Fence>,
     renewing: JoinHandle<()>,
 }
 
@@ -70,7 +73,8 @@ impl Lock {
         loop {
             holder.until = lease_end(client).await?;
             let create = format!(
-                "CREATE TABLE {TABLE} (nothing UInt8) ENGINE = MergeTree ORDER BY tuple() COMMENT {}",
+                "CREATE TABLE {TABLE} (nothing UInt8, CONSTRAINT {} CHECK 1) ENGINE = MergeTree ORDER BY tuple() COMMENT {}",
+                held_by(&holder),
                 quote_string(&as_comment(&holder)?)
             );
             match client.execute(&create).await {
@@ -88,11 +92,30 @@ impl Lock {
             }
             sleep(LOOK_EVERY).await;
         }
-        sweep(client).await?;
-        end_orphans(client).await?;
         let gates = Arc::default();
         let renewing = tokio::spawn(keep_renewing(client.clone(), holder.clone(), Arc::clone(&gates)));
-        Ok(Self { client: client.clone(), holder, gates, renewing })
+        let mut lock = Self { client: client.clone(), holder, gates, fence: None, renewing };
+        // What the one before has sent fails from here on, if it has not arrived.
+        Fence::cut(client, None).await?;
+        end_orphans(client).await?;
+        lock.put_the_fence_up().await?;
+        sweep(client).await?;
+        sweep_bars(client).await?;
+        sweep_markers(client).await?;
+        sweep_copies(client).await?;
+        Ok(lock)
+    }
+
+    /// Puts up a fence; the one before was cut.
+    pub(super) async fn put_the_fence_up(&mut self) -> Result<(), MigrateError> {
+        self.fence = Fence::put_up(&self.client, &self.holder.id).await?;
+        // Whoever has taken the lock since may have looked for fences before this one was there.
+        self.still_held().await
+    }
+
+    /// What nobody else is called.
+    pub(super) fn id(&self) -> &str {
+        &self.holder.id
     }
 
     /// Who holds it.
@@ -114,12 +137,10 @@ impl Lock {
     pub(super) async fn end_with<T>(self, result: Result<T, MigrateError>) -> Result<T, MigrateError> {
         let mut left = Vec::new();
         left.append(&mut *self.gates.lock().await);
-        // Who has taken the lock over has taken the drains over too.
-        if !left.is_empty() && self.still_held().await.is_ok() {
-            for (section, gate) in left {
-                if let Err(error) = gate.open().await {
-                    tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
-                }
+        // Only this runner's own bars: who has taken the lock over has drains of its own.
+        for (section, gate) in left {
+            if let Err(error) = gate.open().await {
+                tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
             }
         }
         match (result, self.release().await) {
@@ -132,7 +153,10 @@ impl Lock {
     async fn release(self) -> Result<(), MigrateError> {
         self.renewing.abort();
         self.still_held().await?;
-        Ok(self.client.execute(&format!("DROP TABLE IF EXISTS {TABLE} SYNC")).await?)
+        Fence::cut(&self.client, Some(&self.holder.id)).await?;
+        // Not dropped, so that another's lock that was made in between is not taken away.
+        set_aside(&self.client, &self.holder).await?;
+        Ok(())
     }
 }
 
@@ -163,7 +187,16 @@ async fn renew(client: &Client, holder: &mut Holder) -> Result<(), MigrateError>
     still_held(client, holder).await?;
     holder.until = lease_end(client).await?;
     let comment = quote_string(&as_comment(holder)?);
-    Ok(client.execute(&format!("ALTER TABLE {TABLE} MODIFY COMMENT {comment}")).await?)
+    // An ALTER is taken as a whole: it fails where the lock is another's by now.
+    let mine = held_by(holder);
+    let sql =
+        format!("ALTER TABLE {TABLE} DROP CONSTRAINT {mine}, ADD CONSTRAINT {mine} CHECK 1, MODIFY COMMENT {comment}");
+    Ok(client.execute(&sql).await?)
+}
+
+/// Whose lock it is: a constraint that every row passes.
+fn held_by(holder: &Holder) -> String {
+    quote_identifier(&format!("held_by_{}", holder.id))
 }
 
 /// The lock as it is, and the server's time.
@@ -181,21 +214,26 @@ async fn current(client: &Client) -> Result<Option<(Holder, i64)>, MigrateError>
     Ok(Some((holder, now.parse().map_err(|_| strange())?)))
 }
 
-/// Takes the lock of a holder that is gone out of the way. Its new name is made of the holder's, and stays: whoever comes
-/// late with the same finding can't take away what somebody else has made since.
+/// Takes the lock of a holder that is gone out of the way.
 async fn pass_by(client: &Client, gone: &Holder) -> Result<(), MigrateError> {
-    let aside = quote_identifier(&format!("{TABLE}_{}", gone.id));
+    if set_aside(client, gone).await? {
+        tracing::warn!("{} holds the lock of the migrations and is gone; going on in its place", gone.who);
+    }
+    Ok(())
+}
+
+/// Takes the lock of this holder away. Its new name is made of the holder's, and stays: whoever comes late with the same
+/// finding can't take away what somebody else has made since. False where somebody was first.
+async fn set_aside(client: &Client, holder: &Holder) -> Result<bool, MigrateError> {
+    let aside = quote_identifier(&format!("{TABLE}_{}", holder.id));
     match client.execute(&format!("RENAME TABLE {TABLE} TO {aside}")).await {
-        Ok(()) => {
-            tracing::warn!("{} holds the lock of the migrations and is gone; going on in its place", gone.who);
-            Ok(())
-        }
-        Err(error) if matches!(error.code(), Some(TABLE_EXISTS | UNKNOWN_TABLE)) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.code(), Some(TABLE_EXISTS | UNKNOWN_TABLE)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Drops locks that were passed by long ago: nobody comes so late.
+/// Drops locks that were given back or passed by long ago: nobody comes so late.
 async fn sweep(client: &Client) -> Result<(), MigrateError> {
     let old: Vec<(String,)> = client
         .query_rows(&format!(

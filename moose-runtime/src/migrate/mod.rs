@@ -3,8 +3,9 @@
 //!
 //! - `history`: the table `_moose_migrations`, a row before and after each step;
 //! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
-//! - `statement`: what a statement does, as far as repeating it depends on that;
+//! - `words`, `statement`: what a statement does, as far as repeating it depends on that;
 //! - `runner`, `steps`: bring what is pending to its end, step by step;
+//! - `outcome`: what became of a step that was interrupted;
 //! - `develop`: brings a development database to the declarations, without files;
 //! - `section`: what a table is drained for: a copy, and its exchange;
 //! - `swap`: which table stands under which name, noted before it changes;
@@ -12,7 +13,12 @@
 //! - `status`: all of that at a glance.
 //!
 //! ClickHouse has no transactions over statements, so every step is either the same when it is done again, or its outcome
-//! can be found out: a table by its identity, a column by the table's text, a copy by beginning it anew.
+//! can be found out: a table by its identity, a column by the table's text, a mutation by the table's list of them, a copy
+//! by beginning it anew. Of any other the operator is asked.
+//!
+//! A runner may be frozen between its last look and its statement, and wake up when another has gone on in its place. So
+//! what it copies into has a name of its own; exchanges and renamings go out behind its fence ([`Fence`](crate::drain::Fence));
+//! and a table is renamed by its identity before it is dropped.
 
 mod baseline;
 mod develop;
@@ -21,6 +27,7 @@ mod error;
 mod history;
 mod lock;
 mod mutations;
+mod outcome;
 mod runner;
 mod section;
 mod shape;
@@ -28,6 +35,7 @@ mod statement;
 mod status;
 mod steps;
 mod swap;
+mod words;
 
 pub use baseline::baseline;
 pub use develop::{Confirm, Developed, develop};

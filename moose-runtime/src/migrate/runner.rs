@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clickhouse::Client,
-    drain::DrainError,
+    drain::{self, DrainError},
     migration::{Migration, Migrations},
     schema::Storage,
 };
@@ -46,13 +46,14 @@ pub struct Done {
 pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -> Result<Done, MigrateError> {
     // Before anything is made in the database: most starts find nothing to do.
     if pending(migrations, &History::load(client, Record::Migrations).await?)?.is_empty() {
+        drain::sweep_copies(client).await?;
         return Ok(Done::default());
     }
-    let lock = Lock::acquire(client).await?;
+    let mut lock = Lock::acquire(client).await?;
     let result = async {
         let writer = Writer::open(client, Record::Migrations, options.storage, lock.who().to_owned()).await?;
         let pending = pending(migrations, &writer.history)?.to_vec();
-        let mut runner = Runner::new(client, &lock, options, writer);
+        let mut runner = Runner::new(client, &mut lock, options, writer);
         let mut done = Done::default();
         for migration in &pending {
             tracing::info!(migration = migration.file(), "applying");
@@ -60,6 +61,7 @@ pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -
             done.migrations.push(migration.file());
         }
         done.statements = runner.statements;
+        drain::sweep_empty_copies(client).await?;
         Ok(done)
     }
     .await;
@@ -76,13 +78,13 @@ pub(super) async fn bring(runner: &mut Runner<'_>, migration: &Migration, leads_
     if let Some(progress) = runner.writer.history.progress(migration.number()) {
         check_the_beginning(migration, progress)?;
     }
-    while let Err(error) = runner.migrate(migration, leads_to).await {
+    while let Err(error) = Box::pin(runner.migrate(migration, leads_to)).await {
         // What was copied is void, and the section begins anew.
         if !matches!(error, MigrateError::Drain(DrainError::Lifted { .. })) {
             return Err(error);
         }
         runner.lock.gates.lock().await.clear();
-        runner.lock.still_held().await?;
+        runner.lock.put_the_fence_up().await?;
         tracing::warn!(migration = migration.file(), %error, "beginning the change of the table anew");
     }
     Ok(())

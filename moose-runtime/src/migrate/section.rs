@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     MigrateError,
-    statement::{Kind, kind},
+    statement::{Kind, cluster, kind},
 };
 use crate::{
     clickhouse::Client,
@@ -27,11 +27,15 @@ pub(super) struct Section {
     pub(super) made: Option<usize>,
     /// The step that puts a copy in the table's place, and the copy's name.
     pub(super) swap: Option<(usize, String)>,
+    /// The table that stands for the copy while the section lasts: nobody else, however late, means this one.
+    pub(super) own: Option<String>,
+    /// ` ON CLUSTER …` of the exchange.
+    cluster: String,
 }
 
 impl Section {
     /// The section that begins with the step `start` of the migration.
-    pub(super) fn of(migration: &Migration, start: usize, table: &str) -> Self {
+    pub(super) fn of(migration: &Migration, start: usize, table: &str, database: &str) -> Self {
         let resumes = |action: &Action| matches!(action, Action::Resume(resumed) if resumed == table);
         let steps = migration.steps();
         let after = steps.iter().enumerate().skip(start);
@@ -39,7 +43,7 @@ impl Section {
         let end = after.clone().find(|(_, step)| resumes(&step.action)).map_or(steps.len(), |(at, _)| at);
         let statements = || {
             after.clone().take(end.saturating_sub(start)).filter_map(|(at, step)| match &step.action {
-                Action::Statement(sql) => Some((at, kind(sql))),
+                Action::Statement(sql) => Some((at, kind(sql, database))),
                 _ => None,
             })
         };
@@ -56,7 +60,27 @@ impl Section {
         let made = swap.as_ref().and_then(|(_, copy)| {
             statements().find(|(_, kind)| matches!(kind, Kind::Create(made) if made == copy)).map(|(at, _)| at)
         });
-        Self { table: table.to_owned(), start, end, renamed, made, swap }
+        let cluster = swap.as_ref().and_then(|(at, _)| match &steps.get(*at)?.action {
+            Action::Statement(sql) => Some(cluster(sql)),
+            _ => None,
+        });
+        Self {
+            table: table.to_owned(),
+            start,
+            end,
+            renamed,
+            made,
+            swap,
+            own: None,
+            cluster: cluster.unwrap_or_default(),
+        }
+    }
+
+    /// The statement that gives the table that is left under the runner's own name the copy's: its name, and the statement.
+    pub(super) fn given_back(&self) -> Option<(&str, String)> {
+        let ((_, copy), own) = (self.swap.as_ref()?, self.own.as_ref()?);
+        let sql = format!("RENAME TABLE {} TO {}{}", quote_identifier(own), quote_identifier(copy), self.cluster);
+        Some((own, sql))
     }
 
     /// Whether a table of this name is the drained one.
@@ -71,10 +95,11 @@ impl Section {
 }
 
 /// Whether a step of the migration before this one makes the table.
-pub(super) fn makes(migration: &Migration, before: usize, table: &str) -> bool {
-    migration.steps().iter().take(before).any(
-        |step| matches!(&step.action, Action::Statement(sql) if matches!(kind(sql), Kind::Create(made) if made == table)),
-    )
+pub(super) fn makes(migration: &Migration, before: usize, table: &str, database: &str) -> bool {
+    migration.steps().iter().take(before).any(|step| {
+        matches!(&step.action, Action::Statement(sql)
+            if matches!(kind(sql, database), Kind::Create(made) if made == table))
+    })
 }
 
 /// What a table on the embedded engine has beyond its declaration: a confirmed INSERT is synced to the disk. Files of
@@ -102,10 +127,23 @@ mod tests {
     #[test]
     fn a_section_knows_its_copy_and_its_end() {
         let migration = Migration::parse("0002_a.sql", REBUILD).unwrap();
-        let section = Section::of(&migration, 0, "t");
+        let section = Section::of(&migration, 0, "t", "db");
         assert_eq!((section.made, section.swap.clone(), section.end), (Some(1), Some((3, "t__new_2".to_owned())), 5));
         assert_eq!(section.statements(), 1..5);
-        assert!(makes(&migration, 2, "t__new_2") && !makes(&migration, 1, "t__new_2") && !makes(&migration, 2, "t"));
+        assert!(
+            makes(&migration, 2, "t__new_2", "db")
+                && !makes(&migration, 1, "t__new_2", "db")
+                && !makes(&migration, 2, "t", "db")
+        );
+    }
+
+    #[test]
+    fn a_copy_has_a_name_of_the_runners_own_until_the_section_ends() {
+        let text = REBUILD.replace("EXCHANGE TABLES t AND t__new_2", "EXCHANGE TABLES t AND t__new_2 ON CLUSTER c");
+        let mut section = Section::of(&Migration::parse("0002_a.sql", &text).unwrap(), 0, "t", "db");
+        assert_eq!(section.given_back(), None);
+        section.own = Some("own".to_owned());
+        assert_eq!(section.given_back().unwrap().1, "RENAME TABLE `own` TO `t__new_2` ON CLUSTER c");
     }
 
     #[test]
@@ -113,7 +151,7 @@ mod tests {
         let text = REBUILD
             .replacen("\nCREATE", "\nRENAME TABLE t TO u;\nCREATE", 1)
             .replace("EXCHANGE TABLES t", "EXCHANGE TABLES u");
-        let section = Section::of(&Migration::parse("0002_a.sql", &text).unwrap(), 0, "t");
+        let section = Section::of(&Migration::parse("0002_a.sql", &text).unwrap(), 0, "t", "db");
         assert_eq!((section.renamed.as_deref(), section.swap.clone()), (Some("u"), Some((4, "t__new_2".to_owned()))));
         assert!(section.is_about("t") && section.is_about("u") && !section.is_about("t__new_2"));
     }
@@ -121,7 +159,7 @@ mod tests {
     #[test]
     fn a_section_without_an_exchange_has_no_copy() {
         let text = "-- moose: drain t\nALTER TABLE t MODIFY COLUMN a UInt8;\n-- moose: resume t";
-        let section = Section::of(&Migration::parse("0001_a.sql", text).unwrap(), 0, "t");
+        let section = Section::of(&Migration::parse("0001_a.sql", text).unwrap(), 0, "t", "db");
         assert_eq!((section.made, section.swap, section.end), (None, None, 2));
     }
 }

@@ -1,31 +1,58 @@
 //! What a statement of a migration does, as far as repeating it depends on that.
 //!
-//! Read from its first words. A statement that is not recognised is taken to be one that may be run again.
+//! A statement is read whole or not at all: of one that is not understood, or that names a table of another database,
+//! nobody can say whether it took effect, so it is never run twice unasked.
+
+use super::words::{Is, Word, words};
 
 /// What a statement does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Makes a table or view.
+    /// Makes a table or view, without filling it.
     Create(String),
-    /// Takes one away.
-    Drop(String),
+    /// Makes a table or view in the place of the one that has the name.
+    Replace(String),
+    /// Takes a table away.
+    DropTable(String),
+    /// Takes a view or dictionary away.
+    DropOther(String),
     /// `EXCHANGE TABLES a AND b`
     Exchange(String, String),
-    /// `RENAME TABLE a TO b` of a single table.
+    /// `RENAME TABLE a TO b`
     Rename(String, String),
     /// Fills a table.
     Insert(String),
-    /// Changes a table.
+    /// Changes what a table is.
     Alter(String),
-    /// Anything else.
-    Other,
+    /// Changes the rows of a table, by a mutation.
+    Mutate(String),
+    /// Comes to the same when it is run again.
+    Repeatable,
+    /// Anything else: run twice, it may do something twice.
+    Unclear,
 }
 
-/// What the statement does.
-pub(super) fn kind(sql: &str) -> Kind {
+/// What the statement does in this database.
+pub(super) fn kind(sql: &str, database: &str) -> Kind {
     let words = words(sql);
-    let mut reader = Reader { words: &words, at: 0 };
-    reader.kind().unwrap_or(Kind::Other)
+    Reader { words: &words, at: 0, database }.kind().unwrap_or(Kind::Unclear)
+}
+
+/// ` ON CLUSTER …` of a statement that has it.
+pub(super) fn cluster(sql: &str) -> String {
+    let words = words(sql);
+    let place = words.windows(3).find_map(|three| match three {
+        [on, cluster, name] if is(on, "ON") && is(cluster, "CLUSTER") => Some(on.at.start..name.at.end),
+        _ => None,
+    });
+    place.and_then(|place| sql.get(place)).map(|text| format!(" {text}")).unwrap_or_default()
+}
+
+/// The statement with something right behind its first two words.
+pub(super) fn behind_two_words(sql: &str, text: &str) -> String {
+    let at = words(sql).get(1).map_or(sql.len(), |word| word.at.end);
+    let (begin, rest) = sql.split_at_checked(at).unwrap_or((sql, ""));
+    format!("{begin} {text}{}", rest.trim_start())
 }
 
 /// Its first line, for messages.
@@ -38,148 +65,264 @@ pub(super) fn beginning(sql: &str) -> String {
     short
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
-    /// As it stands.
-    Bare(String),
-    /// A quoted name, without its quotes.
-    Quoted(String),
-    /// `.`, `,`, a parenthesis.
-    Sign(char),
-}
+/// What can be said twice.
+const REPEATABLE: [&str; 14] = [
+    "SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "CHECK", "EXISTS", "SYSTEM", "OPTIMIZE", "SET", "USE", "GRANT",
+    "REVOKE", "KILL",
+];
+
+/// What is no table: made or dropped twice it fails, or says `IF`.
+const ENTITIES: [&str; 9] = ["USER", "ROLE", "ROW", "POLICY", "QUOTA", "SETTINGS", "PROFILE", "FUNCTION", "NAMED"];
 
 struct Reader<'a> {
     words: &'a [Word],
     at: usize,
+    database: &'a str,
 }
 
 impl Reader<'_> {
     fn kind(&mut self) -> Option<Kind> {
-        if self.take(&["CREATE"]) {
-            self.take(&["OR", "REPLACE"]);
-            self.take(&["MATERIALIZED"]);
-            if self.take(&["TABLE"]) || self.take(&["VIEW"]) || self.take(&["DICTIONARY"]) {
-                self.take(&["IF", "NOT", "EXISTS"]);
-                return Some(Kind::Create(self.name()?));
-            }
-            return None;
+        if self.take("CREATE") {
+            return self.create();
         }
-        if self.take(&["DROP"]) {
-            if self.take(&["TABLE"]) || self.take(&["VIEW"]) || self.take(&["DICTIONARY"]) {
-                self.take(&["IF", "EXISTS"]);
-                return Some(Kind::Drop(self.name()?));
-            }
-            return None;
+        if self.take("DROP") {
+            return self.drop();
         }
-        if self.take(&["EXCHANGE", "TABLES"]) {
+        if self.take("EXCHANGE TABLES") {
             let (first, second) = self.pair("AND")?;
             return Some(Kind::Exchange(first, second));
         }
-        if self.take(&["RENAME", "TABLE"]) {
-            self.take(&["IF", "EXISTS"]);
+        if self.take("RENAME TABLE") {
+            self.take("IF EXISTS");
             let (from, to) = self.pair("TO")?;
             return Some(Kind::Rename(from, to));
         }
-        if self.take(&["INSERT", "INTO"]) {
-            self.take(&["TABLE"]);
-            return Some(Kind::Insert(self.name()?));
+        if self.take("INSERT INTO") {
+            self.take("TABLE");
+            let is_function = self.take("FUNCTION");
+            return if is_function { None } else { Some(Kind::Insert(self.name()?)) };
         }
-        if self.take(&["ALTER", "TABLE"]) {
-            return Some(Kind::Alter(self.name()?));
+        if self.take("ALTER TABLE") {
+            let table = self.name()?;
+            self.cluster()?;
+            return self.changes(table);
         }
-        None
+        let is_with = self.take("WITH") && !self.outside().any(|word| is(word, "INSERT"));
+        let is_repeatable = is_with
+            || REPEATABLE.iter().any(|word| self.take(word))
+            || (self.take("ALTER") && ENTITIES.iter().any(|word| self.take(word)));
+        is_repeatable.then_some(Kind::Repeatable)
+    }
+
+    fn create(&mut self) -> Option<Kind> {
+        let replaces = self.take("OR REPLACE");
+        let is_filled = if self.take("TABLE") {
+            self.is_filled()
+        } else if self.take("MATERIALIZED VIEW") {
+            self.outside().any(|word| is(word, "POPULATE"))
+        } else if self.take("VIEW") || self.take("DICTIONARY") {
+            false
+        } else {
+            let is_known = self.take("DATABASE") || ENTITIES.iter().any(|word| self.take(word));
+            return is_known.then_some(Kind::Repeatable);
+        };
+        self.take("IF NOT EXISTS");
+        let name = self.name()?;
+        match (replaces, is_filled) {
+            // It is filled before it takes the place.
+            (true, _) => Some(Kind::Replace(name)),
+            (false, false) => Some(Kind::Create(name)),
+            (false, true) => None,
+        }
+    }
+
+    /// Whether `CREATE TABLE` takes its rows from somewhere.
+    fn is_filled(&self) -> bool {
+        let outside: Vec<&Word> = self.outside().collect();
+        let from_query = outside.windows(3).any(|three| {
+            let [before, word, after] = three else { return false };
+            let begins = is(after, "SELECT") || is(after, "WITH") || after.is == Is::Sign('(');
+            is(word, "AS") && begins && !is(before, "EMPTY")
+        });
+        from_query || outside.iter().any(|word| is(word, "CLONE"))
+    }
+
+    fn drop(&mut self) -> Option<Kind> {
+        let is_table = self.take("TABLE");
+        if !is_table && !self.take("VIEW") && !self.take("DICTIONARY") {
+            return ENTITIES.iter().any(|word| self.take(word)).then_some(Kind::Repeatable);
+        }
+        self.take("IF EXISTS");
+        self.take("IF EMPTY");
+        let name = self.name()?;
+        self.end(&["PERMANENTLY", "NO DELAY", "SYNC"])?;
+        Some(if is_table { Kind::DropTable(name) } else { Kind::DropOther(name) })
+    }
+
+    /// The commands of `ALTER TABLE`, which are all of one sort or not understood.
+    fn changes(&self, table: String) -> Option<Kind> {
+        let words = self.words.get(self.at..).unwrap_or_default();
+        let mut sorts = Vec::new();
+        let (mut depth, mut begins) = (0_usize, true);
+        for (at, word) in words.iter().enumerate() {
+            match word.is {
+                // Each command may stand in parentheses of its own.
+                Is::Sign('(') if begins && depth == 0 => {
+                    depth += 1;
+                    continue;
+                }
+                Is::Sign('(' | '[' | '{') => depth += 1,
+                Is::Sign(')' | ']' | '}') => depth = depth.saturating_sub(1),
+                Is::Sign(',') if depth == 0 => {
+                    begins = true;
+                    continue;
+                }
+                _ => {}
+            }
+            if std::mem::take(&mut begins) {
+                let next = words.get(at + 1);
+                // What begins with no command goes on with the one before.
+                if next.is_none_or(|next| next.is != Is::Sign('=')) {
+                    sorts.extend(Sort::of(word, next));
+                } else if sorts.is_empty() {
+                    return None;
+                }
+            }
+        }
+        let first = *sorts.first()?;
+        match first {
+            _ if sorts.iter().any(|sort| *sort != first) => None,
+            Sort::Definition => Some(Kind::Alter(table)),
+            Sort::Rows => Some(Kind::Mutate(table)),
+            Sort::Unclear => None,
+        }
+    }
+
+    /// The words that stand in no parentheses, from here on.
+    fn outside(&self) -> impl Iterator<Item = &Word> {
+        let mut depth = 0_usize;
+        self.words.get(self.at..).unwrap_or_default().iter().filter(move |word| match word.is {
+            Is::Sign('(' | '[') => {
+                depth += 1;
+                depth == 1
+            }
+            Is::Sign(')' | ']') => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            _ => depth == 0,
+        })
     }
 
     /// The words, in any case, if they come next.
-    fn take(&mut self, words: &[&str]) -> bool {
+    fn take(&mut self, expected: &str) -> bool {
+        let expected: Vec<&str> = expected.split(' ').collect();
         let next = self.words.get(self.at..).unwrap_or_default();
-        let same =
-            |(expected, word): (&&str, &Word)| matches!(word, Word::Bare(word) if word.eq_ignore_ascii_case(expected));
-        let found = next.len() >= words.len() && words.iter().zip(next).all(same);
+        let found =
+            next.len() >= expected.len() && expected.iter().zip(next).all(|(expected, word)| is(word, expected));
         if found {
-            self.at += words.len();
+            self.at += expected.len();
         }
         found
     }
 
-    /// A name; of `database.table` the last part.
+    /// A name in this database.
     fn name(&mut self) -> Option<String> {
         let mut name = self.part()?;
-        while self.words.get(self.at) == Some(&Word::Sign('.')) {
-            self.at += 1;
+        if self.sign('.') {
+            if name != self.database {
+                return None;
+            }
             name = self.part()?;
         }
-        Some(name)
+        (self.next() != Some(&Is::Sign('.'))).then_some(name)
     }
 
     /// Two names with a word between them, and no more: several pairs are not one change.
     fn pair(&mut self, between: &str) -> Option<(String, String)> {
         let first = self.name()?;
-        if !self.take(&[between]) {
+        if !self.take(between) {
             return None;
         }
         let second = self.name()?;
-        (self.words.get(self.at) != Some(&Word::Sign(','))).then_some((first, second))
+        self.end(&[])?;
+        Some((first, second))
+    }
+
+    /// `ON CLUSTER c`, where it comes.
+    fn cluster(&mut self) -> Option<()> {
+        if self.take("ON CLUSTER") {
+            match self.next()? {
+                Is::Text => self.at += 1,
+                _ => drop(self.part()?),
+            }
+        }
+        Some(())
+    }
+
+    /// The end of the statement, with nothing before it but these words, a cluster, and settings.
+    fn end(&mut self, words: &[&str]) -> Option<()> {
+        self.cluster()?;
+        while words.iter().any(|word| self.take(word)) {}
+        (self.at >= self.words.len() || self.take("SETTINGS")).then_some(())
+    }
+
+    fn next(&self) -> Option<&Is> {
+        self.words.get(self.at).map(|word| &word.is)
+    }
+
+    fn sign(&mut self, sign: char) -> bool {
+        let found = self.next() == Some(&Is::Sign(sign));
+        self.at += usize::from(found);
+        found
     }
 
     fn part(&mut self) -> Option<String> {
-        let (Word::Bare(name) | Word::Quoted(name)) = self.words.get(self.at)? else { return None };
+        let (Is::Bare(name) | Is::Quoted(name)) = self.next()? else { return None };
+        let name = name.clone();
         self.at += 1;
-        Some(name.clone())
+        Some(name)
     }
 }
 
-/// More words than any beginning has.
-const MOST_WORDS: usize = 24;
-
-fn words(sql: &str) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut rest = sql;
-    while words.len() < MOST_WORDS {
-        rest = rest.trim_start();
-        if let Some(comment) = rest.strip_prefix("--") {
-            rest = comment.split_once('\n').map_or("", |(_, after)| after);
-            continue;
-        }
-        if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/").map_or("", |(_, after)| after);
-            continue;
-        }
-        let Some(first) = rest.chars().next() else { break };
-        if first == '`' || first == '"' {
-            let (name, after) = quoted(rest, first);
-            words.push(Word::Quoted(name));
-            rest = after;
-            continue;
-        }
-        let is_word = |character: char| character.is_alphanumeric() || character == '_';
-        let end = if is_word(first) {
-            rest.find(|character| !is_word(character)).unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        words.push(if is_word(first) { Word::Bare(word.to_owned()) } else { Word::Sign(first) });
-        rest = after;
-    }
-    words
+fn is(word: &Word, expected: &str) -> bool {
+    matches!(&word.is, Is::Bare(found) if found.eq_ignore_ascii_case(expected))
 }
 
-/// The name between the quotes that `text` begins with, and what follows.
-fn quoted(text: &str, quote: char) -> (String, &str) {
-    let mut name = String::new();
-    let mut characters = text.char_indices().skip(1);
-    while let Some((at, character)) = characters.next() {
-        if character == quote {
-            return (name, text.get(at + quote.len_utf8()..).unwrap_or_default());
-        }
-        if character == '\\' {
-            name.extend(characters.next().map(|(_, escaped)| escaped));
+/// What a command of `ALTER TABLE` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// The table's own text; or nothing, when it is done again.
+    Definition,
+    /// Its rows, by a mutation.
+    Rows,
+    /// Parts, partitions, or nobody knows what.
+    Unclear,
+}
+
+impl Sort {
+    /// What begins with these two words; `None` where that is no command.
+    fn of(word: &Word, next: Option<&Word>) -> Option<Self> {
+        let one_of = |word: &Word, words: &[&str]| words.iter().any(|expected| is(word, expected));
+        let of_table = ["COLUMN", "INDEX", "PROJECTION", "CONSTRAINT", "STATISTICS"];
+        let drops_of_table = is(word, "DROP") && next.is_some_and(|next| one_of(next, &of_table));
+        let of_definition = ["ADD", "MODIFY", "RENAME", "COMMENT", "RESET", "REMOVE", "ALTER", "MATERIALIZE"];
+        if drops_of_table || one_of(word, &of_definition) {
+            Some(Self::Definition)
+        } else if one_of(word, &["UPDATE", "DELETE"]) {
+            Some(Self::Rows)
+        } else if one_of(
+            word,
+            &[
+                "DROP", "CLEAR", "ATTACH", "MOVE", "REPLACE", "FETCH", "FREEZE", "UNFREEZE", "DETACH", "FORGET",
+                "EXPORT", "APPLY", "REWRITE", "UNLOCK", "EXECUTE",
+            ],
+        ) {
+            Some(Self::Unclear)
         } else {
-            name.push(character);
+            None
         }
     }
-    (name, "")
 }
 
 #[cfg(test)]
@@ -190,26 +333,94 @@ mod tests {
         name.to_owned()
     }
 
+    fn read(sql: &str) -> Kind {
+        kind(sql, "db")
+    }
+
     #[test]
-    fn statements_are_told_apart_by_their_beginning() {
+    fn statements_are_told_apart() {
         for (sql, expected) in [
             ("CREATE TABLE IF NOT EXISTS `a b` (id UInt8)", Kind::Create(name("a b"))),
             ("create materialized view v TO t AS SELECT 1", Kind::Create(name("v"))),
-            ("CREATE OR REPLACE VIEW v AS SELECT 1", Kind::Create(name("v"))),
+            ("CREATE OR REPLACE VIEW v AS SELECT 1", Kind::Replace(name("v"))),
+            ("CREATE OR REPLACE TABLE t ENGINE = Log AS SELECT 1", Kind::Replace(name("t"))),
             ("CREATE TABLE db.`t\\`x` (id UInt8)", Kind::Create(name("t`x"))),
-            ("DROP TABLE IF EXISTS t SYNC", Kind::Drop(name("t"))),
+            ("CREATE TABLE t (a String DEFAULT (SELECT 1 AS x)) ENGINE = Log", Kind::Create(name("t"))),
+            ("CREATE TABLE t AS u", Kind::Create(name("t"))),
+            ("CREATE TABLE t ENGINE = Log EMPTY AS SELECT 1", Kind::Create(name("t"))),
+            ("DROP TABLE IF EXISTS t SYNC", Kind::DropTable(name("t"))),
+            ("DROP TABLE IF EMPTY t", Kind::DropTable(name("t"))),
+            ("DROP TABLE t ON CLUSTER 'c' NO DELAY SETTINGS max_table_size_to_drop = 0", Kind::DropTable(name("t"))),
+            ("DROP VIEW v", Kind::DropOther(name("v"))),
             ("EXCHANGE TABLES `t` AND `t__new_2`", Kind::Exchange(name("t"), name("t__new_2"))),
             ("RENAME TABLE t TO `u` ON CLUSTER c", Kind::Rename(name("t"), name("u"))),
-            ("RENAME TABLE a TO b, c TO d", Kind::Other),
             ("/* why */ INSERT INTO t (a) SELECT a FROM u", Kind::Insert(name("t"))),
             ("-- why\nALTER TABLE t\n    ADD COLUMN a UInt8", Kind::Alter(name("t"))),
-            ("SYSTEM FLUSH LOGS", Kind::Other),
-            ("CREATE USER u", Kind::Other),
-            ("", Kind::Other),
-            ("EXCHANGE TABLES a", Kind::Other),
+            ("ALTER TABLE t ON CLUSTER c DROP COLUMN a, MODIFY SETTING x = 1, update = 2", Kind::Alter(name("t"))),
+            ("ALTER TABLE t MODIFY TTL d + INTERVAL 1 DAY, e + INTERVAL 2 DAY DELETE", Kind::Alter(name("t"))),
+            ("ALTER TABLE t (ADD COLUMN a Enum8('x' = 1)), (DROP INDEX i)", Kind::Alter(name("t"))),
+            ("ALTER TABLE t UPDATE n = n + 1, m = if(a, 1, 2) WHERE 1", Kind::Mutate(name("t"))),
+            ("ALTER TABLE t (DELETE WHERE a), (UPDATE n = 1 WHERE b)", Kind::Mutate(name("t"))),
+            ("SYSTEM FLUSH LOGS", Kind::Repeatable),
+            ("SELECT throwIf(count() > 0, 'UPDATE') FROM t", Kind::Repeatable),
+            ("WITH 1 AS x SELECT x", Kind::Repeatable),
+            ("CREATE USER u", Kind::Repeatable),
         ] {
-            assert_eq!(kind(sql), expected, "{sql}");
+            assert_eq!(read(sql), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn what_is_not_understood_as_a_whole_is_in_doubt() {
+        for sql in [
+            "",
+            "DROP TABLE a, b",
+            "DROP TABLE IF EXISTS a, b SYNC",
+            "DROP DATABASE d",
+            "RENAME TABLE a TO b, c TO d",
+            "EXCHANGE TABLES a AND b, c AND d",
+            "EXCHANGE TABLES a",
+            "EXCHANGE DICTIONARIES a AND b",
+            "CREATE TABLE t ENGINE = Log AS SELECT 1",
+            "CREATE TABLE t ENGINE = Log AS WITH 1 AS x SELECT x",
+            "CREATE TABLE t ENGINE = Log AS (SELECT 1)",
+            "CREATE TABLE t CLONE AS u",
+            "CREATE MATERIALIZED VIEW v ENGINE = Log POPULATE AS SELECT 1",
+            "CREATE TEMPORARY TABLE t (a UInt8)",
+            "CREATE TABLE other.t (a UInt8)",
+            "DROP TABLE other.t",
+            "INSERT INTO other.t SELECT 1",
+            "INSERT INTO FUNCTION url('http://x') SELECT 1",
+            "WITH 1 AS x INSERT INTO t SELECT x",
+            "ALTER TABLE other.t ADD COLUMN a UInt8",
+            "ALTER TABLE t ATTACH PARTITION 1 FROM u",
+            "ALTER TABLE t MOVE PARTITION 1 TO TABLE u",
+            "ALTER TABLE t REPLACE PARTITION 1 FROM u",
+            "ALTER TABLE t DROP PARTITION 1",
+            "ALTER TABLE t CLEAR COLUMN a IN PARTITION 1",
+            "ALTER TABLE t ADD COLUMN a UInt8, UPDATE n = 1 WHERE 1",
+            "ALTER TABLE t (ADD COLUMN a UInt8), (DETACH PARTITION 1)",
+            "ALTER TABLE t FROBNICATE",
+            "UPDATE t SET n = n + 1 WHERE 1",
+            "DELETE FROM t WHERE 1",
+            "TRUNCATE TABLE t",
+            "ATTACH TABLE t",
+            "UNDROP TABLE t",
+            "BACKUP TABLE t TO Disk('d', 'b')",
+        ] {
+            assert_eq!(read(sql), Kind::Unclear, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_fence_goes_before_the_first_pair() {
+        assert_eq!(behind_two_words("EXCHANGE TABLES a AND b", "x AND y, "), "EXCHANGE TABLES x AND y, a AND b");
+        assert_eq!(
+            behind_two_words("rename /* */ table IF EXISTS a TO b", "x TO y, "),
+            "rename /* */ table x TO y, IF EXISTS a TO b"
+        );
+        assert_eq!(cluster("EXCHANGE TABLES a AND b on cluster 'c' SETTINGS x = 1"), " on cluster 'c'");
+        assert_eq!(cluster("EXCHANGE TABLES a AND b"), "");
     }
 
     #[test]

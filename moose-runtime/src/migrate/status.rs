@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{History, MigrateError, Progress, history::Record, runner::pending};
 use crate::{
     clickhouse::Client,
+    drain,
     migration::{Discrepancy, Migration, Migrations},
 };
 
@@ -21,6 +22,8 @@ pub struct Status {
     pub differences: Vec<String>,
     /// Migrations that were applied and come after the last file: those of a newer program, or of files that are gone.
     pub ahead: Vec<String>,
+    /// Copies that were left when a drain was lifted, a line each.
+    pub left: Vec<String>,
     /// The differences without those.
     #[serde(skip)]
     older: Vec<String>,
@@ -96,12 +99,23 @@ pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, 
         steps: migration.steps().len(),
         done: history.progress(migration.number()).map_or(0, Progress::done),
     });
-    Ok(Status { applied: applied.collect(), pending: pending.collect(), differences, ahead, older })
+    let left = drain::left_copies(client).await?.iter().map(|table| left_copy(table)).collect();
+    Ok(Status { applied: applied.collect(), pending: pending.collect(), differences, ahead, left, older })
+}
+
+fn left_copy(table: &str) -> String {
+    if table.contains("__void_") {
+        return format!(
+            "table `{table}`: a copy whose drain an earlier version lifted; drop it once you have seen that its table has its \
+             rows"
+        );
+    }
+    format!("table `{table}`: a copy whose drain was lifted; the next `migrate apply` drops it")
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.applied.is_empty() && self.pending.is_empty() && self.differences.is_empty() {
+        if self.applied.is_empty() && self.pending.is_empty() && self.differences.is_empty() && self.left.is_empty() {
             return writeln!(formatter, "there are no migrations");
         }
         for AppliedMigration { number, name, by, at, baseline } in &self.applied {
@@ -114,6 +128,9 @@ impl fmt::Display for Status {
                 write!(formatter, ", {done} of them done: it was interrupted")?;
             }
             writeln!(formatter)?;
+        }
+        for left in &self.left {
+            writeln!(formatter, "LEFT     {left}")?;
         }
         for difference in &self.differences {
             writeln!(formatter, "DIFFERS  {difference}")?;

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{
-    InDoubt, MigrateError, Options,
+    MigrateError, Options,
     history::{Note, StepRecord, Writer},
     lock::Lock,
     mutations,
+    outcome::doomed,
     section::{self, Section},
-    statement::{Kind, beginning, kind},
-    swap::{self, Outcome},
+    statement::{Kind, beginning, behind_two_words, cluster, kind},
+    swap,
+    words::with_name,
 };
 use crate::{
-    clickhouse::Client,
-    drain::{Gate, Order, Successor},
+    clickhouse::{ClickHouseError, Client},
+    drain::{self, Fence, Gate, Order, Successor},
     fault::{self, Point},
     migration::{Action, Migration},
     schema::{Storage, quote_identifier},
@@ -36,33 +40,41 @@ pub(super) fn digest(action: &Action) -> String {
 
 /// One statement, where it stands.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+pub(super) struct Place<'a> {
     migration: &'a Migration,
     step: usize,
-    line: usize,
-    sql: &'a str,
+    pub(super) line: usize,
+    pub(super) sql: &'a str,
 }
 
 impl Place<'_> {
-    fn moved(&self, what: String) -> MigrateError {
-        MigrateError::Moved { file: self.migration.file(), line: self.line, what }
+    pub(super) fn file(&self) -> String {
+        self.migration.file()
+    }
+
+    pub(super) fn moved(&self, what: String) -> MigrateError {
+        MigrateError::Moved { file: self.file(), line: self.line, what }
+    }
+
+    fn failed(&self, source: ClickHouseError) -> MigrateError {
+        MigrateError::Statement { file: self.file(), line: self.line, statement: beginning(self.sql), source }
     }
 }
 
 /// Takes the steps, as the holder of the lock.
 pub(super) struct Runner<'a> {
-    client: &'a Client,
+    pub(super) client: &'a Client,
     /// For the statements themselves, which may take hours.
-    unhurried: Client,
-    pub(super) lock: &'a Lock,
-    options: Options,
+    pub(super) unhurried: Client,
+    pub(super) lock: &'a mut Lock,
+    pub(super) options: Options,
     pub(super) writer: Writer,
     /// How many statements were run.
     pub(super) statements: usize,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(client: &'a Client, lock: &'a Lock, options: Options, writer: Writer) -> Self {
+    pub(super) fn new(client: &'a Client, lock: &'a mut Lock, options: Options, writer: Writer) -> Self {
         Self { client, unhurried: client.unhurried(), lock, options, writer, statements: 0 }
     }
 
@@ -91,7 +103,7 @@ impl<'a> Runner<'a> {
 
     /// Drains the table, unless what it is drained for is done already.
     async fn drain(&mut self, migration: &Migration, step: usize, table: &str) -> Result<(), MigrateError> {
-        let section = Section::of(migration, step, table);
+        let mut section = Section::of(migration, step, table, self.client.database());
         let is_done = |step: &usize| self.record(migration, *step).is_some_and(|record| record.is_done);
         if is_done(&section.end) {
             return Ok(());
@@ -101,9 +113,10 @@ impl<'a> Runner<'a> {
             .history
             .progress(migration.number())
             .is_some_and(|progress| progress.steps.keys().any(|known| section.statements().contains(known)));
-        let is_swapped = begun && self.is_swapped(migration, &section).await?;
-        if begun && !is_swapped {
-            self.begin_anew(migration, &section).await?;
+        let mut is_swapped = begun && self.is_swapped(migration, &section).await?;
+        if begun && !is_swapped && !self.begin_anew(migration, &section).await? {
+            // The exchange of a runner that is gone came in between.
+            is_swapped = self.is_swapped(migration, &section).await?;
         }
         // An earlier runner may have come as far as its new name.
         let mut name = table.to_owned();
@@ -113,10 +126,18 @@ impl<'a> Runner<'a> {
             name.clone_from(renamed);
             Gate::forget(self.client, table).await?;
         }
+        let id = drain::new_id();
+        section.own = if is_swapped {
+            self.noted_copy(migration, &section, section.swap.as_ref().map(|(step, _)| *step))
+        } else {
+            section.made.map(|_| drain::copy_name(&id))
+        };
         // Once it is swapped, what bears the copy's name is the table as it was before.
-        let copy = section.swap.as_ref().filter(|_| !is_swapped).map(|(_, copy)| copy.clone());
+        let copy = section.own.clone().filter(|_| !is_swapped);
         fault::point(Point::MigrateDrain);
         let order = Order {
+            id,
+            runner: self.lock.id().to_owned(),
             table: name,
             copy,
             owner: self.lock.who().to_owned(),
@@ -129,30 +150,59 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Whether the copy has taken the table's place already.
-    async fn is_swapped(&self, migration: &Migration, section: &Section) -> Result<bool, MigrateError> {
-        let Some((step, copy)) = &section.swap else { return Ok(true) };
-        let Some(record) = self.record(migration, *step) else { return Ok(false) };
-        let table = section.renamed.as_ref().unwrap_or(&section.table);
-        let now = swap::identities(self.client, &[table, copy]).await?;
-        let copied = record.note.tables.get(copy);
-        Ok(record.is_done || copied.is_some_and(|copied| now.get(table) == Some(copied)))
+    /// The name that the copy had for the runner that took a step of its section.
+    fn noted_copy(&self, migration: &Migration, section: &Section, step: Option<usize>) -> Option<String> {
+        let noted = step.and_then(|step| self.record(migration, step)).and_then(|record| record.note.copy);
+        // Versions before this one made it under the name in the file.
+        noted.or_else(|| section.swap.as_ref().map(|(_, copy)| copy.clone()))
     }
 
-    /// Takes back what was begun of a copy: since then the table may have got rows.
-    async fn begin_anew(&mut self, migration: &Migration, section: &Section) -> Result<(), MigrateError> {
-        let Some((_, copy)) = &section.swap else { return Ok(()) };
-        let Some(made) = section.made else { return Ok(()) };
-        let sql = format!("DROP TABLE IF EXISTS {} SYNC SETTINGS max_table_size_to_drop = 0", quote_identifier(copy));
-        self.unhurried.execute(&sql).await?;
-        self.writer.undone(migration, made).await
+    /// Whether the copy has taken the table's place already.
+    async fn is_swapped(&self, migration: &Migration, section: &Section) -> Result<bool, MigrateError> {
+        let Some((step, _)) = &section.swap else { return Ok(true) };
+        let Some(record) = self.record(migration, *step) else { return Ok(false) };
+        let table = section.renamed.as_ref().unwrap_or(&section.table);
+        let now = swap::identities(self.client, &[table]).await?;
+        let copied = self.copied(migration, section);
+        Ok(record.is_done || copied.is_some_and(|copied| now.get(table) == Some(&copied)))
+    }
+
+    /// The identity of the copy, as it was noted before its exchange.
+    fn copied(&self, migration: &Migration, section: &Section) -> Option<Uuid> {
+        let (step, _) = section.swap.as_ref()?;
+        let copy = self.noted_copy(migration, section, Some(*step))?;
+        self.record(migration, *step)?.note.tables.get(&copy).copied()
+    }
+
+    /// Takes back what was begun of a copy: since then the table may have got rows. False where the copy has taken the
+    /// table's place meanwhile.
+    async fn begin_anew(&mut self, migration: &Migration, section: &Section) -> Result<bool, MigrateError> {
+        let Some(made) = section.made else { return Ok(true) };
+        let Some(copy) = self.noted_copy(migration, section, Some(made)) else { return Ok(true) };
+        if let Some(found) = swap::identities(self.client, &[&copy]).await?.get(&copy).copied() {
+            // A note is written before its exchange is sent: without one, this is the copy.
+            self.writer.reload().await?;
+            let is_the_table = self.copied(migration, section).is_some_and(|copied| copied != found);
+            if is_the_table || !drain::drop_copy(&self.unhurried, &copy, found).await? {
+                self.writer.reload().await?;
+                return Ok(false);
+            }
+        }
+        self.writer.undone(migration, made).await?;
+        Ok(true)
     }
 
     async fn resume(&mut self, migration: &Migration, step: usize, table: &str) -> Result<(), MigrateError> {
         let mut gates = self.lock.gates.lock().await;
-        let gate = gates.iter().position(|(drained, _)| drained.table == table).map(|at| gates.remove(at).1);
+        let gate = gates.iter().position(|(drained, _)| drained.table == table).map(|at| gates.remove(at));
         drop(gates);
-        if let Some(gate) = gate {
+        if let Some((section, gate)) = gate {
+            // A file may leave the table as it was under the copy's name.
+            if let Some((own, sql)) = section.given_back()
+                && swap::definition(self.client, own).await?.is_some()
+            {
+                self.unhurried.execute(&sql).await?;
+            }
             gate.open().await?;
         }
         fault::point(Point::MigrateResumed);
@@ -161,20 +211,33 @@ impl<'a> Runner<'a> {
 
     async fn statement(&mut self, place: Place<'_>, begun: Option<StepRecord>) -> Result<(), MigrateError> {
         let statement = digest(&Action::Statement(place.sql.to_owned()));
-        let kind = kind(place.sql);
         fault::point(Point::MigrateBefore);
         self.lock.still_held().await?;
-        let already = match begun {
-            // A statement that was begun and is another one now had failed, and was mended.
-            Some(begun) if begun.statement == statement => self.took_effect(place, &kind, &begun.note).await?,
-            _ => false,
+        let already = match &begun {
+            Some(begun) if begun.statement == statement => self.took_effect(place, begun).await?,
+            Some(begun) => self.replaced(place, begun)?,
+            None => false,
         };
+        let copy = match begun.filter(|_| already) {
+            Some(begun) => begun.note.copy,
+            None => self.own_copy(place).await,
+        };
+        let sql = self.own_text(place, copy.as_ref()).await;
+        let kind = kind(&sql, self.client.database());
         if !already {
-            let note = self.note(&kind).await?;
+            let mut note = self.note(&kind, copy.as_ref()).await?;
             self.before(&kind, &note).await?;
             self.writer.begun(place.migration, place.step, &statement, &note).await?;
             fault::point(Point::MigrateBegun);
-            self.run(place).await?;
+            // The last look: what comes later than this is the fence's.
+            self.lock.still_held().await?;
+            if let Err(error) = self.run(place, &sql, &kind, &note).await {
+                if matches!(&error, MigrateError::Statement { source, .. } if source.code().is_some()) {
+                    note.failed = true;
+                    self.writer.begun(place.migration, place.step, &statement, &note).await?;
+                }
+                return Err(error);
+            }
             fault::point(Point::MigrateRan);
         }
         self.after(place, &kind).await?;
@@ -183,57 +246,26 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Whether a statement that was begun took effect.
-    async fn took_effect(&self, place: Place<'_>, kind: &Kind, note: &Note) -> Result<bool, MigrateError> {
-        let exists = async |table: &String| Ok(swap::definition(self.client, table).await?.is_some());
-        match kind {
-            Kind::Create(table) => exists(table).await,
-            Kind::Drop(table) => Ok::<bool, MigrateError>(!exists(table).await?),
-            Kind::Exchange(first, second) => {
-                let now = swap::identities(self.client, &[first, second]).await?;
-                self.judged(place, swap::exchanged(&note.tables, &now, first, second))
-            }
-            Kind::Rename(from, to) => {
-                let now = swap::identities(self.client, &[from, to]).await?;
-                self.judged(place, swap::renamed(&note.tables, &now, from, to))
-            }
-            Kind::Alter(table) => Ok(swap::definition(self.client, table).await? != note.definition),
-            Kind::Insert(table) if section::makes(place.migration, place.step, table) => {
-                // Nobody else writes into a table that this migration has made.
-                self.unhurried.execute(&format!("TRUNCATE TABLE {}", quote_identifier(table))).await?;
-                Ok(false)
-            }
-            Kind::Insert(_) => match self.options.in_doubt {
-                Some(said) => Ok(said == InDoubt::Done),
-                None => Err(MigrateError::InDoubt {
-                    file: place.migration.file(),
-                    line: place.line,
-                    statement: beginning(place.sql),
-                }),
-            },
-            Kind::Other => Ok(false),
+    /// The name that stands for the copy in the section of a step.
+    async fn own_copy(&self, place: Place<'_>) -> Option<String> {
+        let gates = self.lock.gates.lock().await;
+        gates.iter().find(|(section, _)| section.statements().contains(&place.step))?.0.own.clone()
+    }
+
+    /// The statement with this name in the place of the copy's.
+    pub(super) async fn own_text(&self, place: Place<'_>, copy: Option<&String>) -> String {
+        let gates = self.lock.gates.lock().await;
+        let section = gates.iter().find(|(section, _)| section.statements().contains(&place.step));
+        match (section.and_then(|(section, _)| section.swap.as_ref()), copy) {
+            (Some((_, name)), Some(copy)) => with_name(place.sql, name, copy),
+            _ => place.sql.to_owned(),
         }
     }
 
-    fn judged(&self, place: Place<'_>, outcome: Outcome) -> Result<bool, MigrateError> {
-        match (outcome, self.options.in_doubt) {
-            (Outcome::Done, _) | (Outcome::Moved(_), Some(InDoubt::Done)) => Ok(true),
-            (Outcome::NotYet, _) => Ok(false),
-            (Outcome::Moved(what), _) => Err(place.moved(what)),
-        }
-    }
-
-    /// By what the outcome can be told afterwards.
-    async fn note(&self, kind: &Kind) -> Result<Note, MigrateError> {
-        let mut note = Note::default();
-        match kind {
-            Kind::Exchange(first, second) | Kind::Rename(first, second) => {
-                note.tables = swap::identities(self.client, &[first, second]).await?;
-            }
-            Kind::Alter(table) => note.definition = swap::definition(self.client, table).await?,
-            _ => {}
-        }
-        Ok(note)
+    /// Whether the migration itself has made the table that a step fills.
+    pub(super) fn makes(&self, place: Place<'_>, table: &str) -> bool {
+        let by_name = section::makes(place.migration, place.step, table, self.client.database());
+        by_name || drain::is_copy(table)
     }
 
     /// What must be so, and be known, before the statement takes effect.
@@ -252,15 +284,78 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    async fn run(&mut self, place: Place<'_>) -> Result<(), MigrateError> {
+    async fn run(&mut self, place: Place<'_>, sql: &str, kind: &Kind, note: &Note) -> Result<(), MigrateError> {
         self.statements += 1;
-        let sql = format!("{}{}", self.lock.tag(), place.sql);
-        self.unhurried.execute(&sql).await.map_err(|source| MigrateError::Statement {
-            file: place.migration.file(),
-            line: place.line,
-            statement: beginning(place.sql),
-            source,
-        })
+        let is_here = cluster(sql).is_empty();
+        match kind {
+            Kind::DropTable(table) if is_here => match note.tables.get(table) {
+                Some(uuid) => self.drop_table(place, table, *uuid).await,
+                None => self.send(place, sql).await,
+            },
+            Kind::Exchange(..) | Kind::Rename(..) if is_here => self.send_fenced(place, sql, kind).await,
+            _ => self.send(place, sql).await,
+        }
+    }
+
+    async fn send(&self, place: Place<'_>, sql: &str) -> Result<(), MigrateError> {
+        fault::point(Point::MigrateSend);
+        let sql = format!("{}{sql}", self.lock.tag());
+        self.unhurried.execute(&sql).await.map_err(|source| place.failed(source))
+    }
+
+    /// Sends an exchange or a renaming behind the fence.
+    async fn send_fenced(&mut self, place: Place<'_>, sql: &str, kind: &Kind) -> Result<(), MigrateError> {
+        loop {
+            let fenced = match (&self.lock.fence, kind) {
+                (Some(fence), Kind::Exchange(..)) => behind_two_words(sql, &fence.exchange()),
+                (Some(fence), _) => behind_two_words(sql, &fence.rename()),
+                (None, _) => sql.to_owned(),
+            };
+            let Err(error) = self.send(place, &fenced).await else { return Ok(()) };
+            if !matches!(&error, MigrateError::Statement { source, .. } if Fence::is_cut(source)) {
+                return Err(error);
+            }
+            // Whoever has cut it goes on in this runner's place, or has lifted its drain.
+            self.lock.still_held().await?;
+            let gates = self.lock.gates.lock().await;
+            if let Some((_, gate)) = gates.iter().find(|(section, _)| section.statements().contains(&place.step)) {
+                return Err(gate.lifted().into());
+            }
+            drop(gates);
+            self.lock.put_the_fence_up().await?;
+        }
+    }
+
+    /// Drops the table of this identity: renames it by that, looks whether it is the one, and drops it under its new name.
+    async fn drop_table(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
+        let doomed = doomed(uuid);
+        let (name, aside) = (quote_identifier(table), quote_identifier(&doomed));
+        let there = format!("RENAME TABLE {name} TO {aside}");
+        let back = format!("RENAME TABLE {aside} TO {name}");
+        let rename = Kind::Rename(String::new(), String::new());
+        self.send_fenced(place, &there, &rename).await?;
+        let found = swap::identities(self.client, &[&doomed]).await?;
+        if found.values().any(|found| *found != uuid) {
+            self.send_fenced(place, &back, &rename).await?;
+            return Err(place.moved(format!("`{table}` is another table than a moment ago")));
+        }
+        let dropped = self.finish_drop(place, table, uuid).await;
+        if let Err(MigrateError::Statement { source, .. }) = &dropped
+            && source.code().is_some()
+        {
+            // It is too large, or not empty: it stays.
+            self.send_fenced(place, &back, &rename).await?;
+        }
+        dropped
+    }
+
+    /// Drops a table that has the name by its identity already, with all that the statement says of how.
+    pub(super) async fn finish_drop(&self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
+        let doomed = doomed(uuid);
+        if swap::identities(self.client, &[&doomed]).await?.get(&doomed) != Some(&uuid) {
+            return Ok(());
+        }
+        self.send(place, &with_name(place.sql, table, &doomed)).await
     }
 
     /// What belongs to a statement beyond itself.
@@ -286,7 +381,7 @@ impl<'a> Runner<'a> {
                 }
                 Ok(())
             }
-            Kind::Alter(table) => match mutations::wait(self.client, table).await? {
+            Kind::Alter(table) | Kind::Mutate(table) => match mutations::wait(self.client, table).await? {
                 None => Ok(()),
                 Some(stuck) => Err(MigrateError::Mutation {
                     file: place.migration.file(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::MigrateError;
-use crate::{clickhouse::Client, schema::quote_string};
+use crate::{clickhouse::Client, drain::without_bars, schema::quote_string};
 
 /// What became of an exchange or a renaming.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) async fn definition(client: &Client, table: &str) -> Result<Option<St
     let sql = format!("SELECT create_table_query FROM system.tables WHERE database = {database} AND name = {name}");
     let rows: Vec<(String,)> = client.query_rows(&sql).await?;
     // A drain that came or went meanwhile is not what the migration has changed.
-    Ok(rows.into_iter().next().map(|(text,)| text.replace(", CONSTRAINT _moose_drain CHECK 0", "")))
+    Ok(rows.into_iter().next().map(|(text,)| without_bars(&text)))
 }
 
 /// What became of `EXCHANGE TABLES first AND second`.

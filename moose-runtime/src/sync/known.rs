@@ -66,7 +66,7 @@ impl Notes<'_> {
         let (quoted, heir) = (quote_string(group), quote_string(heir));
         self.client.execute(&format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS adopts String")).await?;
         self.client
-            .execute(&format!(
+            .note(&format!(
                 "INSERT INTO {table} (group, topic, partition, topic_epoch, adopts) SELECT DISTINCT {heir}, topic, \
                  partition, topic_epoch, {quoted} FROM {table} WHERE group = {quoted} AND {of_topic}"
             ))
@@ -127,6 +127,6 @@ impl Known<'_> {
         let sql = format!(
             "INSERT INTO {table} (group, topic, partition, topic_epoch) VALUES ({group}, {topic}, {partition}, {epoch})"
         );
-        Ok(notes.client.execute(&sql).await?)
+        Ok(notes.client.note(&sql).await?)
     }
 }

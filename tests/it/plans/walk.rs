@@ -20,7 +20,7 @@ struct Family {
     expression: &'static str,
 }
 
-const FAMILIES: [Family; 5] = [
+const FAMILIES: [Family; 6] = [
     Family {
         prefix: "n",
         types: &[
@@ -58,6 +58,13 @@ const FAMILIES: [Family; 5] = [
         values: "toDateTime('2026-01-01 00:00:00', 'UTC') + number",
         default: "'2026-02-02 00:00:00'",
         expression: "toDateTime('2026-03-03 00:00:00', 'UTC') + id",
+    },
+    Family {
+        prefix: "h",
+        types: &["Time64(3)", "Time64(6)", "Nullable(Time64(3))"],
+        values: "toTime64(number % 86400, 3)",
+        default: "'12:34:56'",
+        expression: "toTime64(id % 3600, 3)",
     },
     Family {
         prefix: "l",

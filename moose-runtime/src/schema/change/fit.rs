@@ -18,7 +18,7 @@ impl Fit {
     pub fn of(old: &DataType, new: &DataType) -> Self {
         if widens(old, new) {
             Self::Widens
-        } else if is_scalar(bare(old)) && is_scalar(bare(new)) {
+        } else if is_comparable(bare(old), bare(new)) {
             Self::Narrows
         } else {
             Self::Never
@@ -30,11 +30,14 @@ impl Fit {
 pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
     let is_number = |data_type: &DataType| number(data_type).is_some() || matches!(data_type, DataType::Decimal { .. });
     let is_time = |data_type: &DataType| matches!(data_type, DataType::DateTime { .. } | DataType::DateTime64 { .. });
+    let is_clock = |data_type: &DataType| matches!(data_type, DataType::Time | DataType::Time64 { .. });
     match (bare(old), bare(new)) {
         _ if old.is_nullable() || new.is_nullable() => old.is_nullable() && new.is_nullable(),
         (old, new) if old == new => true,
         (DataType::Array(_), DataType::Array(_)) | (DataType::Map(..), DataType::Map(..)) => true,
-        (old, new) => (is_number(old) && is_number(new)) || (is_time(old) && is_time(new)),
+        (old, new) => {
+            (is_number(old) && is_number(new)) || (is_time(old) && is_time(new)) || (is_clock(old) && is_clock(new))
+        }
     }
 }
 
@@ -44,6 +47,12 @@ pub(super) fn bare(data_type: &DataType) -> &DataType {
         DataType::Nullable(inner) | DataType::LowCardinality(inner) => bare(inner),
         other => other,
     }
+}
+
+/// Whether the server can cast a value there and back to see whether it stays the same.
+fn is_comparable(old: &DataType, new: &DataType) -> bool {
+    // Of the times of a day only those with a precision are cast, and only into each other.
+    matches!((old, new), (DataType::Time64 { .. }, DataType::Time64 { .. })) || (is_scalar(old) && is_scalar(new))
 }
 
 /// One value, which can be cast and compared.
@@ -90,11 +99,14 @@ fn widens(old: &DataType, new: &DataType) -> bool {
         // The time zone of a column is how its values are shown.
         (DataType::Enum8(_) | DataType::Enum16(_), DataType::String)
         | (DataType::Date, DataType::Date32)
-        | (DataType::DateTime { .. }, DataType::DateTime { .. }) => true,
+        | (DataType::DateTime { .. }, DataType::DateTime { .. })
+        // At most 999 hours: they fit at any precision.
+        | (DataType::Time, DataType::Time64 { .. }) => true,
         (DataType::DateTime { .. }, DataType::DateTime64 { precision, .. }) => *precision <= 7,
         (DataType::DateTime64 { precision: old, .. }, DataType::DateTime64 { precision: new, .. }) => {
             old == new || (old < new && *new <= 7)
         }
+        (DataType::Time64 { precision: old }, DataType::Time64 { precision: new }) => old <= new,
         _ => match (number(old), number(new)) {
             (Some(old), Some(new)) => old.fits(new),
             _ => false,
@@ -170,6 +182,9 @@ mod tests {
             ("DateTime", "DateTime64(3, 'UTC')"),
             ("DateTime64(3, 'UTC')", "DateTime64(6, 'UTC')"),
             ("DateTime64(3, 'UTC')", "DateTime64(3, 'Europe/Berlin')"),
+            ("Time", "Time64(9)"),
+            ("Time64(3)", "Time64(6)"),
+            ("Nullable(Time)", "Nullable(Time64(3))"),
             ("Decimal(9, 2)", "Decimal(18, 4)"),
             ("FixedString(4)", "FixedString(8)"),
             ("Enum8('a' = 1)", "Enum8('a' = 1, 'b' = 2)"),
@@ -196,6 +211,8 @@ mod tests {
             ("Date32", "Date"),
             ("DateTime64(6)", "DateTime64(3)"),
             ("DateTime64(3)", "DateTime64(9)"),
+            ("Time64(6)", "Time64(3)"),
+            ("Nullable(Time64(3))", "Time64(3)"),
             ("Decimal(18, 4)", "Decimal(18, 6)"),
             ("String", "UInt8"),
             ("UInt8", "String"),
@@ -214,6 +231,7 @@ mod tests {
             ("String", "LowCardinality(String)", true),
             ("Nullable(UInt8)", "Nullable(UInt16)", true),
             ("DateTime", "DateTime64(3)", true),
+            ("Time", "Time64(3)", true),
             ("Array(UInt8)", "Array(UInt16)", true),
             ("UInt8", "Nullable(UInt8)", false),
             ("Nullable(UInt8)", "UInt8", false),
@@ -231,6 +249,8 @@ mod tests {
         for (old, new) in [
             ("Array(UInt16)", "Array(UInt8)"),
             ("Array(UInt8)", "String"),
+            ("Time64(3)", "Time"),
+            ("Time", "DateTime"),
             ("Map(String, UInt8)", "Map(UInt8, UInt8)"),
             ("Tuple(a UInt8)", "Tuple(a UInt16)"),
             ("String", "AggregateFunction(sum, UInt64)"),
