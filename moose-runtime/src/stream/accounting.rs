@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Counted, Cursor, DeadLetterKey, Ending, EpochStart, Epochs, Reader, Result};
+use super::{Backend, Counted, Cursor, DeadLetterKey, Ending, EpochStart, Epochs, Reader, Result, Trouble};
 
 /// A stream and one of its destinations: an account for each partition that the stream has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,11 @@ impl Accounting {
     /// The ways.
     pub fn ways(&self) -> &[Way] {
         &self.ways
+    }
+
+    /// Why the stream's storage takes nothing at present.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.backend.trouble()
     }
 
     /// Every way with every partition that it has now: some may have been added since the topic was opened.

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
-    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec,
+    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
 /// Passes on what it has no fault for.
@@ -83,6 +83,9 @@ impl Backend for Double {
             Some(epoch) => Box::pin(std::future::ready(Ok(epoch))),
             None => self.inner.epoch(group, topic, partition),
         }
+    }
+    fn trouble(&self) -> Option<Trouble> {
+        self.inner.trouble()
     }
     fn epochs(&self, topic: &str, partition: u16) -> Result<Option<Epochs>> {
         self.inner.epochs(topic, partition)

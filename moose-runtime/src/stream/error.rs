@@ -73,6 +73,15 @@ pub enum StreamError {
         /// Why, and what frees it.
         reason: String,
     },
+    /// The storage has failed, and takes nothing until it has mended itself.
+    #[error("the stream takes nothing at present: {cause}; once that is over it opens itself anew")]
+    Paused {
+        /// What failed.
+        cause: String,
+        /// Whether what was asked for may be stored all the same: some of it was written before it failed, and it could not
+        /// be noted that it is to go.
+        maybe_stored: bool,
+    },
     /// Not all records of an append were taken.
     #[error(
         "topic `{topic}` partition {partition} took {accepted} records, not {rejected}, and of {unknown} it is not known: {reason}"

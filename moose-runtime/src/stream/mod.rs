@@ -17,7 +17,12 @@ pub mod kafka;
 pub mod log;
 mod partitioner;
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -207,6 +212,15 @@ pub struct Reader {
     pub partition: u16,
     /// How far it has come; nothing before its first commit.
     pub cursor: Option<Cursor>,
+}
+
+/// Why a storage takes nothing at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// When that began.
+    pub since: SystemTime,
+    /// What fails.
+    pub message: String,
 }
 
 /// What a group gives to this process, and takes away.
@@ -421,6 +435,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Ends dead letters: their payloads go, their keys stay; durable when it returns. The answer is how many had not
     /// ended before.
     fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>>;
+
+    /// Why the storage as a whole takes nothing at present, where it knows. It mends itself once the cause is gone.
+    fn trouble(&self) -> Option<Trouble> {
+        None
+    }
 
     /// Ends all work and syncs what is left. Calls after it fail with [`StreamError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<()>>;

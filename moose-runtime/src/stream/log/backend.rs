@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::stream::{
     Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
-    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec,
+    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
 /// How much of a range is read at once.
@@ -212,6 +212,13 @@ impl Backend for Log {
 
     fn end_dead_letters<'a>(&'a self, keys: &'a [DeadLetterKey], ending: Ending) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.end_letters(keys, ending))
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        let failure = self.shared.failed.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let since = failure.since;
+        let paused = StreamError::Paused { cause: failure.to_string(), maybe_stored: false };
+        Some(Trouble { since, message: paused.to_string() })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<()>> {

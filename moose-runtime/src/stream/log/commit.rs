@@ -4,13 +4,16 @@
 //! While one batch is being synced the next one gathers, so nobody waits for a timer and a busy log shares each fsync
 //! among many. Offsets are given here and nowhere else.
 //!
-//! A write or sync that fails stops all writes until the log is opened anew: what the disk holds then is unknown, and
-//! nothing may be acknowledged on top of it.
+//! A write or sync that fails stops all writes until the log is opened anew, which this thread does (`reopen`): what the
+//! disk holds then is unknown, and nothing may be acknowledged on top of it. Where the failed records were to go is noted
+//! beside the database before anybody is told, so that they are surely not stored: whatever is left of them goes.
 
 use std::{
     collections::{BTreeMap, HashMap},
     panic::AssertUnwindSafe,
+    path::Path,
     sync::{Arc, PoisonError, atomic::Ordering, mpsc},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -20,8 +23,10 @@ use tokio::sync::oneshot;
 use super::{
     Shared,
     block::{Block, Draft, Place, stored_size},
-    partition::Partition,
-    store::{Seal, Store, key, panic_text},
+    failure::{Failure, Pauses, is_poisoned},
+    partition::{Partition, is_ahead},
+    reopen::{self, reopen},
+    store::{Seal, Store, key, panic_text, storage},
     tail::PartitionKey,
     witness::Subject,
 };
@@ -34,6 +39,10 @@ use crate::{
 const GROUP_BYTES: u64 = 16 << 20;
 /// Jobs after which a group is written even if more is waiting.
 const GROUP_JOBS: usize = 8192;
+/// How often the database's own threads are looked at while nothing is written: they fail without a word.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often it is logged that the log can't be opened anew.
+const SAY: Duration = Duration::from_secs(10);
 
 /// Why a commit failed.
 pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +51,9 @@ pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) trait Disk: Send {
     /// Writes the batch and syncs it. Only after `Ok` is anything of it acknowledged.
     fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError>;
+
+    /// Whether it would take something again.
+    fn probe(&mut self, directory: &Path) -> std::io::Result<()>;
 }
 
 /// The real disk.
@@ -50,6 +62,10 @@ pub(super) struct Synced;
 impl Disk for Synced {
     fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError> {
         Ok(batch.durability(Some(PersistMode::SyncAll)).commit()?)
+    }
+
+    fn probe(&mut self, directory: &Path) -> std::io::Result<()> {
+        reopen::probe(directory)
     }
 }
 
@@ -182,6 +198,19 @@ struct Written {
     newest: i64,
 }
 
+/// Why a group was not committed.
+struct Failed {
+    reason: CommitError,
+    /// Its writing has begun: some or all of it may be in the files.
+    begun: bool,
+}
+
+impl<E: Into<CommitError>> From<E> for Failed {
+    fn from(reason: E) -> Self {
+        Self { reason: reason.into(), begun: false }
+    }
+}
+
 /// The thread's state.
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
@@ -194,7 +223,18 @@ pub(super) struct Committer {
 impl Committer {
     /// Works until told to close, or until nobody can send any more.
     pub(super) fn run(mut self) {
-        while let Ok(job) = self.jobs.recv() {
+        loop {
+            let job = match self.jobs.recv_timeout(LOOK) {
+                Ok(job) => job,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.look();
+                    if self.recover() {
+                        continue;
+                    }
+                    return;
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            };
             let mut group = Group::default();
             let mut open = self.admit(job, &mut group);
             while open && group.bytes < GROUP_BYTES && group.jobs < GROUP_JOBS {
@@ -202,8 +242,55 @@ impl Committer {
                 open = self.admit(job, &mut group);
             }
             self.commit(group);
-            if !open {
+            if !open || !self.recover() {
                 return;
+            }
+        }
+    }
+
+    /// Whether the database's own threads have failed.
+    fn look(&self) {
+        let store = self.shared.store.read().unwrap_or_else(PoisonError::into_inner);
+        let looked = store.as_ref().map(|store| store.database.persist(PersistMode::Buffer));
+        if let Some(Err(error)) = looked {
+            self.fail(Group::default(), Failed::from(error));
+        }
+    }
+
+    /// Opens the log anew if it has failed, as soon as that can be done. Whoever wants something written meanwhile is told.
+    /// False once the log closes.
+    fn recover(&mut self) -> bool {
+        if self.shared.writable().is_ok() {
+            return true;
+        }
+        let mut pauses = Pauses::new();
+        let mut due = Instant::now() + pauses.next();
+        let mut said = Instant::now();
+        loop {
+            match self.jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(Job::Close) | Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+                Ok(job) => drop(self.admit(job, &mut Group::default())),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    // The database checks what it reads, and some of its checks are assertions.
+                    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| reopen(&self.shared, &mut *self.disk)));
+                    let opened = opened.unwrap_or_else(|panic| {
+                        Err(storage("open the stream anew".to_owned(), panic_text(panic.as_ref())))
+                    });
+                    match opened {
+                        Ok(()) => {
+                            tracing::info!("the stream is open again: it has what was acknowledged, and takes records");
+                            return true;
+                        }
+                        Err(error) => {
+                            if said.elapsed() >= SAY {
+                                said = Instant::now();
+                                tracing::warn!(%error, "the stream can't be opened anew yet");
+                            }
+                            self.shared.tried(&error);
+                        }
+                    }
+                    due = Instant::now() + pauses.next();
+                }
             }
         }
     }
@@ -265,15 +352,15 @@ impl Committer {
         let Some(store) = store.as_ref() else { return };
         // A panic of the database must not leave callers waiting for ever.
         let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.write(store, &mut group)))
-            .unwrap_or_else(|panic| Err(panic_text(panic.as_ref()).into()));
+            .unwrap_or_else(|panic| Err(Failed { reason: panic_text(panic.as_ref()).into(), begun: true }));
         match written {
             Ok(written) => self.acknowledge(group, written),
-            Err(reason) => self.fail(group, &reason.to_string()),
+            Err(failed) => self.fail(group, failed),
         }
     }
 
     /// Encodes the group and writes it as one batch.
-    fn write(&mut self, store: &Store, group: &mut Group) -> Result<HashMap<PartitionKey, Written>, CommitError> {
+    fn write(&mut self, store: &Store, group: &mut Group) -> Result<HashMap<PartitionKey, Written>, Failed> {
         let now = self.shared.now();
         let mut batch = store.database.batch();
         let mut written = HashMap::with_capacity(group.appends.len());
@@ -283,13 +370,19 @@ impl Committer {
             let mut keyspace = segment.keyspace;
             if segment.bytes >= self.segment_bytes {
                 keyspace = store.segment(partition, base)?;
-                let seal = Seal { version: 1, end: segment.end, bytes: segment.bytes, newest: segment.newest };
+                let seal = Seal {
+                    version: 1,
+                    end: segment.end,
+                    bytes: segment.bytes,
+                    newest: segment.newest,
+                    stepped: segment.stepped,
+                };
                 let sealed = key::seal(partition, segment.base);
                 batch.insert(store.meta(), sealed, serde_json::to_vec(&seal)?);
                 appends.partition.roll(keyspace.clone());
             }
-            // The clock may step back; what a partition holds may not.
-            let newest = now.max(segment.newest);
+            // Small steps back of the clock are not followed; one that was far ahead is right again.
+            let newest = if is_ahead(segment.newest, now) { now } else { now.max(segment.newest) };
             let blocks = appends.blocks(base, newest);
             for block in &blocks {
                 batch.insert(&keyspace, block.base().to_be_bytes(), block.stored());
@@ -309,7 +402,7 @@ impl Committer {
         if !written.is_empty() {
             fault::point(Point::AppendBefore);
         }
-        self.disk.commit(batch)?;
+        self.disk.commit(batch).map_err(|reason| Failed { begun: !is_poisoned(&*reason), reason })?;
         if !written.is_empty() {
             fault::point(Point::AppendAfter);
         }
@@ -353,14 +446,24 @@ impl Committer {
     }
 
     /// Nothing may be acknowledged any more, this group included.
-    fn fail(&self, group: Group, reason: &str) {
-        tracing::error!(reason, "the stream's write failed; it takes no more until it is opened anew");
-        let _first_wins = self.shared.failed.set(reason.to_owned());
+    fn fail(&self, group: Group, Failed { reason, begun }: Failed) {
+        let mut maybe_stored = false;
+        if begun {
+            let ends = group.appends.values().map(|appends| (appends.partition.key, appends.partition.end()));
+            let noted = self.shared.witness.lock().unwrap_or_else(PoisonError::into_inner).note_failure(ends);
+            maybe_stored = noted.is_err();
+        }
+        let failure = Failure::of(&*reason);
+        tracing::error!(
+            "a write to the stream failed: {failure}; it takes nothing until that is over, and then opens itself anew"
+        );
+        let refused = || StreamError::Paused { cause: failure.cause(), maybe_stored };
+        *self.shared.failed.write().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
         for (_, reply) in group.appends.into_values().flat_map(|appends| appends.waiting) {
-            let _gone = reply.send(self.shared.writable().map(|()| 0));
+            let _gone = reply.send(Err(refused()));
         }
         for reply in group.puts {
-            reply(self.shared.writable());
+            reply(Err(refused()));
         }
     }
 }

@@ -8,10 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    partition::{Partition, damaged},
     store::{Store, key, storage},
+    tail::PartitionKey,
 };
-use crate::stream::{Counted, Cursor, EpochStart, Result};
+use crate::stream::{Bounds, Counted, Cursor, EpochStart, Result};
 
 /// Epochs that are kept even when retention has taken all their records.
 const KEPT: usize = 1_000;
@@ -26,22 +26,29 @@ struct Stored {
 /// Epochs with a new one at the end, and what has to be durable before anything is taken in it.
 pub(super) struct Begun {
     pub(super) epochs: Vec<EpochStart>,
-    pub(super) writes: Vec<(String, Option<Vec<u8>>)>,
+    pub(super) writes: Vec<(String, Vec<u8>)>,
+}
+
+/// The first offset of the newest epoch: so far, at least, the partition's records went.
+pub(super) fn newest(store: &Store, partition: PartitionKey) -> Result<u64> {
+    let stored: Option<Stored> = store.get(&key::epochs(partition))?;
+    Ok(stored.and_then(|stored| stored.epochs.last().map(|newest| newest.first)).unwrap_or(0))
 }
 
 /// The epochs of a partition with a new one at its end.
-pub(super) fn begin(store: &Store, partition: &Partition, epoch: u64) -> Result<Begun> {
-    let (start, end) = (partition.place().start.offset, partition.end());
-    let stored: Option<Stored> = store.get(&key::epochs(partition.key))?;
+pub(super) fn begin(
+    store: &Store,
+    topic: &str,
+    partition: PartitionKey,
+    Bounds { start, end }: Bounds,
+    epoch: u64,
+) -> Result<Begun> {
+    let stored: Option<Stored> = store.get(&key::epochs(partition))?;
     let mut epochs = stored.map(|stored| stored.epochs).unwrap_or_default();
     if epochs.is_empty() {
-        epochs.push(EpochStart { first: 0, epoch: partition.key.0 });
+        epochs.push(EpochStart { first: 0, epoch: partition.0 });
     }
-    if let Some(newest) = epochs.last().filter(|newest| newest.first > end) {
-        let detail = format!("an epoch began at {}, the stored records end at {end}", newest.first);
-        return Err(damaged(&partition.topic, partition.key, end, detail));
-    }
-    epochs.pop_if(|newest| newest.first == end);
+    epochs.retain(|begun| begun.first < end);
     epochs.push(EpochStart { first: end, epoch });
 
     let passed = epochs.iter().skip(1).take_while(|next| next.first <= start).count();
@@ -50,24 +57,24 @@ pub(super) fn begin(store: &Store, partition: &Partition, epoch: u64) -> Result<
     let mut writes = Vec::new();
     if gone > 0 {
         let first = epochs.first().map_or(end, |oldest| oldest.first);
-        writes = count_anew(store, partition, first)?;
+        writes = count_anew(store, topic, partition, first)?;
     }
     let value = serde_json::to_vec(&Stored { version: 1, epochs: epochs.clone() })
-        .map_err(|source| storage(format!("begin an epoch of topic `{}`", partition.topic), source))?;
-    writes.push((key::epochs(partition.key), Some(value)));
+        .map_err(|source| storage(format!("begin an epoch of topic `{topic}`"), source))?;
+    writes.push((key::epochs(partition), value));
     Ok(Begun { epochs, writes })
 }
 
 /// Cursors whose counts reach back before `first` begin to count anew: under which epochs their first records were taken is
 /// not known any more, so nobody could hold those counts against the table.
-fn count_anew(store: &Store, partition: &Partition, first: u64) -> Result<Vec<(String, Option<Vec<u8>>)>> {
+fn count_anew(store: &Store, topic: &str, partition: PartitionKey, first: u64) -> Result<Vec<(String, Vec<u8>)>> {
     let mut writes = Vec::new();
-    for (group, mut cursor) in store.scan::<Cursor>(&key::cursors(partition.key))? {
+    for (group, mut cursor) in store.scan::<Cursor>(&key::cursors(partition))? {
         if cursor.counted.is_some_and(|counted| counted.from < first) {
             cursor.counted = Some(Counted::since(cursor.next));
-            let action = || format!("write the cursor of `{group}` on topic `{}`", partition.topic);
-            let value = serde_json::to_vec(&cursor).map_err(|source| storage(action(), source))?;
-            writes.push((key::cursor(partition.key, &group), Some(value)));
+            let value = serde_json::to_vec(&cursor)
+                .map_err(|source| storage(format!("write the cursor of `{group}` on topic `{topic}`"), source))?;
+            writes.push((key::cursor(partition, &group), value));
         }
     }
     Ok(writes)

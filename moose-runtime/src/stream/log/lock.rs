@@ -23,6 +23,10 @@ pub(super) struct DirectoryLock {
 impl DirectoryLock {
     /// Locks the directory, or tells who has it.
     pub(super) fn acquire(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory).map_err(|source| StreamError::Storage {
+            action: format!("make the stream's directory {}", directory.display()),
+            source: source.into(),
+        })?;
         let failed = |source: std::io::Error| StreamError::Storage {
             action: format!("lock the stream's directory {} for writing", directory.display()),
             source: source.into(),

@@ -3,7 +3,8 @@
 //! What it promises, and where:
 //!
 //! - What [`append`](crate::stream::Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
-//!   (`commit`). After a failed write nothing more is acknowledged until the log is opened anew.
+//!   (`commit`). After a failed write nothing is acknowledged until the log has opened itself anew, with what was
+//!   acknowledged and nothing else (`failure`, `reopen`).
 //! - Records lie in blocks with a checksum each (`block`), packed by their callers where an append is large; offsets go on
 //!   without a gap, and whatever is missing or changed is [`StreamError::Damaged`] with the numbers: while opening
 //!   (`partition`, `witness`) or while reading.
@@ -12,12 +13,14 @@
 //!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
 //! - Each opening begins a new epoch in each partition, so that a record's identity is never given twice (`epochs`).
 //! - Dead letters are kept beside the records and outlive them (`letters`).
-//! - One process per directory (`lock`).
+//! - One process per directory (`lock`), also while the log is opened anew.
+//! - A last write that a power failure has torn goes, if nothing acknowledged is in it (`journal`).
 //!
 //! ```text
 //! <path>/process.lock   who has it
 //! <path>/witness        how far each partition and cursor was acknowledged
 //! <path>/database/      fjall
+//! <path>/torn-…         a journal as it was before its torn end was cut off
 //! ```
 //!
 //! All of it takes below 64 MiB of memory by design: 16 MiB of newest blocks (shared with the database's memtables as
@@ -28,11 +31,14 @@ mod backend;
 mod block;
 mod commit;
 mod epochs;
+mod failure;
+mod journal;
 mod letters;
 mod lock;
 mod options;
 mod partition;
 mod readers;
+mod reopen;
 mod retention;
 mod store;
 mod tail;
@@ -42,8 +48,9 @@ mod witness;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -56,7 +63,9 @@ use tokio::sync::oneshot;
 pub use self::options::{Clock, LogOptions};
 use self::{
     commit::{Committer, CursorMove, Disk, Job, Synced},
-    partition::{Partition, damaged},
+    failure::Failure,
+    lock::DirectoryLock,
+    partition::{Partition, Stored, damaged},
     store::{Store, TopicMeta, key, storage},
     tail::Tail,
     witness::Witness,
@@ -83,13 +92,18 @@ struct Threads {
 
 /// What callers and threads share.
 struct Shared {
+    path: PathBuf,
+    /// Held until the log closes, also while it is opened anew.
+    lock: Mutex<Option<DirectoryLock>>,
     clock: Clock,
-    /// Taken out when the log closes, which waits for all who use it.
+    /// Taken out when the log closes or is opened anew, which waits for all who use it.
     store: RwLock<Option<Store>>,
+    /// How often it was opened anew: what was got from a database before that is good no more.
+    openings: AtomicU64,
     topics: RwLock<HashMap<String, Arc<OpenTopic>>>,
     closed: AtomicBool,
-    /// Why writes have stopped, once they have.
-    failed: OnceLock<String>,
+    /// Why nothing is written at present.
+    failed: RwLock<Option<Failure>>,
     tail: Mutex<Tail>,
     witness: Mutex<Witness>,
     /// Opening a topic reads and writes: one at a time.
@@ -117,18 +131,29 @@ impl Shared {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// An error once writes have stopped.
+    /// An error while nothing is written.
     fn writable(&self) -> Result<()> {
-        self.failed.get().map_or(Ok(()), |reason| {
-            let action = "write to the stream, which takes no more since a write failed: restart the process";
-            Err(storage(action.to_owned(), reason.as_str()))
-        })
+        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
+        failed
+            .as_ref()
+            .map_or(Ok(()), |failure| Err(StreamError::Paused { cause: failure.cause(), maybe_stored: false }))
     }
 
-    /// Works with the database, unless the log is closed.
+    /// Notes that the log could not be opened anew.
+    fn tried(&self, error: &StreamError) {
+        if let Some(failure) = self.failed.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            failure.tried(error);
+        }
+    }
+
+    /// Works with the database, unless the log is closed or could not be opened anew.
     fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        work(store.as_ref().ok_or(StreamError::Closed)?)
+        let Some(store) = store.as_ref() else {
+            self.writable()?;
+            return Err(StreamError::Closed);
+        };
+        work(store)
     }
 
     fn topic(&self, topic: &str) -> Result<Arc<OpenTopic>> {
@@ -142,13 +167,19 @@ impl Shared {
     }
 
     /// From now on the topic is open, unless the log was closed meanwhile.
-    fn publish(&self, name: String, topic: OpenTopic) -> Result<()> {
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        if self.closed.load(Ordering::Acquire) {
-            return Err(StreamError::Closed);
-        }
-        topics.insert(name, Arc::new(topic));
-        Ok(())
+    fn publish(&self, name: String, topic: OpenTopic, openings: u64) -> Result<()> {
+        self.with_store(|_store| {
+            if self.openings.load(Ordering::Acquire) != openings {
+                let cause = format!("the log was opened anew while topic `{name}` was opened");
+                return Err(StreamError::Paused { cause, maybe_stored: false });
+            }
+            let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+            if self.closed.load(Ordering::Acquire) {
+                return Err(StreamError::Closed);
+            }
+            topics.insert(name, Arc::new(topic));
+            Ok(())
+        })
     }
 
     fn partition(&self, topic: &str, partition: u16) -> Result<Arc<Partition>> {
@@ -165,6 +196,8 @@ impl Shared {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let store = self.store.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(store);
+        *self.failed.write().unwrap_or_else(PoisonError::into_inner) = None;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -176,24 +209,32 @@ impl Log {
     }
 
     fn open_on(options: LogOptions, disk: Box<dyn Disk>) -> Result<Self> {
-        let store = Store::open(&options.path)?;
+        failure::listen();
+        let lock = DirectoryLock::acquire(&options.path)?;
         let place = options.path.display();
-        let witness = Witness::open(&options.path)
-            .map_err(|source| storage(format!("open {place}/witness of the stream"), source))?;
-        let known: HashSet<u64> = store.scan::<TopicMeta>(key::TOPICS)?.iter().map(|(_, topic)| topic.epoch).collect();
+        let noted = |source| storage(format!("open {place}/witness of the stream"), source);
+        let mut witness = Witness::open(&options.path).map_err(noted)?;
+        let renew = witness.has_failed();
+        let store = reopen::open(&options.path, &mut witness, renew)?;
+        witness.forget_ends(&[]).map_err(noted)?;
+        let known: HashSet<u64> = store.topics()?.iter().map(|(_, topic)| topic.epoch).collect();
         if let Some(epoch) = witness.epochs().find(|epoch| !known.contains(epoch)) {
             let reason = format!(
-                "its files are damaged: a topic of epoch {epoch:016x}, to which records were written, is missing; move \
-                 the directory away to start anew"
+                "its files are damaged: a topic of epoch {epoch:016x}, to which records were written, is missing. A copy of \
+                 the directory that is whole loses nothing; without the file `witness` the stream goes on with the topics \
+                 that are there, and the records of the missing one are lost"
             );
             return Err(storage(format!("open the stream in {place}"), reason));
         }
         let shared = Arc::new(Shared {
+            path: options.path.clone(),
+            lock: Mutex::new(Some(lock)),
             clock: options.clock,
             store: RwLock::new(Some(store)),
+            openings: AtomicU64::new(0),
             topics: RwLock::default(),
             closed: AtomicBool::new(false),
-            failed: OnceLock::new(),
+            failed: RwLock::default(),
             tail: Mutex::new(Tail::new(options.tail_bytes)),
             witness: Mutex::new(witness),
             opening: tokio::sync::Mutex::default(),
@@ -282,6 +323,7 @@ impl Log {
             let value = serde_json::to_vec(&wanted).map_err(|source| storage(action.clone(), source))?;
             self.put(vec![(key::topic(&spec.name), Some(value))], Vec::new()).await?;
         }
+        let openings = self.shared.openings.load(Ordering::Acquire);
         let open = self.shared.topic(&spec.name).ok();
         let shared = Arc::clone(&self.shared);
         let spec = spec.clone();
@@ -290,7 +332,7 @@ impl Log {
         if !writes.is_empty() {
             self.put(writes, Vec::new()).await?;
         }
-        self.shared.publish(name, topic)?;
+        self.shared.publish(name, topic, openings)?;
         Ok(Topic { epoch: wanted.epoch, partitions: wanted.partitions })
     }
 
@@ -324,11 +366,13 @@ impl Log {
                 break;
             }
         }
-        if !records.is_empty() {
-            return Ok(records);
+        if records.is_empty() {
+            let action = format!("read topic `{topic}` partition {number} at offset {from}");
+            let stored = Arc::clone(&partition);
+            records = self.blocking(&action, move |_store| stored.read_stored(from, max_bytes)).await?;
         }
-        let action = format!("read topic `{topic}` partition {number} at offset {from}");
-        self.blocking(&action, move |_store| partition.read_stored(from, max_bytes)).await
+        partition.correct(&mut records);
+        Ok(records)
     }
 }
 
@@ -345,11 +389,14 @@ fn load(shared: &Shared, store: &Store, spec: &TopicSpec, meta: TopicMeta, open:
     let bytes = open.map_or_else(Arc::default, |open| Arc::clone(&open.bytes));
     let mut partitions = open.map_or_else(Vec::new, |open| open.partitions.clone());
     for number in (0..meta.partitions).skip(partitions.len()) {
-        let witness = shared.witness.lock().unwrap_or_else(PoisonError::into_inner);
-        let partition = Partition::load(store, &witness, &spec.name, (meta.epoch, number), Arc::clone(&bytes))?;
-        let begun = epochs::begin(store, &partition, epoch)?;
+        let key = (meta.epoch, number);
+        let mut witness = shared.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = Stored::read(store, &witness, &spec.name, key, None)?;
+        witness.forget_ends(&[key]).map_err(|source| storage(format!("open topic `{}`", spec.name), source))?;
+        let begun = epochs::begin(store, &spec.name, key, stored.bounds(), epoch)?;
+        let partition = Partition::new(&spec.name, key, Arc::clone(&bytes), stored);
         partition.epochs.replace(begun.epochs);
-        writes.extend(begun.writes);
+        writes.extend(begun.writes.into_iter().map(|(key, value)| (key, Some(value))));
         partitions.push(Arc::new(partition));
     }
     let topic = OpenTopic { epoch: meta.epoch, retention: spec.retention, bytes, partitions };
@@ -361,10 +408,11 @@ fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
     for topic in topics {
         for partition in &topic.partitions {
             let now = shared.now();
-            let Some(plan) = shared.with_store(|_store| retention::plan(partition, topic.retention, now))? else {
-                continue;
-            };
-            let writes = retention::writes(partition, plan)?;
+            let planned = shared.with_store(|_store| {
+                let Some(plan) = retention::plan(partition, topic.retention, now)? else { return Ok(None) };
+                Ok(Some((retention::writes(partition, plan)?, plan)))
+            });
+            let Some((writes, plan)) = planned? else { continue };
             fault::point(Point::RetentionBefore);
             let (reply, answer) = mpsc::channel();
             let reply = Box::new(move |result| drop(reply.send(result)));

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::{
     block::{Block, Place},
-    store::{Seal, Start, Store, key, storage},
+    epochs,
+    store::{Seal, Start, Step, Store, key, storage},
     tail::PartitionKey,
     witness::{Subject, Witness},
 };
@@ -65,6 +66,16 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// Timestamp of its last record.
     pub(super) newest: i64,
+    /// Where the clock went back last.
+    pub(super) stepped: Option<Step>,
+}
+
+/// How far, in milliseconds, a timestamp may lie ahead of the clock: beyond that the clock was wrong when it was given.
+const AHEAD: i64 = 60_000;
+
+/// Whether a timestamp was given by a clock that was wrong, if the present one is right.
+pub(super) fn is_ahead(timestamp: i64, now: i64) -> bool {
+    timestamp > now.saturating_add(AHEAD)
 }
 
 impl std::fmt::Debug for Segment {
@@ -73,20 +84,34 @@ impl std::fmt::Debug for Segment {
     }
 }
 
-impl Partition {
-    /// Opens a partition, checking that its segments follow each other without a gap, that the newest one is whole, and
-    /// that nothing acknowledged is missing at the end.
-    pub(super) fn load(
+/// What the files of a partition hold.
+pub(super) struct Stored {
+    place: PartitionPlace,
+    end: u64,
+    segments: Vec<Segment>,
+    groups: BTreeMap<String, u64>,
+}
+
+impl Stored {
+    /// Reads a partition, checking that its segments follow each other without a gap, that the newest one is whole, and
+    /// that nothing acknowledged is missing at the end. What a failed write has left beyond its end, which the witness
+    /// tells or `end` is, goes.
+    pub(super) fn read(
         store: &Store,
         witness: &Witness,
         topic: &str,
         key: PartitionKey,
-        topic_bytes: Arc<AtomicU64>,
+        end: Option<u64>,
     ) -> Result<Self> {
         let damaged = |offset, detail| damaged(topic, key, offset, detail);
         let start = store.get(&key::start(key))?.unwrap_or(Start::ZERO);
-        let acknowledged = witness.get(Subject::end(key));
+        // An epoch that has begun tells the same, for a witness that lags behind.
+        let epoch = if witness.is_new() { 0 } else { epochs::newest(store, key)? };
+        let acknowledged = witness.get(Subject::end(key)).max(epoch);
         let mut found = store.segments(key)?;
+        if let Some(end) = end.into_iter().chain(witness.failed_at(key)).min() {
+            store.cut(&found, end).map_err(|source| storage(format!("cut topic `{topic}` at {end}"), source))?;
+        }
         if found.is_empty() {
             if acknowledged > 0 || start.offset > 0 {
                 let detail = format!("all its segments are missing; {acknowledged} records were acknowledged");
@@ -115,7 +140,9 @@ impl Partition {
             let seal: Option<Seal> = if index < last { store.get(&key::seal(key, base))? } else { None };
             segments.push(match seal {
                 Some(seal) => check_sealed(topic, key, base, keyspace, seal)?,
-                None => check_whole(topic, key, base, keyspace)?,
+                None => {
+                    check_whole(topic, key, base, keyspace, segments.last().map_or(i64::MIN, |before| before.newest))?
+                }
             });
         }
         let first = segments.first().map_or(0, |segment| segment.base);
@@ -124,22 +151,53 @@ impl Partition {
             return Err(damaged(start.offset, format!("it should start there and holds {first}..{end}")));
         }
         if end < acknowledged {
-            let detail = format!("{acknowledged} is the end that was acknowledged, the stored records end at {end}");
+            let missing = acknowledged - end;
+            let detail = format!(
+                "{acknowledged} is the end that was acknowledged, the stored records end at {end}: a copy of the directory \
+                 that is whole loses nothing; without the file `witness` the log goes on, and {missing} records are lost"
+            );
             return Err(damaged(end, detail));
         }
         let bytes = segments.iter().map(|segment| segment.bytes).sum::<u64>().saturating_sub(start.skipped);
-        topic_bytes.fetch_add(bytes, Ordering::Relaxed);
         let groups = load_groups(store, witness, topic, key)?;
-        Ok(Self {
+        Ok(Self { place: PartitionPlace { start, bytes }, end, segments, groups })
+    }
+
+    /// The offsets that there are.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { start: self.place.start.offset, end: self.end }
+    }
+}
+
+impl Partition {
+    /// A partition with what is stored.
+    pub(super) fn new(topic: &str, key: PartitionKey, topic_bytes: Arc<AtomicU64>, stored: Stored) -> Self {
+        let Stored { place, end, segments, groups } = stored;
+        topic_bytes.fetch_add(place.bytes, Ordering::Relaxed);
+        Self {
             topic: topic.to_owned(),
             key,
             topic_bytes,
             progress: watch::Sender::new(Progress { end, closed: false }),
-            place: Mutex::new(PartitionPlace { start, bytes }),
+            place: Mutex::new(place),
             segments: RwLock::new(segments),
             groups: Mutex::new(groups),
             epochs: Epochs::one(key.0),
-        })
+        }
+    }
+
+    /// Lets go of the database, which is opened anew.
+    pub(super) fn let_go(&self) {
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Goes on with what is stored. Its end is the one that was acknowledged; groups are known better here, those among them
+    /// that have not committed yet.
+    pub(super) fn renew(&self, Stored { place, segments, .. }: Stored) {
+        let before = std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), place);
+        self.topic_bytes.fetch_add(place.bytes, Ordering::Relaxed);
+        self.topic_bytes.fetch_sub(before.bytes, Ordering::Relaxed);
+        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments;
     }
 
     /// The offsets that exist.
@@ -179,12 +237,15 @@ impl Partition {
         let base = self.end();
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let newest = segments.last().map_or(i64::MIN, |segment| segment.newest);
-        segments.push(Segment { base, keyspace, end: base, bytes: 0, newest });
+        segments.push(Segment { base, keyspace, end: base, bytes: 0, newest, stepped: None });
     }
 
     /// Takes note of blocks that are durable, and wakes those who wait for them.
     pub(super) fn advance(&self, end: u64, bytes: u64, newest: i64) {
         if let Some(segment) = self.segments.write().unwrap_or_else(PoisonError::into_inner).last_mut() {
+            if newest < segment.newest {
+                segment.stepped = Some(Step { offset: segment.end, timestamp: newest });
+            }
             segment.end = end;
             segment.bytes += bytes;
             segment.newest = newest;
@@ -192,6 +253,30 @@ impl Partition {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).bytes += bytes;
         self.topic_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.progress.send_modify(|progress| progress.end = end);
+    }
+
+    /// Where the clock went back, as far as is known.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.iter().filter_map(|segment| segment.stepped).collect()
+    }
+
+    /// Takes note that the clock is behind the newest record by more than it may be: nobody need append for that to be known.
+    pub(super) fn look_at_clock(&self, now: i64) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = segments.last_mut().filter(|segment| is_ahead(segment.newest, now)) {
+            segment.newest = now;
+            segment.stepped = Some(Step { offset: segment.end, timestamp: now });
+        }
+    }
+
+    /// Puts timestamps right that a clock gave which was ahead.
+    pub(super) fn correct(&self, records: &mut [Record]) {
+        for step in self.steps() {
+            for record in records.iter_mut() {
+                record.timestamp = step.correct(record.offset.saturating_add(1), record.timestamp);
+            }
+        }
     }
 
     /// Moves the start, and takes out the segments that lie before it.
@@ -351,23 +436,27 @@ fn check_sealed(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace, s
         let detail = format!("its segment should hold {base}..{} and holds {}..{}", seal.end, first.base(), last.end());
         return Err(damaged(if first.base() == base { last.end() } else { base }, detail));
     }
-    Ok(Segment { base, keyspace, end: seal.end, bytes: seal.bytes, newest: seal.newest })
+    let Seal { end, bytes, newest, stepped, .. } = seal;
+    Ok(Segment { base, keyspace, end, bytes, newest, stepped })
 }
 
-/// Checks every block of a segment.
-fn check_whole(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace) -> Result<Segment> {
-    let (mut end, mut bytes, mut newest) = (base, 0, i64::MIN);
+/// Checks every block of a segment, which follows a record of timestamp `before`.
+fn check_whole(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace, before: i64) -> Result<Segment> {
+    let (mut end, mut bytes, mut newest, mut stepped) = (base, 0, before, None);
     for entry in keyspace.iter() {
         let block = block_of(topic, key, end, entry)?;
         if block.base() != end {
             let detail = format!("no stored block holds it, the next begins at {}", block.base());
             return Err(damaged(topic, key, end, detail));
         }
+        if block.timestamp() < newest {
+            stepped = Some(Step { offset: end, timestamp: block.timestamp() });
+        }
         end = block.end();
         bytes += block.size() as u64;
         newest = block.timestamp();
     }
-    Ok(Segment { base, keyspace, end, bytes, newest })
+    Ok(Segment { base, keyspace, end, bytes, newest, stepped })
 }
 
 pub(super) fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, detail: String) -> StreamError {

@@ -22,8 +22,11 @@ pub(super) struct Plan {
 
 /// How far the partition's start may move, or nothing. Reads the disk.
 pub(super) fn plan(partition: &Partition, retention: Retention, now: i64) -> Result<Option<Plan>> {
+    partition.look_at_clock(now);
     let Some(passed) = partition.passed() else { return Ok(None) };
     let PartitionPlace { start, bytes } = partition.place();
+    let steps = partition.steps();
+    let corrected = |end, timestamp| steps.iter().fold(timestamp, |timestamp, step| step.correct(end, timestamp));
     let limits = Limits { passed, before: retention.age.map(|age| now.saturating_sub(milliseconds(age))), retention };
     let mut remaining = bytes;
     let mut moved = start;
@@ -36,7 +39,7 @@ pub(super) fn plan(partition: &Partition, retention: Retention, now: i64) -> Res
             moved.skipped = 0;
         }
         let rest = segment.bytes.saturating_sub(moved.skipped);
-        if limits.allow(segment.end, segment.newest, rest, remaining) {
+        if limits.allow(segment.end, corrected(segment.end, segment.newest), rest, remaining) {
             remaining = remaining.saturating_sub(rest);
             moved = Start { offset: segment.end, skipped: segment.bytes, ..moved };
             continue;
@@ -44,7 +47,7 @@ pub(super) fn plan(partition: &Partition, retention: Retention, now: i64) -> Res
         for block in partition.blocks(segment, moved.offset)? {
             let block = block?;
             let size = block.size() as u64;
-            if !limits.allow(block.end(), block.timestamp(), size, remaining) {
+            if !limits.allow(block.end(), corrected(block.end(), block.timestamp()), size, remaining) {
                 break;
             }
             remaining = remaining.saturating_sub(size);

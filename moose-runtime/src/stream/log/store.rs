@@ -10,12 +10,12 @@
 use std::path::Path;
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, Slice,
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice,
     config::{BlockSizePolicy, CompressionPolicy, FilterPolicy},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{lock::DirectoryLock, tail::PartitionKey};
+use super::tail::PartitionKey;
 use crate::stream::{Result, StreamError};
 
 /// Memory for blocks read from disk. Backlogs are read once, in order: a cache would not help them.
@@ -29,12 +29,11 @@ const MEMTABLE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
 /// Blocks are read in sequence: larger than the database's default for lookups.
 const DATA_BLOCK_BYTES: u32 = 32 << 10;
 
-/// The open database. Dropped in the order of the fields: the lock goes last.
+/// The open database.
 pub(super) struct Store {
     pub(super) database: Database,
     meta: Keyspace,
     letters: Keyspace,
-    _lock: DirectoryLock,
 }
 
 impl std::fmt::Debug for Store {
@@ -61,6 +60,25 @@ pub(super) struct Seal {
     pub(super) bytes: u64,
     /// Timestamp of its last record.
     pub(super) newest: i64,
+    /// Where the clock went back, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stepped: Option<Step>,
+}
+
+/// A clock that was ahead went back: what lies before the offset is no newer than this, whatever its timestamps say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Step {
+    /// First offset after it.
+    pub(super) offset: u64,
+    /// What the clock told then.
+    pub(super) timestamp: i64,
+}
+
+impl Step {
+    /// The timestamp of something that ends at `end`.
+    pub(super) fn correct(self, end: u64, timestamp: i64) -> i64 {
+        if end <= self.offset { timestamp.min(self.timestamp) } else { timestamp }
+    }
 }
 
 /// Where a partition starts, once retention has moved it.
@@ -118,13 +136,18 @@ pub(super) mod key {
     }
 }
 
+/// Why the database could not be opened.
+pub(super) struct OpenError {
+    pub(super) error: StreamError,
+    /// The journal holds something that can be read and is wrong: a last write that did not reach the disk as a whole, or
+    /// damage.
+    pub(super) is_torn: bool,
+}
+
 impl Store {
     /// Opens the database in `directory`, making it where it is missing.
-    pub(super) fn open(directory: &Path) -> Result<Self> {
+    pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = directory.display();
-        std::fs::create_dir_all(directory)
-            .map_err(|source| storage(format!("make the stream's directory {place}"), source))?;
-        let lock = DirectoryLock::acquire(directory)?;
         let path = directory.join("database");
         // The database checks what it reads, and some of its checks are assertions.
         let opened = std::panic::catch_unwind(|| {
@@ -148,13 +171,20 @@ impl Store {
             })?;
             Ok::<_, fjall::Error>((database, meta, letters))
         });
-        let failed =
-            || format!("open the stream in {place}: if its files are damaged, move the directory away to start anew");
+        let action = format!("open the stream in {place}");
         match opened {
-            Ok(Ok((database, meta, letters))) => Ok(Self { database, meta, letters, _lock: lock }),
-            Ok(Err(source)) => Err(storage(failed(), source)),
-            Err(panic) => Err(storage(failed(), panic_text(panic.as_ref()))),
+            Ok(Ok((database, meta, letters))) => Ok(Self { database, meta, letters }),
+            Ok(Err(source)) => {
+                let is_torn = matches!(source, fjall::Error::JournalRecovery(_));
+                Err(OpenError { error: storage(action, source), is_torn })
+            }
+            Err(panic) => Err(OpenError { error: storage(action, panic_text(panic.as_ref())), is_torn: false }),
         }
+    }
+
+    /// All topics, by name.
+    pub(super) fn topics(&self) -> Result<Vec<(String, TopicMeta)>> {
+        self.scan(key::TOPICS)
     }
 
     /// The keyspace `meta`, for writes.
@@ -225,6 +255,21 @@ impl Store {
                 .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
                 .filter_policy(FilterPolicy::disabled())
         })
+    }
+
+    /// Takes the blocks from `end` on out of segments, durably.
+    pub(super) fn cut(&self, segments: &[(u64, Keyspace)], end: u64) -> fjall::Result<()> {
+        let mut batch = self.database.batch();
+        for (_, keyspace) in segments.iter().rev() {
+            let before = batch.len();
+            for entry in keyspace.range(end.to_be_bytes()..) {
+                batch.remove(keyspace, entry.key()?);
+            }
+            if batch.len() == before {
+                break;
+            }
+        }
+        batch.durability(Some(PersistMode::SyncAll)).commit()
     }
 
     /// Drops a segment; its files go once nothing reads them.

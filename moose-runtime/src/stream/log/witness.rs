@@ -6,8 +6,13 @@
 //! synced on its own: after a power failure it may lag behind, it does not run ahead. What the database holds less of
 //! than this file says is damaged.
 //!
-//! 32 bytes an entry: epoch u64, value u64, reader u64, partition u16, zero u16, CRC-32 of these 28. The reader is 0 for
-//! the end of a partition, else the hash of a group's name. An entry whose checksum is wrong says nothing.
+//! After a failed write it says more: that there was one, and where the partitions ended that it was to reach. What lies
+//! beyond that was refused, and goes at the next opening.
+//!
+//! 32 bytes an entry: epoch u64, value u64, reader u64, partition u16, kind u16, CRC-32 of these 28. The reader is 0 for
+//! the end of a partition, else the hash of a group's name. Of kind 1, the value is one more than the offset at which the
+//! partition is to be cut, 0 where it is not; of kind 2, 1 says that a write has failed. An entry whose checksum is wrong
+//! says nothing.
 
 use std::{
     collections::HashMap,
@@ -26,12 +31,20 @@ const CHECKED: usize = 28;
 pub(super) struct Subject {
     partition: PartitionKey,
     reader: u64,
+    kind: u16,
 }
+
+/// How far something has come.
+const COME: u16 = 0;
+/// Where a partition is to be cut.
+const CUT: u16 = 1;
+/// Whether a write has failed.
+const FAILED: Subject = Subject { partition: (0, 0), reader: 0, kind: 2 };
 
 impl Subject {
     /// The end of a partition.
     pub(super) fn end(partition: PartitionKey) -> Self {
-        Self { partition, reader: 0 }
+        Self { partition, reader: 0, kind: COME }
     }
 
     /// The cursor of a group.
@@ -40,7 +53,12 @@ impl Subject {
         let hash = group
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self { partition, reader: hash.max(1) }
+        Self { partition, reader: hash.max(1), kind: COME }
+    }
+
+    /// Where a partition is to be cut.
+    fn cut(partition: PartitionKey) -> Self {
+        Self { partition, reader: 0, kind: CUT }
     }
 }
 
@@ -50,6 +68,7 @@ pub(super) struct Witness {
     file: File,
     entries: HashMap<Subject, Entry>,
     next_slot: u64,
+    is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +81,7 @@ impl Witness {
     /// Opens the file in `directory`, making it where it is missing.
     pub(super) fn open(directory: &Path) -> std::io::Result<Self> {
         let path = directory.join("witness");
+        let is_new = !path.try_exists()?;
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut stored = Vec::new();
         file.read_to_end(&mut stored)?;
@@ -72,7 +92,49 @@ impl Witness {
                 entries.insert(subject, Entry { slot, value });
             }
         }
-        Ok(Self { file, entries, next_slot: chunks.len() as u64 })
+        Ok(Self { file, entries, next_slot: chunks.len() as u64, is_new })
+    }
+
+    /// Whether there was none: nothing is known of what was acknowledged.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether a write has failed since the log was opened last.
+    pub(super) fn has_failed(&self) -> bool {
+        self.get(FAILED) > 0
+    }
+
+    /// Where the partition is to be cut.
+    pub(super) fn failed_at(&self, partition: PartitionKey) -> Option<u64> {
+        self.get(Subject::cut(partition)).checked_sub(1)
+    }
+
+    /// Notes, durably, that a write has failed which was to go on at these ends.
+    pub(super) fn note_failure(&mut self, ends: impl Iterator<Item = (PartitionKey, u64)>) -> std::io::Result<()> {
+        self.set(FAILED, 1)?;
+        for (partition, end) in ends {
+            // A failure before this one, that was not mended yet, ended there or earlier.
+            if self.failed_at(partition).is_none_or(|before| end < before) {
+                self.set(Subject::cut(partition), end.saturating_add(1))?;
+            }
+        }
+        self.file.sync_data()
+    }
+
+    /// Nothing is left of what failed at the ends of these partitions.
+    pub(super) fn forget_ends(&mut self, partitions: &[PartitionKey]) -> std::io::Result<()> {
+        let mut changed = self.has_failed();
+        if changed {
+            self.set(FAILED, 0)?;
+        }
+        for partition in partitions {
+            if self.failed_at(*partition).is_some() {
+                self.set(Subject::cut(*partition), 0)?;
+                changed = true;
+            }
+        }
+        if changed { self.file.sync_data() } else { Ok(()) }
     }
 
     /// How far the subject had come, at least.
@@ -82,12 +144,13 @@ impl Witness {
 
     /// The epochs of which something was acknowledged.
     pub(super) fn epochs(&self) -> impl Iterator<Item = u64> {
-        self.entries.keys().map(|subject| subject.partition.0)
+        self.entries.keys().filter(|subject| subject.kind == COME).map(|subject| subject.partition.0)
     }
 
     /// Every reader of the partition that has come further than 0, and how far.
     pub(super) fn readers(&self, partition: PartitionKey) -> impl Iterator<Item = (Subject, u64)> {
-        let of_partition = move |subject: &Subject| subject.partition == partition && subject.reader != 0;
+        let of_partition =
+            move |subject: &Subject| subject.partition == partition && subject.reader != 0 && subject.kind == COME;
         let entries = self.entries.iter().filter(move |(subject, entry)| of_partition(subject) && entry.value > 0);
         entries.map(|(subject, entry)| (*subject, entry.value))
     }
@@ -123,6 +186,7 @@ fn encode(subject: Subject, value: u64) -> Vec<u8> {
     entry.extend_from_slice(&value.to_le_bytes());
     entry.extend_from_slice(&subject.reader.to_le_bytes());
     entry.extend_from_slice(&partition.to_le_bytes());
+    entry.extend_from_slice(&subject.kind.to_le_bytes());
     entry.resize(CHECKED, 0);
     let checksum = crc32fast::hash(&entry);
     entry.extend_from_slice(&checksum.to_le_bytes());
@@ -137,9 +201,11 @@ fn decode(entry: &[u8; ENTRY]) -> Option<(Subject, u64)> {
     let (epoch, rest) = checked.split_first_chunk::<8>()?;
     let (value, rest) = rest.split_first_chunk::<8>()?;
     let (reader, rest) = rest.split_first_chunk::<8>()?;
-    let (partition, _) = rest.split_first_chunk::<2>()?;
+    let (partition, rest) = rest.split_first_chunk::<2>()?;
+    let (kind, _) = rest.split_first_chunk::<2>()?;
     let partition = (u64::from_le_bytes(*epoch), u16::from_le_bytes(*partition));
-    Some((Subject { partition, reader: u64::from_le_bytes(*reader) }, u64::from_le_bytes(*value)))
+    let (reader, kind) = (u64::from_le_bytes(*reader), u16::from_le_bytes(*kind));
+    Some((Subject { partition, reader, kind }, u64::from_le_bytes(*value)))
 }
 
 #[cfg(test)]

@@ -2,13 +2,18 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "offsets of tests are small")]
 
+mod clock;
 mod crash;
 mod damage;
 mod epochs;
+#[cfg(target_os = "linux")]
+mod files;
 mod letters;
 mod model;
 mod readers;
+mod reopen;
 mod retention;
+mod torn;
 
 use std::{sync::Arc, time::Duration};
 
@@ -192,46 +197,23 @@ async fn appends_that_wait_together_do_not_pass_the_budget_together() {
 }
 
 /// A disk that fails when told to, before or after it has written.
+#[derive(Clone, Default)]
 struct Failing {
     fail: Arc<AtomicBool>,
-    after_writing: bool,
+    after_writing: Arc<AtomicBool>,
 }
 
 impl Disk for Failing {
     fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError> {
         let fail = self.fail.load(Ordering::SeqCst);
-        if !fail || self.after_writing {
+        if !fail || self.after_writing.load(Ordering::SeqCst) {
             batch.commit()?;
         }
         if fail { Err("the disk is on fire".into()) } else { Ok(()) }
     }
-}
 
-#[tokio::test]
-async fn after_a_failed_sync_nothing_is_acknowledged_until_the_log_is_opened_anew() {
-    for after_writing in [false, true] {
-        let directory = tempfile::tempdir().unwrap();
-        let fail = Arc::new(AtomicBool::new(false));
-        let disk = Failing { fail: Arc::clone(&fail), after_writing };
-        let log = Log::open_on(options(&directory), Box::new(disk)).unwrap();
-        let opened = log.open_topic(&topic("t", 1)).await.unwrap();
-        log.append("t", 0, records(["kept"])).await.unwrap();
-        fail.store(true, Ordering::SeqCst);
-        let error = log.append("t", 0, records(["lost"])).await.unwrap_err();
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        assert_eq!(cause.as_deref(), Some("the disk is on fire"), "{error}");
-        fail.store(false, Ordering::SeqCst);
-        let error = log.append("t", 0, records(["later"])).await.unwrap_err();
-        assert!(error.to_string().contains("restart"), "{error}");
-        log.commit("g", "t", 0, &cursor(opened.epoch, 1)).await.unwrap_err();
-        assert_eq!(log.bounds("t", 0).await.unwrap().end, 1, "readers see only what is durable");
-        assert_eq!(read_all(&log, "t", 0, 0, 1).await[0].payload, "kept");
-        log.close().await.unwrap();
-
-        let log = Log::open(options(&directory)).unwrap();
-        log.open_topic(&topic("t", 1)).await.unwrap();
-        assert_eq!(read_all(&log, "t", 0, 0, 1).await[0].payload, "kept");
-        log.append("t", 0, records(["again"])).await.unwrap();
+    fn probe(&mut self, _directory: &std::path::Path) -> std::io::Result<()> {
+        if self.fail.load(Ordering::SeqCst) { Err(std::io::Error::other("still on fire")) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The log against a model of it: a vector per partition and the last cursor of each group, under random operations
-//! and reopenings, with segments and tails of all sizes.
+//! failed writes and reopenings, with segments and tails of all sizes.
 
 use proptest::prelude::*;
 
@@ -9,12 +9,34 @@ const PARTITIONS: u16 = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append { partition: u16, sizes: Vec<usize> },
-    AppendTogether { sizes: Vec<(u16, usize)> },
-    Read { partition: u16, from: prop::sample::Index, max_bytes: usize },
-    Commit { group: u8, partition: u16, next: prop::sample::Index },
-    Retain { bytes: u64 },
+    Append {
+        partition: u16,
+        sizes: Vec<usize>,
+    },
+    AppendTogether {
+        sizes: Vec<(u16, usize)>,
+    },
+    Read {
+        partition: u16,
+        from: prop::sample::Index,
+        max_bytes: usize,
+    },
+    Commit {
+        group: u8,
+        partition: u16,
+        next: prop::sample::Index,
+    },
+    Retain {
+        bytes: u64,
+    },
     Reopen,
+    /// Writes fail, before or after the database has them; then the log opens itself anew, or the process ends first.
+    Fail {
+        partition: u16,
+        sizes: Vec<usize>,
+        after_writing: bool,
+        ends: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -24,6 +46,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (partition.clone(), prop::collection::vec(size.clone(), 0..20))
             .prop_map(|(partition, sizes)| Step::Append { partition, sizes }),
+        1 => (partition.clone(), prop::collection::vec(size.clone(), 1..20), any::<bool>(), any::<bool>()).prop_map(
+            |(partition, sizes, after_writing, ends)| Step::Fail { partition, sizes, after_writing, ends }
+        ),
         2 => prop::collection::vec((partition.clone(), size), 1..10).prop_map(|sizes| Step::AppendTogether { sizes }),
         6 => (partition.clone(), any::<prop::sample::Index>(), 0_usize..3_000)
             .prop_map(|(partition, from, max_bytes)| Step::Read { partition, from, max_bytes }),
@@ -48,16 +73,18 @@ fn payload(counter: &mut u32, size: usize) -> Bytes {
     text.into()
 }
 
-async fn open(directory: &tempfile::TempDir, segment_bytes: u64, tail_bytes: usize, bytes: Option<u64>) -> (Log, u64) {
-    let log = Log::open(LogOptions { segment_bytes, tail_bytes, ..options(directory) }).unwrap();
-    let retention = Retention { age: None, bytes };
+async fn open(directory: &tempfile::TempDir, segment_bytes: u64, tail_bytes: usize, disk: &Failing) -> (Log, u64) {
+    let options = LogOptions { segment_bytes, tail_bytes, ..options(directory) };
+    let log = Log::open_on(options, Box::new(disk.clone())).unwrap();
+    let retention = Retention { age: None, bytes: None };
     let epoch = log.open_topic(&TopicSpec { retention, ..topic("t", PARTITIONS) }).await.unwrap().epoch;
     (log, epoch)
 }
 
 async fn run(steps: Vec<Step>, segment_bytes: u64, tail_bytes: usize) {
     let directory = tempfile::tempdir().unwrap();
-    let (mut log, epoch) = open(&directory, segment_bytes, tail_bytes, None).await;
+    let disk = Failing::default();
+    let (mut log, epoch) = open(&directory, segment_bytes, tail_bytes, &disk).await;
     let mut model = Model::default();
     let mut counter = 0;
     for step in steps {
@@ -119,11 +146,36 @@ async fn run(steps: Vec<Step>, segment_bytes: u64, tail_bytes: usize) {
                     assert!(start <= passed.unwrap_or(0).max(starts[usize::from(partition)]));
                 }
             }
+            Step::Fail { partition, sizes, after_writing, ends } => {
+                disk.after_writing.store(after_writing, Ordering::SeqCst);
+                disk.fail.store(true, Ordering::SeqCst);
+                let new: Vec<_> = sizes.into_iter().map(|size| payload(&mut counter, size).into()).collect();
+                for _ in 0..2 {
+                    let error = log.append("t", partition, new.clone()).await.unwrap_err();
+                    assert!(matches!(error, StreamError::Paused { maybe_stored: false, .. }), "{error}");
+                }
+                log.enforce_retention()
+                    .unwrap_or_else(|error| assert!(error.to_string().contains("on fire"), "{error}"));
+                if ends {
+                    drop(log);
+                    disk.fail.store(false, Ordering::SeqCst);
+                    (log, _) = open(&directory, segment_bytes, tail_bytes, &disk).await;
+                } else {
+                    disk.fail.store(false, Ordering::SeqCst);
+                    while log.trouble().is_some() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
+                for partition in 0..PARTITIONS {
+                    let end = log.bounds("t", partition).await.unwrap().end;
+                    assert_eq!(end, model.records[usize::from(partition)].len() as u64, "nothing of what was refused");
+                }
+            }
             Step::Reopen => {
                 let before = [log.bounds("t", 0).await.unwrap(), log.bounds("t", 1).await.unwrap()];
                 let size = log.size("t").await.unwrap().unwrap();
                 drop(log);
-                (log, _) = open(&directory, segment_bytes, tail_bytes, None).await;
+                (log, _) = open(&directory, segment_bytes, tail_bytes, &disk).await;
                 assert_eq!([log.bounds("t", 0).await.unwrap(), log.bounds("t", 1).await.unwrap()], before);
                 assert_eq!(log.size("t").await.unwrap().unwrap(), size);
                 for (&(group, partition), &next) in &model.cursors {

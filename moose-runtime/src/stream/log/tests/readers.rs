@@ -65,7 +65,7 @@ async fn a_cursor_that_goes_back_or_goes_is_no_damage_whenever_the_process_is_ki
         for forget in [true, false] {
             let directory = tempfile::tempdir().unwrap();
             let fail = Arc::new(AtomicBool::new(false));
-            let disk = Failing { fail: Arc::clone(&fail), after_writing };
+            let disk = Failing { fail: Arc::clone(&fail), after_writing: Arc::new(AtomicBool::new(after_writing)) };
             let log = Log::open_on(options(&directory), Box::new(disk)).unwrap();
             let epoch = log.open_topic(&topic("t", 1)).await.unwrap().epoch;
             log.append("t", 0, records(["a", "b"])).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicI64;
 use super::*;
 
 /// A clock that stands until it is moved.
-fn clock() -> (Clock, Arc<AtomicI64>) {
+pub(super) fn clock() -> (Clock, Arc<AtomicI64>) {
     let now = Arc::new(AtomicI64::new(1_000_000));
     let seconds = Arc::clone(&now);
     let clock: Clock =
@@ -13,7 +13,7 @@ fn clock() -> (Clock, Arc<AtomicI64>) {
     (clock, now)
 }
 
-fn hourly(name: &str) -> TopicSpec {
+pub(super) fn hourly(name: &str) -> TopicSpec {
     let retention = Retention { age: Some(Duration::from_hours(1)), bytes: None };
     TopicSpec { retention, ..topic(name, 1) }
 }

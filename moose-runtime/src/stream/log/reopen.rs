@@ -1,0 +1,151 @@
+//! Opening the log anew after a failure, without a restart of the process.
+//!
+//! After a failed write nobody knows what of it is in the files, in the page cache, or with the database's writer. So the
+//! database is let go of and opened from its files, like after a crash, and every partition is cut where its acknowledged
+//! records end. That is an opening as any other: a new epoch begins.
+
+use std::{
+    collections::HashMap,
+    io::Write,
+    path::Path,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
+
+use super::{
+    OpenTopic, Shared,
+    commit::Disk,
+    epochs, journal, new_epoch,
+    partition::{Partition, Stored},
+    store::{Store, storage},
+    tail::PartitionKey,
+    witness::Witness,
+};
+use crate::stream::{EpochStart, Result, StreamError};
+
+/// What is written to see whether the cause is gone: with less room than that it would be back at once.
+const PROBED_BYTES: usize = 1 << 20;
+/// Files that are opened for the same reason.
+const PROBED_FILES: usize = 16;
+
+/// Opens the log anew, if the cause of its failure is gone. Whoever asks for something meanwhile waits; after an error,
+/// what is not in memory can't be read.
+pub(super) fn reopen(shared: &Shared, disk: &mut dyn Disk) -> Result<()> {
+    let place = shared.path.display();
+    disk.probe(&shared.path).map_err(|source| storage(format!("write to {place}"), source))?;
+    let mut store = shared.store.write().unwrap_or_else(PoisonError::into_inner);
+    if shared.closed.load(Ordering::Acquire) {
+        return Err(StreamError::Closed);
+    }
+    let topics = shared.topics.read().unwrap_or_else(PoisonError::into_inner).clone();
+    shared.openings.fetch_add(1, Ordering::AcqRel);
+    for partition in topics.values().flat_map(|topic| &topic.partitions) {
+        partition.let_go();
+    }
+    drop(store.take());
+    let mut witness = shared.witness.lock().unwrap_or_else(PoisonError::into_inner);
+    let opened = open(&shared.path, &mut witness, true)?;
+    let found = begin(&opened, &mut witness, &topics, disk)?;
+    for (partition, stored, epochs) in found {
+        partition.epochs.replace(epochs);
+        partition.renew(stored);
+    }
+    *store = Some(opened);
+    *shared.failed.write().unwrap_or_else(PoisonError::into_inner) = None;
+    Ok(())
+}
+
+/// Opens the database in `directory`. Where a write had failed, its journal is renewed first. What is left of it goes, and so does a last write that the
+/// machine did not survive, if nothing is missing without it.
+pub(super) fn open(directory: &Path, witness: &mut Witness, renew: bool) -> Result<Store> {
+    let database = directory.join("database");
+    let failed = |source| storage(format!("renew the journal in {}", database.display()), source);
+    if renew && database.exists() {
+        journal::renew(&database).map_err(failed)?;
+    }
+    let error = match Store::open(directory) {
+        Ok(store) => return Ok(store),
+        Err(error) if error.is_torn => error,
+        Err(error) => return Err(error.error),
+    };
+    let Some(cut) = journal::cut_torn_end(&database, directory).map_err(failed)? else { return Err(error.error) };
+    let opened = Store::open(directory).map_err(|error| error.error);
+    let checked = opened.and_then(|store| check(&store, witness).map(|()| store));
+    let (copy, at, bytes) = (cut.copy.display(), cut.at, cut.bytes);
+    match checked {
+        Ok(store) => {
+            tracing::warn!(
+                "the last write to the stream in {} did not reach the disk as a whole before the machine went down: it was \
+                 never acknowledged, and its {bytes} bytes were cut off the journal at byte {at}; the journal as it was is \
+                 {copy}",
+                directory.display()
+            );
+            Ok(store)
+        }
+        Err(missing) => {
+            cut.take_back().map_err(failed)?;
+            let action = format!("open the stream in {}", directory.display());
+            let reason = format!(
+                "the end of its journal is damaged from byte {at} on, and without these {bytes} bytes something that was \
+                 acknowledged is missing: {missing}. A copy of the directory that is whole loses nothing. To go on with what \
+                 can be read, take the last {bytes} bytes that are not zero off the journal and the file `witness` away: \
+                 lost is then what is named here"
+            );
+            Err(storage(action, reason))
+        }
+    }
+}
+
+/// Whether all that was acknowledged is there.
+fn check(store: &Store, witness: &mut Witness) -> Result<()> {
+    for (name, meta) in store.topics()? {
+        for number in 0..meta.partitions {
+            Stored::read(store, witness, &name, (meta.epoch, number), None)?;
+        }
+    }
+    Ok(())
+}
+
+/// A partition, what its files hold, and its epochs.
+type Found<'a> = (&'a Partition, Stored, Vec<EpochStart>);
+
+/// Reads every open partition up to its acknowledged end, and begins an epoch in it, durably.
+fn begin<'a>(
+    store: &Store,
+    witness: &mut Witness,
+    topics: &'a HashMap<String, Arc<OpenTopic>>,
+    disk: &mut dyn Disk,
+) -> Result<Vec<Found<'a>>> {
+    let (mut found, mut kept): (Vec<Found<'a>>, Vec<PartitionKey>) = (Vec::new(), Vec::new());
+    let mut batch = store.database.batch();
+    for topic in topics.values() {
+        let epoch = new_epoch();
+        for partition in &topic.partitions {
+            let stored = Stored::read(store, witness, &partition.topic, partition.key, Some(partition.end()))?;
+            let begun = epochs::begin(store, &partition.topic, partition.key, stored.bounds(), epoch)?;
+            for (key, value) in begun.writes {
+                batch.insert(store.place_of(&key), key, value);
+            }
+            kept.push(partition.key);
+            found.push((partition, stored, begun.epochs));
+        }
+    }
+    let failed = |source| StreamError::Storage { action: "begin an epoch of the stream".to_owned(), source };
+    disk.commit(batch).map_err(failed)?;
+    // Only now: nothing beyond the ends is there any more.
+    witness.forget_ends(&kept).map_err(|source| failed(source.into()))?;
+    Ok(found)
+}
+
+/// Whether the directory takes new files, and something in them.
+pub(super) fn probe(directory: &Path) -> std::io::Result<()> {
+    let path = directory.join("probe");
+    let written = (|| {
+        let mut file = std::fs::File::create(&path)?;
+        let _others = (1..PROBED_FILES).map(|_| std::fs::File::open(&path)).collect::<Result<Vec<_>, _>>()?;
+        // Not zeros, which some file systems don't store.
+        file.write_all(&vec![0x55; PROBED_BYTES])?;
+        file.sync_all()
+    })();
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)
+}
