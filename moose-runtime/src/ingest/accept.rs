@@ -110,26 +110,35 @@ fn work(
 
 /// Appends the valid records and answers once they are durable.
 async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
-    let Decoded { valid, rejected, errors, more } = decoded;
-    let Appended { accepted, unknown, failure } = inlet::append(&*state.backend, &api.route.topic, valid).await;
-    api.count(accepted, rejected);
+    let Decoded { valid, rejected: invalid, errors, more } = decoded;
+    let appended = inlet::append(&*state.backend, &api.route.topic, valid).await;
+    let Appended { accepted, rejected, unknown, failure } = appended;
+    api.count(accepted, invalid);
+    let rejected = rejected + invalid;
     show(state, api, failure.as_ref());
     match failure {
         None => Outcome { accepted, rejected, errors, more }.into_response(),
         Some(error) => {
-            tracing::warn!(api = api.route.name, %error, "records were not taken");
-            let full = matches!(error, StreamError::Full { .. });
-            // Room comes back with the next pass of retention; anything else may be over at any moment.
-            let retry_after = Duration::from_secs(if full { 10 } else { 1 });
-            let error = if full { error.to_string() } else { "the stream is not available".to_owned() };
+            if let Some(unsaid) = state.seldom.ask(&api.route.name, &error) {
+                tracing::warn!(api = api.route.name, %error, unsaid, "records were not taken");
+            }
+            let (seconds, error) = match &error {
+                // Room comes back with the next pass of retention.
+                StreamError::Full { .. } => (10, error.to_string()),
+                // It is tried to open it anew at least that often.
+                StreamError::Paused { .. } => (5, error.to_string()),
+                // May be over at any moment. What it says may be about machines that are nobody's business.
+                _ => (1, "the stream is not available".to_owned()),
+            };
+            let retry_after = Duration::from_secs(seconds);
             Unavailable { accepted, rejected, unknown, errors, more, error, retry_after }.into_response()
         }
     }
 }
 
-/// Shows a stream that can't be written, which does not pass by itself: nothing can be accepted, whatever becomes of the
-/// tables. A full one is left out: it takes records again once there is room, and nobody would send any to one that is
-/// not ready.
+/// Shows a stream that can't be written: nothing can be accepted, whatever becomes of the tables. A full one is left out:
+/// it takes records again once there is room, and nobody would send any to one that is not ready. So is a storage that
+/// mends itself: it shows its trouble by itself, as long as that lasts.
 fn show(state: &State, api: &Api, failure: Option<&StreamError>) {
     match failure {
         None => drop(state.health.recovered(&api.part)),

@@ -152,11 +152,11 @@ impl IntoResponse for Outcome {
 pub(super) struct Unavailable {
     /// Durable.
     pub(super) accepted: usize,
-    /// Not valid, not stored.
+    /// Not stored, for certain: those that are not valid among them.
     pub(super) rejected: usize,
     /// They may be stored, now or later, or not.
     pub(super) unknown: usize,
-    /// What is wrong with those rejected, as far as it is listed.
+    /// What is wrong with those that are not valid, as far as it is listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<RecordError>,
     /// Errors that are not listed.

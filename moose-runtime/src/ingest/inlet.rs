@@ -134,9 +134,11 @@ fn too_large(bytes: usize, max: usize) -> FieldError {
 pub(crate) struct Appended {
     /// Records that are durable.
     pub(crate) accepted: usize,
+    /// Records that are not stored and will not be.
+    pub(crate) rejected: usize,
     /// Records that may be stored or not.
     pub(crate) unknown: usize,
-    /// Why not all are; the others are not stored.
+    /// Why not all are durable.
     pub(crate) failure: Option<StreamError>,
 }
 
@@ -157,6 +159,7 @@ pub(crate) async fn append(backend: &dyn Backend, topic: &str, sorted: Sorted) -
                 };
                 appended.accepted += taken;
                 appended.unknown += maybe;
+                appended.rejected += count.saturating_sub(taken).saturating_sub(maybe);
                 appended.failure = Some(error);
             }
         }
@@ -166,7 +169,13 @@ pub(crate) async fn append(backend: &dyn Backend, topic: &str, sorted: Sorted) -
 
 /// Whether a failed append left nothing behind for certain.
 fn surely_not_stored(error: &StreamError) -> bool {
-    matches!(error, StreamError::Full { .. } | StreamError::UnknownTopic { .. } | StreamError::UnknownPartition { .. })
+    matches!(
+        error,
+        StreamError::Full { .. }
+            | StreamError::Paused { maybe_stored: false, .. }
+            | StreamError::UnknownTopic { .. }
+            | StreamError::UnknownPartition { .. }
+    )
 }
 
 /// Awaits all at once.

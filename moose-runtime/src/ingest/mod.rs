@@ -13,6 +13,7 @@ mod answer;
 mod body;
 pub(crate) mod inlet;
 mod records;
+mod seldom;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use tokio::net::TcpListener;
 
+use self::seldom::Seldom;
 use crate::{
     config::HttpConfig,
     memory::Share,
@@ -96,7 +98,8 @@ impl Door {
     pub fn new(options: DoorOptions) -> Self {
         let DoorOptions { routes, backend, metrics, health, http, memory } = options;
         let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
-        Self { state: Arc::new(State { apis: apis.collect(), backend, health, http, memory, body_pause: BODY_PAUSE }) }
+        let (apis, seldom) = (apis.collect(), Seldom::default());
+        Self { state: Arc::new(State { apis, backend, health, seldom, http, memory, body_pause: BODY_PAUSE }) }
     }
 
     /// Serves the door until `stop` is done, and then requests under way for as long as `closing`.
@@ -127,6 +130,7 @@ struct State {
     apis: BTreeMap<String, Arc<Api>>,
     backend: Arc<dyn Backend>,
     health: Arc<Health>,
+    seldom: Seldom,
     http: HttpConfig,
     memory: Share,
     body_pause: Duration,

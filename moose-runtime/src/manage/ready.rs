@@ -13,7 +13,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::ManageState;
-use crate::telemetry::{Failure, LagLabel, Metrics, TableLabel};
+use crate::{
+    stream::Trouble,
+    telemetry::{Failure, LagLabel, Metrics, TableLabel},
+};
 
 /// A failure that passes within this time is nobody's business but the log's.
 pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
@@ -41,6 +44,15 @@ pub(super) struct Reason {
 pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
     let failures = state.health.failures();
     let mut reasons = failing(&failures, SystemTime::now());
+    // Of a storage at once, and asked of it: nobody sends records to a process that is not ready, so that none would tell
+    // that it takes them again.
+    reasons.extend(state.accounting.trouble().map(|Trouble { since, message }| Reason {
+        part: "embedded log".to_owned(),
+        since: rfc3339(since),
+        code: None,
+        message,
+        attempts: 0,
+    }));
     reasons.extend(state.lag.stalls(state.lags(), &state.metrics, Instant::now()));
     reasons
 }

@@ -18,7 +18,7 @@ async fn a_full_stream_is_503_with_retry_after_and_stores_nothing() {
     let answer = server.post(format!("[{},{{}}]", event("a"))).await;
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("retry-after: 10"), "{answer:?}");
-    assert_eq!([&answer.body["accepted"], &answer.body["rejected"], &answer.body["unknown"]], [0, 1, 0]);
+    assert_eq!([&answer.body["accepted"], &answer.body["rejected"], &answer.body["unknown"]], [0, 2, 0]);
     assert!(answer.body["error"].as_str().unwrap().contains("disk budget"), "{answer:?}");
     assert_eq!(server.counted(), (0, 1));
 }
@@ -30,6 +30,26 @@ async fn a_broken_stream_is_503_and_what_became_of_the_records_is_unknown() {
     assert_eq!((answer.status, &answer.body["unknown"]), (503, &json!(2)));
     assert!(answer.head.contains("retry-after: 1"));
     assert!(!answer.body.to_string().contains("secret"), "paths of the machine are nobody's business: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_stream_that_mends_itself_tells_the_cause_and_what_is_surely_not_stored() {
+    let paused = |partition: u16| {
+        let cause = "No space left on device (os error 28)".to_owned();
+        Some(StreamError::Paused { cause, maybe_stored: partition == 1 })
+    };
+    let server = failing(2, paused).await;
+    let records: Vec<String> = (0..20).map(|index| event(&format!("id-{index}"))).collect();
+    let of_one = (0..20).filter(|index| partition_of(format!("id-{index}").as_bytes(), 2) == 1).count();
+    assert!((1..20).contains(&of_one));
+    let answer = server.post(format!("[{},{{}}]", records.join(","))).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("retry-after: 5\r"), "{answer:?}");
+    assert_eq!(answer.body["accepted"], 0);
+    assert_eq!((&answer.body["rejected"], &answer.body["unknown"]), (&json!(21 - of_one), &json!(of_one)));
+    assert!(answer.body["errors"].as_array().unwrap().iter().all(|error| error["index"] == 20), "what is not valid");
+    assert!(answer.body["error"].as_str().unwrap().contains("No space left on device"), "{answer:?}");
+    assert_eq!(server.counted(), (0, 1), "refused as not valid");
 }
 
 #[tokio::test]
