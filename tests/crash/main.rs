@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the helpers of tests fail as tests do")]
 
 mod cells;
+mod chaos;
 mod ledger;
 mod matrix;
 mod migrations;
