@@ -127,6 +127,32 @@ async fn a_rebuild_whose_frozen_runner_wakes_up_late_keeps_every_record_once() {
     assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_runner_that_finds_its_drain_lifted_begins_anew() {
+    let scene = Scene::new().await;
+    let mut pipeline = scene.launch(&["dev"]).environment("MOOSE_SYNC__MAX_DELAY", "50ms").start();
+    let addresses = pipeline.addresses(LATE).await;
+    let url = format!("http://{}/ingest/numbers", addresses.http);
+    let recode = "-- moose: drain numbers\nALTER TABLE numbers MODIFY COLUMN small UInt8 CODEC(ZSTD(3));\n-- moose: resume numbers\n";
+    let files = [
+        ("0001_recode.sql", recode.to_owned(), "migrate.send:1"),
+        ("0002_rebuild.sql", rebuild("numbers", 2, &["small", "id"]), "migrate.send:3"),
+    ];
+    for (posted, (file, sql, point)) in (1_u64..).zip(files) {
+        scene.package.save(file, &sql, &[]);
+        let frozen = Halted::frozen_at(&scene, point).await;
+        let answer = http::post(&url, "application/x-ndjson", numbers(posted..posted + 1)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        scene.stage.shows("SELECT count() FROM numbers", &posted.to_string(), LATE).await;
+        let (succeeded, output) = frozen.ends();
+        assert!(succeeded && output.contains("beginning the change of the table anew"), "{output}");
+        assert_eq!(scene.stage.sql("SELECT count() FROM numbers").await, posted.to_string());
+        assert_eq!(scene.stage.sql(OURS).await, "");
+    }
+    pipeline.interrupt();
+    assert!(pipeline.wait(LATE).success(), "{}", pipeline.output());
+}
+
 #[tokio::test]
 async fn a_late_exchange_with_a_table_of_another_file_does_not_take_it_back() {
     let scene = Scene::new().await;

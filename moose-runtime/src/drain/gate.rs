@@ -137,6 +137,17 @@ impl Gate {
         if is_barred(&self.client, table, &self.marker.id).await? { Ok(()) } else { Err(self.lifted()) }
     }
 
+    /// What stands before the commands of an `ALTER TABLE` of the drained table: it is refused as a whole, however late it
+    /// arrives, once the bar is not this drain's any more.
+    pub fn fence(&self) -> [String; 2] {
+        marker::same_bar(&self.marker.id)
+    }
+
+    /// Whether an `ALTER TABLE` was refused because the bar is not this drain's any more.
+    pub fn is_cut(&self, error: &ClickHouseError) -> bool {
+        error.code() == Some(marker::BAD_ARGUMENTS) && error.to_string().contains(&marker::own_bar(&self.marker.id))
+    }
+
     /// That the drain is over.
     pub fn lifted(&self) -> DrainError {
         DrainError::Lifted { table: self.marker.table.clone(), lease: lease().as_secs() }

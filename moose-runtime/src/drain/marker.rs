@@ -58,7 +58,13 @@ fn bars(text: &str) -> Vec<String> {
     names.map(|(name, _)| name.to_owned()).filter(|name| is_id(name)).collect()
 }
 
-fn own_bar(drain: &str) -> String {
+/// Commands that change nothing about the bar of a drain, and fail without it.
+pub(super) fn same_bar(drain: &str) -> [String; 2] {
+    let own = quote_identifier(&own_bar(drain));
+    [format!("DROP CONSTRAINT {own}"), format!("ADD CONSTRAINT {own} CHECK 0")]
+}
+
+pub(super) fn own_bar(drain: &str) -> String {
     format!("{BAR}_{drain}")
 }
 

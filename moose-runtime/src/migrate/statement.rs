@@ -55,6 +55,25 @@ pub(super) fn behind_two_words(sql: &str, text: &str) -> String {
     format!("{begin} {text}{}", rest.trim_start())
 }
 
+/// The `ALTER TABLE` with other commands before its own: `first`, one after the other.
+pub(super) fn with_commands(sql: &str, first: &[String], database: &str) -> Option<String> {
+    let words = words(sql);
+    let mut reader = Reader { words: &words, at: 0, database };
+    if !reader.take("ALTER TABLE") {
+        return None;
+    }
+    reader.name()?;
+    reader.cluster()?;
+    let (begin, rest) = sql.split_at_checked(words.get(reader.at)?.at.start)?;
+    // Either all commands stand in parentheses or none.
+    let first = if reader.next() == Some(&Is::Sign('(')) {
+        first.iter().map(|command| format!("({command}), ")).collect::<Vec<_>>()
+    } else {
+        first.iter().map(|command| format!("{command}, ")).collect::<Vec<_>>()
+    };
+    Some(format!("{begin}{}{rest}", first.concat()))
+}
+
 /// Its first line, for messages.
 pub(super) fn beginning(sql: &str) -> String {
     let line = sql.lines().next().unwrap_or_default();
@@ -413,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_goes_before_the_first_pair() {
+    fn a_fence_goes_before_the_first_pair_or_command() {
         assert_eq!(behind_two_words("EXCHANGE TABLES a AND b", "x AND y, "), "EXCHANGE TABLES x AND y, a AND b");
         assert_eq!(
             behind_two_words("rename /* */ table IF EXISTS a TO b", "x TO y, "),
@@ -421,6 +440,16 @@ mod tests {
         );
         assert_eq!(cluster("EXCHANGE TABLES a AND b on cluster 'c' SETTINGS x = 1"), " on cluster 'c'");
         assert_eq!(cluster("EXCHANGE TABLES a AND b"), "");
+        let commands = ["DROP CONSTRAINT x".to_owned(), "ADD CONSTRAINT x CHECK 0".to_owned()];
+        assert_eq!(
+            with_commands("ALTER TABLE t ON CLUSTER c MODIFY COLUMN a UInt8", &commands, "db").as_deref(),
+            Some("ALTER TABLE t ON CLUSTER c DROP CONSTRAINT x, ADD CONSTRAINT x CHECK 0, MODIFY COLUMN a UInt8")
+        );
+        assert_eq!(
+            with_commands("ALTER TABLE t (MODIFY COLUMN a UInt8)", &commands, "db").as_deref(),
+            Some("ALTER TABLE t (DROP CONSTRAINT x), (ADD CONSTRAINT x CHECK 0), (MODIFY COLUMN a UInt8)")
+        );
+        assert_eq!(with_commands("SELECT 1", &commands, "db"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     mutations,
     outcome::doomed,
     section::{self, Section},
-    statement::{Kind, beginning, behind_two_words, cluster, kind},
+    statement::{Kind, beginning, behind_two_words, cluster, kind, with_commands},
     swap,
     words::with_name,
 };
@@ -293,6 +293,7 @@ impl<'a> Runner<'a> {
                 None => self.send(place, sql).await,
             },
             Kind::Exchange(..) | Kind::Rename(..) if is_here => self.send_fenced(place, sql, kind).await,
+            Kind::Alter(table) => self.send_barred(place, sql, table).await,
             _ => self.send(place, sql).await,
         }
     }
@@ -323,6 +324,21 @@ impl<'a> Runner<'a> {
             }
             drop(gates);
             self.lock.put_the_fence_up().await?;
+        }
+    }
+
+    /// Sends a change of a table: of a drained one only as long as it is.
+    async fn send_barred(&self, place: Place<'_>, sql: &str, table: &str) -> Result<(), MigrateError> {
+        let gates = self.lock.gates.lock().await;
+        let found =
+            gates.iter().find(|(section, _)| section.statements().contains(&place.step) && section.is_about(table));
+        let gate = found.map(|(_, gate)| gate.clone());
+        drop(gates);
+        let Some(gate) = gate else { return self.send(place, sql).await };
+        let barred = with_commands(sql, &gate.fence(), self.client.database());
+        match self.send(place, barred.as_deref().unwrap_or(sql)).await {
+            Err(MigrateError::Statement { source, .. }) if gate.is_cut(&source) => Err(gate.lifted().into()),
+            sent => sent,
         }
     }
 

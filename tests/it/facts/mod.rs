@@ -46,12 +46,16 @@
 //! 42. `answers::a_block_over_more_than_100_partitions_is_refused_unless_allowed`
 //! 43. `answers::a_profile_makes_a_question_lie_and_ours_says_otherwise`
 //! 44. `answers::no_request_sees_the_settings_of_another`
+//! 45. `fences::pairs_are_exchanged_in_order_and_the_first_that_fails_ends_it`
+//! 46. `fences::an_alter_is_taken_as_a_whole_or_not_at_all`
+//! 47. `fences::a_time_of_day_fits_at_every_higher_precision`
 //!
 //! Beside these, with a process that is killed or a disk that is full: a kill between token and rename burns the token
 //! (`crash/rename.rs`), a rename that fails does too, and a merge can cover what it lost (`burnt.rs`).
 
 mod answers;
 mod changes;
+mod fences;
 mod hidden;
 mod tokens;
 mod values;
