@@ -18,10 +18,11 @@ use crate::{PIPELINE, scene::LATE};
 const LEASE: (&str, &str) = ("FAULT_LEASE", "2000");
 
 /// The points of a rebuild of four statements, each with its passes.
-const POINTS: [(&str, u32); 6] = [
+const POINTS: [(&str, u32); 7] = [
     ("migrate.drain", 1),
     ("migrate.before", 4),
     ("migrate.begun", 4),
+    ("migrate.send", 4),
     ("migrate.ran", 4),
     ("migrate.done", 4),
     ("migrate.resumed", 1),
@@ -110,7 +111,8 @@ async fn a_rebuild_under_load_whose_runner_is_killed_at_each_step_comes_to_its_e
     let left = rebuilds
         .sql(
             "SELECT arrayStringConcat(groupArray(name), ' ') FROM system.tables WHERE database = 'moose' \
-             AND (startsWith(name, '_moose_drain') OR position(create_table_query, 'CONSTRAINT _moose_drain') > 0)",
+             AND (match(name, '^_moose_(drain|copy|void|fence|dropped)_') \
+             OR position(create_table_query, 'CONSTRAINT _moose_drain') > 0)",
         )
         .await;
     assert_eq!(left, "");
