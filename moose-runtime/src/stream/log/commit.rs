@@ -457,13 +457,14 @@ impl Committer {
         tracing::error!(
             "a write to the stream failed: {failure}; it takes nothing until that is over, and then opens itself anew"
         );
-        let refused = || StreamError::Paused { cause: failure.cause(), maybe_stored };
+        let refused = |maybe_stored| StreamError::Paused { cause: failure.cause(), maybe_stored };
         *self.shared.failed.write().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
         for (_, reply) in group.appends.into_values().flat_map(|appends| appends.waiting) {
-            let _gone = reply.send(Err(refused()));
+            let _gone = reply.send(Err(refused(maybe_stored)));
         }
         for reply in group.puts {
-            reply(Err(refused()));
+            // It replaces what there was: whoever wants it writes it again.
+            reply(Err(refused(begun)));
         }
     }
 }

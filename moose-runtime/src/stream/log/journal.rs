@@ -11,21 +11,32 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 use xxhash_rust::xxh3::Xxh3;
 
-const MAGIC: &[u8] = b"FJL\x03";
+const MAGIC: &[u8; 4] = b"FJL\x03";
+/// What is read at once.
+const CHUNK: usize = 64 << 10;
 
 /// How far a journal can be read.
 struct Scan {
-    bytes: Vec<u8>,
     /// Where its whole batches end.
-    whole: usize,
+    whole: u64,
     /// Another whole batch lies behind that: what is wrong there is not its end.
     goes_on: bool,
+}
+
+/// What the end of a journal was found to be.
+pub(super) enum End {
+    /// Whole.
+    Whole,
+    /// Torn, and cut off.
+    Cut(Cut),
+    /// From a byte of this journal on something is wrong, and whole batches follow.
+    Damaged(PathBuf, u64),
 }
 
 /// What was cut off.
@@ -34,9 +45,9 @@ pub(super) struct Cut {
     /// The journal as it was.
     pub(super) copy: PathBuf,
     /// Where it was cut.
-    pub(super) at: usize,
+    pub(super) at: u64,
     /// Bytes that were cut off, without the zeros behind them.
-    pub(super) bytes: usize,
+    pub(super) bytes: u64,
 }
 
 impl Cut {
@@ -49,46 +60,67 @@ impl Cut {
 
 /// Cuts the newest journal where its whole batches end, if nothing whole comes after that. The journal as it was is kept
 /// in `keep`.
-pub(super) fn cut_torn_end(database: &Path, keep: &Path) -> io::Result<Option<Cut>> {
-    let Some(journal) = newest(database)? else { return Ok(None) };
-    let Scan { bytes, whole, goes_on } = scan(fs::read(&journal)?);
-    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    if goes_on || used <= whole {
-        return Ok(None);
+pub(super) fn cut_torn_end(database: &Path, keep: &Path) -> io::Result<End> {
+    let Some(journal) = newest(database)? else { return Ok(End::Whole) };
+    let Scan { whole, goes_on } = scan(&journal)?;
+    let used = used(&journal)?;
+    if goes_on {
+        return Ok(End::Damaged(journal, whole));
+    }
+    if used <= whole {
+        return Ok(End::Whole);
     }
     let name = journal.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let copy = keep.join(format!("torn-{}-{name}", since.as_millis()));
-    write(&copy, bytes.get(..used).unwrap_or_default())?;
+    copy_to(&journal, used, &copy)?;
     sync_directory(&copy)?;
-    rewrite(&journal, bytes.get(..whole).unwrap_or_default())?;
-    Ok(Some(Cut { journal, copy, at: whole, bytes: used - whole }))
+    rewrite(&journal, whole)?;
+    Ok(End::Cut(Cut { journal, copy, at: whole, bytes: used - whole }))
 }
 
 /// Writes the whole batches of the newest journal into a file of their own, which takes its place: whatever a failed write
 /// has left, in the file, in the page cache, or with a writer that was let go of and has not ended, is no part of it.
 pub(super) fn renew(database: &Path) -> io::Result<()> {
     let Some(journal) = newest(database)? else { return Ok(()) };
-    let Scan { bytes, whole, goes_on } = scan(fs::read(&journal)?);
+    let Scan { whole, goes_on } = scan(&journal)?;
     if goes_on {
-        // Damage, which is for the database to tell.
+        // Damage, which is told when the database meets it.
         return Ok(());
     }
-    rewrite(&journal, bytes.get(..whole).unwrap_or_default())
+    rewrite(&journal, whole)
 }
 
-fn rewrite(journal: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts a copy of the first bytes of a journal in its place.
+fn rewrite(journal: &Path, bytes: u64) -> io::Result<()> {
     let new = journal.with_extension("new");
-    write(&new, bytes)?;
+    copy_to(journal, bytes, &new)?;
     fs::rename(&new, journal)?;
     sync_directory(journal)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    file.write_all(bytes)?;
-    file.flush()?;
-    file.get_ref().sync_all()
+fn copy_to(journal: &Path, bytes: u64, target: &Path) -> io::Result<()> {
+    let mut file = File::create(target)?;
+    io::copy(&mut File::open(journal)?.take(bytes), &mut file)?;
+    file.sync_all()
+}
+
+/// Bytes of a journal without the zeros at its end.
+fn used(journal: &Path) -> io::Result<u64> {
+    let mut file = BufReader::with_capacity(CHUNK, File::open(journal)?);
+    let (mut at, mut used) = (0, 0);
+    loop {
+        let chunk = file.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(used);
+        }
+        if let Some(last) = chunk.iter().rposition(|byte| *byte != 0) {
+            used = at + last as u64 + 1;
+        }
+        let read = chunk.len();
+        file.consume(read);
+        at += read as u64;
+    }
 }
 
 fn sync_directory(of: &Path) -> io::Result<()> {
@@ -112,71 +144,99 @@ fn newest(database: &Path) -> io::Result<Option<PathBuf>> {
     Ok(newest.map(|(_, path)| path))
 }
 
-fn scan(bytes: Vec<u8>) -> Scan {
+fn scan(journal: &Path) -> io::Result<Scan> {
+    let mut batches = Batches { from: BufReader::with_capacity(CHUNK, File::open(journal)?), at: 0 };
     let mut whole = 0;
     loop {
-        match batch(bytes.get(whole..).unwrap_or_default()) {
-            Batch::Whole(length) => whole += length,
-            Batch::Wrong(length) => {
-                let next = batch(bytes.get(whole + length..).unwrap_or_default());
-                return Scan { whole, goes_on: matches!(next, Batch::Whole(_)), bytes };
-            }
-            Batch::Unreadable => return Scan { whole, goes_on: false, bytes },
+        match batches.next()? {
+            Batch::Whole => whole = batches.at,
+            Batch::Wrong => return Ok(Scan { whole, goes_on: matches!(batches.next()?, Batch::Whole) }),
+            Batch::Unreadable => return Ok(Scan { whole, goes_on: false }),
         }
     }
 }
 
-/// What bytes begin with.
+/// What comes next in a journal.
 enum Batch {
-    /// A batch of so many bytes.
-    Whole(usize),
-    /// A batch of so many bytes that are not what was written.
-    Wrong(usize),
+    Whole,
+    /// A batch that is not what was written.
+    Wrong,
+    /// Nothing of which it can be told where it ends.
     Unreadable,
 }
 
-fn batch(bytes: &[u8]) -> Batch {
-    let mut rest = bytes;
-    match read_batch(&mut rest) {
-        Some(true) => Batch::Whole(bytes.len() - rest.len()),
-        Some(false) => Batch::Wrong(bytes.len() - rest.len()),
-        None => Batch::Unreadable,
-    }
+/// A journal that is read from its beginning.
+struct Batches {
+    from: BufReader<File>,
+    at: u64,
 }
 
-/// Reads a batch. Whether it is what was written; nothing where it can't be told where it ends.
-fn read_batch(rest: &mut &[u8]) -> Option<bool> {
-    let [1] = take::<1>(rest)? else { return None };
-    let mut items = u32::from_le_bytes(take(rest)?);
-    let _sequence_number = take::<8>(rest)?;
-    let mut checksum = Xxh3::new();
-    let mut right_number = true;
-    loop {
-        let begin = *rest;
-        match take::<1>(rest)? {
-            [2] => {
-                let _kind_compression_keyspace = take::<10>(rest)?;
-                let key = usize::from(u16::from_le_bytes(take(rest)?));
-                let _unpacked = take::<4>(rest)?;
-                let value = usize::try_from(u32::from_le_bytes(take(rest)?)).ok()?;
-                *rest = rest.get(key.checked_add(value)?..)?;
+impl Batches {
+    fn next(&mut self) -> io::Result<Batch> {
+        match self.batch() {
+            Ok(true) => Ok(Batch::Whole),
+            Ok(false) => Ok(Batch::Wrong),
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
+                Ok(Batch::Unreadable)
             }
-            [4] => drop(take::<8>(rest)?),
-            [3] => {
-                let told = u64::from_le_bytes(take(rest)?);
-                let magic = take::<4>(rest)?;
-                return (magic == MAGIC).then_some(right_number && items == 0 && told == checksum.digest());
-            }
-            _ => return None,
+            Err(error) => Err(error),
         }
-        right_number &= items > 0;
-        items = items.saturating_sub(1);
-        checksum.update(begin.get(..begin.len() - rest.len())?);
     }
-}
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, left) = rest.split_first_chunk::<N>()?;
-    *rest = left;
-    Some(*taken)
+    /// Reads a batch: whether it is what was written.
+    fn batch(&mut self) -> io::Result<bool> {
+        let unreadable = || io::Error::from(ErrorKind::InvalidData);
+        // Those of the start are not part of the sum.
+        let mut sum = Xxh3::new();
+        let [1] = self.take(&mut sum)? else { return Err(unreadable()) };
+        let mut items = u32::from_le_bytes(self.take(&mut sum)?);
+        let _sequence_number: [u8; 8] = self.take(&mut sum)?;
+        let mut sum = Xxh3::new();
+        let mut right_number = true;
+        loop {
+            let before = sum.digest();
+            match self.take(&mut sum)? {
+                [2] => {
+                    let _kind_compression_keyspace: [u8; 10] = self.take(&mut sum)?;
+                    let key = u16::from_le_bytes(self.take(&mut sum)?);
+                    let _unpacked: [u8; 4] = self.take(&mut sum)?;
+                    let value = u32::from_le_bytes(self.take(&mut sum)?);
+                    self.skip(u64::from(key) + u64::from(value), &mut sum)?;
+                }
+                [4] => {
+                    let _keyspace: [u8; 8] = self.take(&mut sum)?;
+                }
+                [3] => {
+                    let told = u64::from_le_bytes(self.take(&mut sum)?);
+                    let magic: [u8; 4] = self.take(&mut sum)?;
+                    let right = right_number && items == 0 && told == before;
+                    return if magic == *MAGIC { Ok(right) } else { Err(unreadable()) };
+                }
+                _ => return Err(unreadable()),
+            }
+            right_number &= items > 0;
+            items = items.saturating_sub(1);
+        }
+    }
+
+    fn take<const N: usize>(&mut self, sum: &mut Xxh3) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.from.read_exact(&mut bytes)?;
+        self.at += N as u64;
+        sum.update(&bytes);
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, mut bytes: u64, sum: &mut Xxh3) -> io::Result<()> {
+        while bytes > 0 {
+            let chunk = self.from.fill_buf()?;
+            let length = chunk.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
+            let chunk = chunk.get(..length).filter(|chunk| !chunk.is_empty()).ok_or(ErrorKind::UnexpectedEof)?;
+            sum.update(chunk);
+            self.from.consume(length);
+            self.at += length as u64;
+            bytes -= length as u64;
+        }
+        Ok(())
+    }
 }

@@ -14,7 +14,9 @@ use std::{
 use super::{
     OpenTopic, Shared,
     commit::Disk,
-    epochs, journal, new_epoch,
+    epochs,
+    journal::{self, End},
+    new_epoch,
     partition::{Partition, Stored},
     store::{Store, storage},
     tail::PartitionKey,
@@ -67,7 +69,20 @@ pub(super) fn open(directory: &Path, witness: &mut Witness, renew: bool) -> Resu
         Err(error) if error.is_torn => error,
         Err(error) => return Err(error.error),
     };
-    let Some(cut) = journal::cut_torn_end(&database, directory).map_err(failed)? else { return Err(error.error) };
+    let cut = match journal::cut_torn_end(&database, directory).map_err(failed)? {
+        End::Whole => return Err(error.error),
+        End::Cut(cut) => cut,
+        End::Damaged(journal, at) => {
+            let action = format!("open the stream in {}", directory.display());
+            let reason = format!(
+                "{} is damaged from byte {at} on, and more that can be read follows. A copy of the directory that is whole \
+                 loses nothing. To go on with what comes before, cut the file there and take the file `witness` away: lost \
+                 are the records and cursors that were written after that, and nothing that a table has already",
+                journal.display()
+            );
+            return Err(storage(action, reason));
+        }
+    };
     let opened = Store::open(directory).map_err(|error| error.error);
     let checked = opened.and_then(|store| check(&store, witness).map(|()| store));
     let (copy, at, bytes) = (cut.copy.display(), cut.at, cut.bytes);
