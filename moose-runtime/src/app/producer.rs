@@ -104,7 +104,7 @@ mod tests {
         let backend = Arc::new(Double { most: Some(100), ..Double::of(log) });
         let producer = Producer::new(backend.clone(), &Stream::<Note>::new("notes"));
         for (wrong, reason) in [
-            (note(2, "code", 200), "the record has 230 bytes, and the stream takes records of at most 100"),
+            (note(2, "code", 200), "the record has 232 bytes, and the stream takes records of at most 100"),
             (note(2, "too long", 1), "/code: "),
         ] {
             let error = producer.append(&[note(1, "code", 1), wrong, note(3, "too long", 1)]).await.unwrap_err();

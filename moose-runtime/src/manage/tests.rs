@@ -125,7 +125,10 @@ async fn what_is_not_there_is_answered_in_json_with_the_known_paths() {
     let port = start().await;
     let answer = port.ask("GET /nothing").await;
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    assert!(answer.contains(r#""paths":["/metrics","/health","/ready","/accounting","/dead-letters"]"#), "{answer}");
+    assert!(
+        answer.contains(r#""paths":["/metrics","/health","/ready","/accounting","/dead-letters","/readers"]"#),
+        "{answer}"
+    );
     let answer = port.ask("DELETE /ready").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert!(answer.contains("content-type: application/json"), "{answer}");

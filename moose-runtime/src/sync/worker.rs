@@ -174,9 +174,11 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let notes = Notes { client: &shared.client, topic, epoch: assignment.storage.epoch };
     let known = Known { notes, group: &group, partition };
     let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
-    let state = target.look().await?;
     inherit(shared, &assignment, &group, &known).await?;
-    identity::alone(shared, &assignment, state.uuid).await?;
+    if backend.forgets_cursors() {
+        // Before there is a cursor: whoever has one takes nobody's place.
+        identity::alone(shared, &assignment, target.look().await?.uuid).await?;
+    }
     assignment.storage.epoch = backend.epoch(&group, topic, partition).await?;
     let answer = Answer::of_this_start(shared, &assignment, &group).await?;
     let is_noted = !backend.forgets_cursors() || known.is_noted().await?;
@@ -189,6 +191,10 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     assignment.epochs = backend.epochs(topic, partition)?.unwrap_or_else(of_group);
     if !is_noted {
         known.note().await?;
+    }
+    let state = target.look().await?;
+    if !backend.forgets_cursors() {
+        identity::alone(shared, &assignment, state.uuid).await?;
     }
     go_on_in(&target, &state, shared, &assignment, &cursor, answer).await?;
     let settings = target.settings().await?;
