@@ -46,6 +46,15 @@ pub struct LagLabel {
     pub partition: u16,
 }
 
+/// Label of a reader of a stream.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ReaderLabel {
+    /// Name of the stream.
+    pub stream: String,
+    /// Its group: application and table.
+    pub reader: String,
+}
+
 /// Label of a retried INSERT.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RetryLabel {
@@ -90,6 +99,8 @@ pub struct Metrics {
     pub lag_records: Family<LagLabel, Gauge>,
     /// Age of the oldest of them.
     pub lag_duration: Family<LagLabel, Gauge<f64, AtomicU64>>,
+    /// Records that are kept for a reader which is not declared.
+    pub undeclared_lag: Family<ReaderLabel, Gauge>,
     /// Bytes that a stream holds on disk.
     pub stream_bytes: Family<StreamLabel, Gauge>,
 }
@@ -122,6 +133,7 @@ impl Default for Metrics {
             insert_duration: Family::new_with_constructor(duration_histogram as fn() -> Histogram),
             lag_records: Family::default(),
             lag_duration: Family::default(),
+            undeclared_lag: Family::default(),
             stream_bytes: Family::default(),
             registry: Registry::default(),
         };
@@ -158,6 +170,11 @@ impl Default for Metrics {
             "Age of the oldest record that is not in the table yet",
             Unit::Seconds,
             metrics.lag_duration.clone(),
+        );
+        registry.register(
+            "undeclared_lag_records",
+            "Records that are kept for a reader which is not declared",
+            metrics.undeclared_lag.clone(),
         );
         registry.register_with_unit("stream", "Bytes that a stream holds", Unit::Bytes, metrics.stream_bytes.clone());
         Self { registry, ..metrics }

@@ -279,6 +279,13 @@ async fn another_name_of_the_application_is_a_hold_and_adopting_goes_on_where_it
     let failure = stage.is_held(&app, &["`quickstart/numbers`", "readers adopt", "readers forget"]).await;
     assert!(failure.message.contains("30"), "how far it is: {failure:?}");
     assert_eq!(stage.sql(ONCE).await, "30\t30\t0");
+    let management = format!("http://{}", app.management_address());
+    let ready = http::get(&format!("{management}/ready")).await.json();
+    let undeclared = json!([{ "stream": "numbers", "reader": "quickstart/numbers", "lag": 10 }]);
+    assert_eq!(ready["undeclared_readers"], undeclared, "{ready}");
+    let metrics = http::get(&format!("{management}/metrics")).await.text();
+    let lag = r#"moose_undeclared_lag_records{stream="numbers",reader="quickstart/numbers"} 10"#;
+    assert!(metrics.contains(lag), "{metrics}");
     let (status, listed) = readers(&app, json!({ "do": "list" })).await;
     let of = |reader: &str| {
         let readers = listed["readers"].as_array().expect("readers");
@@ -461,8 +468,10 @@ async fn a_table_that_was_renamed_by_hand_is_known_by_its_identity() {
     };
     let app = stage.start_with(&[&SOURCE, &FORMER], launch("moose")).await;
     let of = |ids: std::ops::Range<u64>| -> Vec<Number> { ids.map(|id| Number { id, small: 0 }).collect() };
+    stage.shows("EXISTS former", "1", SOON).await;
+    stage.sql("ALTER TABLE former ADD CONSTRAINT good CHECK id != 5").await;
     app.stream(&SOURCE).append(&of(0..10)).await.expect("durable");
-    stage.shows("SELECT count() FROM former", "10", SOON).await;
+    stage.shows("SELECT count() FROM former", "9", LATE).await;
     stop(app).await;
     stage.sql("RENAME TABLE former TO later").await;
     let app = stage.start_with(&[&SOURCE_LATER, &LATER], launch("moose")).await;
@@ -470,7 +479,15 @@ async fn a_table_that_was_renamed_by_hand_is_known_by_its_identity() {
     stage.is_held(&app, &["`moose/former`", "readers adopt"]).await;
     let (status, answer) = readers(&app, json!({ "do": "adopt", "reader": "moose/former" })).await;
     assert_eq!(status, 200, "{answer}");
-    stage.has_caught_up(&app).await;
+    let accounts = stage.has_caught_up(&app).await;
+    assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM later").await, "11\t11");
+    let account = accounts.iter().find(|account| account["table"] == "later").expect("an account");
+    assert_eq!((&account["inserted"], &account["dead_lettered"]), (&json!(11), &json!(1)), "{account}");
+    // What the table refused under its former name goes to it under the new one.
+    stage.sql("ALTER TABLE later DROP CONSTRAINT good").await;
+    let url = format!("http://{}/dead-letters", app.management_address());
+    let replayed = http::post_json(&url, json!({ "do": "replay", "table": "later" }).to_string()).await.json();
+    assert_eq!(replayed["replayed"], 1, "{replayed}");
     assert_eq!(stage.sql("SELECT count(), uniqExact(id) FROM later").await, "12\t12");
     stop(app).await;
 }

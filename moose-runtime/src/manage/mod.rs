@@ -26,8 +26,8 @@ pub use ready::{FAILURE_GRACE, LagCheck};
 use crate::{
     port::{self, Limits},
     shutdown::Shutdown,
-    stream::accounting::{Accounting, Way},
-    telemetry::{Health, LagLabel, Metrics},
+    stream::accounting::{Accounting, Undeclared, Way},
+    telemetry::{Health, LagLabel, Metrics, ReaderLabel},
 };
 
 /// The paths that there are.
@@ -50,6 +50,9 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long a client may take to take its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// How long an answer waits for what is only worth knowing.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What the management port tells about.
 #[derive(Clone, Debug)]
 pub struct ManageState {
@@ -71,6 +74,12 @@ impl ManageState {
             LagLabel { stream, table, partition }
         };
         self.accounting.places().map(label)
+    }
+
+    /// Readers that are not declared, if they can be told soon: a storage that mends itself may take longer.
+    async fn undeclared(&self) -> Vec<Undeclared> {
+        let found = tokio::time::timeout(SOON, self.accounting.undeclared()).await;
+        found.ok().and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -105,6 +114,11 @@ async fn metrics(State(state): State<ManageState>) -> Response {
         drop(state.metrics.lag_records.get_or_create(&lag));
         drop(state.metrics.lag_duration.get_or_create(&lag));
     }
+    state.metrics.undeclared_lag.clear();
+    for Undeclared { stream, reader, lag } in state.undeclared().await {
+        let gauge = state.metrics.undeclared_lag.get_or_create_owned(&ReaderLabel { stream, reader });
+        gauge.set(i64::try_from(lag).unwrap_or(i64::MAX));
+    }
     match state.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
@@ -120,10 +134,17 @@ async fn health() -> Json<serde_json::Value> {
 
 async fn ready(State(state): State<ManageState>) -> Response {
     let reasons = ready::reasons(&state);
-    if reasons.is_empty() {
-        return Json(json!({ "ready": true })).into_response();
+    let mut answer = json!({ "ready": reasons.is_empty() });
+    // Nothing is stuck by them yet: they keep records until the stream is full.
+    let undeclared = state.undeclared().await;
+    if !undeclared.is_empty() {
+        answer["undeclared_readers"] = json!(undeclared);
     }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reasons": reasons }))).into_response()
+    if reasons.is_empty() {
+        return Json(answer).into_response();
+    }
+    answer["reasons"] = json!(reasons);
+    (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
 }
 
 async fn accounting(State(state): State<ManageState>) -> Response {

@@ -4,7 +4,11 @@
 //! written in one commit. Whether the table has the same is for somebody else to ask: the two sides never come from one
 //! counter.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +89,17 @@ impl Account {
     }
 }
 
+/// A reader that is not declared, and for which records are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undeclared {
+    /// Name of the stream.
+    pub stream: String,
+    /// Its group.
+    pub reader: String,
+    /// Records that it has not passed.
+    pub lag: u64,
+}
+
 /// Keeps the accounts of an application.
 #[derive(Clone)]
 pub struct Accounting {
@@ -118,6 +133,25 @@ impl Accounting {
     pub fn places(&self) -> impl Iterator<Item = (&Way, u16)> {
         let of_way = |way: &Way| 0..self.backend.partitions(&way.topic);
         self.ways.iter().flat_map(move |way| of_way(way).map(move |partition| (way, partition)))
+    }
+
+    /// Readers that are not those of the ways, and for which records are kept all the same.
+    pub async fn undeclared(&self) -> Result<Vec<Undeclared>> {
+        let topics: BTreeSet<&str> = self.ways.iter().map(|way| way.topic.as_str()).collect();
+        let mut found: BTreeMap<(&str, String), u64> = BTreeMap::new();
+        for topic in topics {
+            for Reader { group, partition, cursor } in self.backend.readers(topic).await? {
+                if self.ways.iter().any(|way| way.topic == topic && way.group == group) {
+                    continue;
+                }
+                let bounds = self.backend.bounds(topic, partition).await?;
+                let next = cursor.map_or(bounds.start, |cursor| cursor.next);
+                *found.entry((topic, group)).or_default() += bounds.end.saturating_sub(next);
+            }
+        }
+        let undeclared =
+            |((stream, reader), lag): ((&str, _), _)| Undeclared { stream: stream.to_owned(), reader, lag };
+        Ok(found.into_iter().map(undeclared).collect())
     }
 
     /// Every account as it is now.

@@ -329,12 +329,16 @@ impl Committer {
         let here = group.topics.entry(partition.key.0).or_default();
         let stored = partition.topic_bytes.load(Ordering::Relaxed) + *here;
         if stored + size > self.disk_budget {
+            let slowest = partition.slowest().map(|(group, next)| {
+                format!("; furthest behind is `{group}`, at {next} of {} (see `readers list`)", partition.end())
+            });
             return Err(StreamError::Full {
                 topic: partition.topic.clone(),
                 reason: format!(
                     "{stored} bytes are stored, {size} more would pass its disk budget of {} bytes; space comes back \
-                     when its readers go on and retention lets records go (`stream.disk_budget`, `stream.retention`)",
-                    self.disk_budget
+                     when its readers go on and retention lets records go (`stream.disk_budget`, `stream.retention`){}",
+                    self.disk_budget,
+                    slowest.unwrap_or_default()
                 ),
             });
         }

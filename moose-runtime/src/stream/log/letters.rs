@@ -18,6 +18,9 @@ use super::{
 };
 use crate::stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, StreamError};
 
+/// Bytes of letters that are moved in one commit, and one letter more.
+const MOVED_AT_ONCE: usize = 4 << 20;
+
 /// Before every key: tells the committer where a write belongs.
 pub(super) const PREFIX: &str = "letter/";
 
@@ -81,6 +84,35 @@ impl Log {
             self.put(writes, Vec::new()).await?;
         }
         Ok(new)
+    }
+
+    /// Gives the letters of a table that has another name now to that name, those that have ended among them. Broken off, it
+    /// goes on where it was when it is asked for once more.
+    pub(super) async fn move_letters(&self, topic: &str, former: &str, table: &str) -> Result<()> {
+        if former == table {
+            return Ok(());
+        }
+        let (from, to) = (format!("{PREFIX}{former}/{topic}/"), format!("{PREFIX}{table}/{topic}/"));
+        loop {
+            let (from, to) = (from.clone(), to.clone());
+            let page = self.blocking("look for the dead letters of a renamed table", move |store| {
+                let (mut writes, mut bytes) = (Vec::new(), 0);
+                store.each_letter(Bound::Included(from.clone()), |stored, value| {
+                    let Some(rest) = stored.strip_prefix(from.as_bytes()) else { return Ok(false) };
+                    let rest = String::from_utf8_lossy(rest);
+                    writes.push((format!("{to}{rest}"), Some(value.to_vec())));
+                    writes.push((format!("{from}{rest}"), None));
+                    bytes += value.len();
+                    Ok(bytes < MOVED_AT_ONCE)
+                })?;
+                Ok(writes)
+            });
+            let writes = page.await?;
+            if writes.is_empty() {
+                return Ok(());
+            }
+            self.put(writes, Vec::new()).await?;
+        }
     }
 
     /// A page of those that have not ended.

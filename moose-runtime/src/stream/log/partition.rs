@@ -319,7 +319,13 @@ impl Partition {
 
     /// What every known group has passed; nothing where no group is known.
     pub(super) fn passed(&self) -> Option<u64> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).values().copied().min()
+        self.slowest().map(|(_, next)| next)
+    }
+
+    /// The known group that is furthest behind, and where it is.
+    pub(super) fn slowest(&self) -> Option<(String, u64)> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.iter().min_by_key(|(_, next)| **next).map(|(group, next)| (group.clone(), *next))
     }
 
     /// Reads stored records from `from` on, about `max_bytes` of them. Blocks on the disk.

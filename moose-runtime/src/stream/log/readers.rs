@@ -9,6 +9,11 @@ use super::{
 };
 use crate::stream::{Cursor, Reader, Result};
 
+/// The table that a group fills.
+fn table_of(group: &str) -> &str {
+    group.rsplit_once('/').map_or(group, |(_, table)| table)
+}
+
 impl Log {
     /// Every group with a cursor or a registration, for each partition.
     pub(super) async fn find_readers(&self, topic: &str) -> Result<Vec<Reader>> {
@@ -35,6 +40,9 @@ impl Log {
         let known = self.find_readers(topic).await?.iter().any(|reader| reader.group == group);
         if !known || heir == Some(group) {
             return Ok(known);
+        }
+        if let Some(heir) = heir {
+            self.move_letters(topic, table_of(group), table_of(heir)).await?;
         }
         let open = self.shared.topic(topic)?;
         let action = format!("forget `{group}` as a reader of topic `{topic}`");
