@@ -45,6 +45,8 @@ points! {
     AppendBefore = "append.before",
     /// Such a commit is durable; nobody was told.
     AppendAfter = "append.after",
+    /// A worker that begins has asked its table what it has; nothing was settled or sent.
+    TableAsked = "table.asked",
     /// The cursor is about to be written with a new range in it.
     PendingBefore = "pending.before",
     /// The range is written down; nothing of it was sent.

@@ -62,6 +62,8 @@ pub(crate) enum Circumstance {
     Server,
     /// Records of which the table refuses one.
     Refused,
+    /// Records that wait, of a process that was killed, when the next one begins.
+    Start,
     /// Records that are old enough to go.
     Retention,
     /// A range in doubt whose token was taken without its rows.
@@ -72,9 +74,10 @@ pub(crate) enum Circumstance {
 
 impl Circumstance {
     /// The one that takes longest comes first.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Refused,
         Self::Steady,
+        Self::Start,
         Self::Burnt,
         Self::BurntBeforeAView,
         Self::Retention,
@@ -91,6 +94,7 @@ impl Circumstance {
             _ if place == Point::InsertAhead.name() => Self::Backlog,
             Some("trial" | "letters") => Self::Refused,
             Some("retention") => Self::Retention,
+            Some("table") => Self::Start,
             Some("settle" | "again") => Self::Burnt,
             Some("mend") => Self::BurntBeforeAView,
             _ => Self::Steady,
@@ -100,7 +104,7 @@ impl Circumstance {
     /// Whether there are such cells with these nets.
     fn is_met(self, nets: Nets) -> bool {
         match self {
-            Self::Steady | Self::Backlog | Self::Rename | Self::Retention => true,
+            Self::Steady | Self::Start | Self::Backlog | Self::Rename | Self::Retention => true,
             // Three versions of one id would be three dead letters.
             Self::Refused | Self::Server => nets != Nets::Replacing,
             Self::Burnt => matches!(nets, Nets::Both | Nets::Provenance),

@@ -185,6 +185,7 @@ impl Chain {
         for cell in cells {
             match self.circumstance {
                 Circumstance::Burnt | Circumstance::BurntBeforeAView => self.in_doubt(*cell).await,
+                Circumstance::Start => self.at_the_start(*cell).await,
                 _ => self.on_its_way(*cell).await,
             }
             if cell.victim == Victim::Engine {
@@ -241,6 +242,22 @@ impl Chain {
             Err(_) => load.await,
         }
         .expect("clients that end");
+    }
+
+    /// A kill of a process that has just begun, with a range pending and more records behind it.
+    async fn at_the_start(&mut self, cell: Cell) {
+        self.scene.start(Some(Halt { point: Point::InsertAnswered.name(), pass: 1, at_once: false })).await;
+        self.look().await;
+        self.scene.arm();
+        let load = self.load();
+        self.scene.reached().await;
+        self.scene.kill(Victim::Both).await;
+        load.await.expect("clients that end");
+
+        self.scene.start(Some(Halt { point: cell.place, pass: 1, at_once: true })).await;
+        self.scene.reached().await;
+        self.scene.kill(cell.victim).await;
+        self.open = Some(cell);
     }
 
     /// A kill while a range is settled whose token was taken without its rows.

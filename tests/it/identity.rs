@@ -26,11 +26,8 @@ use crate::stage::{LATE, PIPELINE, SOON, Stage, post_numbers};
 const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
 
 /// Two tables of one stream, one of them without hidden columns.
-#[pipeline]
 static KNOWN: OlapTable<Number> = OlapTable::new("known");
-#[pipeline]
 static BARE: OlapTable<Number> = OlapTable::new("bare").provenance(false);
-#[pipeline]
 static TWICE: Stream<Number> = Stream::new("twice").destination(&KNOWN).destination(&BARE);
 
 fn copy(from: &Path, to: &Path) {

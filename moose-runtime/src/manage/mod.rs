@@ -132,19 +132,23 @@ async fn health() -> Json<serde_json::Value> {
     Json(json!({ "alive": true }))
 }
 
+/// The answer of `/ready`.
+#[derive(serde::Serialize)]
+struct Ready {
+    ready: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<ready::Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undeclared_readers: Vec<Undeclared>,
+}
+
 async fn ready(State(state): State<ManageState>) -> Response {
     let reasons = ready::reasons(&state);
-    let mut answer = json!({ "ready": reasons.is_empty() });
-    // Nothing is stuck by them yet: they keep records until the stream is full.
-    let undeclared = state.undeclared().await;
-    if !undeclared.is_empty() {
-        answer["undeclared_readers"] = json!(undeclared);
-    }
-    if reasons.is_empty() {
-        return Json(answer).into_response();
-    }
-    answer["reasons"] = json!(reasons);
-    (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
+    let is_ready = reasons.is_empty();
+    // Nothing is stuck by undeclared ones yet: they keep records until the stream is full.
+    let answer = Ready { ready: is_ready, reasons, undeclared_readers: state.undeclared().await };
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(answer)).into_response()
 }
 
 async fn accounting(State(state): State<ManageState>) -> Response {

@@ -29,6 +29,7 @@ use super::{
 use crate::{
     clickhouse::TableState,
     drain::OnItsWay,
+    fault::{self, Point},
     stream::{Counted, Cursor, Epochs, VIEWS_IN_DOUBT},
     telemetry::TableLabel,
 };
@@ -203,6 +204,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     } else {
         Horizon::default()
     };
+    fault::point(Point::TableAsked);
     let courier = Courier::new(shared.clone(), assignment, Arc::new(cursor), target, horizon);
     courier.target.checked(&courier.cursor).await?;
     Ok(courier)

@@ -49,11 +49,13 @@
 //! 45. `fences::pairs_are_exchanged_in_order_and_the_first_that_fails_ends_it`
 //! 46. `fences::an_alter_is_taken_as_a_whole_or_not_at_all`
 //! 47. `fences::a_time_of_day_fits_at_every_higher_precision`
+//! 48. `blocks::block_numbers_grow_and_a_merged_part_keeps_its_lowest`
 //!
 //! Beside these, with a process that is killed or a disk that is full: a kill between token and rename burns the token
 //! (`crash/rename.rs`), a rename that fails does too, and a merge can cover what it lost (`burnt.rs`).
 
 mod answers;
+mod blocks;
 mod changes;
 mod fences;
 mod hidden;
@@ -139,6 +141,8 @@ fn the_list_of_facts_is_the_tests() {
         ("hidden", include_str!("hidden.rs")),
         ("values", include_str!("values.rs")),
         ("answers", include_str!("answers.rs")),
+        ("fences", include_str!("fences.rs")),
+        ("blocks", include_str!("blocks.rs")),
     ];
     let tests = sources.iter().flat_map(|(module, source)| {
         let names = source.split("#[tokio::test]\nasync fn ").skip(1).filter_map(|test| test.split('(').next());
