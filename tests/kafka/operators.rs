@@ -176,6 +176,41 @@ async fn records_deleted_below_the_cursor_are_a_hold_until_told_where_to_go_on()
     stage.shows("SELECT uniqExact(_stream_epoch) FROM numbers", "1").await;
 }
 
+/// The application has another name, and so another group, of which the brokers know nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_under_another_name_is_a_hold_until_it_adopts_what_it_was() {
+    let Some(stage) = Stage::new().await else { return };
+    let named = |name: &str| stage.copy(name).environment("MOOSE_APP__NAME", name);
+    let mut process = named("first").start();
+    post(&mut process, 0..30).await;
+    stage.rows_are(0..30).await;
+    end(process);
+    let mut process = named("second").start();
+    post(&mut process, 30..40).await;
+    process.printed("`readers adopt first/numbers`", LATE).await;
+    stage.shows("SELECT count() FROM numbers", "30").await;
+    let readers = |what: &[&str]| {
+        let launch = named("second").argument("readers");
+        what.iter().fold(launch, |launch, argument| launch.argument(argument)).command().output().expect("it runs")
+    };
+    let listed = String::from_utf8_lossy(&readers(&["list"]).stdout).into_owned();
+    assert!(listed.contains("first/numbers at 30 of 40, lag 10, not declared"), "{listed}");
+    let adopted = readers(&["adopt", "first"]);
+    assert!(adopted.status.success(), "{}", String::from_utf8_lossy(&adopted.stderr));
+    stage.rows_are(0..40).await;
+    end(process);
+    // It has the place for good, and the other one none.
+    let mut process = named("second").start();
+    post(&mut process, 40..45).await;
+    stage.rows_are(0..45).await;
+    end(process);
+    let mut process = named("first").start();
+    process.addresses(LATE).await;
+    process.printed("`readers adopt second/numbers`", LATE).await;
+    end(process);
+    stage.shows("SELECT uniqExact(_stream_epoch) FROM numbers", "1").await;
+}
+
 /// Its own records lie in a topic with another id, as after a move to another cluster, and the group's offset with its
 /// metadata came along. One range is in the table, and the copy has died before it knew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

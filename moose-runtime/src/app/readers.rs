@@ -115,6 +115,11 @@ impl ReaderDesk {
                 readers.iter().filter(|reader| is_meant(&reader.group, wanted) && is_other(way, table, reader));
             let mut groups: Vec<&str> = others.map(|reader| reader.group.as_str()).collect();
             groups.dedup();
+            if let Some(group) = groups.iter().find(|group| self.is_declared(&way.topic, group)) {
+                return Err(format!(
+                    "`{group}` is declared, and fills a table of its own: were the two tables exchanged?"
+                ));
+            }
             if let [one, another, ..] = groups.as_slice() {
                 return Err(format!("both `{one}` and `{another}` are meant: name one of them, and forget the other"));
             }

@@ -190,8 +190,8 @@ pub struct Pending {
     pub attempts: u32,
     /// Its token was taken by ClickHouse without its rows (see the delivery document).
     pub burnt: bool,
-    /// The boot of the machine in which it was written down, where its rows can have come into the table only under its
-    /// token; absent where that is not known.
+    /// The boot of the machine in which it was written down, 0 where that is not known; absent where its rows may have come
+    /// into the table under another token than its own.
     #[serde(default)]
     pub boot: Option<u64>,
 }

@@ -58,8 +58,6 @@ pub(super) async fn begin_anew_if_told(
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
     let moved = shared.backend.moved(group, &topic, partition).await?;
     let is_moved = moved.is_some();
-    let used_up = answer.used_up || moved.as_ref().is_some_and(|cursor| cursor.answered && shared.resume.is_some());
-    let answer = Answer { used_up, ..answer };
     let cursor = match moved {
         Some(cursor) => Some(cursor),
         None => shared.backend.cursor(group, &topic, partition).await?,
@@ -168,7 +166,9 @@ pub(super) async fn inherit(
         return Ok(());
     }
     cursor.id.get_or_insert_with(|| Cursor::id_of_names(&former, topic));
-    Ok(shared.backend.commit(group, topic, *partition, &cursor).await?)
+    shared.backend.commit(group, topic, *partition, &cursor).await?;
+    // From now on nobody has the former name; whoever gets another partition takes its place there.
+    known.take_place_of(&former).await
 }
 
 fn misfit(cursor: &Cursor, start: u64, end: u64) -> Option<Misfit> {

@@ -120,8 +120,19 @@ impl CursorKeeper {
 
     async fn write_down(&self, cursor: &Cursor) -> Result<(), StreamError> {
         // Held until the answer: while the partition is let go nothing of it is committed.
-        let Some(_held) = self.lease.hold().await else { return std::future::pending().await };
-        self.backend.commit(&self.group, &self.topic, self.partition, cursor).await
+        let Some(held) = self.lease.hold_on().await else { return std::future::pending().await };
+        let (backend, group, topic) = (Arc::clone(&self.backend), self.group.clone(), self.topic.clone());
+        let (partition, cursor) = (self.partition, cursor.clone());
+        // A task of its own: a commit that is on its way goes on when the worker is ended, and so must the hold.
+        let commit = tokio::spawn(async move {
+            let answer = backend.commit(&group, &topic, partition, &cursor).await;
+            drop(held);
+            answer
+        });
+        commit.await.unwrap_or_else(|ended| {
+            let action = format!("write the cursor of `{}`", self.group);
+            Err(StreamError::Storage { action, source: ended.into() })
+        })
     }
 }
 

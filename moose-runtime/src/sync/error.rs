@@ -30,7 +30,8 @@ pub enum SyncError {
     /// The table is not the one that the cursor knows.
     #[error(
         "table `{table}` is not the one this stream was synced into (it has uuid {found}, the cursor knows {known}): \
-         start with `dev --from earliest` to fill it from the oldest record still stored, or `dev --from next` to go on with new records only"
+         start once with `--from earliest` to fill it with all that the stream still has and it lacks, or with `--from next` to go on \
+         with new records only"
     )]
     TableReplaced {
         /// Its name.
@@ -44,7 +45,7 @@ pub enum SyncError {
     #[error(
         "topic `{topic}` partition {partition} was read into table `{table}` by `{reader}` too, up to offset {next}: if that was this application \
          under another name, `readers adopt {reader}` goes on where it was; if not, `readers forget {reader}` gives up its place \
-         (records that were not in the table yet are read by this one)"
+         ({forgotten})"
     )]
     OtherReader {
         /// The table.
@@ -57,6 +58,8 @@ pub enum SyncError {
         reader: String,
         /// Every offset below is done by it.
         next: u64,
+        /// What follows when it is forgotten.
+        forgotten: &'static str,
     },
     /// It was said where to go on, and that has counted at an earlier start already.
     #[error(

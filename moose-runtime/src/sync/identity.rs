@@ -81,6 +81,11 @@ pub(super) async fn alone(shared: &Shared, assignment: &Assignment, table: uuid:
             partition,
             reader,
             next: cursor.map_or(0, |cursor| cursor.next),
+            forgotten: if shared.backend.forgets_cursors() {
+                "the topic is read from its start then, and what the table has is stored again"
+            } else {
+                "what the table has is not stored again where it can be asked"
+            },
         }),
     }
 }

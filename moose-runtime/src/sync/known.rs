@@ -119,6 +119,11 @@ impl Known<'_> {
         }
     }
 
+    /// Notes that the group has the place of another one, in all partitions that it was noted for.
+    pub(super) async fn take_place_of(&self, former: &str) -> Result<(), SyncError> {
+        self.notes.adopt(former, self.group).await.map(drop)
+    }
+
     /// Notes that it has.
     pub(super) async fn note(&self) -> Result<(), SyncError> {
         let Self { notes, group, partition } = self;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, RwLockReadGuard};
 
 use crate::shutdown::Shutdown;
 
@@ -29,6 +29,12 @@ impl Lease {
     /// For a commit; to be kept until it is answered. `None` when the partition is this process's no longer, or another.
     pub(super) async fn hold(&self) -> Option<RwLockReadGuard<'_, ()>> {
         let held = self.commits.read().await;
+        self.is_held().then_some(held)
+    }
+
+    /// The same for a commit that goes on where whoever asked for it is gone: it keeps the hold itself.
+    pub(super) async fn hold_on(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        let held = Arc::clone(&self.commits).read_owned().await;
         self.is_held().then_some(held)
     }
 

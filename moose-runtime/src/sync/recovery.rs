@@ -52,8 +52,10 @@ async fn settle(courier: &Courier, range: &Pending) -> Option<()> {
     let delivered = tokio::select! {
         biased;
         over = lease.ending() => {
-            if over && let Some(first) = courier.end_attempt() {
-                courier.cursor.update_last(lease_held, |cursor| take_back(cursor, first)).await;
+            match courier.end_attempt().filter(|_| over) {
+                Some(first) => courier.cursor.update_last(lease_held, |cursor| take_back(cursor, first)).await,
+                // Whoever takes the partition away, or begins it anew, waits for this.
+                None => drop(lease_held),
             }
             return std::future::pending().await;
         }

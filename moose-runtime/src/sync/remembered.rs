@@ -1,9 +1,11 @@
 //! Whether a table surely remembers the token of a range that it has, so that the range may be sent again as a whole for
 //! the views behind it. Where that can't be shown the table is left alone: it would store the rows twice.
 
-use super::{Assignment, Prepared, SyncError, settings::Settings};
+use std::time::Duration;
+
+use super::{Assignment, Prepared, SyncError, now, settings::Settings};
 use crate::{
-    clickhouse::{Client, TableFacts},
+    clickhouse::{Client, window_of},
     fault,
     schema::{quote_identifier, quote_string},
 };
@@ -25,18 +27,66 @@ pub(super) fn booted_at() -> Option<i64> {
     seconds.checked_mul(1000)
 }
 
-/// Whether the table has got so few blocks since it got those of the range, which it has, that it must remember their
-/// tokens, and so must every table that its views fill. Half of each window is left for what comes before the INSERT does.
-pub(super) async fn is_within_windows(
+/// Replicated tables forget a token by its age: after a week, as we make them and as the check at the start wants it. A
+/// day is kept for clocks that differ.
+const REMEMBERED: Duration = Duration::from_hours(24 * 6);
+/// How far the server's clock may differ where parts are told by their time, in seconds.
+const CLOCKS: i64 = 3600;
+
+fn is_forgotten(age: Duration) -> bool {
+    age > REMEMBERED
+}
+
+/// Whether the table, which has the range, surely remembers the tokens of its blocks, given not before `since` (milliseconds
+/// since the Unix epoch); and so every table that its views fill. Half of each window is left for what comes before the
+/// INSERT does.
+pub(super) async fn is_remembered(
     client: &Client,
-    facts: &TableFacts,
     settings: &Settings,
     assignment: &Assignment,
     range: &Prepared,
+    since: i64,
 ) -> Result<bool, SyncError> {
-    let window = facts.windows().into_iter().min().unwrap_or(0);
-    let since = blocks_since(client, settings, assignment, range).await?;
-    Ok(since.is_some_and(|since| since < window / 2))
+    let Some(facts) = client.facts(&assignment.table.name).await? else { return Ok(false) };
+    let name = format!("{}.{}", client.database(), assignment.table.name);
+    let blocks = if facts.state.is_replicated() {
+        let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));
+        if is_forgotten(age) {
+            return Ok(false);
+        }
+        blocks_after(client, settings, &name, since).await?
+    } else {
+        blocks_since(client, settings, assignment, range).await?
+    };
+    let (_, window) = window_of(&facts.state.engine, &facts.settings);
+    if blocks.is_none_or(|blocks| blocks >= window / 2) {
+        return Ok(false);
+    }
+    for target in facts.views.iter().filter_map(|view| view.target.as_ref()) {
+        if !target.engine.ends_with("MergeTree") {
+            continue;
+        }
+        let (_, window) = window_of(&target.engine, &target.settings);
+        let blocks = blocks_after(client, settings, &target.table, since).await?;
+        if blocks.is_none_or(|blocks| blocks >= window / 2) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How many blocks a table, named with its database, has got since then, at most: those of all parts that were made or merged
+/// since, with all that was merged into them.
+async fn blocks_after(client: &Client, settings: &Settings, table: &str, since: i64) -> Result<Option<u64>, SyncError> {
+    let sql = format!(
+        "SELECT toString(sum(max_block_number - min_block_number + 1)) FROM system.parts WHERE active \
+         AND concat(database, '.', table) = {} AND toUnixTimestamp(modification_time) >= {}{}",
+        quote_string(table),
+        (since / 1000).saturating_sub(CLOCKS).max(0),
+        settings.probe,
+    );
+    let answer: Vec<(String,)> = client.query_rows(&sql).await?;
+    Ok(answer.into_iter().next().and_then(|(blocks,)| blocks.parse().ok()))
 }
 
 /// How many blocks the table has got since it got those of the range, at most: block numbers only grow, and a merged part
@@ -67,4 +117,15 @@ async fn blocks_since(
     let Some((blocks, parts)) = answer.into_iter().next() else { return Ok(None) };
     let found = parts.parse::<u64>().is_ok_and(|parts| parts > 0);
     Ok(blocks.parse::<u64>().ok().filter(|_| found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicated_tables_forget_a_token_by_its_age() {
+        let days = |days: u64| Duration::from_hours(24 * days);
+        assert!(!is_forgotten(days(5)) && is_forgotten(days(7)));
+    }
 }

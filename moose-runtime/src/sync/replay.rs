@@ -202,8 +202,7 @@ impl Row<'_> {
         if remembered::booted_at().is_none_or(|booted| booted >= since) {
             return Ok(false);
         }
-        let Some(facts) = self.client.facts(&self.assignment.table.name).await? else { return Ok(false) };
-        remembered::is_within_windows(self.client, &facts, &self.settings, &self.assignment, &self.row).await
+        remembered::is_remembered(self.client, &self.settings, &self.assignment, &self.row, since).await
     }
 
     async fn is_there(&self) -> Result<bool, SyncError> {

@@ -7,11 +7,11 @@
 //! but only while the table drops it by its token: a table that has forgotten the token would store every row twice. So
 //! that is done where the table can be shown to remember it, and where not, it is said what the views may lack.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::{Prepared, SyncError, courier::Courier, now, probe, remembered, settings::Settings};
+use super::{Prepared, SyncError, courier::Courier, probe, remembered, settings::Settings};
 use crate::{
     clickhouse::TableState,
     fault::{self, Point},
@@ -19,14 +19,6 @@ use crate::{
     stream::Pending,
     telemetry::ViewLabel,
 };
-
-/// Replicated tables forget a token by its age: after a week, as we make them and as the check at the start wants it. A
-/// day is kept for clocks that differ.
-const REMEMBERED: Duration = Duration::from_hours(24 * 6);
-
-fn is_forgotten(state: &TableState, age: Duration) -> bool {
-    state.is_replicated() && age > REMEMBERED
-}
 
 /// Whether a table can be asked which rows it has.
 pub(super) fn can_be_asked(table: &schema::Table, state: &TableState) -> bool {
@@ -64,9 +56,13 @@ impl Courier {
         let mut missing = self.missing(settings, range, &offsets).await?;
         fault::point(Point::SettleProbed);
         let had = offsets.len() - missing.len();
-        let mut views_in_doubt = false;
-        if !self.is_burnt(range).await {
-            let whole = state.has_views && had > 0 && self.remembers(range, state, settings).await?;
+        let views_in_doubt;
+        let written = self.pending_of(range).await;
+        if written.as_ref().is_some_and(|pending| pending.burnt) {
+            // What was not sent again for the views before the token was found to be burnt is not now.
+            views_in_doubt = state.has_views && had > 0 && written.is_some_and(|pending| pending.boot.is_none());
+        } else {
+            let whole = state.has_views && had > 0 && self.remembers(range, settings).await?;
             if whole {
                 self.still_fresh()?;
                 self.insert(table, &token, range.body.clone(), settings).await?;
@@ -99,24 +95,22 @@ impl Courier {
     }
 
     /// Whether the table surely remembers the token of a range of which it has rows.
-    async fn remembers(&self, range: &Prepared, state: &TableState, settings: &Settings) -> Result<bool, SyncError> {
-        let pending = self.cursor.get().await.pending.into_iter().find(|pending| pending.first == range.first);
-        // Written down in this boot, and above everything that the table had then: its rows came under its token.
-        let Some(Pending { boot: Some(boot), since, .. }) = pending else { return Ok(false) };
+    async fn remembers(&self, range: &Prepared, settings: &Settings) -> Result<bool, SyncError> {
+        // Written down above everything that the table had then: its rows came under its token.
+        let Some(Pending { boot: Some(boot), since, .. }) = self.pending_of(range).await else { return Ok(false) };
         if !self.target.may_know_tokens_from(range.first).await || !settings.tokens {
             return Ok(false);
-        }
-        if state.is_replicated() {
-            let age = Duration::from_millis(u64::try_from(now().saturating_sub(since)).unwrap_or(0));
-            return Ok(!is_forgotten(state, age));
         }
         // The embedded engine does not sync its tokens: after a power failure it has rows without them.
         if self.shared.reopen.is_some() && remembered::boot() != Some(boot) {
             return Ok(false);
         }
-        let client = &self.shared.client;
-        let Some(facts) = client.facts(&self.assignment.table.name).await? else { return Ok(false) };
-        remembered::is_within_windows(client, &facts, settings, &self.assignment, range).await
+        remembered::is_remembered(&self.shared.client, settings, &self.assignment, range, since).await
+    }
+
+    /// The range as it is written down.
+    async fn pending_of(&self, range: &Prepared) -> Option<Pending> {
+        self.cursor.get().await.pending.into_iter().find(|pending| pending.first == range.first)
     }
 
     /// The views behind the table may lack rows of the range: said in the log and counted by view. With the range it is
@@ -195,10 +189,6 @@ impl Courier {
         Ok(closed.map_or_else(Bytes::new, |closed| closed.range.body))
     }
 
-    async fn is_burnt(&self, range: &Prepared) -> bool {
-        self.cursor.get().await.pending.iter().any(|pending| pending.first == range.first && pending.burnt)
-    }
-
     async fn write_down_burnt(&self, range: &Prepared) {
         self.cursor
             .update(|cursor| {
@@ -207,24 +197,5 @@ impl Courier {
                 }
             })
             .await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_replicated_tables_forget_a_token_by_its_age() {
-        let table = |engine: &str| TableState {
-            uuid: uuid::Uuid::nil(),
-            engine: engine.to_owned(),
-            columns: Vec::new(),
-            has_views: true,
-        };
-        let days = |days: u64| Duration::from_hours(24 * days);
-        assert!(!is_forgotten(&table("ReplicatedMergeTree"), days(5)));
-        assert!(is_forgotten(&table("ReplicatedMergeTree"), days(7)));
-        assert!(!is_forgotten(&table("MergeTree"), days(100)), "these count parts");
     }
 }

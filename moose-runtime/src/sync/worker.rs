@@ -187,16 +187,20 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
         begin_anew_if_told(shared, &mut assignment, &group, is_noted, answer).await?;
     }
     let cursor = CursorKeeper::open(shared, &assignment).await?;
-    assignment.id = cursor.get().await.id.unwrap_or_default();
     let of_group = || Epochs::one(assignment.storage.epoch);
     assignment.epochs = backend.epochs(topic, partition)?.unwrap_or_else(of_group);
     if !is_noted {
         known.note().await?;
     }
     let state = target.look().await?;
-    if !backend.forgets_cursors() {
+    let cursor = if backend.forgets_cursors() {
+        cursor
+    } else {
         identity::alone(shared, &assignment, state.uuid).await?;
-    }
+        // It may have been given another's place while the table was asked for.
+        CursorKeeper::open(shared, &assignment).await?
+    };
+    assignment.id = cursor.get().await.id.unwrap_or_default();
     go_on_in(&target, &state, shared, &assignment, &cursor, answer).await?;
     let settings = target.settings().await?;
     let horizon = if can_be_asked(&assignment.table, &state) {
@@ -228,7 +232,6 @@ async fn go_on_in(
     if let Some(known) = replaced {
         let table = assignment.table.name.clone();
         let resume = answer.or(SyncError::TableReplaced { table, found: state.uuid, known })?;
-        let bounds = shared.backend.bounds(&assignment.topic, assignment.partition).await?;
         tracing::warn!(
             table = assignment.table.name,
             partition = assignment.partition,
@@ -236,22 +239,32 @@ async fn go_on_in(
             can_be_asked = can_be_asked(&assignment.table, state),
             "goes on in another table, as told: what it has already is not stored again where it can be asked"
         );
-        cursor
-            .update(|cursor| {
-                cursor.table_uuid = Some(state.uuid);
-                cursor.views_in_doubt.clear();
-                if resume == ResumeFrom::Earliest {
-                    cursor.next = bounds.start;
-                    cursor.pending.clear();
-                }
-                for pending in &mut cursor.pending {
-                    // Nobody knows under which token the new table got what it has.
-                    pending.boot = None;
-                }
-                // The new table has nothing of what was counted for the old one.
-                cursor.counted = Some(Counted::since(cursor.next));
-            })
-            .await;
+        let bounds = || shared.backend.bounds(&assignment.topic, assignment.partition);
+        let mut start = bounds().await?.start;
+        loop {
+            cursor
+                .update(|cursor| {
+                    cursor.table_uuid = Some(state.uuid);
+                    cursor.views_in_doubt.clear();
+                    if resume == ResumeFrom::Earliest {
+                        cursor.next = start;
+                        cursor.pending.clear();
+                    }
+                    for pending in &mut cursor.pending {
+                        // Nobody knows under which token the new table got what it has.
+                        pending.boot = None;
+                    }
+                    // The new table has nothing of what was counted for the old one.
+                    cursor.counted = Some(Counted::since(cursor.next));
+                })
+                .await;
+            // Retention may have gone on until the cursor was there to hold it.
+            let now = bounds().await?.start;
+            if resume != ResumeFrom::Earliest || now == start {
+                break;
+            }
+            start = now;
+        }
     }
     if answer.given.is_some() && !now.answered {
         cursor.update(|cursor| cursor.answered = true).await;

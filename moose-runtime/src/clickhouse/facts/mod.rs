@@ -41,19 +41,6 @@ pub struct TableFacts {
     pub row_policies: Option<Vec<String>>,
 }
 
-impl TableFacts {
-    /// How many tokens the table remembers, and each of the tables that its views fill.
-    pub fn windows(&self) -> Vec<u64> {
-        let targets = self.views.iter().filter_map(|view| view.target.as_ref());
-        let tables = targets.map(|target| (&target.engine, &target.settings));
-        tables
-            .chain([(&self.state.engine, &self.settings)])
-            .filter(|(engine, _)| engine.ends_with("MergeTree"))
-            .map(|(engine, settings)| window_of(engine, settings).1)
-            .collect()
-    }
-}
-
 /// Name and value of the setting that says how many tokens a table with that engine remembers.
 pub fn window_of(engine: &str, settings: &BTreeMap<String, String>) -> (&'static str, u64) {
     let replicated = engine.starts_with("Replicated") || engine.starts_with("Shared");

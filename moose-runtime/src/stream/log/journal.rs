@@ -94,8 +94,12 @@ pub(super) fn renew(database: &Path) -> io::Result<()> {
 /// Puts a copy of the first bytes of a journal in its place.
 fn rewrite(journal: &Path, bytes: u64) -> io::Result<()> {
     let new = journal.with_extension("new");
-    copy_to(journal, bytes, &new)?;
-    fs::rename(&new, journal)?;
+    let replaced = copy_to(journal, bytes, &new).and_then(|()| fs::rename(&new, journal));
+    if replaced.is_err() {
+        // On a full disk it would keep the room that the next try needs.
+        let _ = fs::remove_file(&new);
+    }
+    replaced?;
     sync_directory(journal)
 }
 

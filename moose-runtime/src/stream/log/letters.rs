@@ -100,7 +100,16 @@ impl Log {
                 store.each_letter(Bound::Included(from.clone()), |stored, value| {
                     let Some(rest) = stored.strip_prefix(from.as_bytes()) else { return Ok(false) };
                     let rest = String::from_utf8_lossy(rest);
-                    writes.push((format!("{to}{rest}"), Some(value.to_vec())));
+                    let moved = format!("{to}{rest}");
+                    // Of letters with one key the first stays.
+                    if store.letter(&moved)?.is_none()
+                        && let Some(key) = read_key(stored)
+                    {
+                        let (mut header, payload) = decode(&key, value)?;
+                        // A replay under the former name may have stored it, under a token with that name.
+                        header.details.maybe_stored = true;
+                        writes.push((moved, Some(encode(&header, &payload)?)));
+                    }
                     writes.push((format!("{from}{rest}"), None));
                     bytes += value.len();
                     Ok(bytes < MOVED_AT_ONCE)

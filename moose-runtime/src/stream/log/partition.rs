@@ -286,7 +286,9 @@ impl Partition {
             place.start = start;
             place.bytes = place.bytes.saturating_sub(bytes);
         }
-        self.topic_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        // Opened anew meanwhile, the log has counted already.
+        let less = |all: u64| Some(all.saturating_sub(bytes));
+        let _ = self.topic_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let keep_from = segments.iter().skip(1).take_while(|segment| segment.base <= start.offset).count();
         segments.drain(..keep_from).collect()

@@ -89,8 +89,8 @@ pub(super) fn open(directory: &Path, witness: &mut Witness, renew: bool) -> Resu
     match checked {
         Ok(store) => {
             tracing::warn!(
-                "the last write to the stream in {} did not reach the disk as a whole before the machine went down: it was \
-                 never acknowledged, and its {bytes} bytes were cut off the journal at byte {at}; the journal as it was is \
+                "the last write to the stream in {} did not reach the disk as a whole before the machine went down: \
+                 without it no record and no cursor is missing that was acknowledged, and its {bytes} bytes were cut off the journal at byte {at}; the journal as it was is \
                  {copy}",
                 directory.display()
             );

@@ -69,6 +69,8 @@ pub(super) struct Witness {
     entries: HashMap<Subject, Entry>,
     next_slot: u64,
     is_new: bool,
+    /// Something that must be durable may not be: a sync has failed.
+    unsynced: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +94,7 @@ impl Witness {
                 entries.insert(subject, Entry { slot, value });
             }
         }
-        Ok(Self { file, entries, next_slot: chunks.len() as u64, is_new })
+        Ok(Self { file, entries, next_slot: chunks.len() as u64, is_new, unsynced: false })
     }
 
     /// Whether there was none: nothing is known of what was acknowledged.
@@ -119,7 +121,17 @@ impl Witness {
                 self.set(Subject::cut(partition), end.saturating_add(1))?;
             }
         }
-        self.file.sync_data()
+        self.sync(true)
+    }
+
+    /// Syncs what must be durable, also of an earlier call whose sync has failed.
+    fn sync(&mut self, changed: bool) -> std::io::Result<()> {
+        self.unsynced |= changed;
+        if self.unsynced {
+            self.file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
     }
 
     /// Nothing is left of what failed at the ends of these partitions.
@@ -134,7 +146,7 @@ impl Witness {
                 changed = true;
             }
         }
-        if changed { self.file.sync_data() } else { Ok(()) }
+        self.sync(changed)
     }
 
     /// How far the subject had come, at least.
@@ -165,7 +177,7 @@ impl Witness {
                 lowered = true;
             }
         }
-        if lowered { self.file.sync_data() } else { Ok(()) }
+        self.sync(lowered)
     }
 
     /// Notes how far the subject has come.
