@@ -387,6 +387,29 @@ async fn a_table_that_is_replaced_by_hand_under_traffic_gets_each_record_once() 
 }
 
 #[tokio::test]
+async fn a_table_that_is_exchanged_and_put_back_lacks_nothing() {
+    let stage = Stage::new().await;
+    let app = stage.start(&[&NUMBERS]).await;
+    post_numbers(&app, 0..50).await;
+    stage.shows(ONCE, "50\t50\t0", SOON).await;
+    stage.sql("CREATE TABLE mistaken AS numbers").await;
+    stage.sql("EXCHANGE TABLES mistaken AND numbers").await;
+    let mut next = 50;
+    while app.health().failures().is_empty() {
+        post_numbers(&app, next..next + 10).await;
+        next += 10;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    stage.is_held(&app, &["--from earliest"]).await;
+    assert_ne!(stage.sql("SELECT count() FROM numbers").await, "0", "it took rows before it was noticed");
+    stage.sql("EXCHANGE TABLES mistaken AND numbers").await;
+    post_numbers(&app, next..next + 10).await;
+    stage.has_caught_up(&app).await;
+    each_is_a_row_once(&stage.url(), "numbers", &(0..next + 10).collect(), LATE).await;
+    stop(app).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_met_no_hold_has_counted_too() {
     let stage = Stage::new().await;
     let app = builder(stage.config()).resume_from(ResumeFrom::Earliest).start().await.expect("a start");

@@ -38,6 +38,7 @@ use crate::{
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
+    ignore_file_size_signal();
     let model = Arc::new(declared(&builder)?);
     // Those of the package are none of a part of its declarations.
     let files = match builder.resources {
@@ -177,6 +178,14 @@ fn share_open_files(model: &Model, config: &mut Config) -> Result<Ports, AppErro
         config.http.max_connections = open;
     }
     Ok(ports)
+}
+
+/// A write beyond the limit of a file's size is to be an error, as on a full disk, and not the end of the process.
+fn ignore_file_size_signal() {
+    /// `SIGXFSZ`.
+    const FILE_SIZE: i32 = 25;
+    // The handler stays when the stream of signals is gone. Where there can be none, nothing is worse than before.
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE)));
 }
 
 /// Looks for drained tables until the stop. The instance is named so that an operator finds it.

@@ -171,7 +171,7 @@ impl Line {
         if let Some(TableCounts { beyond: beyond @ 1.., .. }) = counts {
             writeln!(
                 text,
-                "          {beyond} more rows are of records that the stream does not have: it was put back from a copy"
+                "          {beyond} more rows are of records that the stream does not have: perhaps it was put back from a copy"
             )?;
         }
         for (first, last) in &account.views_in_doubt {

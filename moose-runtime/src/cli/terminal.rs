@@ -65,6 +65,8 @@ pub(super) fn start_logging() {
         .with_timer(Milliseconds)
         .with_writer(io::stderr)
         .with_ansi(colour)
+        // A line that can't be written is lost. Said on standard error, that would panic, and take whoever logs with it.
+        .log_internal_errors(false)
         .try_init();
     drop(started);
 }

@@ -10,6 +10,9 @@ use crate::{
     stream::{Backend, Counted, Cursor, StreamError},
 };
 
+/// How often a cursor that goes back is tried to be written.
+const GO_BACK_TRIES: usize = 20;
+
 /// Keeps one cursor, durably.
 pub(super) struct CursorKeeper {
     shared: Shared,
@@ -97,6 +100,43 @@ impl CursorKeeper {
         change(&mut cursor);
         if let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &cursor).await {
             tracing::debug!(part = cursor_part(&self.group, self.partition), %error, "failed to write the cursor a last time");
+        }
+    }
+
+    /// Goes back to what was confirmed earlier, and ends the work on the partition, which is begun anew from there: what came
+    /// since may be in another table that had the name for a while. Where it is in this one, the table says so.
+    pub(super) async fn go_back(&self, next: u64) {
+        // Locked until it is over: nobody else's change is written on top of it.
+        let mut cursor = self.cursor.lock().await;
+        let Some(_held) = self.lease.hold().await else { return };
+        let Ok(bounds) = self.backend.bounds(&self.topic, self.partition).await else { return };
+        let next = next.max(bounds.start);
+        if cursor.next <= next {
+            return;
+        }
+        let counted = Some(Counted::since(next));
+        let changed = Cursor { next, pending: Vec::new(), counted, ..cursor.clone() };
+        tracing::warn!(
+            group = self.group,
+            topic = self.topic,
+            partition = self.partition,
+            from = cursor.next,
+            to = next,
+            "another table has the name: what was confirmed since the right one was seen is looked for again"
+        );
+        self.lease.outdate();
+        let mut backoff = Backoff::default();
+        for _ in 0..GO_BACK_TRIES {
+            match self.backend.commit(&self.group, &self.topic, self.partition, &changed).await {
+                Ok(()) => {
+                    *cursor = changed;
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(part = cursor_part(&self.group, self.partition), %error, "failed to go back");
+                }
+            }
+            tokio::time::sleep(backoff.next(false)).await;
         }
     }
 

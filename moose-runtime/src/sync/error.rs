@@ -20,7 +20,10 @@ pub enum SyncError {
     #[error(transparent)]
     Drain(#[from] DrainError),
     /// There is no such table.
-    #[error("table `{table}` does not exist in database `{database}`: restart the application to make it again")]
+    #[error(
+        "table `{table}` does not exist in database `{database}`: if it was renamed, give it its name back; once that is settled, a restart makes a table \
+         that is missing, empty"
+    )]
     NoTable {
         /// Its name.
         table: String,
@@ -30,7 +33,7 @@ pub enum SyncError {
     /// The table is not the one that the cursor knows.
     #[error(
         "table `{table}` is not the one this stream was synced into (it has uuid {found}, the cursor knows {known}): \
-         start once with `--from earliest` to fill it with all that the stream still has and it lacks, or with `--from next` to go on \
+         start once with `--from earliest` to fill it with all that the stream still has and it lacks (views behind it get that again), or with `--from next` to go on \
          with new records only"
     )]
     TableReplaced {

@@ -34,11 +34,20 @@ pub(super) struct Target {
     /// The last offset of the ranges that were on their way when the table took another's place: it knows no tokens of
     /// them.
     strange_to: Mutex<Option<u64>>,
+    /// What was confirmed when the right table was seen last: later rows may be in one that had its name meanwhile.
+    confirmed: Mutex<Option<u64>>,
 }
 
 impl Target {
     pub(super) fn new(client: Client, table: Arc<schema::Table>) -> Self {
-        Self { client, table, seen: Mutex::new(None), settings: Mutex::new(None), strange_to: Mutex::new(None) }
+        Self {
+            client,
+            table,
+            seen: Mutex::new(None),
+            settings: Mutex::new(None),
+            strange_to: Mutex::new(None),
+            confirmed: Mutex::new(None),
+        }
     }
 
     /// The table, if it can take what is declared: the right one, with the right columns.
@@ -55,10 +64,14 @@ impl Target {
             Some(known) if known == state.uuid => {}
             Some(known) if self.is_successor(known, &state).await? => self.take_up(cursor, &state).await,
             Some(known) => {
+                if let Some(confirmed) = self.confirmed.lock().await.take().filter(|_| self.table.provenance) {
+                    cursor.go_back(confirmed).await;
+                }
                 return Err(SyncError::TableReplaced { table: self.table.name.clone(), found: state.uuid, known });
             }
             None => cursor.update(|cursor| cursor.table_uuid = Some(state.uuid)).await,
         }
+        *self.confirmed.lock().await = Some(cursor.get().await.next);
         // While ranges are on their way that the table knows no tokens of, it is looked at for each: so that the cursor
         // is told as soon as they are done.
         if self.strange_to.lock().await.is_none() {

@@ -243,6 +243,34 @@ async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_par
     settling.abort();
 }
 
+/// ClickHouse is away: the first try has failed, and the attempt is taken back.
+#[tokio::test]
+async fn a_range_that_waits_for_its_next_try_holds_no_lease_when_the_work_is_to_end() {
+    for outdated in [false, true] {
+        let bench = Bench::new(|_| ()).await;
+        bench.append(ticks(10)).await;
+        let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
+        bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
+        let courier = bench.courier().await;
+        let settling = tokio::spawn(async move { settle_pending(&courier).await });
+        shown(&bench.shared, "127.0.0.1:1").await;
+        while bench.attempts().await != 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let lease = &bench.assignment.lease;
+        let ends = async {
+            if outdated {
+                lease.outdate();
+                lease.outdated().await;
+            } else {
+                lease.end().await;
+            }
+        };
+        timeout(Duration::from_secs(30), ends).await.expect("whoever waits for the end of the work gets it");
+        settling.abort();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_memory_ranges_are_smaller_and_go_on() {
     const RECORDS: u64 = 100_000;

@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Display};
 
+/// Engines whose rows are gone with the server, or were never there.
+const VANISHES: [&str; 4] = ["Join", "Memory", "Null", "Set"];
+
 /// What a flaw does to the delivery into its table. In the order of their weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -222,10 +225,11 @@ impl Flaw {
             | Self::ShortWindow { effect, .. }
             | Self::Collapses { effect, .. }
             | Self::NoProvenance { effect, .. } => *effect,
-            Self::NoWindow { .. }
+            Self::OtherEngine { engine } if VANISHES.contains(&engine.as_str()) => Effect::Loses,
+            Self::OtherEngine { .. }
+            | Self::NoWindow { .. }
             | Self::SmallWindow { .. }
             | Self::AsyncInserts
-            | Self::OtherEngine { .. }
             | Self::PartitionKey { .. }
             | Self::ViewWindow { .. }
             | Self::ViewEngine { .. }
