@@ -92,9 +92,9 @@ async fn eventually<T>(mut work: impl AsyncFnMut() -> Result<T>) -> T {
 }
 
 fn noted(next: u64, last: Option<u64>) -> Cursor {
-    let range = |last| Pending { first: next, last, since: 0, attempts: 0, burnt: false };
+    let range = |last| Pending::new(next, last, 0);
     let pending = last.map(range).into_iter().collect();
-    Cursor { version: 1, epoch: 1, table_uuid: None, next, pending, counted: None }
+    Cursor { pending, ..Cursor::new(1, next) }
 }
 
 #[test]
