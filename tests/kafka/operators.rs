@@ -76,10 +76,10 @@ impl Stage {
 
     /// What `check --counts` says of the table, which must agree with the stream.
     pub(crate) fn counts(&self, name: &str) -> Value {
-        self.counts_with(&self.copy(name))
+        Stage::counts_with(&self.copy(name))
     }
 
-    fn counts_with(&self, launch: &Launch) -> Value {
+    fn counts_with(launch: &Launch) -> Value {
         let launch = launch.clone().argument("check").argument("--counts").argument("--json");
         let run = launch.command().output().expect("the command runs");
         let document: Value = serde_json::from_slice(&run.stdout)
@@ -260,7 +260,7 @@ async fn a_topic_that_was_moved_is_a_hold_and_goes_on_where_it_was() {
     stage.rows_are(0..40).await;
     end(process);
     stage.shows("SELECT uniqExact(_stream_epoch) FROM numbers", "1").await;
-    stage.counts_with(&launch);
+    Stage::counts_with(&launch);
 }
 
 /// What lies in the topic is older than its id, and a part of what was read is not there: a mirror that lagged behind.

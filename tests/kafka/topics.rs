@@ -112,7 +112,8 @@ impl Stage {
     async fn write_at(&self, ids: Range<u64>, ago: Duration) {
         let producer = self.producer(None);
         let payloads: Vec<_> = ids.map(number).collect();
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970") - ago;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+        let since_epoch = now.saturating_sub(ago);
         let time = i64::try_from(since_epoch.as_millis()).expect("a clock before the year 292,000,000");
         let record = |payload| FutureRecord::<str, str>::to("numbers").partition(0).payload(payload).timestamp(time);
         let sent = payloads.iter().map(|payload| producer.send_result(record(payload)).expect("there is room"));
