@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,7 @@ use moose_tests::{
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet, time::timeout};
 
-use crate::stage::{LATE, PIPELINE, SOON, Stage, post_numbers};
+use crate::stage::{LATE, PIPELINE, SOON, Stage, numbers, post_numbers};
 
 /// The pipeline, after `commands` of a shell.
 fn launch_after(commands: &str, directory: &Path) -> Launch {
@@ -260,4 +260,32 @@ async fn a_library_that_is_named_needs_no_home() {
         .environment("XDG_CACHE_HOME", "")
         .start();
     process.addresses(LATE).await;
+}
+
+/// Standard error is a pipe whose reader has gone, as under a supervisor that was restarted.
+#[tokio::test]
+async fn a_log_that_nobody_reads_ends_nobody() {
+    let stage = Stage::new().await;
+    let launch = Launch::new(PIPELINE, stage.data_dir())
+        .environment("MOOSE_CLICKHOUSE__URL", &stage.engine.url())
+        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database);
+    let mut command = launch.command();
+    let mut pipeline = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let file = stage.data_dir().join("addresses.json");
+    let door = eventually(LATE, || async {
+        let addresses = fs::read(&file).map_err(|error| error.to_string())?;
+        let addresses: serde_json::Value = serde_json::from_slice(&addresses).map_err(|error| error.to_string())?;
+        addresses["http"].as_str().map(str::to_owned).ok_or_else(|| addresses.to_string())
+    })
+    .await;
+    drop(pipeline.stderr.take());
+    let url = format!("http://{door}/ingest/numbers");
+    // Each flush is a line of the log.
+    for (ids, rows) in [(0..10, "10"), (10..20, "20"), (20..30, "30")] {
+        let answer = http::post(&url, "application/x-ndjson", numbers(ids)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        stage.shows("SELECT count() FROM numbers", rows, LATE).await;
+    }
+    pipeline.kill().expect("it still runs");
+    pipeline.wait().expect("a killed process ends");
 }
