@@ -11,6 +11,7 @@
 mod ahead;
 mod anew;
 mod backoff;
+mod beginning;
 mod bisection;
 pub mod check;
 pub mod counts;

@@ -60,9 +60,24 @@ impl Target {
         }
         *seen = None;
         let state = Arc::new(self.look().await?);
+        self.meet(&state, cursor, &mut seen).await?;
+        Ok(state)
+    }
+
+    /// The same with a look that was just taken.
+    pub(super) async fn check(&self, state: TableState, cursor: &CursorKeeper) -> Result<(), SyncError> {
+        self.meet(&Arc::new(state), cursor, &mut *self.seen.lock().await).await
+    }
+
+    async fn meet(
+        &self,
+        state: &Arc<TableState>,
+        cursor: &CursorKeeper,
+        seen: &mut Option<(Instant, Arc<TableState>)>,
+    ) -> Result<(), SyncError> {
         match cursor.get().await.table_uuid {
             Some(known) if known == state.uuid => {}
-            Some(known) if self.is_successor(known, &state).await? => self.take_up(cursor, &state).await,
+            Some(known) if self.is_successor(known, state).await? => self.take_up(cursor, state).await,
             Some(known) => {
                 if let Some(confirmed) = self.confirmed.lock().await.take().filter(|_| self.table.provenance) {
                     cursor.go_back(confirmed).await;
@@ -75,9 +90,9 @@ impl Target {
         // While ranges are on their way that the table knows no tokens of, it is looked at for each: so that the cursor
         // is told as soon as they are done.
         if self.strange_to.lock().await.is_none() {
-            *seen = Some((Instant::now(), Arc::clone(&state)));
+            *seen = Some((Instant::now(), Arc::clone(state)));
         }
-        Ok(state)
+        Ok(())
     }
 
     /// Whether the table took the place of the one with that identity, rows and all.
@@ -127,6 +142,11 @@ impl Target {
         let adopting = adopting(&self.table, &wrong);
         let all: Vec<String> = wrong.iter().map(ToString::to_string).chain(adopting).collect();
         Err(SyncError::Columns { table: self.table.name.clone(), differences: all.join("; ") })
+    }
+
+    /// The same with the settings, asked for at once.
+    pub(super) async fn look_with_settings(&self) -> Result<(TableState, Arc<Settings>), SyncError> {
+        tokio::try_join!(self.look(), self.settings())
     }
 
     /// The settings that the server knows, asked for again after any doubt: it may be another server now.

@@ -1,0 +1,155 @@
+//! How a worker begins: which cursor is its own, whose table it is, and what that has already.
+
+use std::sync::Arc;
+
+use super::{
+    Assignment, ResumeFrom, Shared, SyncError,
+    anew::{Answer, begin_anew_if_told, inherit},
+    backoff::Backoff,
+    courier::{Courier, Said},
+    cursor::CursorKeeper,
+    group,
+    identity::{self, Horizon},
+    known::{Known, Notes},
+    settle::can_be_asked,
+    target::Target,
+};
+use crate::{
+    clickhouse::TableState,
+    fault::{self, Point},
+    stream::{Counted, Epochs},
+};
+
+/// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
+pub(super) async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>> {
+    let part = assignment.part();
+    let mut backoff = Backoff::default();
+    let mut said = Said::default();
+    loop {
+        let error = match open(shared, assignment).await {
+            Ok(courier) => {
+                shared.health.recovered(&part);
+                return Some(Arc::new(courier));
+            }
+            Err(error) => error,
+        };
+        if said.is_news(&error) {
+            tracing::warn!(part, %error, "can't begin; will be tried again");
+        }
+        shared.failed(&part, &error);
+        if error.is_return() {
+            backoff = Backoff::default();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next(error.is_unreachable())) => {}
+            () = shared.stop.wait() => return None,
+        }
+    }
+}
+
+async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncError> {
+    let mut assignment = assignment.clone();
+    let (topic, partition) = (assignment.topic.clone(), assignment.partition);
+    let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
+    let backend = &shared.backend;
+    // It may have been made anew since the process started.
+    assignment.storage.epoch = backend.topic(topic).await?.epoch;
+    let notes = Notes { client: &shared.client, topic, epoch: assignment.storage.epoch };
+    let known = Known { notes, group: &group, partition };
+    let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
+    inherit(shared, &assignment, &group, &known).await?;
+    let mut looked = None;
+    if backend.forgets_cursors() {
+        // Before there is a cursor: whoever has one takes nobody's place.
+        let (state, _) = looked.insert(target.look_with_settings().await?);
+        identity::alone(shared, &assignment, state.uuid).await?;
+    }
+    assignment.storage.epoch = backend.epoch(&group, topic, partition).await?;
+    let answer = Answer::of_this_start(shared, &assignment, &group).await?;
+    let is_noted = !backend.forgets_cursors() || known.is_noted().await?;
+    if backend.forgets_cursors() {
+        begin_anew_if_told(shared, &mut assignment, &group, is_noted, answer).await?;
+    }
+    let cursor = CursorKeeper::open(shared, &assignment).await?;
+    let of_group = || Epochs::one(assignment.storage.epoch);
+    assignment.epochs = backend.epochs(topic, partition)?.unwrap_or_else(of_group);
+    if !is_noted {
+        known.note().await?;
+    }
+    let (state, settings, cursor) = if let Some((state, settings)) = looked {
+        (state, settings, cursor)
+    } else {
+        let (state, settings) = target.look_with_settings().await?;
+        identity::alone(shared, &assignment, state.uuid).await?;
+        // It may have been given another's place while the table was asked for.
+        (state, settings, CursorKeeper::open(shared, &assignment).await?)
+    };
+    assignment.id = cursor.get().await.id.unwrap_or_default();
+    go_on_in(&target, &state, shared, &assignment, &cursor, answer).await?;
+    let horizon = if can_be_asked(&assignment.table, &state) {
+        Horizon::ask(shared, &assignment, &settings, cursor.get().await.next).await?
+    } else {
+        Horizon::default()
+    };
+    fault::point(Point::TableAsked);
+    target.check(state, &cursor).await?;
+    Ok(Courier::new(shared.clone(), assignment, Arc::new(cursor), target, horizon))
+}
+
+/// Goes on in a table that is not the one that the cursor knows, where it was said how; and notes that what was said has
+/// counted.
+async fn go_on_in(
+    target: &Target,
+    state: &TableState,
+    shared: &Shared,
+    assignment: &Assignment,
+    cursor: &CursorKeeper,
+    answer: Answer,
+) -> Result<(), SyncError> {
+    let now = cursor.get().await;
+    let replaced = match now.table_uuid.filter(|known| *known != state.uuid) {
+        Some(known) if !target.is_successor(known, state).await? => Some(known),
+        _ => None,
+    };
+    if let Some(known) = replaced {
+        let table = assignment.table.name.clone();
+        let resume = answer.or(SyncError::TableReplaced { table, found: state.uuid, known })?;
+        tracing::warn!(
+            table = assignment.table.name,
+            partition = assignment.partition,
+            ?resume,
+            can_be_asked = can_be_asked(&assignment.table, state),
+            "goes on in another table, as told: what it has already is not stored again where it can be asked"
+        );
+        let bounds = || shared.backend.bounds(&assignment.topic, assignment.partition);
+        let mut start = bounds().await?.start;
+        loop {
+            cursor
+                .update(|cursor| {
+                    cursor.table_uuid = Some(state.uuid);
+                    cursor.views_in_doubt.clear();
+                    if resume == ResumeFrom::Earliest {
+                        cursor.next = start;
+                        cursor.pending.clear();
+                    }
+                    for pending in &mut cursor.pending {
+                        // Nobody knows under which token the new table got what it has.
+                        pending.boot = None;
+                    }
+                    // The new table has nothing of what was counted for the old one.
+                    cursor.counted = Some(Counted::since(cursor.next));
+                })
+                .await;
+            // Retention may have gone on until the cursor was there to hold it.
+            let now = bounds().await?.start;
+            if resume != ResumeFrom::Earliest || now == start {
+                break;
+            }
+            start = now;
+        }
+    }
+    if answer.given.is_some() && !now.answered {
+        cursor.update(|cursor| cursor.answered = true).await;
+    }
+    Ok(())
+}
