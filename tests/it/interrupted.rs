@@ -91,6 +91,23 @@ async fn a_statement_that_failed_is_not_taken_as_done() {
     );
 }
 
+#[tokio::test]
+async fn a_drop_that_was_interrupted_and_is_refused_leaves_the_table_its_name() {
+    let scene = Scene::new().await;
+    scene.stage.sql("CREATE TABLE theirs (n UInt64) ENGINE = MergeTree ORDER BY n").await;
+    scene.stage.sql("INSERT INTO theirs SELECT number FROM numbers(1000)").await;
+    scene.package.save("0001_drop.sql", "DROP TABLE theirs SETTINGS max_table_size_to_drop = 1;\n", &[]);
+    killed_at(&scene, "migrate.send:2").await;
+    let tables = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name NOT LIKE '\\_moose%' \
+                  OR name LIKE '\\_moose\\_dropped%' ORDER BY name";
+    assert!(scene.stage.sql(tables).await.contains("_moose_dropped_"), "the drop was under way");
+    for _ in 0..2 {
+        scene.ends_with(1, &["migrate", "apply"], &["line 1", "max_table_size_to_drop"]);
+        assert_eq!(scene.stage.sql(tables).await, "theirs");
+    }
+    assert_eq!(scene.stage.sql("SELECT count() FROM theirs").await, "1000");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_come_into_a_drained_table_over_views_are_waited_for() {
     let scene = Scene::new().await;

@@ -39,7 +39,7 @@ impl Runner<'_> {
     }
 
     /// Whether a statement that was begun took effect.
-    pub(super) async fn took_effect(&self, place: Place<'_>, begun: &StepRecord) -> Result<bool, MigrateError> {
+    pub(super) async fn took_effect(&mut self, place: Place<'_>, begun: &StepRecord) -> Result<bool, MigrateError> {
         let note = &begun.note;
         // With the name that the copy had for who began it.
         let sql = self.own_text(place, note.copy.as_ref()).await;

@@ -355,23 +355,25 @@ impl<'a> Runner<'a> {
             self.send_fenced(place, &back, &rename).await?;
             return Err(place.moved(format!("`{table}` is another table than a moment ago")));
         }
-        let dropped = self.finish_drop(place, table, uuid).await;
-        if let Err(MigrateError::Statement { source, .. }) = &dropped
-            && source.code().is_some()
-        {
-            // It is too large, or not empty: it stays.
-            self.send_fenced(place, &back, &rename).await?;
-        }
-        dropped
+        self.finish_drop(place, table, uuid).await
     }
 
-    /// Drops a table that has the name by its identity already, with all that the statement says of how.
-    pub(super) async fn finish_drop(&self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
+    /// Drops a table that has the name by its identity already, with all that the statement says of how. One that
+    /// ClickHouse refuses to drop gets its name again.
+    pub(super) async fn finish_drop(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
         let doomed = doomed(uuid);
         if swap::identities(self.client, &[&doomed]).await?.get(&doomed) != Some(&uuid) {
             return Ok(());
         }
-        self.send(place, &with_name(place.sql, table, &doomed)).await
+        let dropped = self.send(place, &with_name(place.sql, table, &doomed)).await;
+        if let Err(MigrateError::Statement { source, .. }) = &dropped
+            && source.code().is_some()
+        {
+            // It is too large, or not empty: it stays.
+            let back = format!("RENAME TABLE {} TO {}", quote_identifier(&doomed), quote_identifier(table));
+            self.send_fenced(place, &back, &Kind::Rename(String::new(), String::new())).await?;
+        }
+        dropped
     }
 
     /// What belongs to a statement beyond itself.

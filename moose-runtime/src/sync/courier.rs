@@ -22,6 +22,7 @@ use super::{
     identity::Horizon,
     lease::AskedAt,
     now,
+    recovery::Attempt,
     remembered::boot,
     reopen::calls_for_reopening,
     settings::Settings,
@@ -64,8 +65,8 @@ pub(super) struct Courier {
     drained: AtomicU64,
     /// When an INSERT was sent last: one opening of the database since then is enough.
     sent: Mutex<tokio::time::Instant>,
-    /// The first offset of a range whose attempt is written down and has neither ended nor failed yet.
-    pub(super) attempt: Mutex<Option<u64>>,
+    /// The attempt at a range that an earlier process had written down.
+    pub(super) attempt: Mutex<Attempt>,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -187,6 +188,7 @@ impl Courier {
                 () = self.shared.drains.passable(&self.assignment.table.name) => {}
                 () = self.shared.stop.wait() => return None,
             }
+            self.attempt_again().await;
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(Settled { had, views_in_doubt }) => {
                     if let Some(after) = self.shared.health.recovered(&part) {
@@ -207,7 +209,10 @@ impl Courier {
             self.survived().await;
             self.target.doubt().await;
             let error = if refusals.call_for_a_trial(&error) {
-                match self.trial(&range).await {
+                self.attempt_again().await;
+                let tried = self.trial(&range).await;
+                self.survived().await;
+                match tried {
                     Ok(rest) => {
                         range = Arc::new(rest);
                         continue;

@@ -1,6 +1,6 @@
 //! After a start: the ranges that an earlier process had written down are brought to their end before anything else.
 //!
-//! Each is an attempt, written down before it begins and taken back when it has not ended the process: when it fails, as
+//! Each try is an attempt, written down before it begins and taken back when it has not ended the process: when it fails, as
 //! in an outage, when the partition is taken away meanwhile, and when the process stops in order. What has ended the
 //! process three times may be what ends it: it is shown, and tried again only every minute, while the other tables go on.
 
@@ -92,20 +92,48 @@ impl Courier {
             }
         };
         self.cursor.update(count).await;
-        *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        self.set_attempt(Attempt::WrittenDown(first));
     }
 
-    /// The range of the attempt that is written down; it is over now.
+    fn set_attempt(&self, now: Attempt) -> Attempt {
+        std::mem::replace(&mut *self.attempt.lock().unwrap_or_else(PoisonError::into_inner), now)
+    }
+
+    /// The recovery of the range is over, or was ended. The answer is the range of the attempt that is written down.
     fn end_attempt(&self) -> Option<u64> {
-        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).take()
+        match self.set_attempt(Attempt::None) {
+            Attempt::WrittenDown(first) => Some(first),
+            Attempt::None | Attempt::Survived(_) => None,
+        }
     }
 
     /// The attempt that is written down, if there is one, has failed without ending the process.
     pub(super) async fn survived(&self) {
         if let Some(first) = self.end_attempt() {
             self.cursor.update(|cursor| take_back(cursor, first)).await;
+            self.set_attempt(Attempt::Survived(first));
         }
     }
+
+    /// The next try at a range of which one was survived may end the process too.
+    pub(super) async fn attempt_again(&self) {
+        let survived = *self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Attempt::Survived(first) = survived {
+            self.begin_attempt(first).await;
+        }
+    }
+}
+
+/// Where the recovery of a range stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Attempt {
+    /// There is nothing to be recovered.
+    #[default]
+    None,
+    /// One attempt at the range that begins there is written down, and has neither ended nor failed yet.
+    WrittenDown(u64),
+    /// The last attempt failed, and was taken back.
+    Survived(u64),
 }
 
 /// The range as it was, however often it must be tried.
@@ -113,6 +141,7 @@ async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
     let mut backoff = Backoff::default();
     let mut said = Said::default();
     loop {
+        courier.attempt_again().await;
         let error = match courier.prepare_again(range.first, range.last).await {
             Ok(prepared) => return Some(prepared),
             Err(error) => error,

@@ -243,6 +243,24 @@ async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_par
     settling.abort();
 }
 
+#[tokio::test]
+async fn every_try_at_such_a_range_is_an_attempt() {
+    let mut bench = Bench::new(|_| ()).await;
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    bench.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
+    bench.append(ticks(10)).await;
+    let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
+    bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
+    let courier = bench.courier().await;
+    let settling = tokio::spawn(async move { settle_pending(&courier).await });
+    // The first try fails, the second is on its way.
+    drop(server.accept().await.unwrap());
+    let _connection = timeout(Duration::from_secs(30), server.accept()).await.expect("another try").unwrap();
+    assert_eq!(bench.attempts().await, 2, "it may be the one that ends the process");
+    settling.abort();
+}
+
 /// ClickHouse is away: the first try has failed, and the attempt is taken back.
 #[tokio::test]
 async fn a_range_that_waits_for_its_next_try_holds_no_lease_when_the_work_is_to_end() {
