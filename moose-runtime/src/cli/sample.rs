@@ -1,6 +1,9 @@
 //! A record to send for a first try, made from a record type's columns.
 
-use crate::record::{ColumnSpec, DataType};
+use crate::{
+    record::{ColumnSpec, DataType},
+    schema::Class,
+};
 
 /// One JSON object with a value for every field, in the order of the columns, that the record type accepts.
 pub(super) fn record(columns: &[ColumnSpec]) -> String {
@@ -18,27 +21,6 @@ pub(super) fn record(columns: &[ColumnSpec]) -> String {
 fn value(name: &str, data_type: &DataType) -> String {
     match data_type {
         DataType::FixedString(bytes) => quoted(&"x".repeat(*bytes as usize)),
-        DataType::Bool => "true".to_owned(),
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::Int128
-        | DataType::Int256
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32
-        | DataType::UInt64
-        | DataType::UInt128
-        | DataType::UInt256 => "1".to_owned(),
-        DataType::BFloat16 | DataType::Float32 | DataType::Float64 => "1.5".to_owned(),
-        DataType::Decimal { .. } => "0".to_owned(),
-        DataType::Date | DataType::Date32 => quoted("2024-01-15"),
-        DataType::Time | DataType::Time64 { .. } => quoted("10:30:00"),
-        DataType::DateTime { .. } | DataType::DateTime64 { .. } => quoted("2024-01-15T10:30:00Z"),
-        DataType::Uuid => quoted("018d0c5e-0000-7000-8000-000000000001"),
-        DataType::Ipv4 => quoted("192.0.2.1"),
-        DataType::Ipv6 => quoted("2001:db8::1"),
         DataType::Enum8(labels) | DataType::Enum16(labels) => quoted(labels.first().map_or("", |(label, _)| label)),
         DataType::Nullable(inner)
         | DataType::LowCardinality(inner)
@@ -56,12 +38,39 @@ fn value(name: &str, data_type: &DataType) -> String {
         DataType::NamedTuple(columns) => record(columns),
         DataType::Nested(columns) => format!("[{}]", record(columns)),
         DataType::Json(options) => record(options.paths),
-        DataType::Point => POINT.to_owned(),
-        DataType::Ring | DataType::LineString => format!("[{POINT}]"),
-        DataType::Polygon | DataType::MultiLineString => format!("[[{POINT}]]"),
-        DataType::MultiPolygon => format!("[[[{POINT}]]]"),
+        other => of_class(name, other.class()),
+    }
+}
+
+/// A value of a type of that class that has none in it.
+fn of_class(name: &str, class: Class) -> String {
+    match class {
+        Class::Bool => "true".to_owned(),
+        Class::Integer { .. } => "1".to_owned(),
+        Class::Float { .. } => "1.5".to_owned(),
+        Class::Decimal => "0".to_owned(),
+        Class::Date => quoted("2024-01-15"),
+        Class::Clock => quoted("10:30:00"),
+        Class::Instant => quoted("2024-01-15T10:30:00Z"),
+        Class::Uuid => quoted("018d0c5e-0000-7000-8000-000000000001"),
+        Class::Ipv4 => quoted("192.0.2.1"),
+        Class::Ipv6 => quoted("2001:db8::1"),
+        Class::Point => POINT.to_owned(),
+        Class::Line => format!("[{POINT}]"),
+        Class::Lines => format!("[[{POINT}]]"),
+        Class::Areas => format!("[[[{POINT}]]]"),
         // Of what can hold several types, one that it always may.
-        DataType::String | DataType::Variant(_) | DataType::Dynamic => quoted(&format!("{name}-1")),
+        Class::Text
+        | Class::Union
+        | Class::Enumeration
+        | Class::Nullable
+        | Class::Dictionary
+        | Class::Array
+        | Class::Map
+        | Class::Tuple
+        | Class::Nested
+        | Class::Json
+        | Class::Aggregate => quoted(&format!("{name}-1")),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     record::{ColumnSpec, DataType},
-    schema::DefaultKind,
+    schema::{Class, DefaultKind},
 };
 
 use super::{
@@ -73,11 +73,7 @@ pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
 #[track_caller]
 const fn version(engine: &Engine, name: &str, columns: &[ColumnSpec]) {
     let column = column_of(engine, name, columns);
-    let fits = is_integer(column.data_type)
-        || matches!(
-            column.data_type,
-            DataType::Date | DataType::Date32 | DataType::DateTime { .. } | DataType::DateTime64 { .. }
-        );
+    let fits = matches!(column.data_type.class(), Class::Integer { .. } | Class::Date | Class::Instant);
     if !fits {
         wrong_type(engine, column, "the version", "an integer, a date or a time that can't be NULL");
     }
@@ -132,42 +128,15 @@ const fn expect_once(engine: &Engine, names: &[&str]) {
     }
 }
 
-const fn is_integer(data_type: DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Int8
-            | DataType::Int16
-            | DataType::Int32
-            | DataType::Int64
-            | DataType::Int128
-            | DataType::Int256
-            | DataType::UInt8
-            | DataType::UInt16
-            | DataType::UInt32
-            | DataType::UInt64
-            | DataType::UInt128
-            | DataType::UInt256
-    )
-}
-
 const fn is_number(data_type: DataType) -> bool {
     match data_type {
         DataType::Nullable(inner) => is_number(*inner),
-        DataType::Float32 | DataType::Float64 | DataType::BFloat16 | DataType::Decimal { .. } => true,
-        other => is_integer(other),
+        other => matches!(other.class(), Class::Integer { .. } | Class::Float { .. } | Class::Decimal),
     }
 }
 
 const fn is_unsigned(data_type: DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::UInt8
-            | DataType::UInt16
-            | DataType::UInt32
-            | DataType::UInt64
-            | DataType::UInt128
-            | DataType::UInt256
-    )
+    matches!(data_type.class(), Class::Integer { signed: false, .. })
 }
 
 /// A partition key is over columns that come with the record, or follow from those: a range that is sent again goes to
@@ -184,7 +153,7 @@ pub(super) const fn partition_key(key: &str, columns: &[ColumnSpec]) {
         place += 1;
     }
     if let Some(column) = check::find(columns, key.trim_ascii())
-        && matches!(column.data_type, DataType::Float32 | DataType::Float64 | DataType::BFloat16)
+        && matches!(column.data_type.class(), Class::Float { .. })
     {
         Message::new("`partition_by` is `")
             .text(column.name)

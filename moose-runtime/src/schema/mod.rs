@@ -11,6 +11,7 @@ pub(crate) mod fixture;
 mod functions;
 pub mod provenance;
 mod table;
+mod types;
 
 pub use data_type::{DataType, DataTypeError, JsonOptions};
 pub use ddl::{Storage, quote_identifier, quote_string};
@@ -18,3 +19,4 @@ pub use difference::{ActualColumn, DefaultKind, Difference, Role, UnknownDefault
 pub use engine::{Engine, EngineError, EngineKind, Replication};
 pub use functions::MADE_UP_FUNCTIONS;
 pub use table::{Column, ColumnDefault, Constraint, ConstraintKind, Index, Projection, Table};
+pub(crate) use types::{Class, types};

@@ -5,7 +5,10 @@ use std::marker::PhantomData;
 use serde::de::Deserializer;
 
 use super::{Column, Stores};
-use crate::record::{DataType, Findings, Node, Place, ValueError};
+use crate::{
+    record::{DataType, Findings, Node, Place, ValueError},
+    schema::Class,
+};
 
 /// The function by which an AggregatingMergeTree merges values.
 pub trait Aggregate: Send + 'static {
@@ -31,18 +34,15 @@ impl<F, C: Default> Default for AggregateColumn<F, C> {
 /// Whether a function gives values of the type that it takes: only such are merged in place.
 #[doc(hidden)]
 pub const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
-    use DataType::{
-        Array, Decimal, Float64, Int8, Int16, Int32, Int64, Int128, Int256, Map, NamedTuple, Nullable, Tuple, UInt8,
-        UInt16, UInt32, UInt64, UInt128, UInt256,
-    };
+    use DataType::{Array, Map, NamedTuple, Nullable, Tuple};
     match (function.as_bytes(), data_type) {
         (_, Nullable(inner)) => gives_its_own(function, inner),
-        (b"sum", data_type) => matches!(
-            data_type,
-            Int64 | Int128 | Int256 | UInt64 | UInt128 | UInt256 | Float64 | Decimal { precision: 38 | 76, .. }
-        ),
+        (b"sum", DataType::Decimal { precision, .. }) => matches!(precision, 38 | 76),
+        (b"sum", data_type) => {
+            matches!(data_type.class(), Class::Integer { bits: 64.., .. } | Class::Float { bits: 53 })
+        }
         (b"groupBitAnd" | b"groupBitOr" | b"groupBitXor", data_type) => {
-            matches!(data_type, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64)
+            matches!(data_type.class(), Class::Integer { bits: ..=64, .. })
         }
         (b"groupArrayArray" | b"groupUniqArrayArray", data_type) => matches!(data_type, Array(_)),
         (b"sumMap" | b"minMap" | b"maxMap", data_type) => matches!(data_type, Map(..) | Tuple(_) | NamedTuple(_)),

@@ -1,6 +1,6 @@
 //! Which types ClickHouse takes in one `Variant`.
 
-use crate::record::DataType;
+use crate::{record::DataType, schema::Class};
 
 /// What can be wrong with the type of a variant.
 #[doc(hidden)]
@@ -19,55 +19,55 @@ const fn are_similar(one: &DataType, other: &DataType) -> bool {
     if let (DataType::Array(one), DataType::Array(other)) = (one, other) {
         return are_similar(one, other);
     }
-    let families = [family(one), family(other)];
-    match families {
+    match (Family::of(one.class()), Family::of(other.class())) {
         // An enum is like a text and like an integer.
-        [1 | 2, ENUM] | [ENUM, 1 | 2] => true,
-        [one, other] => one != 0 && one == other,
+        (Family::Text | Family::Number, Family::Enumeration) | (Family::Enumeration, Family::Text | Family::Number) => {
+            true
+        }
+        (Family::None, _) => false,
+        (one, other) => one as u8 == other as u8,
     }
 }
 
-/// The family of enums.
-const ENUM: u8 = 14;
+/// Types that ClickHouse takes for similar.
+#[derive(Clone, Copy)]
+enum Family {
+    None,
+    Text,
+    Number,
+    Time,
+    Tuple,
+    Map,
+    Line,
+    Lines,
+    Bool,
+    Uuid,
+    Ipv6,
+    Point,
+    Areas,
+    Json,
+    Enumeration,
+}
 
-const fn family(data_type: &DataType) -> u8 {
-    match data_type {
-        DataType::String | DataType::FixedString(_) | DataType::LowCardinality(_) => 1,
-        DataType::Enum8(_) | DataType::Enum16(_) => ENUM,
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::Int128
-        | DataType::Int256
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32
-        | DataType::UInt64
-        | DataType::UInt128
-        | DataType::UInt256
-        | DataType::BFloat16
-        | DataType::Float32
-        | DataType::Float64
-        | DataType::Decimal { .. }
-        | DataType::Ipv4 => 2,
-        DataType::Date
-        | DataType::Date32
-        | DataType::Time
-        | DataType::Time64 { .. }
-        | DataType::DateTime { .. }
-        | DataType::DateTime64 { .. } => 3,
-        DataType::Tuple(_) | DataType::NamedTuple(_) => 4,
-        DataType::Map(..) => 5,
-        DataType::Ring | DataType::LineString => 6,
-        DataType::Polygon | DataType::MultiLineString => 7,
-        DataType::Bool => 8,
-        DataType::Uuid => 9,
-        DataType::Ipv6 => 10,
-        DataType::Point => 11,
-        DataType::MultiPolygon => 12,
-        DataType::Json(_) => 13,
-        _ => 0,
+impl Family {
+    const fn of(class: Class) -> Self {
+        match class {
+            Class::Text | Class::Dictionary => Self::Text,
+            Class::Integer { .. } | Class::Float { .. } | Class::Decimal | Class::Ipv4 => Self::Number,
+            Class::Date | Class::Instant | Class::Clock => Self::Time,
+            Class::Tuple => Self::Tuple,
+            Class::Map => Self::Map,
+            Class::Line => Self::Line,
+            Class::Lines => Self::Lines,
+            Class::Bool => Self::Bool,
+            Class::Uuid => Self::Uuid,
+            Class::Ipv6 => Self::Ipv6,
+            Class::Point => Self::Point,
+            Class::Areas => Self::Areas,
+            Class::Json => Self::Json,
+            Class::Enumeration => Self::Enumeration,
+            Class::Nullable | Class::Array | Class::Nested | Class::Union | Class::Aggregate => Self::None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the values of one type fit into another.
 
-use super::super::DataType;
+use super::super::{Class, DataType};
 
 /// What a change of type means for the values that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,17 +28,37 @@ impl Fit {
 
 /// Whether a row without a value shows the same under both types.
 pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
-    let is_number = |data_type: &DataType| number(data_type).is_some() || matches!(data_type, DataType::Decimal { .. });
-    let is_time = |data_type: &DataType| matches!(data_type, DataType::DateTime { .. } | DataType::DateTime64 { .. });
-    let is_clock = |data_type: &DataType| matches!(data_type, DataType::Time | DataType::Time64 { .. });
-    match (bare(old), bare(new)) {
-        _ if old.is_nullable() || new.is_nullable() => old.is_nullable() && new.is_nullable(),
-        (old, new) if old == new => true,
-        (DataType::Array(_), DataType::Array(_)) | (DataType::Map(..), DataType::Map(..)) => true,
-        (old, new) => {
-            (is_number(old) && is_number(new)) || (is_time(old) && is_time(new)) || (is_clock(old) && is_clock(new))
-        }
+    if old.is_nullable() || new.is_nullable() {
+        return old.is_nullable() && new.is_nullable();
     }
+    let (old, new) = (bare(old), bare(new));
+    let default = |data_type: &DataType| match data_type.class()? {
+        Class::Integer { .. } | Class::Float { .. } | Class::Decimal => Some("0"),
+        Class::Instant => Some("the epoch"),
+        Class::Clock => Some("midnight"),
+        Class::Array => Some("[]"),
+        Class::Map => Some("{}"),
+        // One of its own for each type, as far as is known here.
+        Class::Text
+        | Class::Bool
+        | Class::Date
+        | Class::Uuid
+        | Class::Ipv4
+        | Class::Ipv6
+        | Class::Enumeration
+        | Class::Nullable
+        | Class::Dictionary
+        | Class::Tuple
+        | Class::Nested
+        | Class::Union
+        | Class::Json
+        | Class::Point
+        | Class::Line
+        | Class::Lines
+        | Class::Areas
+        | Class::Aggregate => None,
+    };
+    old == new || (default(old).is_some() && default(old) == default(new))
 }
 
 /// The type without `Nullable` and `LowCardinality`, which say how values are stored and whether they may be missing.
@@ -57,23 +77,33 @@ fn is_comparable(old: &DataType, new: &DataType) -> bool {
 
 /// One value, which can be cast and compared.
 fn is_scalar(data_type: &DataType) -> bool {
-    number(data_type).is_some()
-        || matches!(
-            data_type,
-            DataType::String
-                | DataType::FixedString(_)
-                | DataType::Bool
-                | DataType::Decimal { .. }
-                | DataType::Date
-                | DataType::Date32
-                | DataType::DateTime { .. }
-                | DataType::DateTime64 { .. }
-                | DataType::Uuid
-                | DataType::Ipv4
-                | DataType::Ipv6
-                | DataType::Enum8(_)
-                | DataType::Enum16(_)
-        )
+    data_type.class().is_some_and(|class| match class {
+        Class::Text
+        | Class::Bool
+        | Class::Integer { .. }
+        | Class::Float { .. }
+        | Class::Decimal
+        | Class::Date
+        | Class::Instant
+        | Class::Uuid
+        | Class::Ipv4
+        | Class::Ipv6
+        | Class::Enumeration => true,
+        Class::Clock
+        | Class::Nullable
+        | Class::Dictionary
+        | Class::Array
+        | Class::Map
+        | Class::Tuple
+        | Class::Nested
+        | Class::Union
+        | Class::Json
+        | Class::Point
+        | Class::Line
+        | Class::Lines
+        | Class::Areas
+        | Class::Aggregate => false,
+    })
 }
 
 fn widens(old: &DataType, new: &DataType) -> bool {
@@ -107,53 +137,17 @@ fn widens(old: &DataType, new: &DataType) -> bool {
             old == new || (old < new && *new <= 7)
         }
         (DataType::Time64 { precision: old }, DataType::Time64 { precision: new }) => old <= new,
-        _ => match (number(old), number(new)) {
-            (Some(old), Some(new)) => old.fits(new),
+        _ => match (old.class(), new.class()) {
+            (Some(Class::Integer { bits: old, signed }), Some(Class::Integer { bits: new, signed: new_signed })) => {
+                if signed == new_signed { old <= new } else { !signed && old < new }
+            }
+            (Some(Class::Integer { bits: old, signed }), Some(Class::Float { bits: new })) => {
+                old - u16::from(signed) <= new
+            }
+            (Some(Class::Float { bits: old }), Some(Class::Float { bits: new })) => old <= new,
             _ => false,
         },
     }
-}
-
-/// How many bits of whole numbers a type holds exactly.
-#[derive(Clone, Copy)]
-struct Number {
-    bits: u16,
-    signed: bool,
-    float: bool,
-}
-
-impl Number {
-    fn fits(self, new: Self) -> bool {
-        match (self.float, new.float) {
-            (true, false) => false,
-            (true, true) => self.bits <= new.bits,
-            (false, true) => self.bits - u16::from(self.signed) <= new.bits,
-            (false, false) if self.signed == new.signed => self.bits <= new.bits,
-            (false, false) => !self.signed && self.bits < new.bits,
-        }
-    }
-}
-
-fn number(data_type: &DataType) -> Option<Number> {
-    let (bits, signed, float) = match data_type {
-        DataType::Int8 => (8, true, false),
-        DataType::Int16 => (16, true, false),
-        DataType::Int32 => (32, true, false),
-        DataType::Int64 => (64, true, false),
-        DataType::Int128 => (128, true, false),
-        DataType::Int256 => (256, true, false),
-        DataType::UInt8 => (8, false, false),
-        DataType::UInt16 => (16, false, false),
-        DataType::UInt32 => (32, false, false),
-        DataType::UInt64 => (64, false, false),
-        DataType::UInt128 => (128, false, false),
-        DataType::UInt256 => (256, false, false),
-        DataType::BFloat16 => (8, true, true),
-        DataType::Float32 => (24, true, true),
-        DataType::Float64 => (53, true, true),
-        _ => return None,
-    };
-    Some(Number { bits, signed, float })
 }
 
 #[cfg(test)]

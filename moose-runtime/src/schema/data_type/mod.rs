@@ -13,136 +13,121 @@ use serde::{Deserialize, Serialize};
 
 pub use parse::DataTypeError;
 
-use super::ddl::{quote_identifier, quote_string};
+use super::{
+    ddl::{quote_identifier, quote_string},
+    types::{Class, types},
+};
 
-/// A ClickHouse type, owned: what stands in a schema or was read from a server.
-///
-/// `parse(print(t)) = t`, and printing what was parsed gives ClickHouse's own spelling of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-#[non_exhaustive]
-pub enum DataType {
-    /// `String`
-    String,
-    /// `FixedString(N)`
-    FixedString(u32),
-    /// `Bool`
-    Bool,
-    /// `Int8`
-    Int8,
-    /// `Int16`
-    Int16,
-    /// `Int32`
-    Int32,
-    /// `Int64`
-    Int64,
-    /// `Int128`
-    Int128,
-    /// `Int256`
-    Int256,
-    /// `UInt8`
-    UInt8,
-    /// `UInt16`
-    UInt16,
-    /// `UInt32`
-    UInt32,
-    /// `UInt64`
-    UInt64,
-    /// `UInt128`
-    UInt128,
-    /// `UInt256`
-    UInt256,
-    /// `BFloat16`
-    BFloat16,
-    /// `Float32`
-    Float32,
-    /// `Float64`
-    Float64,
-    /// `Decimal(precision, scale)`
-    Decimal {
-        /// Decimal digits in all, 1 to 76.
-        precision: u8,
-        /// Digits of them after the point.
-        scale: u8,
-    },
-    /// `Date`
-    Date,
-    /// `Date32`
-    Date32,
-    /// `Time`
-    Time,
-    /// `Time64(precision)`
-    Time64 {
-        /// Decimal digits of the second's fraction, 0 to 9.
-        precision: u8,
-    },
-    /// `DateTime` or `DateTime('timezone')`
-    DateTime {
-        /// Time zone in which the server prints the values.
-        timezone: Option<String>,
-    },
-    /// `DateTime64(precision)` or `DateTime64(precision, 'timezone')`
-    DateTime64 {
-        /// Decimal digits of the second's fraction, 0 to 9.
-        precision: u8,
-        /// Time zone in which the server prints the values.
-        timezone: Option<String>,
-    },
-    /// `UUID`
-    Uuid,
-    /// `IPv4`
-    Ipv4,
-    /// `IPv6`
-    Ipv6,
-    /// `Enum8('label' = value, …)`, in order of the values.
-    Enum8(Vec<(String, i16)>),
-    /// `Enum16('label' = value, …)`, in order of the values.
-    Enum16(Vec<(String, i16)>),
-    /// `Nullable(…)`
-    Nullable(Box<DataType>),
-    /// `Array(…)`
-    Array(Box<DataType>),
-    /// `LowCardinality(…)`
-    LowCardinality(Box<DataType>),
-    /// `Map(key, value)`
-    Map(Box<DataType>, Box<DataType>),
-    /// `Tuple(…)` of elements without names.
-    Tuple(Vec<DataType>),
-    /// `Tuple(name type, …)`
-    NamedTuple(Vec<(String, DataType)>),
-    /// `Nested(name type, …)` that is not taken apart. A server takes it apart by default, and then shows a column
-    /// `name.element Array(type)` for each element.
-    Nested(Vec<(String, DataType)>),
-    /// `Variant(…)`, in order of the types' texts.
-    Variant(Vec<DataType>),
-    /// `Dynamic` or `Dynamic(max_types=N)`
-    Dynamic {
-        /// Types that are stored apart, where it is said.
-        max_types: Option<u32>,
-    },
-    /// `JSON(…)`
-    Json(Box<JsonOptions>),
-    /// `Point`
-    Point,
-    /// `Ring`
-    Ring,
-    /// `LineString`
-    LineString,
-    /// `MultiLineString`
-    MultiLineString,
-    /// `Polygon`
-    Polygon,
-    /// `MultiPolygon`
-    MultiPolygon,
-    /// `SimpleAggregateFunction(function, type)`
-    SimpleAggregateFunction {
-        /// The function that merges values.
-        function: String,
-        /// Type of the values.
-        data_type: Box<DataType>,
-    },
-    /// Any other type, as ClickHouse writes it.
-    Other(String),
+/// The enum, and what follows from the table.
+macro_rules! owned {
+    (
+        plain { $($(#[$doc:meta])* $plain:ident = $text:literal, $plain_class:expr;)* }
+        parameters { $($with:ident = $class:expr;)* }
+        $(#[$meta:meta])*
+        pub enum DataType { $($variants:tt)* }
+    ) => {
+        $(#[$meta])*
+        pub enum DataType {
+            $($(#[$doc])* $plain,)*
+            $($variants)*
+        }
+
+        /// Types without parameters, and their texts.
+        const PLAIN: &[(DataType, &str)] = &[$((DataType::$plain, $text)),*];
+
+        impl DataType {
+            /// What kind of values it has; `None` where the type is not known.
+            pub(crate) fn class(&self) -> Option<Class> {
+                Some(match self {
+                    $(Self::$plain => $plain_class,)*
+                    $(Self::$with { .. } => $class,)*
+                    Self::Other(_) => return None,
+                })
+            }
+
+            /// The text of a type without parameters.
+            fn plain_text(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$plain => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+types! { owned
+    /// A ClickHouse type, owned: what stands in a schema or was read from a server.
+    ///
+    /// `parse(print(t)) = t`, and printing what was parsed gives ClickHouse's own spelling of it.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(into = "String", try_from = "String")]
+    #[non_exhaustive]
+    pub enum DataType {
+        /// `FixedString(N)`
+        FixedString(u32),
+        /// `Decimal(precision, scale)`
+        Decimal {
+            /// Decimal digits in all, 1 to 76.
+            precision: u8,
+            /// Digits of them after the point.
+            scale: u8,
+        },
+        /// `Time64(precision)`
+        Time64 {
+            /// Decimal digits of the second's fraction, 0 to 9.
+            precision: u8,
+        },
+        /// `DateTime` or `DateTime('timezone')`
+        DateTime {
+            /// Time zone in which the server prints the values.
+            timezone: Option<String>,
+        },
+        /// `DateTime64(precision)` or `DateTime64(precision, 'timezone')`
+        DateTime64 {
+            /// Decimal digits of the second's fraction, 0 to 9.
+            precision: u8,
+            /// Time zone in which the server prints the values.
+            timezone: Option<String>,
+        },
+        /// `Enum8('label' = value, …)`, in order of the values.
+        Enum8(Vec<(String, i16)>),
+        /// `Enum16('label' = value, …)`, in order of the values.
+        Enum16(Vec<(String, i16)>),
+        /// `Nullable(…)`
+        Nullable(Box<DataType>),
+        /// `Array(…)`
+        Array(Box<DataType>),
+        /// `LowCardinality(…)`
+        LowCardinality(Box<DataType>),
+        /// `Map(key, value)`
+        Map(Box<DataType>, Box<DataType>),
+        /// `Tuple(…)` of elements without names.
+        Tuple(Vec<DataType>),
+        /// `Tuple(name type, …)`
+        NamedTuple(Vec<(String, DataType)>),
+        /// `Nested(name type, …)` that is not taken apart. A server takes it apart by default, and then shows a column
+        /// `name.element Array(type)` for each element.
+        Nested(Vec<(String, DataType)>),
+        /// `Variant(…)`, in order of the types' texts.
+        Variant(Vec<DataType>),
+        /// `Dynamic` or `Dynamic(max_types=N)`
+        Dynamic {
+            /// Types that are stored apart, where it is said.
+            max_types: Option<u32>,
+        },
+        /// `JSON(…)`
+        Json(Box<JsonOptions>),
+        /// `SimpleAggregateFunction(function, type)`
+        SimpleAggregateFunction {
+            /// The function that merges values.
+            function: String,
+            /// Type of the values.
+            data_type: Box<DataType>,
+        },
+        /// Any other type, as ClickHouse writes it.
+        Other(String),
+    }
 }
 
 /// What stands between the parentheses of `JSON(…)`.
@@ -159,39 +144,6 @@ pub struct JsonOptions {
     /// Paths that are not stored, as regular expressions.
     pub skip_regexps: Vec<String>,
 }
-
-/// Types without parameters, and their texts.
-const PLAIN: [(DataType, &str); 29] = [
-    (DataType::String, "String"),
-    (DataType::Bool, "Bool"),
-    (DataType::Int8, "Int8"),
-    (DataType::Int16, "Int16"),
-    (DataType::Int32, "Int32"),
-    (DataType::Int64, "Int64"),
-    (DataType::Int128, "Int128"),
-    (DataType::Int256, "Int256"),
-    (DataType::UInt8, "UInt8"),
-    (DataType::UInt16, "UInt16"),
-    (DataType::UInt32, "UInt32"),
-    (DataType::UInt64, "UInt64"),
-    (DataType::UInt128, "UInt128"),
-    (DataType::UInt256, "UInt256"),
-    (DataType::BFloat16, "BFloat16"),
-    (DataType::Float32, "Float32"),
-    (DataType::Float64, "Float64"),
-    (DataType::Date, "Date"),
-    (DataType::Date32, "Date32"),
-    (DataType::Time, "Time"),
-    (DataType::Uuid, "UUID"),
-    (DataType::Ipv4, "IPv4"),
-    (DataType::Ipv6, "IPv6"),
-    (DataType::Point, "Point"),
-    (DataType::Ring, "Ring"),
-    (DataType::LineString, "LineString"),
-    (DataType::MultiLineString, "MultiLineString"),
-    (DataType::Polygon, "Polygon"),
-    (DataType::MultiPolygon, "MultiPolygon"),
-];
 
 /// Words that ClickHouse quotes where they are names of elements.
 const QUOTED_WORDS: [&str; 5] = ["all", "distinct", "from", "select", "table"];
@@ -265,9 +217,7 @@ impl fmt::Display for DataType {
                 write!(formatter, "SimpleAggregateFunction({function}, {data_type})")
             }
             Self::Other(text) => formatter.write_str(text),
-            plain => {
-                formatter.write_str(PLAIN.iter().find(|(data_type, _)| data_type == plain).map_or("", |(_, text)| text))
-            }
+            plain => formatter.write_str(plain.plain_text().unwrap_or_default()),
         }
     }
 }

@@ -47,7 +47,7 @@ fn json(inner: impl Strategy<Value = DataType>) -> impl Strategy<Value = DataTyp
 }
 
 fn any_type() -> impl Strategy<Value = DataType> {
-    let plain = prop::sample::select(PLAIN.map(|(data_type, _)| data_type).to_vec());
+    let plain = prop::sample::select(PLAIN.iter().map(|(data_type, _)| data_type.clone()).collect::<Vec<_>>());
     prop_oneof![4 => plain, 4 => with_values()].prop_recursive(4, 24, 3, |inner| {
         let boxed = inner.clone().prop_map(Box::new);
         let named = || prop::collection::vec((name(), inner.clone()), 1..4);
