@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 use super::super::{
     Column, ColumnDefault, DefaultKind, Table,
-    ddl::{NESTED_WHOLE, hidden_additions, setting_value},
-    provenance, quote_identifier, quote_string,
+    ddl::{NESTED_WHOLE, hidden_additions},
+    provenance,
+    quote::setting_value,
+    quote_identifier, quote_string,
 };
 use super::{
     Change, PlanStep, Position, columns::behind, elements::mentions, fit::have_one_default, guard, model::is_stored,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use parse::DataTypeError;
 
 use super::{
-    ddl::{quote_identifier, quote_string},
+    quote::{quote_identifier, quote_string},
     types::{Class, types},
 };
 

@@ -1,0 +1,57 @@
+//! How a column gets its value where an INSERT does not give one.
+
+use std::fmt::{self, Display};
+
+use serde::{Deserialize, Serialize};
+
+/// What a column holds where an INSERT does not name it: `default_kind` of `system.columns`, where that is not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DefaultKind {
+    /// `DEFAULT`: the value of an expression.
+    Default,
+    /// `MATERIALIZED`: always the value of an expression, and hidden from `SELECT *`.
+    Materialized,
+    /// `EPHEMERAL`: for other columns' expressions only, not stored.
+    Ephemeral,
+    /// `ALIAS`: computed by reading.
+    Alias,
+}
+
+impl DefaultKind {
+    /// The kind that `system.columns` shows; `None` for an ordinary column, which it shows as empty.
+    pub fn read(text: &str) -> Result<Option<Self>, UnknownDefaultKind> {
+        match text {
+            "" => Ok(None),
+            "DEFAULT" => Ok(Some(Self::Default)),
+            "MATERIALIZED" => Ok(Some(Self::Materialized)),
+            "EPHEMERAL" => Ok(Some(Self::Ephemeral)),
+            "ALIAS" => Ok(Some(Self::Alias)),
+            _ => Err(UnknownDefaultKind { text: text.to_owned() }),
+        }
+    }
+
+    /// Whether the INSERT of a record names a column that is declared so.
+    pub const fn is_inserted(self) -> bool {
+        matches!(self, Self::Default | Self::Ephemeral)
+    }
+}
+
+impl Display for DefaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Default => "DEFAULT",
+            Self::Materialized => "MATERIALIZED",
+            Self::Ephemeral => "EPHEMERAL",
+            Self::Alias => "ALIAS",
+        })
+    }
+}
+
+/// A `default_kind` that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown default kind `{text}` in system.columns")]
+pub struct UnknownDefaultKind {
+    /// What the server said.
+    pub text: String,
+}
