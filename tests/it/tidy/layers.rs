@@ -1,5 +1,7 @@
 //! Which room of `moose-runtime` may name which, and which libraries live where (the house of `docs/architecture.md`).
 
+use std::collections::BTreeSet;
+
 use super::source::{Seen, Sight};
 
 /// The ground floor: anyone may import it, and it imports no room.
@@ -12,24 +14,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("declare", &["record", "schema"]),
     // The files of migrations: read, written and embedded, never run.
     ("migration", &["schema"]),
-    ("build", &["declare", "migration", "record", "schema"]),
+    ("build", &["declare", "migration", "schema"]),
     // Bytes in, bytes out: a stream never sees a record type.
     ("stream", &[]),
-    ("clickhouse", &["declare", "record", "schema"]),
+    ("clickhouse", &["schema"]),
     // How any port is served: what is answered there is its room's.
     ("port", &[]),
-    ("engine", &["declare", "port", "record", "schema"]),
-    ("ingest", &["declare", "port", "record", "schema", "stream"]),
+    // Knows nothing of the product: it could be anybody's.
+    ("engine", &["port"]),
+    ("ingest", &["port", "record", "stream"]),
     ("drain", &["clickhouse", "schema"]),
     ("sync", &["clickhouse", "drain", "declare", "record", "schema", "stream"]),
-    ("migrate", &["clickhouse", "declare", "drain", "migration", "record", "schema", "stream"]),
-    ("manage", &["clickhouse", "declare", "port", "record", "schema", "stream"]),
+    ("migrate", &["clickhouse", "drain", "migration", "schema"]),
+    ("manage", &["port", "stream"]),
     // `run!` and `app!`: what they expand to belongs to the program they stand in.
     ("macros", &["app", "cli", "declare"]),
     (
         "app",
         &[
-            "build",
             "clickhouse",
             "declare",
             "drain",
@@ -48,12 +50,9 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
-            "build",
             "clickhouse",
             "declare",
-            "drain",
             "engine",
-            "ingest",
             "manage",
             "migrate",
             "migration",
@@ -107,6 +106,29 @@ pub(super) fn check(file: &str, seen: &[Seen]) -> Vec<(usize, String)> {
         findings.extend(complaint.map(|complaint| (seen.line, complaint)));
     }
     findings
+}
+
+/// The rooms that a file names besides its own.
+pub(super) fn named(file: &str, seen: &[Seen]) -> Vec<(String, String)> {
+    let module = module_of(file);
+    let Some(room) = module.first() else { return Vec::new() };
+    let targets = seen.iter().filter(|seen| !seen.in_test).filter_map(|seen| {
+        let Sight::Path { modules, segments } = &seen.sight else { return None };
+        let around: Vec<String> = module.iter().chain(modules).cloned().collect();
+        local(&around, segments)?.into_iter().next()
+    });
+    targets.filter(|target| target != room).map(|target| (room.clone(), target)).collect()
+}
+
+/// Imports that are permitted and that nobody needs, given those that there are.
+pub(super) fn unused(named: &BTreeSet<(String, String)>) -> Vec<String> {
+    let permitted = ROOMS.iter().flat_map(|(room, below)| below.iter().map(move |target| (*room, *target)));
+    permitted
+        .filter(|(room, target)| !named.contains(&((*room).to_owned(), (*target).to_owned())))
+        .map(|(room, target)| {
+            format!("tests/it/tidy/layers.rs: `{room}` may import `{target}` and does not: take it away")
+        })
+        .collect()
 }
 
 /// Module path of a file under `src/`.

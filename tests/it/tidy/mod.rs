@@ -4,6 +4,7 @@ mod layers;
 mod source;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -54,13 +55,20 @@ fn the_repository_is_tidy() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository");
     let mut findings = Vec::new();
     let mut sources = 0;
+    let mut named = BTreeSet::new();
     for path in tracked(root) {
         // What is no text is no rule's business; what has just been removed neither.
         let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
         let path = path.to_string_lossy().replace('\\', "/");
         sources += usize::from(is_rust(&path));
         findings.extend(check(&path, &text));
+        if let Some(file) = path.strip_prefix("moose-runtime/src/")
+            && let Ok(seen) = source::look(&text)
+        {
+            named.extend(layers::named(file, &seen));
+        }
     }
+    findings.extend(layers::unused(&named));
     assert!(sources > 10, "only {sources} source files found: the test looks in the wrong place");
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
