@@ -1,6 +1,7 @@
 //! The rules that are about the text of this repository and no compiler checks. Each finding says what to do.
 
 mod layers;
+mod links;
 mod source;
 
 use std::{
@@ -62,6 +63,10 @@ fn the_repository_is_tidy() {
         let path = path.to_string_lossy().replace('\\', "/");
         sources += usize::from(is_rust(&path));
         findings.extend(check(&path, &text));
+        if path.ends_with(".md") {
+            let links = links::check(root, &path, &text);
+            findings.extend(links.into_iter().map(|(line, finding)| format!("{path}:{line}: {finding}")));
+        }
         if let Some(file) = path.strip_prefix("moose-runtime/src/")
             && let Ok(seen) = source::look(&text)
         {
