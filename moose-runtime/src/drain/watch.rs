@@ -153,10 +153,14 @@ struct Watcher<'a> {
     tables: Vec<String>,
     instance: String,
     health: &'a Health,
-    /// What was answered last, by table and owner of the drain.
-    answered: BTreeMap<(String, String), u64>,
+    /// What was answered last, by table, owner and id of the drain: who drains a table twice in a row is answered twice.
+    answered: BTreeMap<[String; 3], u64>,
     /// When bars without a marker were looked for last, and those that there were.
     bars: Option<(Instant, BTreeSet<(String, String)>)>,
+}
+
+fn key_of(marker: &Marker) -> [String; 3] {
+    [marker.table.clone(), marker.owner.clone(), marker.id.clone()]
 }
 
 impl Watcher<'_> {
@@ -167,8 +171,7 @@ impl Watcher<'_> {
             markers.iter().filter(ours).cloned().partition(|marker| marker.until > now);
         let drained = valid.iter().chain(&over).map(|marker| (marker.table.clone(), marker.phase)).collect();
         self.drains.set(drained);
-        self.answered
-            .retain(|(table, owner), _| valid.iter().any(|marker| marker.table == *table && marker.owner == *owner));
+        self.answered.retain(|key, _| valid.iter().any(|marker| key_of(marker) == *key));
         for table in &self.tables {
             if !markers.iter().any(|marker| marker.table == *table) {
                 self.health.recovered(&part(table));
@@ -204,7 +207,7 @@ impl Watcher<'_> {
     /// Says how much is on its way, when that is news.
     async fn answer(&mut self, marker: &Marker) -> Result<(), DrainError> {
         let ranges = self.drains.on_their_way(&marker.table);
-        let key = (marker.table.clone(), marker.owner.clone());
+        let key = key_of(marker);
         if self.answered.get(&key) == Some(&ranges) {
             return Ok(());
         }
