@@ -220,6 +220,9 @@ const fn expect_whole(option: &str, expression: &str) {
             Token::End => break "has a parenthesis without its partner",
             Token::Broken => break "has a quote without its end",
             Token::Comment => break "has a comment in it, which would hide the rest of the statement",
+            Token::Unknown => {
+                break "has a sign in it that ClickHouse does not know; names with other than ASCII letters stand in backticks";
+            }
             Token::Sign(b';') => break "has a `;` in it, which would end the statement",
             Token::Sign(b'(' | b'[' | b'{') => open += 1,
             Token::Sign(b')' | b']' | b'}') => match open.checked_sub(1) {
@@ -296,7 +299,7 @@ pub(super) const fn made_up_in(expression: &str) -> Option<&str> {
     let mut tokens = Tokens::of(expression);
     loop {
         match tokens.next() {
-            Token::End | Token::Broken | Token::Comment => return None,
+            Token::End | Token::Broken | Token::Comment | Token::Unknown => return None,
             Token::Word(word) if tokens.following().is(b'(') && is_made_up(word) => {
                 return match core::str::from_utf8(word) {
                     Ok(word) => Some(word),
@@ -315,7 +318,7 @@ pub(super) const fn names(expression: &str, column: &str) -> bool {
     loop {
         let token = tokens.next();
         match token {
-            Token::End | Token::Broken | Token::Comment => return false,
+            Token::End | Token::Broken | Token::Comment | Token::Unknown => return false,
             _ if token.names(column.as_bytes()) && !before.is(b'.') && !tokens.following().is(b'(') => return true,
             _ => {}
         }

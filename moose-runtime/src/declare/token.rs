@@ -1,7 +1,8 @@
-//! ClickHouse expressions as tokens, read by the compiler: just enough to tell the names of columns from all else.
+//! ClickHouse expressions as tokens, read by the compiler.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use super::check;
+use crate::schema::lexer::{Lexer, TokenKind};
 
 /// A piece of an expression.
 #[derive(Clone, Copy)]
@@ -21,8 +22,10 @@ pub(super) enum Token<'a> {
     Sign(u8),
     /// A quote without its end.
     Broken,
-    /// `--`, `#` or `/*`: ClickHouse would not read what follows.
+    /// ClickHouse would not read what follows.
     Comment,
+    /// What is no sign of ClickHouse's language.
+    Unknown,
     /// Nothing more.
     End,
 }
@@ -31,74 +34,40 @@ pub(super) enum Token<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     text: &'a [u8],
-    at: usize,
+    lexer: Lexer<'a>,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) const fn of(expression: &'a str) -> Self {
-        Self { text: expression.as_bytes(), at: 0 }
-    }
-
-    const fn peek(&self, ahead: usize) -> u8 {
-        if self.at + ahead < self.text.len() { self.text[self.at + ahead] } else { 0 }
-    }
-
-    pub(super) const fn next(&mut self) -> Token<'a> {
-        while self.at < self.text.len() && self.text[self.at].is_ascii_whitespace() {
-            self.at += 1;
-        }
-        if self.at >= self.text.len() {
-            return Token::End;
-        }
-        let byte = self.text[self.at];
-        match (byte, self.peek(1)) {
-            (b'-', b'-') | (b'/', b'*') | (b'#', _) => Token::Comment,
-            (b'-', b'>') => self.sign(2, Token::Arrow),
-            (b':', b':') => self.sign(2, Token::DoubleColon),
-            (b'\'' | b'`' | b'"', _) => self.quoted(byte),
-            (b'0'..=b'9', _) => {
-                self.word();
-                Token::Number
-            }
-            _ if is_word(byte) => Token::Word(self.word()),
-            _ => self.sign(1, Token::Sign(byte)),
-        }
-    }
-
-    const fn sign(&mut self, length: usize, token: Token<'a>) -> Token<'a> {
-        self.at += length;
-        token
-    }
-
-    const fn word(&mut self) -> &'a [u8] {
-        let start = self.at;
-        while self.at < self.text.len() && is_word(self.text[self.at]) {
-            self.at += 1;
-        }
-        self.text.split_at(self.at).0.split_at(start).1
+        Self { text: expression.as_bytes(), lexer: Lexer::new(expression) }
     }
 
     /// A name with an escaped quote in it is kept as it is written, and then found to be no column's.
-    const fn quoted(&mut self, quote: u8) -> Token<'a> {
-        let start = self.at + 1;
-        self.at = start;
-        while self.at < self.text.len() {
-            let byte = self.text[self.at];
-            if byte == b'\\' {
-                self.at += 2;
-                continue;
-            }
-            self.at += 1;
-            if byte == quote {
-                if self.peek(0) == quote {
-                    self.at += 1;
-                    continue;
+    pub(super) const fn next(&mut self) -> Token<'a> {
+        loop {
+            let Some(token) = self.lexer.next() else { return Token::End };
+            let text = self.text.split_at(token.end).0.split_at(token.start).1;
+            return match token.kind {
+                TokenKind::Blank => continue,
+                TokenKind::Comment => Token::Comment,
+                TokenKind::Unended if text[0] == b'/' => Token::Comment,
+                TokenKind::Unended => Token::Broken,
+                TokenKind::Unknown => Token::Unknown,
+                TokenKind::Word => Token::Word(text),
+                TokenKind::Number => Token::Number,
+                TokenKind::Text => Token::Text,
+                TokenKind::Name => {
+                    // A typographic quote has three bytes.
+                    let quote = if text[0] < 0x80 { 1 } else { 3 };
+                    Token::Name(text.split_at(text.len() - quote).0.split_at(quote).1)
                 }
-                let inside = self.text.split_at(self.at - 1).0.split_at(start).1;
-                return if quote == b'\'' { Token::Text } else { Token::Name(inside) };
-            }
+                TokenKind::Sign => match text {
+                    b"->" => Token::Arrow,
+                    b"::" => Token::DoubleColon,
+                    _ => Token::Sign(text[0]),
+                },
+            };
         }
-        Token::Broken
     }
 
     /// The token after the next one would be, without reading it.
@@ -119,7 +88,7 @@ impl<'a> Tokens<'a> {
                 Token::Sign(b'(') => depth += 1,
                 Token::Sign(b')') if depth <= 1 => return,
                 Token::Sign(b')') => depth -= 1,
-                Token::End | Token::Broken | Token::Comment => return,
+                Token::End | Token::Broken | Token::Comment | Token::Unknown => return,
                 _ => {}
             }
         }
@@ -152,9 +121,4 @@ impl Token<'_> {
             _ => false,
         }
     }
-}
-
-/// Letters of any script may stand in a bare word.
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::schema::lexer::{Lexer, TokenKind};
+
 /// The pieces of a `CREATE TABLE` as a server shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -56,7 +58,7 @@ impl Shape {
 
     fn add(&mut self, element: &str) {
         if element.starts_with('`') {
-            let end = closing_quote(element, '`');
+            let end = Lexer::new(element).next().map_or(0, |name| name.end);
             let (name, rest) = element.split_at_checked(end).unwrap_or((element, ""));
             self.columns.push((name.to_owned(), without_default_codec(rest.trim())));
             return;
@@ -114,15 +116,13 @@ fn clause_text<'a>(clause: &str, text: &'a str) -> Option<&'a str> {
 pub(super) fn bare(text: &str) -> String {
     const TUPLE: &str = "tuple";
     let mut bare = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = if matches!(first, '\'' | '`' | '"') { closing_quote(rest, first) } else { first.len_utf8() };
-        let (piece, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        rest = behind;
-        match first {
-            '(' if bare.ends_with(TUPLE) => bare.truncate(bare.len() - TUPLE.len()),
-            '(' | ')' | ' ' => {}
-            _ => bare.push_str(piece),
+    let mut lexer = Lexer::new(text);
+    while let Some(token) = lexer.next() {
+        match token.of(text) {
+            "(" if bare.ends_with(TUPLE) => bare.truncate(bare.len() - TUPLE.len()),
+            "(" | ")" => {}
+            _ if token.kind == TokenKind::Blank => {}
+            piece => bare.push_str(piece),
         }
     }
     bare
@@ -147,22 +147,17 @@ pub(super) fn tree(explained: &str) -> String {
 /// Where, outside quotes and parentheses, `found` holds for what follows.
 fn position(text: &str, from: usize, found: impl Fn(&str) -> bool) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut at = from;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        if depth == 0 && found(rest) {
-            return Some(at);
+    let rest = text.get(from..)?;
+    let mut lexer = Lexer::new(rest);
+    while let Some(token) = lexer.next() {
+        if depth == 0 && rest.get(token.start..).is_some_and(&found) {
+            return Some(from + token.start);
         }
-        let first = rest.chars().next()?;
-        match first {
-            '\'' | '`' | '"' => {
-                at += closing_quote(rest, first);
-                continue;
-            }
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth = depth.saturating_sub(1),
+        match token.of(rest) {
+            "(" | "[" => depth += 1,
+            ")" | "]" => depth = depth.saturating_sub(1),
             _ => {}
         }
-        at += first.len_utf8();
     }
     None
 }
@@ -170,19 +165,6 @@ fn position(text: &str, from: usize, found: impl Fn(&str) -> bool) -> Option<usi
 /// Where the parenthesis ends that was opened before the text.
 fn closing(text: &str) -> Option<usize> {
     position(text, 0, |rest| rest.starts_with(')'))
-}
-
-/// Length of the quoted piece that the text begins with.
-fn closing_quote(text: &str, quote: char) -> usize {
-    let mut characters = text.char_indices().skip(1);
-    while let Some((at, character)) = characters.next() {
-        if character == '\\' {
-            characters.next();
-        } else if character == quote {
-            return at + 1;
-        }
-    }
-    text.len()
 }
 
 /// The text cut at its commas.

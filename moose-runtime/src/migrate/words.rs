@@ -1,6 +1,11 @@
-//! A statement as words: enough of ClickHouse's lexer to tell names from texts, signs and comments, each with its place.
+//! A statement as words, each with its place.
 
 use std::ops::Range;
+
+use crate::schema::{
+    lexer::{Token, TokenKind, tokens, unquoted},
+    quote_identifier,
+};
 
 /// One word, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,72 +29,17 @@ pub(super) enum Is {
 
 /// The words of a statement, without its comments.
 pub(super) fn words(sql: &str) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = sql.get(at..).filter(|rest| !rest.is_empty()) {
-        let (is, length) = next(rest);
-        words.extend(is.map(|is| Word { is, at: at..at + length }));
-        at += length;
-    }
-    words
-}
-
-/// What the text begins with, and its length; at least one character.
-fn next(rest: &str) -> (Option<Is>, usize) {
-    let first = rest.chars().next().unwrap_or_default();
-    if rest.starts_with("--") || rest.starts_with("# ") || rest.starts_with("#!") {
-        return (None, rest.find('\n').unwrap_or(rest.len()));
-    }
-    if rest.starts_with("/*") {
-        return (None, rest.find("*/").map_or(rest.len(), |end| end + 2));
-    }
-    if first.is_whitespace() {
-        return (None, first.len_utf8());
-    }
-    match first {
-        '`' | '"' => {
-            let (name, length) = quoted(rest, first);
-            (Some(Is::Quoted(name)), length)
-        }
-        '\'' => (Some(Is::Text), quoted(rest, first).1),
-        '$' if let Some(length) = heredoc(rest) => (Some(Is::Text), length),
-        _ => {
-            let is_word = |character: char| character.is_alphanumeric() || character == '_' || character == '$';
-            let end = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
-            if end == 0 {
-                return (Some(Is::Sign(first)), first.len_utf8());
-            }
-            (Some(Is::Bare(rest.get(..end).unwrap_or_default().to_owned())), end)
-        }
-    }
-}
-
-/// What stands between the quotes that `text` begins with, and the length with them.
-fn quoted(text: &str, quote: char) -> (String, usize) {
-    let mut inside = String::new();
-    let mut characters = text.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        if character == '\\' {
-            inside.extend(characters.next().map(|(_, escaped)| escaped));
-        } else if character != quote {
-            inside.push(character);
-        } else if characters.next_if(|(_, next)| *next == quote).is_some() {
-            inside.push(quote);
-        } else {
-            return (inside, at + quote.len_utf8());
-        }
-    }
-    (inside, text.len())
-}
-
-/// Length of the `$tag$…$tag$` that `text` begins with.
-fn heredoc(text: &str) -> Option<usize> {
-    let tag = text.get(1..)?.find('$')? + 2;
-    let name = text.get(1..tag - 1)?;
-    if !name.chars().all(|character| character.is_alphanumeric() || character == '_') {
-        return None;
-    }
-    Some(text.get(tag..)?.find(text.get(..tag)?)? + 2 * tag)
+    let word = |token: Token| {
+        let text = token.of(sql);
+        let is = match token.kind {
+            TokenKind::Word | TokenKind::Number => Is::Bare(text.to_owned()),
+            TokenKind::Name => Is::Quoted(unquoted(text)),
+            TokenKind::Text | TokenKind::Unended => Is::Text,
+            _ => Is::Sign(text.chars().next().unwrap_or_default()),
+        };
+        Word { is, at: token.start..token.end }
+    };
+    tokens(sql).map(word).collect()
 }
 
 /// The statement with another name wherever this one stands as a name.
@@ -106,7 +56,7 @@ pub(super) fn with_name(sql: &str, name: &str, other: &str) -> String {
         }
         if matches!(&word.is, Is::Bare(found) | Is::Quoted(found) if found == name) {
             text.push_str(sql.get(from..word.at.start).unwrap_or_default());
-            text.push_str(&crate::schema::quote_identifier(other));
+            text.push_str(&quote_identifier(other));
             from = word.at.end;
         }
     }

@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{quote_identifier, quote_string};
+use super::{
+    lexer::{Lexer, TokenKind, unquoted},
+    quote::{quote_identifier, quote_string},
+};
 
 /// A table engine. `parse(print(e)) = e`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,39 +282,20 @@ impl Reader<'_> {
         rest.is_some()
     }
 
-    fn word(&mut self) -> Option<String> {
-        let text = self.rest.trim_start();
-        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-        let (word, rest) = text.split_at_checked(end)?;
-        self.rest = rest;
-        (!word.is_empty()).then(|| word.to_owned())
+    /// The next token, if it is one of these.
+    fn token(&mut self, kinds: &[TokenKind]) -> Option<String> {
+        let token = Lexer::new(self.rest).next_significant().filter(|token| kinds.contains(&token.kind))?;
+        let text = unquoted(token.of(self.rest));
+        self.rest = self.rest.get(token.end..)?;
+        Some(text)
     }
 
-    /// What stands in these quotes.
-    fn quoted(&mut self, quote: char) -> Option<String> {
-        let mut text = String::new();
-        let mut characters = self.rest.chars();
-        while let Some(character) = characters.next() {
-            match character {
-                '\\' => text.push(match characters.next()? {
-                    'n' => '\n',
-                    'r' => '\r',
-                    't' => '\t',
-                    '0' => '\0',
-                    other => other,
-                }),
-                _ if character == quote => {
-                    self.rest = characters.as_str();
-                    return Some(text);
-                }
-                _ => text.push(character),
-            }
-        }
-        None
+    fn word(&mut self) -> Option<String> {
+        self.token(&[TokenKind::Word])
     }
 
     fn name(&mut self) -> Option<String> {
-        if self.sign('`') { self.quoted('`') } else { self.word() }
+        self.token(&[TokenKind::Word, TokenKind::Name])
     }
 
     /// Up to the closing parenthesis.
@@ -321,8 +305,8 @@ impl Reader<'_> {
             return Some(arguments);
         }
         loop {
-            arguments.push(if self.sign('\'') {
-                Argument::Text(self.quoted('\'')?)
+            arguments.push(if let Some(text) = self.token(&[TokenKind::Text]) {
+                Argument::Text(text)
             } else if self.sign('(') {
                 let mut names = vec![self.name()?];
                 while self.sign(',') {

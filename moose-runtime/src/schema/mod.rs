@@ -10,6 +10,8 @@ mod engine;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod functions;
+#[doc(hidden)]
+pub mod lexer;
 pub mod provenance;
 mod quote;
 mod table;

@@ -50,6 +50,7 @@
 //! 46. `fences::an_alter_is_taken_as_a_whole_or_not_at_all`
 //! 47. `fences::a_time_of_day_fits_at_every_higher_precision`
 //! 48. `blocks::block_numbers_grow_and_a_merged_part_keeps_its_lowest`
+//! 49. `lexer::texts_are_taken_apart_where_clickhouse_does`
 //!
 //! Beside these, with a process that is killed or a disk that is full: a kill between token and rename burns the token
 //! (`crash/rename.rs`), a rename that fails does too, and a merge can cover what it lost (`burnt.rs`).
@@ -59,6 +60,7 @@ mod blocks;
 mod changes;
 mod fences;
 mod hidden;
+mod lexer;
 mod tokens;
 mod values;
 mod views;

@@ -1,4 +1,6 @@
-//! Reading the little that is to be had only as ClickHouse's own SQL text, with quotes respected.
+//! Reading the little that is to be had only as ClickHouse's own SQL text.
+
+use crate::schema::lexer::{self, TokenKind};
 
 /// A piece of SQL text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,38 +29,16 @@ impl Token {
 }
 
 fn tokens(sql: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut characters = sql.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\'' | '`' | '"' => {
-                let mut text = String::new();
-                while let Some(inner) = characters.next() {
-                    match inner {
-                        '\\' => text.extend(characters.next()),
-                        // Doubled, it stands for itself.
-                        _ if inner == character && characters.next_if_eq(&character).is_none() => break,
-                        _ => text.push(inner),
-                    }
-                }
-                tokens.push(if character == '\'' { Token::Text(text) } else { Token::Name(text) });
-            }
-            _ if is_word(character) => {
-                let mut word = String::from(character);
-                while let Some(inner) = characters.next_if(|next| is_word(*next)) {
-                    word.push(inner);
-                }
-                tokens.push(Token::Word(word));
-            }
-            _ if character.is_whitespace() => {}
-            _ => tokens.push(Token::Sign(character)),
+    let token = |token: lexer::Token| {
+        let text = token.of(sql);
+        match token.kind {
+            TokenKind::Word | TokenKind::Number => Token::Word(text.to_owned()),
+            TokenKind::Name => Token::Name(lexer::unquoted(text)),
+            TokenKind::Text => Token::Text(lexer::unquoted(text)),
+            _ => Token::Sign(text.chars().next().unwrap_or_default()),
         }
-    }
-    tokens
-}
-
-fn is_word(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
+    };
+    lexer::tokens(sql).map(token).collect()
 }
 
 /// What follows a keyword that stands outside parentheses, from the last place where it stands.

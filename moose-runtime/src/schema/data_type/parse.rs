@@ -3,7 +3,10 @@
 
 use std::str::FromStr;
 
-use super::{DataType, JsonOptions, PLAIN};
+use super::{
+    super::lexer::{self, Lexer, TokenKind, tokens},
+    DataType, JsonOptions, PLAIN,
+};
 
 /// A text that can't be a type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -206,14 +209,17 @@ fn arguments(text: &str) -> Option<(&str, &str)> {
 /// The parts of a text between its commas, not counting those in parentheses and quotes. Nothing has no parts.
 fn split(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    let mut start = 0;
-    let mut scan = Scan::default();
-    for (place, character) in text.char_indices() {
-        if scan.is_outside() && character == ',' {
-            parts.push(text.get(start..place).unwrap_or_default().trim());
-            start = place + 1;
+    let (mut start, mut depth) = (0, 0_usize);
+    for token in tokens(text) {
+        match token.of(text) {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => {
+                parts.push(text.get(start..token.start).unwrap_or_default().trim());
+                start = token.end;
+            }
+            _ => {}
         }
-        scan.step(character);
     }
     let last = text.get(start..).unwrap_or_default().trim();
     if !(last.is_empty() && parts.is_empty()) {
@@ -224,81 +230,28 @@ fn split(text: &str) -> Vec<&str> {
 
 /// Where the quoted text that a text begins with ends.
 fn end_of_quoted(quote: char, text: &str) -> Option<usize> {
-    let mut characters = text.char_indices().peekable();
-    characters.next().filter(|(_, first)| *first == quote)?;
-    while let Some((place, character)) = characters.next() {
-        if character == '\\' {
-            characters.next();
-        } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
-            return Some(place + quote.len_utf8());
-        }
-    }
-    None
+    let first = Lexer::new(text).next().filter(|token| matches!(token.kind, TokenKind::Name | TokenKind::Text))?;
+    text.starts_with(quote).then_some(first.end)
 }
 
 /// What a text that is quoted as a whole stands for.
 fn unquoted(quote: char, text: &str) -> Option<String> {
-    if end_of_quoted(quote, text) != Some(text.len()) {
-        return None;
-    }
-    let mut out = String::new();
-    let mut characters = text.strip_prefix(quote)?.strip_suffix(quote)?.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => match characters.next()? {
-                'n' => out.push('\n'),
-                'r' => out.push('\r'),
-                't' => out.push('\t'),
-                '0' => out.push('\0'),
-                'b' => out.push('\u{8}'),
-                'f' => out.push('\u{c}'),
-                escaped => out.push(escaped),
-            },
-            _ if character == quote => {
-                characters.next();
-                out.push(quote);
-            }
-            _ => out.push(character),
-        }
-    }
-    Some(out)
+    (end_of_quoted(quote, text) == Some(text.len())).then(|| lexer::unquoted(text))
 }
 
 /// Whether every parenthesis outside quotes has its partner and every quote ends.
 fn is_balanced(text: &str) -> bool {
-    let mut scan = Scan::default();
-    text.chars().all(|character| scan.step(character)) && scan.is_outside()
-}
-
-/// Where in a text one is: how many parentheses are open, and in which quotes.
-#[derive(Default)]
-struct Scan {
-    open: usize,
-    quote: Option<char>,
-    escaped: bool,
-}
-
-impl Scan {
-    fn is_outside(&self) -> bool {
-        self.open == 0 && self.quote.is_none()
-    }
-
-    /// Goes on by a character; whether that was possible.
-    fn step(&mut self, character: char) -> bool {
-        if std::mem::take(&mut self.escaped) {
-            return true;
-        }
-        match (self.quote, character) {
-            (Some(_), '\\') => self.escaped = true,
-            (Some(end), _) if end == character => self.quote = None,
-            (None, '\'' | '`' | '"') => self.quote = Some(character),
-            (None, '(') => self.open += 1,
-            (None, ')') => match self.open.checked_sub(1) {
-                Some(less) => self.open = less,
+    let mut open = 0_usize;
+    for token in tokens(text) {
+        match token.of(text) {
+            _ if token.kind == TokenKind::Unended => return false,
+            "(" => open += 1,
+            ")" => match open.checked_sub(1) {
+                Some(less) => open = less,
                 None => return false,
             },
             _ => {}
         }
-        true
     }
+    open == 0
 }
