@@ -19,14 +19,14 @@ use tempfile::TempDir;
 use crate::stage::{LATE, PIPELINE, numbers};
 
 /// The view behind the table, and what fills it.
-const VIEW: [&str; 2] = [
+pub(crate) const VIEW: [&str; 2] = [
     "CREATE TABLE target (id UInt64) ENGINE = MergeTree ORDER BY id \
      SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1",
     "CREATE MATERIALIZED VIEW view TO target AS SELECT id FROM numbers",
 ];
 
 /// A pipeline with an engine whose renames fail as told.
-struct Failing {
+pub(crate) struct Failing {
     _directory: TempDir,
     /// Once it is there, renames count.
     armed: PathBuf,
@@ -37,6 +37,11 @@ struct Failing {
 impl Failing {
     /// Starts it; `renames` as `FAULT_RENAME_FAILS` has it.
     async fn start(host: &str, renames: &str) -> Self {
+        Self::start_without(host, renames, "").await
+    }
+
+    /// The same without a mechanism, as `FAULT_WITHOUT` has it.
+    pub(crate) async fn start_without(host: &str, renames: &str, mechanism: &str) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let armed = directory.path().join("fault");
         let mut process = Launch::new(PIPELINE, directory.path().join("data"))
@@ -45,28 +50,29 @@ impl Failing {
             .environment("LD_PRELOAD", &shim::rename(env!("CARGO_TARGET_TMPDIR")).to_string_lossy())
             .environment("FAULT_POINT_DIR", &armed.to_string_lossy())
             .environment("FAULT_RENAME_FAILS", renames)
+            .environment("FAULT_WITHOUT", mechanism)
             .start();
         let addresses = process.addresses(LATE).await;
         Self { _directory: directory, armed, process, addresses }
     }
 
-    async fn sql(&self, statement: &str) -> String {
+    pub(crate) async fn sql(&self, statement: &str) -> String {
         let engine = self.addresses.engine.expect("an embedded engine");
         http::sql(&format!("http://{engine}"), statement).await
     }
 
-    fn arm(&self) {
+    pub(crate) fn arm(&self) {
         fs::create_dir(&self.armed).expect("a directory in the test's directory");
     }
 
-    async fn post(&self, ids: std::ops::Range<u64>) {
+    pub(crate) async fn post(&self, ids: std::ops::Range<u64>) {
         let url = format!("http://{}/ingest/numbers", self.addresses.http);
         let answer = http::post(&url, "application/x-ndjson", numbers(ids)).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
     /// Waits until a query gives `wanted`; the engine may be away meanwhile.
-    async fn shows(&self, statement: &str, wanted: &str) {
+    pub(crate) async fn shows(&self, statement: &str, wanted: &str) {
         let url = format!("http://{}/", self.addresses.engine.expect("an embedded engine"));
         eventually(LATE, || async {
             let answer = http::send(hyper::Method::POST, &url, &[], statement.to_owned()).await;
@@ -92,14 +98,14 @@ impl Failing {
         self.said("is closed and opened again")
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.process.interrupt();
         assert!(self.process.wait(LATE).success(), "{}", self.process.output());
     }
 }
 
-const TABLE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
-const TARGET: &str = "SELECT count(), uniqExact(id) FROM target";
+pub(crate) const TABLE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FROM numbers";
+pub(crate) const TARGET: &str = "SELECT count(), uniqExact(id) FROM target";
 
 #[tokio::test]
 async fn a_rename_that_fails_leaves_everything_once_in_the_table_and_in_its_view() {

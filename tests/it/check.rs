@@ -190,7 +190,7 @@ async fn row_policies_privileges_and_settings_that_a_server_says_it_has_or_lacks
     let stage = Stage::new().await;
     let answer = |text: &'static str| Fault::Answer(Canned::plain(StatusCode::OK, text));
     for (part, text) in [
-        ("system.row_policies", r#"{"data":[["hide ON m.numbers"]],"rows":1}"#),
+        ("system.row_policies", r#"{"data":[["hide ON m.numbers","1"]],"rows":1}"#),
         ("CHECK GRANT INSERT", "0\n"),
         ("CHECK GRANT SELECT", "1\n"),
         // As an old server would answer.

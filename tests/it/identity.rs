@@ -30,7 +30,7 @@ static KNOWN: OlapTable<Number> = OlapTable::new("known");
 static BARE: OlapTable<Number> = OlapTable::new("bare").provenance(false);
 static TWICE: Stream<Number> = Stream::new("twice").destination(&KNOWN).destination(&BARE);
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
@@ -49,12 +49,12 @@ impl Stage {
     }
 
     /// Copies the directory of the streams, of which no process has the lock.
-    fn copy_streams(&self) {
+    pub(crate) fn copy_streams(&self) {
         copy(&self.data_dir().join("stream"), &self.backup());
     }
 
     /// Puts the copy in the place of the directory.
-    fn put_streams_back(&self) {
+    pub(crate) fn put_streams_back(&self) {
         let place = self.data_dir().join("stream");
         fs::remove_dir_all(&place).expect("a directory");
         copy(&self.backup(), &place);
@@ -67,7 +67,7 @@ impl Stage {
     }
 
     /// Waits until the table is held for a reason that says all of `words`.
-    async fn is_held(&self, app: &RunningApp, words: &[&str]) -> Failure {
+    pub(crate) async fn is_held(&self, app: &RunningApp, words: &[&str]) -> Failure {
         eventually(LATE, || async {
             let failures = app.health().failures();
             let says = |failure: &&Failure| words.iter().all(|word| failure.message.contains(word));
@@ -77,7 +77,7 @@ impl Stage {
     }
 
     /// Waits until all of the stream is done and nothing fails.
-    async fn has_caught_up(&self, app: &RunningApp) -> Vec<Value> {
+    pub(crate) async fn has_caught_up(&self, app: &RunningApp) -> Vec<Value> {
         let accounting = format!("http://{}/accounting", app.management_address());
         eventually(LATE, || async {
             let accounts = http::get(&accounting).await.json();
@@ -133,7 +133,7 @@ async fn records_that_follow_on_a_directory_from_a_copy_are_rows() {
 }
 
 /// `check --counts` of the pipeline that is stopped: its exit code, its account of the numbers and what it prints.
-fn counts(stage: &Stage) -> (Option<i32>, Value) {
+pub(crate) fn counts(stage: &Stage) -> (Option<i32>, Value) {
     let run = Launch::new(PIPELINE, stage.data_dir())
         .environment("MOOSE_CLICKHOUSE__URL", &stage.engine.url())
         .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database)

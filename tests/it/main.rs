@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod counts;
 mod delivery;
+mod exceptions;
 mod facts;
 mod frozen;
 mod holds;

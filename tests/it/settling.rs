@@ -28,7 +28,7 @@ const ONCE: &str = "SELECT count(), uniqExact(id), countIf(small != id % 256) FR
 
 impl Stage {
     /// Posts 100 numbers, takes their INSERT on its way, lets `meanwhile` have the table, and breaks the connection.
-    async fn in_doubt(&self, app: &RunningApp, meanwhile: impl AsyncFnOnce(&Self, &Recorded)) {
+    pub(crate) async fn in_doubt(&self, app: &RunningApp, meanwhile: impl AsyncFnOnce(&Self, &Recorded)) {
         let held = self.proxy.when(insert_into("numbers")).times(1).make(Fault::Hold);
         post_numbers(app, 0..100).await;
         let insert =
@@ -43,7 +43,7 @@ impl Stage {
     }
 
     /// Stores numbers as the range of `insert` would, under another token or none.
-    async fn store(&self, insert: &Recorded, ids: std::ops::Range<u64>, token: &str) {
+    pub(crate) async fn store(&self, insert: &Recorded, ids: std::ops::Range<u64>, token: &str) {
         let epoch = u64::from_str_radix(insert.token().split('/').nth(1).expect("an epoch"), 16).expect("in hex");
         let url = format!(
             "{}&insert_allow_materialized_columns=1&insert_deduplication_token={}",

@@ -16,6 +16,7 @@ pub use ::clickhouse::query::Query;
 pub use ahead::Ahead;
 pub use client::Client;
 pub use error::ClickHouseError;
+pub(crate) use facts::RowPolicy;
 pub use facts::{TableFacts, ViewFacts, ViewTarget, calls, window_of};
 pub use inspect::TableState;
 pub use liveness::Patience;

@@ -26,7 +26,7 @@ use super::{
     remembered::boot,
     reopen::calls_for_reopening,
     settings::Settings,
-    settle::Settled,
+    settle::{FailedAgain, Settled},
     size::{OutOfMemory, RangeSize},
     target::{Target, columns},
 };
@@ -67,6 +67,7 @@ pub(super) struct Courier {
     sent: Mutex<tokio::time::Instant>,
     /// The attempt at a range that an earlier process had written down.
     pub(super) attempt: Mutex<Attempt>,
+    pub(super) failed_again: FailedAgain,
 }
 
 /// What was logged last of a failure that is tried again and again.
@@ -127,6 +128,7 @@ impl Courier {
             drained,
             sent,
             attempt,
+            failed_again: FailedAgain::default(),
         }
     }
 

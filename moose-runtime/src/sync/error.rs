@@ -189,6 +189,23 @@ pub enum SyncError {
         /// How many rows are not there.
         missing: usize,
     },
+    /// The table confirms rows again and again, and does not show them.
+    #[error(
+        "table `{table}` has confirmed offsets {first}..={last} and does not show {missing} of them: {why}; they are not sent \
+         again before, so that they are not stored again and again"
+    )]
+    NotShown {
+        /// Its name.
+        table: String,
+        /// First offset of the range.
+        first: u64,
+        /// Last offset of the range.
+        last: u64,
+        /// How many rows can't be seen.
+        missing: usize,
+        /// What may hide them, and what to do.
+        why: Hiding,
+    },
     /// The cursor belongs to another stream.
     #[error(
         "the cursor of `{group}` on topic `{topic}` partition {partition} has epoch {known:016x}, the topic has {found:016x}: \
@@ -276,6 +293,36 @@ pub enum SyncError {
         /// First record of the chunk.
         offset: u64,
     },
+}
+
+/// What may hide rows that a table has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Hiding {
+    /// Row policies that apply to this user.
+    #[error("row policies hide rows from this user ({}): exempt it, or drop them until the range has passed", .policies.join(", "))]
+    Policies {
+        /// Their names.
+        policies: Vec<String>,
+    },
+    /// Row policies that apply to others.
+    #[error(
+        "there are row policies ({}), and a user to whom none applies may see nothing: drop them until the range has passed",
+        .policies.join(", ")
+    )]
+    PoliciesOfOthers {
+        /// Their names.
+        policies: Vec<String>,
+    },
+    /// Row policies that this user may not see.
+    #[error(
+        "row policies may hide them, which this user may not see: exempt it from them, and `GRANT SHOW ROW POLICIES ON *.*` \
+         to it"
+    )]
+    Unseen,
+    /// Nothing that is known.
+    #[error("there is no row policy that would hide them; see what deletes rows as soon as they are there")]
+    Nothing,
 }
 
 /// How a cursor does not fit its partition.

@@ -1,5 +1,5 @@
-//! Rows that a burnt token lost from a table with views: they come in by way of a table of their own, whose parts are
-//! moved over, because a moved part feeds no view a second time.
+//! Rows that a burnt token lost from a table with views, or with a TTL: they come in by way of a table of their own, whose
+//! parts are moved over, because a moved part feeds no view a second time, and no TTL takes it before it was seen.
 
 use bytes::Bytes;
 
@@ -29,6 +29,10 @@ impl Courier {
         let mending = format!("{}{}_{number}", prefix(&self.assignment), range.first);
         let (source, table) = (quote_identifier(&mending), quote_identifier(&self.assignment.table.name));
         client.execute(&format!("CREATE TABLE IF NOT EXISTS {source} AS {table}")).await?;
+        // A part that knows no TTL stays in the table until its next merge: what is too old must be found there once.
+        if client.facts(&mending).await?.is_some_and(|facts| facts.has_ttl) {
+            client.execute(&format!("ALTER TABLE {source} REMOVE TTL")).await?;
+        }
         fault::point(Point::MendMade);
         self.insert(&mending, token, body, settings).await?;
         fault::point(Point::MendFilled);

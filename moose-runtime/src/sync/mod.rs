@@ -46,7 +46,7 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use error::{Misfit, SyncError, TrialFinding};
+pub use error::{Hiding, Misfit, SyncError, TrialFinding};
 pub use lease::Lease;
 #[cfg(test)]
 pub(crate) use reader::READ_BYTES;

@@ -7,13 +7,16 @@
 //! but only while the table drops it by its token: a table that has forgotten the token would store every row twice. So
 //! that is done where the table can be shown to remember it, and where not, it is said what the views may lack.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 
-use super::{Prepared, SyncError, courier::Courier, probe, remembered, settings::Settings};
+use super::{Prepared, SyncError, courier::Courier, error::Hiding, probe, remembered, settings::Settings};
 use crate::{
-    clickhouse::TableState,
+    clickhouse::{RowPolicy, TableState},
     fault::{self, Point},
     schema,
     stream::Pending,
@@ -23,6 +26,26 @@ use crate::{
 /// Whether a table can be asked which rows it has.
 pub(super) fn can_be_asked(table: &schema::Table, state: &TableState) -> bool {
     table.provenance && state.keeps_every_row()
+}
+
+/// So many INSERTs in a row may be confirmed and have left no rows, where nothing can hide them: each was cut off at the one
+/// moment at which a token is taken without its rows.
+const MOST_AGAIN: u32 = 16;
+
+/// The last INSERT of what a burnt token lost that has failed: those up to it may have burnt their tokens too.
+#[derive(Debug, Default)]
+pub(super) struct FailedAgain(Mutex<(u64, u32)>);
+
+impl FailedAgain {
+    /// The number of the last that failed of the range that begins there; 0 if none has.
+    fn of(&self, first: u64) -> u32 {
+        let (range, number) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if range == first { number } else { 0 }
+    }
+
+    fn note(&self, first: u64, number: u32) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (first, number);
+    }
 }
 
 /// What came of settling.
@@ -145,22 +168,56 @@ impl Courier {
         mut missing: BTreeSet<u64>,
     ) -> Result<(), SyncError> {
         let token = self.assignment.token(range.first, range.last);
+        let (why, most) = self.hiding().await?;
+        let facts = self.shared.client.facts(&self.assignment.table.name).await?;
+        let by_a_table = state.has_views || facts.is_some_and(|facts| facts.has_ttl);
         let mut number = 1_u32;
         while !missing.is_empty() {
+            if number > self.failed_again.of(range.first).saturating_add(most) {
+                let (table, missing) = (self.assignment.table.name.clone(), missing.len());
+                return Err(SyncError::NotShown { table, first: range.first, last: range.last, missing, why });
+            }
             let body = self.rows(range, &missing).await?;
             self.still_fresh()?;
-            if state.has_views {
-                self.mend(range, number, &token, body, settings).await?;
+            let inserted = if by_a_table {
+                self.mend(range, number, &token, body, settings).await
             } else {
                 let again = format!("{token}/again/{number}");
                 fault::point(Point::AgainBefore);
-                self.insert(&self.assignment.table.name, &again, body, settings).await?;
+                self.insert(&self.assignment.table.name, &again, body, settings).await
+            };
+            if inserted.is_err() {
+                self.failed_again.note(range.first, number);
+            }
+            inserted?;
+            if !by_a_table {
                 fault::point(Point::AgainAfter);
             }
             number = number.saturating_add(1);
             missing = self.missing(settings, range, offsets).await?;
         }
         Ok(())
+    }
+
+    /// What may hide rows that were confirmed, and how often they are inserted again then: each time may store them once
+    /// more.
+    async fn hiding(&self) -> Result<(Hiding, u32), SyncError> {
+        // The embedded engine knows no row policies.
+        if self.shared.reopen.is_some() {
+            return Ok((Hiding::Nothing, MOST_AGAIN));
+        }
+        let Some(policies) = self.shared.client.row_policies(&self.assignment.table.name).await? else {
+            return Ok((Hiding::Unseen, 1));
+        };
+        let (ours, others): (Vec<_>, Vec<_>) = policies.into_iter().partition(|policy| policy.is_ours);
+        let names = |policies: Vec<RowPolicy>| policies.into_iter().map(|policy| policy.name).collect();
+        Ok(if !ours.is_empty() {
+            (Hiding::Policies { policies: names(ours) }, 0)
+        } else if !others.is_empty() {
+            (Hiding::PoliciesOfOthers { policies: names(others) }, 1)
+        } else {
+            (Hiding::Nothing, MOST_AGAIN)
+        })
     }
 
     /// Whether the table can be asked which rows it has.

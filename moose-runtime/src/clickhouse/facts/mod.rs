@@ -68,6 +68,15 @@ pub struct ViewTarget {
     pub settings: BTreeMap<String, String>,
 }
 
+/// What hides rows from users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowPolicy {
+    /// Its name, with its table.
+    pub(crate) name: String,
+    /// It applies to our user.
+    pub(crate) is_ours: bool,
+}
+
 /// A row of `system.tables`.
 #[derive(Deserialize)]
 struct Row {
@@ -125,7 +134,10 @@ impl Client {
             partition_defaults,
             has_ttl: text::clause(&row.engine_full, "TTL").is_some(),
             views: self.views(&row, &defaults).await?,
-            row_policies: self.row_policies(name).await?,
+            row_policies: self
+                .row_policies(name)
+                .await?
+                .map(|policies| policies.into_iter().map(|policy| policy.name).collect()),
             partition_key: row.partition_key,
         }))
     }
@@ -199,15 +211,21 @@ impl Client {
         }
     }
 
-    async fn row_policies(&self, table: &str) -> Result<Option<Vec<String>>, ClickHouseError> {
+    /// The row policies on a table; `None` where our user may not see them.
+    pub(crate) async fn row_policies(&self, table: &str) -> Result<Option<Vec<RowPolicy>>, ClickHouseError> {
         // An empty table name is a policy on the whole database.
         let sql = format!(
-            "SELECT name FROM system.row_policies WHERE database = {} AND table IN ('', {}) ORDER BY name",
+            "WITH arrayPushBack(enabledRoles(), currentUser()) AS us \
+             SELECT name, toString(if(apply_to_all, NOT hasAny(apply_to_except, us), hasAny(apply_to_list, us))) \
+             FROM system.row_policies WHERE database = {} AND table IN ('', {}) ORDER BY name",
             quote_string(self.database()),
             quote_string(table)
         );
-        match self.query_rows::<(String,)>(&sql).await {
-            Ok(rows) => Ok(Some(rows.into_iter().map(|(name,)| name).collect())),
+        match self.query_rows::<(String, String)>(&sql).await {
+            Ok(rows) => {
+                let policies = rows.into_iter().map(|(name, ours)| RowPolicy { name, is_ours: ours == "1" });
+                Ok(Some(policies.collect()))
+            }
             Err(error) if error.code() == Some(ACCESS_DENIED) => Ok(None),
             Err(error) => Err(error),
         }
