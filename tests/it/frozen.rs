@@ -238,10 +238,14 @@ async fn a_drain_that_was_taken_over_is_opened_by_its_new_owner_alone() {
     let client = client(&stage);
     let mut first = Gate::close(&client, &order("first")).await.expect("a drained table");
     let mut second = Gate::close(&client, &order("second")).await.expect("a drained table");
+    let text = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'numbers'";
+    let barred = stage.sql(text).await;
     // The first was frozen, and does now what it was about to do.
+    first.still_held().await.expect_err("it is the second's");
     first.renew().await.expect_err("it is the second's");
     first.still_closed().await.expect_err("it is the second's");
     first.open().await.expect("nothing to open");
+    assert_eq!(stage.sql(text).await, barred, "nothing of the second's bar is gone");
     let insert = "INSERT INTO numbers (id, small) VALUES (1, 1)";
     let refused = http::try_sql(&stage.url(), insert).await.text();
     assert!(refused.contains("Constraint `_moose_drain"), "{refused}");

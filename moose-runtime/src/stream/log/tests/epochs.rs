@@ -172,4 +172,23 @@ async fn a_topic_is_not_open_before_its_epochs_are_durable() {
     log.open_topic(&topic("t", 3)).await.unwrap_err();
     let error = log.append("t", 0, records(["a"])).await.unwrap_err();
     assert!(matches!(error, StreamError::Paused { .. }), "{error}");
+    // A log that is paused takes nothing anyway: whether the topic is open shows once it is not.
+    assert_eq!(log.partitions("t"), 0);
+    fail.store(false, Ordering::SeqCst);
+    let refused = async {
+        loop {
+            match log.append("t", 0, records(["a"])).await.unwrap_err() {
+                StreamError::Paused { .. } => tokio::time::sleep(Duration::from_millis(5)).await,
+                error => return error,
+            }
+        }
+    };
+    let error = timeout(Duration::from_secs(30), refused).await.expect("it opens itself anew");
+    assert!(matches!(error, StreamError::UnknownTopic { .. }), "{error}");
+    log.open_topic(&topic("t", 3)).await.unwrap();
+    log.append("t", 0, records(["a"])).await.unwrap();
+    let begun = list(&log, 0);
+    drop(log);
+    let (log, _) = opened(&directory, 3).await;
+    assert_eq!(list(&log, 0)[..begun.len()], begun, "what is open is durable");
 }
