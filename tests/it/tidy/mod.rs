@@ -63,7 +63,7 @@ fn the_repository_is_tidy() {
         let path = path.to_string_lossy().replace('\\', "/");
         sources += usize::from(is_rust(&path));
         findings.extend(check(&path, &text));
-        if path.ends_with(".md") {
+        if Path::new(&path).extension().is_some_and(|extension| extension == "md") {
             let links = links::check(root, &path, &text);
             findings.extend(links.into_iter().map(|(line, finding)| format!("{path}:{line}: {finding}")));
         }
