@@ -145,6 +145,7 @@ fn the_list_of_facts_is_the_tests() {
         ("answers", include_str!("answers.rs")),
         ("fences", include_str!("fences.rs")),
         ("blocks", include_str!("blocks.rs")),
+        ("lexer", include_str!("lexer.rs")),
     ];
     let tests = sources.iter().flat_map(|(module, source)| {
         let names = source.split("#[tokio::test]\nasync fn ").skip(1).filter_map(|test| test.split('(').next());
