@@ -1,15 +1,27 @@
 //! A program with an engine in it, for the tests of the engine: `engine …` is the engine, as in every pipeline's
-//! binary; `host <path>` starts one, prints its address, and waits until its standard input ends.
+//! binary; `host <path>` starts one, prints its address, and waits until its standard input ends; `plain <path>` does so
+//! with users of its own, as any server has them.
 
 use std::{
     env,
     io::{self, Read as _, Write as _},
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
-use moose_runtime::engine::{self, Engine, EngineOptions, SupervisorOptions};
+use moose_runtime::{
+    config::{Config, EngineConfig},
+    engine::{self, Access, Engine, EngineOptions, SupervisorOptions, Under, Users},
+};
+
+/// Of the pipeline's user.
+const PASSWORD: &str = "password-of-the-tests";
+
+/// Whoever comes may do everything.
+const PLAIN: &str = "<clickhouse><profiles><default/></profiles><users><default><password/><networks><ip>127.0.0.1</ip>\
+    </networks><profile>default</profile><quota>default</quota></default></users><quotas><default/></quotas></clickhouse>";
 
 fn main() -> ExitCode {
     engine::run_if_asked();
@@ -17,13 +29,26 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     match *arguments.as_slice() {
-        ["engine", path] => engine::main(&EngineOptions { path: path.into(), listen, supervised: false }),
-        ["host", path] => host(&SupervisorOptions { program: None, path: path.into(), listen }),
+        ["engine", path] => {
+            let under = Under::Nobody { password: PASSWORD.to_owned(), log: false };
+            engine::main(&EngineOptions { path: path.into(), listen, under })
+        }
+        ["plain", path] => {
+            let users = Users::custom(PLAIN);
+            host(&SupervisorOptions { program: None, path: path.into(), listen, users, log: false })
+        }
+        ["host", path] => {
+            let config = EngineConfig { listen, password: PASSWORD.to_owned(), ..Config::default().engine };
+            match Access::open(Path::new(path), PASSWORD) {
+                Ok(access) => host(&SupervisorOptions::new(path.into(), &config, &access)),
+                Err(error) => fail(&error.to_string()),
+            }
+        }
         ["locate"] => match engine::locate() {
             Ok(path) => say(&path.display().to_string()),
             Err(error) => fail(&error.to_string()),
         },
-        _ => fail("usage: engine_host engine <path> | host <path> | locate"),
+        _ => fail("usage: engine_host engine <path> | host <path> | plain <path> | locate"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::{OnceLock, mpsc},
 };
 
-use moose_runtime::engine::{Engine, SupervisorOptions};
+use moose_runtime::engine::{Engine, SupervisorOptions, Users};
 
 /// An engine that runs as long as the test binary.
 #[derive(Clone, Copy, Debug)]
@@ -56,12 +56,18 @@ pub fn shared(program: &str, directory: &str) -> SharedEngine {
 pub async fn start(program: &Path, data: &Path) -> Engine {
     // Not where the proxies listen: while an engine is down, its port must stay free for it.
     let listen = SocketAddr::from(([127, 0, 0, 2], 0));
-    let options = SupervisorOptions { program: Some(program.to_owned()), path: data.to_owned(), listen };
+    let (program, path) = (Some(program.to_owned()), data.to_owned());
+    let options = SupervisorOptions { program, path, listen, users: Users::custom(OPEN), log: false };
     match Engine::start(options).await {
         Ok(engine) => engine,
         Err(error) => panic!("the engine did not start: {error}"),
     }
 }
+
+/// Users as a plain server has them: whoever comes from this machine is `default` and may do everything.
+const OPEN: &str = "<clickhouse><profiles><default><implicit_select>0</implicit_select></default></profiles>\
+    <users><default><password/><networks><ip>127.0.0.0/8</ip></networks><profile>default</profile><quota>default</quota>\
+    </default></users><quotas><default/></quotas></clickhouse>";
 
 /// A directory by the number of this process; those of processes that are gone are removed.
 fn own_directory(parent: &Path) -> PathBuf {

@@ -1,4 +1,5 @@
-//! Where the parts of a running application listen, for the other commands to find.
+//! Where the parts of a running application listen, for the other commands to find: for its user alone, because it says how
+//! to get into the embedded engine.
 
 use std::{
     io,
@@ -8,6 +9,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "embedded")]
+use crate::engine::Access;
 use crate::machine::private;
 
 /// Name of the file in the data directory.
@@ -22,6 +25,10 @@ pub struct Addresses {
     pub management: SocketAddr,
     /// ClickHouse's HTTP interface: the address of the embedded engine, or the configured URL.
     pub engine: String,
+    /// How anybody gets into the embedded engine.
+    #[cfg(feature = "embedded")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     /// The process, by which a file that was left behind is told.
     pub pid: u32,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::caretaker::Caretaker;
 use super::{AppBuilder, AppError};
 #[cfg(feature = "embedded")]
-use crate::engine::{Engine, SupervisorOptions};
+use crate::engine::{Access, Engine, EngineError, SupervisorOptions};
 use crate::{clickhouse::Client, config::Config, schema::Storage, shutdown::Shutdown, sync::Reopen, telemetry::Health};
 
 /// The ClickHouse to write to.
@@ -15,6 +15,9 @@ pub(super) struct Database {
     pub(super) storage: Storage,
     /// For `addresses.json`.
     pub(super) address: String,
+    /// How anybody gets in, where it is our own.
+    #[cfg(feature = "embedded")]
+    pub(super) access: Option<Access>,
     #[cfg(feature = "embedded")]
     pub(super) engine: Option<Arc<Engine>>,
     #[cfg(feature = "embedded")]
@@ -29,6 +32,8 @@ impl Database {
                 storage: Storage::Server,
                 address: url.clone(),
                 #[cfg(feature = "embedded")]
+                access: None,
+                #[cfg(feature = "embedded")]
                 engine: None,
                 #[cfg(feature = "embedded")]
                 caretaker: None,
@@ -41,19 +46,20 @@ impl Database {
 #[cfg(feature = "embedded")]
 impl Database {
     async fn embedded(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
+        let path = config.data_dir.join("engine");
+        let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
         let options = SupervisorOptions {
             program: builder.engine_program.clone(),
-            path: config.data_dir.join("engine"),
-            listen: config.engine.listen,
+            ..SupervisorOptions::new(path, &config.engine, &access)
         };
         let engine = Arc::new(Engine::start(options).await?);
-        let client =
-            Client::new(&engine.url(), &crate::config::ClickHouseConfig { url: None, ..Config::default().clickhouse })?;
+        let client = Client::new(&engine.url(), &access.client())?;
         let caretaker = Caretaker::new(Arc::clone(&engine), client.clone());
         Ok(Self {
             client,
             storage: Storage::Embedded,
             address: engine.address().to_string(),
+            access: Some(access),
             caretaker: Some(Arc::new(caretaker)),
             engine: Some(engine),
         })

@@ -30,6 +30,8 @@ pub(crate) use start::open_streams;
 
 use parts::Parts;
 
+#[cfg(feature = "embedded")]
+use crate::engine::Access;
 use crate::{
     clickhouse::{Client, Query},
     config::Config,
@@ -159,6 +161,12 @@ impl RunningApp {
     /// Address of ClickHouse's HTTP interface: the embedded engine's or the configured server's.
     pub fn engine_url(&self) -> String {
         self.client.url().to_owned()
+    }
+
+    /// How anybody gets into the embedded engine; a configured server has users of its own.
+    #[cfg(feature = "embedded")]
+    pub fn engine_access(&self) -> Option<&Access> {
+        self.addresses.access.as_ref()
     }
 
     /// The configuration it runs on.

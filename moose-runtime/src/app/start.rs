@@ -104,6 +104,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         http: address_of(&http)?,
         management: address_of(&management)?,
         engine: database.address.clone(),
+        #[cfg(feature = "embedded")]
+        access: database.access.clone(),
         pid: std::process::id(),
     };
 

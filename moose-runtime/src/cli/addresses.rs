@@ -8,32 +8,37 @@ use std::{
 };
 
 use crate::app::{ADDRESSES_FILE, Addresses};
+#[cfg(feature = "embedded")]
+use crate::engine::Access;
 
 /// A listener on the same machine answers within this, or isn't there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Address of the engine that a running instance has on `data_dir`. A file whose process is gone, or whose engine does
+/// Address of the engine that a running instance has on `data_dir`, and how anybody gets in. A file whose process is gone, or whose engine does
 /// not listen (a number can be another process' by now), is as good as none.
-pub(super) fn running_engine(data_dir: &Path) -> Option<SocketAddr> {
+#[cfg(feature = "embedded")]
+pub(super) fn running_engine(data_dir: &Path) -> Option<(SocketAddr, Option<Access>)> {
+    let addresses = read(data_dir)?;
     // That of a configured server is a URL; there is no engine of ours then.
-    listening(data_dir, |addresses| addresses.engine.parse().ok())
+    let address = listening(&addresses, addresses.engine.parse().ok()?)?;
+    Some((address, addresses.access))
 }
 
 /// Address of the management port of the instance that runs on `data_dir`.
 pub(super) fn running_management(data_dir: &Path) -> Option<SocketAddr> {
-    listening(data_dir, |addresses| {
-        let mut address = addresses.management;
-        if address.ip().is_unspecified() {
-            address.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        Some(address)
-    })
+    let addresses = read(data_dir)?;
+    listening(&addresses, addresses.management)
 }
 
-fn listening(data_dir: &Path, which: impl FnOnce(&Addresses) -> Option<SocketAddr>) -> Option<SocketAddr> {
-    let text = fs::read(data_dir.join(ADDRESSES_FILE)).ok()?;
-    let addresses: Addresses = serde_json::from_slice(&text).ok()?;
-    let address = which(&addresses)?;
+fn read(data_dir: &Path) -> Option<Addresses> {
+    serde_json::from_slice(&fs::read(data_dir.join(ADDRESSES_FILE)).ok()?).ok()
+}
+
+/// The address, if something listens there: where all are listened on, one of them.
+fn listening(addresses: &Addresses, mut address: SocketAddr) -> Option<SocketAddr> {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
     (may_run(addresses.pid) && TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok()).then_some(address)
 }
 
@@ -61,7 +66,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let directory = data_dir(process::id(), &address.to_string());
-        assert_eq!(running_engine(directory.path()), Some(address));
+        assert_eq!(running_engine(directory.path()), Some((address, None)));
     }
 
     #[test]

@@ -39,8 +39,21 @@ fn welcome(program: Program, app: &RunningApp) -> String {
         http,
         management,
         clickhouse: &app.engine_url(),
+        users: users(app),
         database: &config.clickhouse.database,
         data_dir: &config.data_dir,
     }
     .text()
+}
+
+#[cfg(feature = "embedded")]
+fn users(app: &RunningApp) -> Option<[(&str, &str); 2]> {
+    use crate::engine::{PIPELINE_USER, READING_USER};
+    let access = app.engine_access()?;
+    Some([(PIPELINE_USER, access.moose.as_str()), (READING_USER, access.readonly.as_str())])
+}
+
+#[cfg(not(feature = "embedded"))]
+fn users(_: &RunningApp) -> Option<[(&str, &str); 2]> {
+    None
 }

@@ -91,7 +91,12 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             }
             let path = path.unwrap_or_else(|| engine_path(&config));
             let listen = listen.unwrap_or(config.engine.listen);
-            return Ok(crate::engine::main(&crate::engine::EngineOptions { path, listen, supervised }));
+            let under = if supervised {
+                crate::engine::Under::Parent
+            } else {
+                crate::engine::Under::Nobody { password: config.engine.password.clone(), log: config.engine.log }
+            };
+            return Ok(crate::engine::main(&crate::engine::EngineOptions { path, listen, under }));
         }
     };
     done.map(|()| ExitCode::SUCCESS)

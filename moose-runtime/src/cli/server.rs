@@ -4,14 +4,14 @@
 #[cfg(feature = "embedded")]
 use std::{net::SocketAddr, time::Duration};
 
-use super::{addresses, error::CliError};
-use crate::{
-    clickhouse::Client,
-    config::{ClickHouseConfig, Config},
-};
+#[cfg(feature = "embedded")]
+use super::addresses;
+use super::error::CliError;
+use crate::{clickhouse::Client, config::Config};
 #[cfg(feature = "embedded")]
 use crate::{
-    engine::{Engine, SupervisorOptions},
+    config::EngineConfig,
+    engine::{Access, Engine, EngineError, SupervisorOptions},
     machine::private,
 };
 
@@ -27,16 +27,31 @@ pub(super) struct Server {
 impl Server {
     /// The ClickHouse that is there without starting one.
     pub(super) fn running(config: &Config) -> Result<Option<Self>, CliError> {
-        let client = match (&config.clickhouse.url, addresses::running_engine(&config.data_dir)) {
-            (Some(url), _) => Client::new(url, &config.clickhouse)?,
-            (None, Some(engine)) => Client::new(&format!("http://{engine}"), &embedded())?,
-            (None, None) => return Ok(None),
+        let client = match &config.clickhouse.url {
+            Some(url) => Some(Client::new(url, &config.clickhouse)?),
+            None => Self::of_instance(config)?,
         };
-        Ok(Some(Self {
+        Ok(client.map(|client| Self {
             client,
             #[cfg(feature = "embedded")]
             engine: None,
         }))
+    }
+
+    /// The engine of the running instance.
+    #[cfg(feature = "embedded")]
+    fn of_instance(config: &Config) -> Result<Option<Client>, CliError> {
+        let Some((engine, access)) = addresses::running_engine(&config.data_dir) else { return Ok(None) };
+        // That of an older build lets everybody in.
+        let access = access.map_or_else(|| Config::default().clickhouse, |access| access.client());
+        Ok(Some(Client::new(&format!("http://{engine}"), &access)?))
+    }
+
+    /// There is no engine in this build, so none of its instances has one.
+    #[cfg(not(feature = "embedded"))]
+    #[expect(clippy::unnecessary_wraps, reason = "as with the embedded engine, which this build does not have")]
+    fn of_instance(_: &Config) -> Result<Option<Client>, CliError> {
+        Ok(None)
     }
 
     /// The ClickHouse that is there; where none is, the embedded engine, started for the command.
@@ -50,14 +65,12 @@ impl Server {
     #[cfg(feature = "embedded")]
     async fn start(config: &Config) -> Result<Self, CliError> {
         private::data_directory(&config.data_dir).map_err(CliError::system("use the data directory"))?;
-        let options = SupervisorOptions {
-            program: None,
-            path: super::engine_path(config),
-            // Nobody else is told where it is, so any port will do.
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
-        let engine = Engine::start(options).await?;
-        let client = Client::new(&engine.url(), &embedded())?;
+        let path = super::engine_path(config);
+        let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
+        // Nobody else is told where it is, so any port will do.
+        let own = EngineConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config.engine.clone() };
+        let engine = Engine::start(SupervisorOptions::new(path, &own, &access)).await?;
+        let client = Client::new(&engine.url(), &access.client())?;
         Ok(Self { client, engine: Some((engine, config.shutdown.deadline)) })
     }
 
@@ -92,9 +105,4 @@ impl Server {
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "the embedded engine's counterpart waits")]
     pub(super) async fn close(self) {}
-}
-
-/// How the embedded engine is talked to; user, password and database of the configuration are the server's.
-fn embedded() -> ClickHouseConfig {
-    Config::default().clickhouse
 }

@@ -24,6 +24,8 @@ pub(super) struct Welcome<'a> {
     pub(super) management: SocketAddr,
     /// URL of ClickHouse.
     pub(super) clickhouse: &'a str,
+    /// Users of the embedded engine with their passwords: who may do what is wanted, and who may only read.
+    pub(super) users: Option<[(&'a str, &'a str); 2]>,
     /// Database of the tables.
     pub(super) database: &'a str,
     /// The data directory.
@@ -78,14 +80,27 @@ impl Welcome<'_> {
         writeln!(text, "\n{name} {version}\n")?;
         self.write_doors(text)?;
         self.write_tables(text)?;
-        let separator = if self.clickhouse.contains('?') { '&' } else { '?' };
-        let clickhouse = format!("{}/{separator}database={}", self.clickhouse.trim_end_matches('/'), self.database);
         writeln!(text, "  management    http://{}  /ready /health /metrics", self.management)?;
-        writeln!(text, "  ClickHouse    {clickhouse}")?;
+        let clickhouse = self.write_clickhouse(text)?;
         writeln!(text, "  data          {}\n", self.data_dir.display())?;
         self.write_example(text, &clickhouse)?;
         let engine = self.clickhouse.trim_start_matches("http://");
         writeln!(text, "ready: http={} management={} clickhouse={engine}", self.http, self.management)
+    }
+
+    /// The address to paste, with what it takes to get in; the one that can change nothing is for the example.
+    fn write_clickhouse(&self, text: &mut String) -> Result<String, std::fmt::Error> {
+        let (url, database) = (self.clickhouse.trim_end_matches('/'), self.database);
+        let Some([all, reading]) = self.users else {
+            let address = format!("{url}/?database={database}");
+            writeln!(text, "  ClickHouse    {address}")?;
+            return Ok(address);
+        };
+        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let address = |(user, password): (&str, &str)| format!("{url}/?user={user}&password={}", encoded(password));
+        writeln!(text, "  ClickHouse    {}", address(all))?;
+        writeln!(text, "  to read only  {}", address(reading))?;
+        Ok(address(reading))
     }
 
     fn write_doors(&self, text: &mut String) -> std::fmt::Result {
@@ -163,6 +178,7 @@ mod tests {
             http: "127.0.0.1:4000".parse().unwrap(),
             management: "127.0.0.1:4001".parse().unwrap(),
             clickhouse: "http://127.0.0.1:4002",
+            users: Some([("moose", "s3cret&"), ("readonly", "an0ther")]),
             database: "moose",
             data_dir: Path::new(".moose"),
         }
@@ -180,17 +196,25 @@ mod tests {
           tables        audit          (id)
                         audit_archive  (id, at)
           management    http://127.0.0.1:4001  /ready /health /metrics
-          ClickHouse    http://127.0.0.1:4002/?database=moose
+          ClickHouse    http://127.0.0.1:4002/?user=moose&password=s3cret%26
+          to read only  http://127.0.0.1:4002/?user=readonly&password=an0ther
           data          .moose
 
         Try it:
 
           curl -X POST http://127.0.0.1:4000/ingest/audit -H 'Content-Type: application/json' -d '{"id":"id-1"}'
           target/debug/shop query 'SELECT * FROM audit'
-          curl 'http://127.0.0.1:4002/?database=moose' -d 'SELECT * FROM audit'
+          curl 'http://127.0.0.1:4002/?user=readonly&password=an0ther' -d 'SELECT * FROM audit'
 
         ready: http=127.0.0.1:4000 management=127.0.0.1:4001 clickhouse=127.0.0.1:4002
         "#);
+    }
+
+    #[test]
+    fn a_server_of_ones_own_has_users_of_its_own() {
+        let text = Welcome { users: None, ..welcome() }.text();
+        assert!(text.contains("  ClickHouse    http://127.0.0.1:4002/?database=moose\n"), "{text}");
+        assert!(!text.contains("password"), "{text}");
     }
 
     #[test]

@@ -195,6 +195,24 @@ pub(super) const KEYS: &[Key] = &[
         slot: |config| Slot::Address(&mut config.engine.listen),
     },
     Key {
+        name: "engine.password",
+        flag: None,
+        default: Some("made at the first start"),
+        meaning: "Password of the embedded engine's user `moose`; better in the environment than in a file. It is kept in \
+                  `<data_dir>/engine/access.json`, with that of the user `readonly`, until another is set or the file is \
+                  removed.",
+        slot: |config| Slot::Secret(&mut config.engine.password),
+    },
+    Key {
+        name: "engine.log",
+        flag: None,
+        default: None,
+        meaning: "Whether everything that the embedded engine has to say is written to \
+                  `<data_dir>/engine/clickhouse.log` (at most 400 MB); its warnings and errors are in the log of the \
+                  application anyway.",
+        slot: |config| Slot::Flag(&mut config.engine.log),
+    },
+    Key {
         name: "sync.max_rows",
         flag: None,
         default: None,

@@ -252,7 +252,12 @@ fn apply(config: &mut Config, name: &str, setting: &Setting) -> Result<(), Confi
     }
     Err(ConfigError::WrongValue {
         key: name.to_owned(),
-        value: text.unwrap_or("a table or a list").to_owned(),
+        value: match text {
+            Some(_) if (key.slot)(config).is_secret() => "(what was given)",
+            Some(text) => text,
+            None => "a table or a list",
+        }
+        .to_owned(),
         origin: setting.origin.clone(),
         expected: (key.slot)(config).expected(),
     })

@@ -101,10 +101,25 @@ impl fmt::Debug for ClickHouseConfig {
 }
 
 /// `engine.*`
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Address of the embedded engine's HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Password of the pipeline's user; where it is empty, the one that is kept, or a new one.
+    pub password: String,
+    /// Whether all that the engine has to say is written to a file.
+    pub log: bool,
+}
+
+/// Shows everything but the password.
+impl fmt::Debug for EngineConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EngineConfig")
+            .field("listen", &self.listen)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `sync.*`
@@ -186,7 +201,7 @@ impl Default for Config {
                 password: String::new(),
                 database: "moose".to_owned(),
             },
-            engine: EngineConfig { listen: loopback(4002) },
+            engine: EngineConfig { listen: loopback(4002), password: String::new(), log: false },
             sync: SyncConfig {
                 max_rows: 100_000,
                 max_bytes: ByteSize::mib(64),

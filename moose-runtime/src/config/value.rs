@@ -13,6 +13,10 @@ pub(super) enum Slot<'a> {
     Path(&'a mut PathBuf),
     /// Any text.
     Text(&'a mut String),
+    /// A password that a header can carry, or none.
+    Secret(&'a mut String),
+    /// True or false.
+    Flag(&'a mut bool),
     /// A name that may stand in cursors, tokens and SQL: letters, digits, `_`, `-`, `.`.
     Name(&'a mut String),
     /// The HTTP address of a server, or none.
@@ -38,6 +42,8 @@ impl Slot<'_> {
         match self {
             Self::Path(place) => store(place, (!text.is_empty()).then(|| PathBuf::from(text))),
             Self::Text(place) => store(place, Some(text.to_owned())),
+            Self::Secret(place) => store(place, is_secret(text).then(|| text.to_owned())),
+            Self::Flag(place) => store(place, text.parse().ok()),
             Self::Name(place) => store(place, is_name(text).then(|| text.to_owned())),
             Self::Url(place) => store(place, is_url(text).then(|| Some(text.trim_end_matches('/').to_owned()))),
             Self::Brokers(place) => store(place, is_brokers(text).then(|| Some(text.to_owned()))),
@@ -56,12 +62,19 @@ impl Slot<'_> {
         }
     }
 
+    /// Whether the value is nobody's to see.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+
     /// The value as one would write it.
     pub(super) fn show(&self) -> String {
         match self {
             Self::Path(place) => place.display().to_string(),
             Self::Text(place) | Self::Name(place) => (*place).clone(),
             Self::Url(place) | Self::Brokers(place) => place.as_deref().unwrap_or_default().to_owned(),
+            Self::Flag(place) => place.to_string(),
+            Self::Secret(_) => String::new(),
             // The values may be secrets.
             Self::Properties(place) => place.keys().cloned().collect::<Vec<_>>().join(", "),
             Self::Address(place) => place.to_string(),
@@ -76,6 +89,8 @@ impl Slot<'_> {
         match self {
             Self::Path(_) => "the path of a directory".to_owned(),
             Self::Text(_) => "text".to_owned(),
+            Self::Secret(_) => "at most 128 printable ASCII characters without spaces".to_owned(),
+            Self::Flag(_) => "`true` or `false`".to_owned(),
             Self::Name(_) => {
                 "a name of at most 128 ASCII letters, digits, `_`, `-` and `.`, such as `web-shop`".to_owned()
             }
@@ -100,6 +115,11 @@ fn store<T>(place: &mut T, value: Option<T>) -> bool {
     let Some(value) = value else { return false };
     *place = value;
     true
+}
+
+/// What stands in a header as it is.
+fn is_secret(text: &str) -> bool {
+    text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_name(text: &str) -> bool {

@@ -1,36 +1,40 @@
 //! The engine's own process: `<binary> engine`, alone or under a parent.
 //!
-//! It binds its port, locks its data directory, opens the library, serves, and at the end closes the library, because
-//! leaving without that can crash. Under a parent (`--supervised`) it ends when its standard input ends or the parent
-//! dies, and a Ctrl-C meant for the parent does not reach it. What it has to say to the parent are lines on standard
-//! output; what it has to say to people goes to standard error.
+//! It locks its data directory, mends the tables' deduplication logs, writes its configuration, and becomes ClickHouse:
+//! `clickhouse local`, whose last statement reads standard input to its end and so holds the process. Standard input is a
+//! pipe of our own, so the process ends in order whenever we close it: when the parent closes what it holds, at SIGTERM,
+//! and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach it. What it has to say to the parent are
+//! lines on standard output; what it and ClickHouse have to say to people goes to standard error.
 
 use std::{
     env,
     ffi::OsString,
-    fs::{File, TryLockError},
-    io::{self, BufRead as _, Write as _},
-    net::SocketAddr,
+    fs::{self, File, TryLockError},
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener},
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::process::parent_id,
+    },
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    sync::Arc,
+    sync::{Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    net::TcpListener,
-    runtime::Runtime,
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    access::{ACCESS_FILE, Access, AccessError},
+    config::ServerConfig,
+    connections,
     error::OpenError,
-    ffi::{self, Database},
+    ffi::{self, ClickHouse},
     library::{self, LibraryError},
     mend,
-    server::Server,
+    users::Users,
 };
 use crate::{
     fault,
@@ -44,19 +48,17 @@ pub(super) const FAILED: &str = "moose-engine failed ";
 /// It is not ready yet; what it waits for follows.
 pub(super) const WAITING: &str = "moose-engine waiting ";
 
-/// How long a supervised engine waits for a dying one to let go of the data directory and the port.
+/// How long a supervised engine waits for a dying one to let go of the data directory.
 const TAKEOVER: Duration = Duration::from_secs(30);
 const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
-
-/// How long running statements may go on after the engine was told to end.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many connections may be open at once, and which part of all open files they may be: tables are files too.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_SHARE: u64 = 4;
 
-/// After this long the process leaves, whatever still hangs.
-const LAST_RESORT: Duration = Duration::from_secs(20);
+/// Directory of the configuration in the data directory, and the file in it that a log is written to.
+const CONFIGURATION: &str = "configuration";
+const LOG: &str = "clickhouse.log";
 
 /// What the engine's process is told on its command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +67,31 @@ pub struct EngineOptions {
     pub path: PathBuf,
     /// The address of the HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Whether a parent looks after it, and it ends with that.
-    pub supervised: bool,
+    /// Who looks after it.
+    pub under: Under,
+}
+
+/// Who looks after an engine's process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// A parent, which tells the rest on standard input, and with which it ends.
+    Parent,
+    /// Nobody.
+    Nobody {
+        /// The password of the pipeline's user; where it is empty, the one that is kept.
+        password: String,
+        /// Whether all that ClickHouse has to say is written to a file.
+        log: bool,
+    },
+}
+
+/// What a parent tells on standard input, in one line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Orders {
+    /// Who may do what.
+    pub(super) users: Users,
+    /// Whether all that ClickHouse has to say is written to a file.
+    pub(super) log: bool,
 }
 
 impl EngineOptions {
@@ -80,7 +105,7 @@ impl EngineOptions {
         let path = PathBuf::from(arguments.next()?);
         arguments.next().filter(|argument| argument == "--listen")?;
         let listen = arguments.next()?.to_str()?.parse().ok()?;
-        arguments.next().is_none().then_some(Self { path, listen, supervised: true })
+        arguments.next().is_none().then_some(Self { path, listen, under: Under::Parent })
     }
 
     /// The arguments that [`EngineOptions::from_supervised_arguments`] reads.
@@ -89,31 +114,32 @@ impl EngineOptions {
         let listen = [OsString::from("--listen"), OsString::from(listen.to_string())];
         words.into_iter().chain([path.as_os_str().to_owned()]).chain(listen).collect()
     }
+
+    fn is_supervised(&self) -> bool {
+        self.under == Under::Parent
+    }
 }
 
 /// Becomes the engine and exits, if this process was started as one; to be called first thing in `main`.
 pub fn run_if_asked() {
     if let Some(options) = EngineOptions::from_supervised_arguments(env::args_os().skip(1)) {
-        // On a thread of its own, because the caller may be in an asynchronous runtime already.
-        let code = thread::spawn(move || main(&options)).join().unwrap_or(ExitCode::FAILURE);
-        process::exit(i32::from(code != ExitCode::SUCCESS));
+        process::exit(i32::from(main(&options) != ExitCode::SUCCESS));
     }
 }
 
 /// Runs the engine until it is told to end.
 pub fn main(options: &EngineOptions) -> ExitCode {
     match run(options) {
-        Ok(true) => ExitCode::SUCCESS,
-        // Threads of the library are still running: its destructors must not.
-        Ok(false) => ffi::leave(0),
+        // Threads of the library may still be running: its destructors must not.
+        Ok(()) => ffi::leave(0),
         Err(error) => {
             // One line: the parent reads lines.
             let reason = error.to_string().replace('\n', " ");
-            if options.supervised {
+            if options.is_supervised() {
                 report(&format!("{FAILED}{reason}"));
             }
             complain(&format!("error: {error}"));
-            ExitCode::FAILURE
+            ffi::leave(1)
         }
     }
 }
@@ -124,110 +150,177 @@ enum RunError {
     #[error(transparent)]
     Library(#[from] LibraryError),
     #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
     Open(#[from] OpenError),
 }
 
-/// Says whether everything ended in order.
-fn run(options: &EngineOptions) -> Result<bool, RunError> {
+fn run(options: &EngineOptions) -> Result<(), RunError> {
     let process_error = |source| OpenError::Process { source };
     // What the library writes is nobody else's to read, and no code but ours runs here.
     private::by_default();
     let open_files = open_files::raise();
-    let connections = usize::try_from(open_files / CONNECTIONS_SHARE).unwrap_or(usize::MAX).min(CONNECTIONS);
-    if options.supervised {
+    if options.is_supervised() {
         ffi::end_with_parent();
     }
-    let input = ffi::take_standard_input().map_err(process_error)?;
-    let runtime = Runtime::new().map_err(process_error)?;
-    let parent = options.supervised.then_some(input);
-    let ending = runtime.block_on(async { watch_for_end(parent) }).map_err(process_error)?;
-    let listener = runtime.block_on(bind(options))?;
-    let address = listener.local_addr().map_err(process_error)?;
-    let lock = lock_directory(options)?;
-    let library = library::locate()?;
+    let (input, hold) = ffi::replace_standard_input().map_err(process_error)?;
+    let mut input = BufReader::new(input);
+    let orders = orders(options, &mut input)?;
+    HOLD.keep(hold);
+    watch_for_end(options.is_supervised().then_some(input)).map_err(process_error)?;
+    let _lock = lock_directory(options)?;
     // The library joins a relative path to itself.
     let path = std::path::absolute(&options.path).map_err(process_error)?;
+    let library = library::locate()?;
+    let clickhouse = ClickHouse::load(&library)?;
     if !fault::without("mending") {
         mend::mend(&path, complain);
     }
-    let database = Database::open(&library, &path)?;
-    let version = database.library_version().to_owned();
-    let server = Arc::new(Server::new(database, address)?);
-    report(&format!("{READY}{address}"));
-    if !options.supervised {
-        complain(&format!("ClickHouse (chDB {version}) on http://{address}, data in {}", options.path.display()));
-    }
-    let ordered = runtime.block_on(async {
-        let mut ended = ending.clone();
-        let stop = async move {
-            // An error means that the watchers are gone, which is an end too.
-            let _ = ended.wait_for(|end| *end).await;
-            leave_at_last();
-        };
-        server.serve(listener, connections, stop, PATIENCE).await;
-        server.close().await
-    });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    drop(lock);
-    Ok(ordered)
+    // A port that can't be had is said by the system more plainly than by the library.
+    drop(TcpListener::bind(options.listen).map_err(|source| OpenError::Listen { address: options.listen, source })?);
+    let connections = usize::try_from(open_files / CONNECTIONS_SHARE).unwrap_or(usize::MAX).min(CONNECTIONS);
+    let config = write_configuration(&path, options.listen, connections, &orders)?;
+    let port = announce_port(options).map_err(process_error)?;
+    let arguments = [
+        format!("--config-file={config}"),
+        if orders.log { "--log-level=trace".to_owned() } else { "--log-level=warning".to_owned() },
+        format!("--query={}", statements(&port)),
+    ];
+    clickhouse.run(&arguments).map_err(|reason| OpenError::Ended { path, reason: first_line(&reason) })?;
+    Ok(())
 }
 
-/// Becomes true when the process is to end: by a signal or, under a parent, by the end of what comes from it.
-fn watch_for_end(parent: Option<File>) -> io::Result<watch::Receiver<bool>> {
-    let (sender, receiver) = watch::channel(false);
-    let sender = Arc::new(sender);
-    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    for kind in kinds {
-        let mut signals = signal(kind)?;
-        // Ctrl-C and a closed terminal are the parent's to answer.
-        let heeded = parent.is_none() || kind == SignalKind::terminate();
-        let sender = Arc::clone(&sender);
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() {
-                if heeded {
-                    sender.send_replace(true);
-                }
-            }
-        });
-    }
-    if let Some(mut parent) = parent {
-        thread::Builder::new().name("engine-parent".to_owned()).spawn(move || {
-            // The parent writes nothing: what ends this is its end.
-            let _ = io::copy(&mut parent, &mut io::sink());
-            sender.send_replace(true);
-        })?;
-    }
-    Ok(receiver)
+/// What ClickHouse runs: it makes the database, opens the port and tells it, and waits for the end of standard input.
+fn statements(port: &OwnedFd) -> String {
+    let port = port.as_raw_fd();
+    [
+        "CREATE DATABASE IF NOT EXISTS moose ENGINE = Atomic".to_owned(),
+        "SYSTEM START LISTEN HTTP".to_owned(),
+        format!("SELECT getServerPort('http_port') INTO OUTFILE '/dev/fd/{port}' TRUNCATE FORMAT TSV"),
+        "SELECT count() FROM file('stdin', 'LineAsString', 'line String')".to_owned(),
+    ]
+    .join("; ")
 }
 
-/// Makes sure that the process ends even if closing hangs.
-fn leave_at_last() {
-    let _ = thread::Builder::new().name("engine-last-resort".to_owned()).spawn(|| {
-        thread::sleep(LAST_RESORT);
-        complain("the engine did not close in time; leaving");
-        ffi::leave(1);
-    });
-}
-
-async fn bind(options: &EngineOptions) -> Result<TcpListener, OpenError> {
-    let started = Instant::now();
-    loop {
-        match TcpListener::bind(options.listen).await {
-            Ok(listener) => return Ok(listener),
-            Err(error)
-                if options.supervised
-                    && error.kind() == io::ErrorKind::AddrInUse
-                    && started.elapsed() < PORT_TAKEOVER =>
-            {
-                tokio::time::sleep(TAKEOVER_PAUSE).await;
-            }
-            Err(source) => return Err(OpenError::Listen { address: options.listen, source }),
+/// What it is to do, as the parent or the options say.
+fn orders(options: &EngineOptions, input: &mut BufReader<File>) -> Result<Orders, RunError> {
+    match &options.under {
+        Under::Parent => {
+            let mut line = String::new();
+            input.read_line(&mut line).map_err(|source| OpenError::Process { source })?;
+            Ok(serde_json::from_str(&line).map_err(|error| OpenError::Process { source: error.into() })?)
+        }
+        Under::Nobody { password, log } => {
+            let access = Access::open(&options.path, password)?;
+            Ok(Orders { users: Users::of(&access, options.listen), log: *log })
         }
     }
 }
 
-/// A port is let go of at once by a process that dies: waiting longer would only delay the message.
-const PORT_TAKEOVER: Duration = Duration::from_secs(3);
+/// Writes what ClickHouse reads, for nobody else to read; says where.
+fn write_configuration(
+    path: &Path,
+    listen: SocketAddr,
+    connections: usize,
+    orders: &Orders,
+) -> Result<String, OpenError> {
+    let directory = path.join(CONFIGURATION);
+    let failed = |source| OpenError::Directory { path: directory.clone(), source };
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| OpenError::Name { path: path.to_owned() });
+    private::create(&directory).map_err(failed)?;
+    let (config, users) = (directory.join("config.xml"), directory.join("users.xml"));
+    let log = orders.log.then(|| path.join(LOG));
+    let server = ServerConfig { path: &text(path)?, listen, users: &text(&users)?, connections, log: log.as_deref() };
+    for (file, content) in [(&users, orders.users.xml()), (&config, &server.xml())] {
+        // Never one that others could read from before.
+        let _ = fs::remove_file(file);
+        private::write(file, content.as_bytes()).map_err(failed)?;
+    }
+    text(&config)
+}
+
+/// Waits on a thread for ClickHouse to tell its port, and says that it is ready. Answers where it is to be told.
+fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
+    let (reader, writer) = io::pipe()?;
+    let (options, version) = (options.clone(), library::version());
+    thread::Builder::new().name("engine-port".to_owned()).spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(reader).read_line(&mut line);
+        let Some(port) = read.ok().and_then(|_| line.trim().parse().ok()) else {
+            complain(&format!("error: the library did not tell its port, but `{line}`"));
+            ffi::leave(1);
+        };
+        let address = SocketAddr::new(options.listen.ip(), port);
+        if options.is_supervised() {
+            report(&format!("{READY}{address}"));
+        } else {
+            let path = options.path.display();
+            complain(&format!(
+                "ClickHouse (chDB {version}) on http://{address}, data in {path}, its users' passwords in {path}/{ACCESS_FILE}"
+            ));
+        }
+    })?;
+    Ok(OwnedFd::from(writer))
+}
+
+/// What keeps ClickHouse running.
+static HOLD: Hold = Hold(Mutex::new(None));
+
+struct Hold(Mutex<Option<OwnedFd>>);
+
+impl Hold {
+    fn keep(&self, hold: OwnedFd) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).replace(hold);
+    }
+
+    /// Says whether it still was.
+    fn let_go(&self) -> bool {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take().is_some()
+    }
+}
+
+/// Ends ClickHouse when the process is asked to end: by a signal or, under a parent, by the end of what comes from it.
+fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
+    let parent = input.is_some().then(parent_id);
+    // A thread with a runtime of its own: the caller may be in one already.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (ready, is_ready) = mpsc::channel();
+    thread::Builder::new().name("engine-signals".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+            let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals else { return };
+            let _ = ready.send(());
+            loop {
+                let from_terminal = tokio::select! {
+                    _ = terminate.recv() => false,
+                    _ = interrupt.recv() => true,
+                    _ = hangup.recv() => true,
+                };
+                // Ctrl-C and a closed terminal are the parent's to answer.
+                if !(from_terminal && parent.is_some()) {
+                    end(parent);
+                }
+            }
+        });
+    })?;
+    is_ready.recv().map_err(io::Error::other)?;
+    if let Some(mut input) = input {
+        thread::Builder::new().name("engine-parent".to_owned()).spawn(move || {
+            // The parent writes nothing more: what ends this is its end.
+            let _ = io::copy(&mut input, &mut io::sink());
+            end(parent);
+        })?;
+    }
+    Ok(())
+}
+
+/// Ends the process in order: ClickHouse first, and nobody may keep it. `parent` is who looked after it at the start.
+fn end(parent: Option<u32>) {
+    if HOLD.let_go() {
+        let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());
+        let _ = thread::Builder::new().name("engine-end".to_owned()).spawn(move || connections::close(is_orphaned));
+    }
+}
 
 /// Makes the directory and holds its lock until dropped.
 fn lock_directory(options: &EngineOptions) -> Result<File, OpenError> {
@@ -242,7 +335,7 @@ fn lock_directory(options: &EngineOptions) -> Result<File, OpenError> {
         match lock.try_lock() {
             Ok(()) => break,
             Err(TryLockError::Error(source)) => return Err(directory_error(source)),
-            Err(TryLockError::WouldBlock) if options.supervised && started.elapsed() < TAKEOVER => {
+            Err(TryLockError::WouldBlock) if options.is_supervised() && started.elapsed() < TAKEOVER => {
                 if !said {
                     report(&format!("{WAITING}for {} to let go of {}", holder(&path), options.path.display()));
                     said = true;
@@ -262,11 +355,16 @@ fn lock_directory(options: &EngineOptions) -> Result<File, OpenError> {
 /// Who holds the lock, as far as its file says.
 fn holder(path: &Path) -> String {
     let mut line = String::new();
-    let read = File::open(path).and_then(|file| io::BufReader::new(file).read_line(&mut line));
+    let read = File::open(path).and_then(|file| BufReader::new(file).read_line(&mut line));
     match read {
         Ok(_) if !line.trim().is_empty() => format!("process {}", line.trim()),
         _ => "another process".to_owned(),
     }
+}
+
+/// ClickHouse's text without the traces that may follow.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// A line for the parent. One that is gone notices nothing.
@@ -288,7 +386,7 @@ mod tests {
     fn the_command_line_of_a_supervised_engine_is_read_back_and_nothing_else_is() {
         let listen = SocketAddr::from(([127, 0, 0, 1], 4002));
         let arguments = EngineOptions::supervised_arguments(Path::new("/data dir"), listen);
-        let expected = EngineOptions { path: "/data dir".into(), listen, supervised: true };
+        let expected = EngineOptions { path: "/data dir".into(), listen, under: Under::Parent };
         assert_eq!(EngineOptions::from_supervised_arguments(arguments.clone()), Some(expected));
         let short = arguments[..arguments.len() - 1].to_vec();
         assert_eq!(EngineOptions::from_supervised_arguments(short), None);

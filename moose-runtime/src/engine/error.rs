@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::library::LibraryError;
+use super::{access::AccessError, library::LibraryError};
 
 /// Why the embedded engine could not be started or restarted.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,9 @@ pub enum EngineError {
     /// The library is not there and could not be had.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// The passwords of its users can't be had.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The child process could not be started.
     #[error("could not start {program} as the engine's process", program = program.display())]
     Spawn {
@@ -60,9 +63,29 @@ pub enum OpenError {
         #[source]
         source: libloading::Error,
     },
-    /// The engine did not open its data; it has said why on standard error.
-    #[error("the engine refused to open {path}; its own words are above", path = path.display())]
-    Refused {
+    /// The library is another one than this was made for.
+    #[error(
+        "the engine library {path} can't be a server by itself: {reason}; unset MOOSE_ENGINE_LIBRARY to have the right \
+         one fetched, or set clickhouse.url to a ClickHouse server",
+        path = path.display()
+    )]
+    Incapable {
+        /// The library.
+        path: PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
+    /// ClickHouse did not open its data, or ended by itself.
+    #[error("ClickHouse on {path} ended: {reason}", path = path.display())]
+    Ended {
+        /// The data path.
+        path: PathBuf,
+        /// ClickHouse's text.
+        reason: String,
+    },
+    /// The library takes names in UTF-8 only.
+    #[error("the engine's data directory {path} has a name that is not UTF-8: choose another", path = path.display())]
+    Name {
         /// The data path.
         path: PathBuf,
     },
@@ -94,12 +117,6 @@ pub enum OpenError {
         /// What the system said.
         #[source]
         source: io::Error,
-    },
-    /// A statement of the engine's own start failed.
-    #[error("the engine could not prepare its database: {reason}")]
-    Prepare {
-        /// ClickHouse's text.
-        reason: String,
     },
     /// The process could not set up its runtime or signals.
     #[error("could not set up the engine's process: {source}")]

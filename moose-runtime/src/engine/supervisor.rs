@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader, Read},
+    io::{BufRead as _, BufReader, Read, Write as _},
     net::SocketAddr,
     os::unix::process::CommandExt as _,
     path::PathBuf,
@@ -19,10 +19,13 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    child::{EngineOptions, FAILED, READY, WAITING},
+    access::Access,
+    child::{EngineOptions, FAILED, Orders, READY, WAITING},
     error::EngineError,
-    library,
+    library, log,
+    users::Users,
 };
+use crate::config::EngineConfig;
 
 /// How long a start may take; a crash's leftovers are read in this time too.
 const START: Duration = Duration::from_mins(1);
@@ -46,6 +49,18 @@ pub struct SupervisorOptions {
     pub path: PathBuf,
     /// The address of its HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Who may do what in it.
+    pub users: Users,
+    /// Whether all that ClickHouse has to say is written to `clickhouse.log` beside the data.
+    pub log: bool,
+}
+
+impl SupervisorOptions {
+    /// This program's engine on `path`, as configured, for those who have the passwords.
+    pub fn new(path: PathBuf, config: &EngineConfig, access: &Access) -> Self {
+        let users = Users::of(access, config.listen);
+        Self { program: None, path, listen: config.listen, users, log: config.log }
+    }
 }
 
 /// How the engine is at present.
@@ -266,6 +281,16 @@ impl Supervisor {
             .process_group(0)
             .spawn()
             .map_err(spawn_error)?;
+        let orders = Orders { users: self.options.users.clone(), log: self.options.log };
+        let told = serde_json::to_vec(&orders).map_err(Into::into).and_then(|mut line| {
+            line.push(b'\n');
+            child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(&line))
+        });
+        if let Err(source) = told {
+            // It has ended already, or ends for want of orders.
+            end(&mut child, DEADLINE);
+            return Err(spawn_error(source));
+        }
         let number = self.number;
         if let Some(output) = child.stdout.take() {
             let events = self.events.clone();
@@ -278,7 +303,7 @@ impl Supervisor {
         if let Some(errors) = child.stderr.take() {
             read_lines(errors, |line| {
                 if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
-                    tracing::warn!(target: "moose::engine", "{line}");
+                    log::pass_on(&line);
                 }
                 true
             })

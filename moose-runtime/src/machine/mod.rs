@@ -2,3 +2,5 @@
 
 pub mod open_files;
 pub mod private;
+#[cfg(unix)]
+pub mod sockets;

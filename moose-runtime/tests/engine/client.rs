@@ -36,10 +36,19 @@ impl Host {
         Self::try_start(path).unwrap_or_else(|said| panic!("the engine did not start: {said}"))
     }
 
-    /// The same; the error is what it said.
+    /// The same with the users of a plain server: whoever comes is `default` and may do everything.
+    pub(crate) fn plain(path: &Path) -> Self {
+        Self::start_as("plain", path).unwrap_or_else(|said| panic!("the engine did not start: {said}"))
+    }
+
+    /// The error is what it said.
     pub(crate) fn try_start(path: &Path) -> Result<Self, String> {
+        Self::start_as("host", path)
+    }
+
+    fn start_as(what: &str, path: &Path) -> Result<Self, String> {
         let mut process = Command::new(host_program())
-            .arg("host")
+            .arg(what)
             .arg(path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -183,10 +192,9 @@ fn read_chunks(reader: &mut impl std::io::BufRead, response: &mut Response) {
     }
 }
 
-/// Posts a statement to the shared engine, with parameters as they stand in an address.
-pub(crate) fn post(parameters: &str, body: impl AsRef<[u8]>) -> Response {
-    send(SHARED.address, "POST", &format!("/?{parameters}"), &[], body.as_ref())
-}
+/// The pipeline's user, with the password that `examples/engine_host.rs` sets.
+pub(crate) const PIPELINE: [(&str, &str); 2] =
+    [("X-ClickHouse-User", "moose"), ("X-ClickHouse-Key", "password-of-the-tests")];
 
 /// The result of a statement that works, without its last line end.
 pub(crate) fn ask(sql: &str) -> String {
@@ -195,7 +203,12 @@ pub(crate) fn ask(sql: &str) -> String {
 
 /// The same, of another engine.
 pub(crate) fn ask_at(address: SocketAddr, sql: &str) -> String {
-    let response = send(address, "POST", "/", &[], sql.as_bytes());
+    ask_as(address, &PIPELINE, sql)
+}
+
+/// The same, as whoever the headers say.
+pub(crate) fn ask_as(address: SocketAddr, headers: &[(&str, &str)], sql: &str) -> String {
+    let response = send(address, "POST", "/", headers, sql.as_bytes());
     assert_eq!(response.status, 200, "{sql}: {}", response.text());
     response.text().trim_end_matches('\n').to_owned()
 }

@@ -2,15 +2,20 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use moose_runtime::engine::{Engine, EngineState, SupervisorOptions};
+use moose_runtime::{
+    config::{Config, EngineConfig},
+    engine::{Access, Engine, EngineState, SupervisorOptions},
+};
 
-use crate::client::{Host, ask_at, host_program, is_alive, send, signal, wait_until};
+use crate::client::{Host, PIPELINE, ask_at, host_program, is_alive, open, send, signal, wait_until};
 
 fn answers(host: &Host) -> bool {
     std::panic::catch_unwind(|| send(host.address, "GET", "/ping", &[], b"").status == 200).unwrap_or(false)
@@ -87,11 +92,7 @@ fn an_engine_alone_ends_in_order_on_a_signal_and_holds_its_directory() {
 #[tokio::test]
 async fn a_restart_on_request_keeps_address_and_data() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SupervisorOptions {
-        program: Some(host_program()),
-        path: directory.path().join("engine"),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-    };
+    let options = options(&directory.path().join("engine"));
     let engine = Engine::start(options.clone()).await.unwrap();
     let address = engine.address();
     assert_eq!(engine.url(), format!("http://{address}"));
@@ -113,16 +114,85 @@ async fn a_restart_on_request_keeps_address_and_data() {
 #[tokio::test]
 async fn a_stop_ends_a_statement_that_would_go_on() {
     let directory = tempfile::tempdir().unwrap();
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let path = directory.path().join("engine");
-    let engine = Engine::start(SupervisorOptions { program: Some(host_program()), path, listen }).await.unwrap();
+    let engine = Engine::start(options(&directory.path().join("engine"))).await.unwrap();
     let address = engine.address();
-    let endless = thread::spawn(move || send(address, "POST", "/", &[], b"SELECT count() FROM system.numbers"));
+    let endless = b"SELECT count() FROM system.numbers";
+    let mut stream = open(address, "POST", "/", &PIPELINE, endless.len());
+    stream.write_all(endless).unwrap();
     let running =
         "SELECT count() FROM system.processes WHERE query LIKE '%system.numbers%' AND query NOT LIKE '%processes%'";
     wait_until("the statement runs", || ask_at(address, running) == "1");
+    let started = Instant::now();
     assert!(engine.stop(Duration::from_secs(15)).await);
-    assert_eq!(endless.join().unwrap().header("x-clickhouse-exception-code"), Some("394"));
+    assert!(started.elapsed() < STOP, "{:?}", started.elapsed());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "no result is made up: {}", String::from_utf8_lossy(&answer));
+}
+
+/// An orderly stop takes no longer, whoever is connected.
+const STOP: Duration = Duration::from_secs(2);
+
+fn options(path: &Path) -> SupervisorOptions {
+    let access = Access::open(path, PIPELINE[1].1).unwrap();
+    let config = EngineConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default().engine };
+    SupervisorOptions { program: Some(host_program()), ..SupervisorOptions::new(path.to_owned(), &config, &access) }
+}
+
+#[test]
+fn clients_do_not_keep_an_engine_that_is_told_to_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::start(&directory.path().join("engine"));
+    ask_at(host.address, "CREATE TABLE cut (a UInt64) ENGINE = MergeTree ORDER BY a");
+    let pid = host.engine_pid();
+    let request = |target: &str, length: usize, body: &str| {
+        let mut stream = TcpStream::connect(host.address).unwrap();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n");
+        let [user, password] = PIPELINE.map(|(name, value)| format!("{name}: {value}\r\n"));
+        stream.write_all(format!("{head}{user}{password}\r\n{body}").as_bytes()).unwrap();
+        stream
+    };
+    // Connections on which nothing happens, before and after a statement; half an INSERT; a result that nobody reads.
+    let mut kept: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(host.address).unwrap()).collect();
+    for _ in 0..5 {
+        let mut stream = request("/", 8, "SELECT 1");
+        assert!(stream.read(&mut [0; 1000]).unwrap() > 0);
+        kept.push(stream);
+    }
+    kept.push(request("/?query=INSERT+INTO+cut+FORMAT+TSV", 4, "1\n"));
+    let endless = "SELECT number FROM system.numbers";
+    kept.push(request("/", endless.len(), endless));
+    thread::sleep(Duration::from_millis(200));
+    let path = host.path.clone();
+    let started = Instant::now();
+    assert!(host.stop());
+    assert!(started.elapsed() < STOP, "{:?}", started.elapsed());
+    assert!(!is_alive(pid));
+    drop(kept);
+    let next = Host::start(&path);
+    assert_eq!(ask_at(next.address, "SELECT count() FROM cut"), "0");
+    assert!(next.stop());
+}
+
+#[test]
+fn an_engine_whose_parent_is_killed_is_gone_within_a_second_whoever_is_connected() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut host = Host::start(&directory.path().join("engine"));
+    let engine = host.engine_pid();
+    let endless = b"SELECT number FROM system.numbers";
+    let mut reader = open(host.address, "POST", "/", &PIPELINE, endless.len());
+    reader.write_all(endless).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    host.process.kill().unwrap();
+    host.process.wait().unwrap();
+    while is_alive(engine) {
+        assert!(started.elapsed() < Duration::from_secs(1), "still there");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let started = Instant::now();
+    assert!(Host::start(&host.path).stop());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -131,12 +201,16 @@ fn what_prevents_a_start_is_said() {
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     let said = Host::try_start(&file.join("engine")).err().unwrap();
-    assert!(said.contains("could not prepare the engine's data directory"), "{said}");
+    assert!(said.contains("could not keep the engine's passwords in "), "{said}");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let path = directory.path().join("engine");
     let arguments = ["engine", "--supervised", "--path", path.to_str().unwrap(), "--listen", &address];
-    let output = Command::new(host_program()).args(arguments).stdin(Stdio::piped()).output().unwrap();
+    let mut child = Command::new(host_program());
+    child.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"users\":\"<clickhouse/>\",\"log\":false}\n").unwrap();
+    let output = child.wait_with_output().unwrap();
     let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(said.starts_with("moose-engine failed could not listen on "), "{said}");
     assert!(error.contains(&address) && error.contains("engine.listen"), "{error}");

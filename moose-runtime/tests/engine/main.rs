@@ -9,12 +9,10 @@
     reason = "every function here belongs to a test: what fails is the test"
 )]
 
+mod access;
 mod client;
-mod compression;
-mod inserts;
 mod library;
 mod lifecycle;
 mod mend;
 mod official_client;
-mod queries;
-mod streaming;
+mod turns;

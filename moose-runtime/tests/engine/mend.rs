@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::client::{Host, ask_at, encode, send};
+use crate::client::{Host, ask_as, encode, send};
 
 const WINDOW: &str = "SETTINGS non_replicated_deduplication_window = 100";
 
@@ -19,18 +19,18 @@ fn insert(host: &Host, table: &str, id: u32) {
 }
 
 fn rows(host: &Host, table: &str) -> String {
-    ask_at(host.address, &format!("SELECT arraySort(groupArray(id)) FROM {table}"))
+    ask_as(host.address, &[], &format!("SELECT arraySort(groupArray(id)) FROM {table}"))
 }
 
 /// Where a table lies.
 fn place(host: &Host, table: &str) -> PathBuf {
     let query = "SELECT data_paths[1] FROM system.tables WHERE concat(database, '.', name) = ";
-    ask_at(host.address, &format!("{query}'{table}'")).into()
+    ask_as(host.address, &[], &format!("{query}'{table}'")).into()
 }
 
 /// Name of the part with a row.
 fn part(host: &Host, table: &str, id: u32) -> String {
-    ask_at(host.address, &format!("SELECT _part FROM {table} WHERE id = {id}"))
+    ask_as(host.address, &[], &format!("SELECT _part FROM {table} WHERE id = {id}"))
 }
 
 fn logs(table: &Path) -> usize {
@@ -41,7 +41,7 @@ fn logs(table: &Path) -> usize {
 fn a_token_without_its_rows_is_free_after_the_next_start_and_every_other_one_stays() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("engine");
-    let host = Host::start(&path);
+    let host = Host::plain(&path);
     let old = send(
         host.address,
         "POST",
@@ -53,14 +53,15 @@ fn a_token_without_its_rows_is_free_after_the_next_start_and_every_other_one_sta
     let tables = ["moose.t", "default.t", "old.t", "moose.by_date"];
     for table in tables {
         let key = if table.ends_with("date") { "(toDate('2024-01-01') + id % 2, concat('a_', id % 2))" } else { "()" };
-        ask_at(
+        ask_as(
             host.address,
+            &[],
             &format!("CREATE TABLE {table} (id UInt32) ENGINE = MergeTree ORDER BY id PARTITION BY {key} {WINDOW}"),
         );
         (1..=4).for_each(|id| insert(&host, table, id));
         // What is there may have been merged and changed since.
-        ask_at(host.address, &format!("OPTIMIZE TABLE {table} FINAL"));
-        ask_at(host.address, &format!("ALTER TABLE {table} DELETE WHERE id = 99 SETTINGS mutations_sync = 2"));
+        ask_as(host.address, &[], &format!("OPTIMIZE TABLE {table} FINAL"));
+        ask_as(host.address, &[], &format!("ALTER TABLE {table} DELETE WHERE id = 99 SETTINGS mutations_sync = 2"));
         (5..=6).for_each(|id| insert(&host, table, id));
     }
     let lost: Vec<PathBuf> = tables.iter().map(|table| place(&host, table).join(part(&host, table, 6))).collect();
@@ -70,7 +71,7 @@ fn a_token_without_its_rows_is_free_after_the_next_start_and_every_other_one_sta
         fs::remove_dir_all(part).unwrap();
     }
 
-    let host = Host::start(&path);
+    let host = Host::plain(&path);
     for table in tables {
         assert_eq!(rows(&host, table), "[1,2,3,4,5]");
         (1..=6).for_each(|id| insert(&host, table, id));
@@ -79,7 +80,7 @@ fn a_token_without_its_rows_is_free_after_the_next_start_and_every_other_one_sta
     assert!(places.iter().all(|table| logs(table) == 2));
     assert!(host.stop());
 
-    let host = Host::start(&path);
+    let host = Host::plain(&path);
     for table in tables {
         (1..=6).for_each(|id| insert(&host, table, id));
         assert_eq!(rows(&host, table), "[1,2,3,4,5,6]", "{table}: the library reads what was mended");
@@ -92,17 +93,17 @@ fn a_token_without_its_rows_is_free_after_the_next_start_and_every_other_one_sta
 fn tokens_written_after_a_torn_record_are_not_lost() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("engine");
-    let host = Host::start(&path);
-    ask_at(host.address, &format!("CREATE TABLE t (id UInt32) ENGINE = MergeTree ORDER BY id {WINDOW}"));
-    insert(&host, "t", 1);
+    let host = Host::plain(&path);
+    ask_as(host.address, &[], &format!("CREATE TABLE moose.t (id UInt32) ENGINE = MergeTree ORDER BY id {WINDOW}"));
+    insert(&host, "moose.t", 1);
     let log = place(&host, "moose.t").join("deduplication_logs").join("deduplication_log_1.txt");
     assert!(host.stop());
     // As a disk that is full or a power failure leaves it.
     fs::write(&log, fs::read_to_string(&log).unwrap() + "1\tall_2").unwrap();
     for _ in 0..2 {
-        let host = Host::start(&path);
-        (1..=3).for_each(|id| insert(&host, "t", id));
-        assert_eq!(rows(&host, "t"), "[1,2,3]");
+        let host = Host::plain(&path);
+        (1..=3).for_each(|id| insert(&host, "moose.t", id));
+        assert_eq!(rows(&host, "moose.t"), "[1,2,3]");
         assert!(host.stop());
     }
 }

@@ -3,7 +3,7 @@
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 
-use crate::client::{SHARED, ask};
+use crate::client::{PIPELINE, SHARED, ask};
 
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 struct Event {
@@ -13,7 +13,8 @@ struct Event {
 }
 
 fn client() -> Client {
-    Client::default().with_url(format!("http://{}", SHARED.address))
+    let [(_, user), (_, password)] = PIPELINE;
+    Client::default().with_url(format!("http://{}", SHARED.address)).with_user(user).with_password(password)
 }
 
 #[tokio::test]

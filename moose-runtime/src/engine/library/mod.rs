@@ -16,6 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use self::verify::hexadecimal;
 use self::{
     pins::Pin,
     progress::{Progress, tell},
@@ -112,6 +113,11 @@ fn describe_attempts(attempts: &[Attempt]) -> String {
          MOOSE_ENGINE_LIBRARY, or clickhouse.url set to a ClickHouse server",
     );
     text
+}
+
+/// The version of the library, such as `26.7.3`.
+pub(super) fn version() -> &'static str {
+    pins::VERSION
 }
 
 /// The checked library of this machine, fetched if need be: about 178 MB once, with progress on standard error.

@@ -1,0 +1,97 @@
+//! What the engine's process says: its own lines, and those of ClickHouse's log.
+//!
+//! ClickHouse writes one JSON object to a line. Warnings and errors become ours, with their level; what is worse too. An
+//! error that a statement was answered with is its client's, who was told. Lines of any other form are said as they are:
+//! the last words of a process that crashes are among them.
+
+use serde::Deserialize;
+
+/// How much of a message is passed on.
+const MOST: usize = 2000;
+
+/// One line of ClickHouse's log.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    level: String,
+    logger_name: String,
+    message: String,
+}
+
+/// Loggers of what is answered to clients, and of what every start says of its own pace.
+const NOBODYS: &[&str] = &["executeQuery", "DynamicQueryHandler", "HTTPHandler", "BackgroundSchedulePool/BgSchPool"];
+
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    Error,
+    Warning,
+    Detail,
+}
+
+/// Passes a line on to our log.
+pub(super) fn pass_on(line: &str) {
+    let (weight, text) = read(line);
+    match weight {
+        Weight::Error => tracing::error!(target: "moose::engine", "{text}"),
+        Weight::Warning => tracing::warn!(target: "moose::engine", "{text}"),
+        Weight::Detail => tracing::debug!(target: "moose::engine", "{text}"),
+    }
+}
+
+fn read(line: &str) -> (Weight, String) {
+    let Ok(entry) = serde_json::from_str::<Entry>(line) else { return (Weight::Warning, beginning(line)) };
+    let weight = match entry.level.as_str() {
+        _ if NOBODYS.contains(&entry.logger_name.as_str()) => Weight::Detail,
+        "Fatal" | "Critical" | "Error" => Weight::Error,
+        "Warning" => Weight::Warning,
+        _ => Weight::Detail,
+    };
+    // The trace of the stack is for ClickHouse's own developers.
+    let message = entry.message.split(", Stack trace").next().unwrap_or_default().trim_end();
+    let message = message.replace('\n', " ");
+    (weight, beginning(&format!("{}: {message}", entry.logger_name)))
+}
+
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(level: &str, logger: &str, message: &str) -> (Weight, String) {
+        let line = serde_json::json!({
+            "date_time": "1795794249.919877", "thread_name": "", "level": level, "query_id": "", "logger_name": logger,
+            "message": message, "source_line": "25",
+        });
+        read(&line.to_string())
+    }
+
+    #[test]
+    fn warnings_and_errors_keep_their_level_and_lose_the_trace_of_the_stack() {
+        let message = "Code: 243. DB::Exception: no space\nleft, Stack trace (when copying this message):\n0. ? @ 0x1";
+        assert_eq!(
+            entry("Error", "moose.t (MergeTask)", message),
+            (Weight::Error, "moose.t (MergeTask): Code: 243. DB::Exception: no space left".to_owned())
+        );
+        assert_eq!(entry("Fatal", "BaseDaemon", "signal").0, Weight::Error);
+        assert_eq!(entry("Warning", "Context", "slow").0, Weight::Warning);
+        assert_eq!(entry("Information", "Application", "Listening").0, Weight::Detail);
+    }
+
+    #[test]
+    fn what_a_client_was_answered_is_its_own() {
+        assert_eq!(entry("Error", "executeQuery", "Code: 60. DB::Exception: no table").0, Weight::Detail);
+    }
+
+    #[test]
+    fn other_lines_are_said_as_they_are_and_none_is_endless() {
+        assert_eq!(read("terminate called"), (Weight::Warning, "terminate called".to_owned()));
+        assert_eq!(read("{\"level\":1}").0, Weight::Warning);
+        assert!(read(&"ä".repeat(10 * MOST)).1.chars().count() < MOST + 10);
+    }
+}

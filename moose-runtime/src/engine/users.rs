@@ -1,0 +1,173 @@
+//! Who may do what in the embedded engine: the text of its `users.xml`.
+//!
+//! Three users. `default` is the one that the library's own session is, always and without a password: it may open the
+//! port and hold the process, and as it may have one session, and has it before the port opens, nobody else can be it.
+//! The pipeline's user has the tables of the one database, and what migrations and views need; the other one reads. No
+//! source is granted (`file`, `url`, `remote`, `s3` and whatever a later version adds), no user management, no
+//! `SYSTEM SHUTDOWN`, no database of one's own, and of table engines those that keep rows or pass them on inside.
+//!
+//! What this library does not let be taken away: `SELECT file('/path')`, the function, reads what this user of the machine
+//! may read, for whoever has a password.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    access::{Access, DATABASE, PIPELINE_USER, READING_USER},
+    config::element,
+    library::hexadecimal,
+};
+
+/// The whole of a `users.xml`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Users(String);
+
+/// Shows nothing: hashes of passwords are in it.
+impl std::fmt::Debug for Users {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Users").finish_non_exhaustive()
+    }
+}
+
+/// How many statements of the user that only reads may run at once. The pipeline has no such bound, so a place is always
+/// left for its INSERTs.
+const READING_AT_ONCE: &str = "100";
+
+/// Most memory of one reading statement, and of all of them together.
+const READING_MEMORY: &str = "4000000000";
+const READING_MEMORY_TOGETHER: &str = "8000000000";
+
+/// What the library's own session needs to open the port and to hold the process.
+const HOLD: &[&str] = &[
+    "GRANT SYSTEM LISTEN ON *.*",
+    "GRANT CREATE DATABASE ON moose.*",
+    "GRANT TABLE ENGINE ON Atomic",
+    // Of the table function that waits for the end of standard input.
+    "GRANT CREATE TEMPORARY TABLE ON *.*",
+    "GRANT READ ON FILE",
+];
+
+/// What shows the state of the engine. Users' hashes are not shown.
+const LOOK: &[&str] = &[
+    "GRANT SELECT, SHOW ON system.*",
+    "GRANT SELECT ON information_schema.*",
+    "GRANT SELECT ON INFORMATION_SCHEMA.*",
+    "REVOKE SELECT ON system.users",
+];
+
+/// What the pipeline, its migrations and their views need.
+const WORK: &[&str] = &[
+    "GRANT ALL ON moose.*",
+    // Its sources would run programs and read files.
+    "REVOKE CREATE DICTIONARY ON moose.*",
+    "GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*",
+    "GRANT SYSTEM MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE ON *.*",
+    "GRANT CREATE FUNCTION, DROP FUNCTION ON *.*",
+];
+
+/// Table engines that keep rows or pass them on inside of the engine.
+const TABLE_ENGINES: &[&str] = &[
+    "AggregatingMergeTree",
+    "Buffer",
+    "CoalescingMergeTree",
+    "CollapsingMergeTree",
+    "Join",
+    "Log",
+    "MaterializedView",
+    "Memory",
+    "Merge",
+    "MergeTree",
+    "Null",
+    "ReplacingMergeTree",
+    "Set",
+    "StripeLog",
+    "SummingMergeTree",
+    "TinyLog",
+    "VersionedCollapsingMergeTree",
+    "View",
+];
+
+const READ: &[&str] = &["GRANT SELECT, SHOW, dictGet ON moose.*", "GRANT CREATE TEMPORARY TABLE ON *.*"];
+
+/// Loopback, in both families.
+const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1"];
+const ANYWHERE: &[&str] = &["::/0"];
+
+impl Users {
+    /// The users of an embedded engine that listens on `listen`.
+    pub fn of(access: &Access, listen: SocketAddr) -> Self {
+        let from = if listen.ip().is_loopback() { LOOPBACK } else { ANYWHERE };
+        let engines: Vec<String> =
+            TABLE_ENGINES.iter().map(|engine| format!("GRANT TABLE ENGINE ON {engine}")).collect();
+        let work: Vec<&str> =
+            WORK.iter().copied().chain(LOOK.iter().copied()).chain(engines.iter().map(String::as_str)).collect();
+        let read: Vec<&str> = READ.iter().chain(LOOK).copied().collect();
+        Self(format!(
+            "<clickhouse>\n<profiles>\n{profiles}</profiles>\n<users>\n{hold}{pipeline}{reading}</users>\n\
+             <quotas><default/></quotas>\n</clickhouse>\n",
+            profiles = profiles(),
+            hold = user("default", "<password/>", &["127.0.0.1"], "hold", None, HOLD),
+            pipeline = user(PIPELINE_USER, &password(&access.moose), from, "pipeline", Some(DATABASE), &work),
+            reading = user(READING_USER, &password(&access.readonly), from, "reading", Some(DATABASE), &read),
+        ))
+    }
+
+    /// Others: the whole text of a `users.xml`, which must have a user `default` without a password.
+    pub fn custom(xml: impl Into<String>) -> Self {
+        Self(xml.into())
+    }
+
+    /// The text.
+    pub(super) fn xml(&self) -> &str {
+        &self.0
+    }
+}
+
+fn profiles() -> String {
+    let setting = |name: &str, value: &str| element(name, value);
+    let default = setting("implicit_select", "0") + &setting("cancel_http_readonly_queries_on_client_close", "1");
+    let hold = setting("max_sessions_for_user", "1");
+    // Disks of one's own, in the settings of a table, would lead out of the data directory.
+    let disks = ["merge_tree_disk", "merge_tree_storage_policy"].map(|name| element(name, "<readonly/>")).concat();
+    let pipeline = setting("constraints", &disks);
+    let bounds = [
+        element("max_memory_usage", &element("max", READING_MEMORY)),
+        element("max_memory_usage_for_user", "<readonly/>"),
+        element("max_concurrent_queries_for_user", "<readonly/>"),
+    ];
+    let reading = [
+        // Settings may be changed within bounds: clients send some with every statement.
+        setting("readonly", "2"),
+        setting("max_memory_usage", READING_MEMORY),
+        setting("max_memory_usage_for_user", READING_MEMORY_TOGETHER),
+        setting("max_concurrent_queries_for_user", READING_AT_ONCE),
+        setting("constraints", &bounds.concat()),
+    ];
+    let own = |name: &str, settings: &str| element(name, &(element("profile", "default") + settings)) + "\n";
+    element("default", &default)
+        + "\n"
+        + &own("hold", &hold)
+        + &own("pipeline", &pipeline)
+        + &own("reading", &reading.concat())
+}
+
+fn password(secret: &str) -> String {
+    element("password_sha256_hex", &hexadecimal(&Sha256::digest(secret.as_bytes())))
+}
+
+fn user(name: &str, password: &str, from: &[&str], profile: &str, database: Option<&str>, grants: &[&str]) -> String {
+    let networks: String = from.iter().map(|network| element("ip", network)).collect();
+    let grants: String = grants.iter().map(|grant| element("query", grant)).collect();
+    let database = database.map(|database| element("default_database", database)).unwrap_or_default();
+    let inner = [
+        password.to_owned(),
+        element("networks", &networks),
+        element("profile", profile),
+        element("quota", "default"),
+        database,
+        element("grants", &grants),
+    ];
+    element(name, &inner.concat()) + "\n"
+}
