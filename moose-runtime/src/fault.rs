@@ -10,6 +10,7 @@
 //! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
 //! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
 //! - `FAULT_BOOT=<number>`: which boot of the machine this is, as after a power failure.
+//! - `FAULT_ENGINE_VIA=<address>`: by way of whom the pipeline talks with its embedded engine.
 //! - `FAULT_LEASE=<milliseconds>`: how long the lock of migrations and drained tables outlive a holder that is gone.
 //!
 //! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
@@ -55,10 +56,6 @@ points! {
     InsertBefore = "insert.before",
     /// The INSERT of the next range is sent but for its end.
     InsertAhead = "insert.ahead",
-    /// In the engine's process: the body is read, nothing of it executed.
-    EngineInsertReceived = "engine.insert.received",
-    /// In the engine's process: it is executed, not answered.
-    EngineInsertExecuted = "engine.insert.executed",
     /// The answer is read, nothing was done with it.
     InsertAnswered = "insert.answered",
     /// The cursor is about to be written behind a range.
@@ -152,6 +149,15 @@ pub fn boot() -> Option<u64> {
     None
 }
 
+/// By way of whom the embedded engine is talked with that is usually talked with at this address.
+#[inline]
+pub fn way_to_engine(usual: String) -> String {
+    #[cfg(feature = "fault-points")]
+    return armed::way_to_engine().unwrap_or(usual);
+    #[cfg(not(feature = "fault-points"))]
+    usual
+}
+
 /// How long a lease is valid that is usually valid so long.
 #[inline]
 pub fn lease(usual: Duration) -> Duration {
@@ -237,6 +243,10 @@ mod armed {
 
     pub(super) fn lease() -> Option<Duration> {
         milliseconds("FAULT_LEASE")
+    }
+
+    pub(super) fn way_to_engine() -> Option<String> {
+        Some(format!("http://{}", env::var("FAULT_ENGINE_VIA").ok()?))
     }
 
     pub(super) fn boot() -> Option<u64> {

@@ -4,6 +4,12 @@ use moose_runtime::fault::Point;
 
 use crate::scene::Victim;
 
+/// The engine has all of an INSERT but its last byte, and nothing of it is executed: the proxy's point.
+pub(crate) const RECEIVED: &str = "engine.insert.received";
+
+/// The engine has executed an INSERT, and its answer is on the way: the proxy's point.
+pub(crate) const EXECUTED: &str = "engine.insert.executed";
+
 /// The rename of a part in the engine, its token already written: the shim's point.
 pub(crate) const RENAME: &str = "engine.rename";
 
@@ -16,8 +22,8 @@ pub(crate) fn places() -> Vec<&'static str> {
     // Migrations have kills of their own.
     for point in Point::ALL.iter().filter(|point| !point.name().starts_with("migrate.")) {
         places.push(point.name());
-        if *point == Point::EngineInsertReceived {
-            places.extend([LATE_INSERT, RENAME]);
+        if *point == Point::InsertAhead {
+            places.extend([RECEIVED, LATE_INSERT, RENAME, EXECUTED]);
         }
     }
     places

@@ -200,8 +200,8 @@ impl Chaos {
     }
 
     async fn sql(&self, statement: &str) -> Result<String, String> {
-        let engine = self.running().1.engine.expect("an embedded engine");
-        let answer = http::send(Method::POST, &format!("http://{engine}/"), &[], statement.to_owned()).await;
+        let engine = self.running().1.engine_url();
+        let answer = http::send(Method::POST, &engine, &[], statement.to_owned()).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.status == 200 { Ok(answer.text().trim_end().to_owned()) } else { Err(answer.text()) }
     }

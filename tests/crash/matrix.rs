@@ -147,7 +147,7 @@ impl Chain {
         let mut scene = Scene::new(program, &host(), &environment);
         if nets == Nets::Replacing {
             let engine = engine::start(Path::new(program), &scene.engine_directory()).await;
-            http::sql(&engine.url(), REPLACING).await;
+            http::sql(&format!("{}/?database=moose", engine.url()), REPLACING).await;
             assert!(engine.stop(LATE).await, "the engine ends in order");
             scene.look_at_the_final_state();
         }
@@ -300,7 +300,7 @@ impl Chain {
             self.scene.sql("DETACH TABLE view").await;
         }
         let url = format!(
-            "{}/?insert_allow_materialized_columns=1&insert_deduplication_token={}",
+            "{}&insert_allow_materialized_columns=1&insert_deduplication_token={}",
             self.scene.engine_url(),
             http::percent_encoded(&token)
         );

@@ -85,7 +85,7 @@ async fn a_rebuild_under_load_whose_runner_is_killed_at_each_step_comes_to_its_e
     let launch = launch.environment(LEASE.0, LEASE.1).environment("MOOSE_SYNC__MAX_DELAY", "50ms");
     let mut pipeline = launch.start();
     let addresses = pipeline.addresses(LATE).await;
-    let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+    let engine = addresses.engine_url();
     let rebuilds = Rebuilds { directory, package, launch, engine };
 
     let record = |id: u64| format!(r#"{{"id":{id},"small":{}}}"#, id % 200);

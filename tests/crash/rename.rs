@@ -54,7 +54,7 @@ impl Cell {
             statements.push("CREATE MATERIALIZED VIEW view TO target AS SELECT id FROM numbers".to_owned());
         }
         for statement in statements {
-            http::sql(&engine.url(), &statement).await;
+            http::sql(&format!("{}/?database=moose", engine.url()), &statement).await;
         }
         assert!(engine.stop(LATE).await, "the engine ends in order");
         if self.table.starts_with("Replacing") {

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -13,12 +14,16 @@ use hyper::Method;
 use moose_tests::{
     http,
     process::{Addresses, Launch, Process, signal_all},
+    proxy::{Fault, Proxy, RuleHandle, insert_into},
     wait::eventually,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::ledger::{Found, Ledger, Wrong};
+use crate::{
+    cells::{EXECUTED, RECEIVED},
+    ledger::{Found, Ledger, Wrong},
+};
 
 /// How long a start, or catching up, may take.
 pub(crate) const LATE: Duration = Duration::from_mins(1);
@@ -61,6 +66,8 @@ pub(crate) struct Halt<'a> {
 pub(crate) struct Scene {
     directory: TempDir,
     launch: Launch,
+    /// Where the embedded engine listens.
+    engine: SocketAddr,
     /// A ClickHouse that is not the pipeline's own.
     server: Option<String>,
     pub(crate) ledger: Arc<Ledger>,
@@ -81,6 +88,42 @@ struct Running {
     fault: PathBuf,
     /// Where it is to halt.
     point: String,
+    /// Stands between the pipeline and its engine, to halt an INSERT there.
+    between: Option<Between>,
+}
+
+/// A point in the proxy.
+struct Between {
+    proxy: Proxy,
+    pass: usize,
+    fault: Fault,
+    rule: Option<RuleHandle>,
+}
+
+impl Between {
+    /// For a halt that is the proxy's, on the way to an engine at this address.
+    async fn new(halt: Halt<'_>, engine: SocketAddr) -> Option<Self> {
+        let fault = match halt.point {
+            RECEIVED => Fault::HoldEnd,
+            EXECUTED => Fault::HoldAnswer,
+            _ => return None,
+        };
+        let pass = usize::try_from(halt.pass).expect("a small number");
+        let mut between = Self { proxy: Proxy::start(engine).await, pass, fault, rule: None };
+        if halt.at_once {
+            between.arm();
+        }
+        Some(between)
+    }
+
+    fn arm(&mut self) {
+        let rule = self.proxy.when(insert_into("numbers")).skip(self.pass - 1).times(1);
+        self.rule = Some(rule.make(self.fault.clone()));
+    }
+
+    fn has_halted(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.held() > 0)
+    }
 }
 
 impl Scene {
@@ -89,11 +132,15 @@ impl Scene {
     pub(crate) fn new(program: &str, host: &str, environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let launch = Launch::new(program, directory.path().join("data"));
-        let launch = launch.environment("MOOSE_ENGINE__LISTEN", &format!("{host}:0"));
+        // The same at every start, so that a proxy can be put in front of it.
+        let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
+        let engine = free.expect("a port of an address of one's own");
+        let launch = launch.environment("MOOSE_ENGINE__LISTEN", &engine.to_string());
         let launch = environment.iter().fold(launch, |launch, (name, value)| launch.environment(name, value));
         Self {
             directory,
             launch,
+            engine,
             server: None,
             ledger: Arc::default(),
             running: None,
@@ -109,9 +156,9 @@ impl Scene {
         self.directory.path().join("data").join("engine")
     }
 
-    /// From the next start on the pipeline writes into this ClickHouse.
-    pub(crate) fn write_into(&mut self, server: &str) {
-        self.launch = self.launch.clone().environment("MOOSE_CLICKHOUSE__URL", server);
+    /// From the next start on the pipeline writes into this ClickHouse at that address; statements go to the server.
+    pub(crate) fn write_into(&mut self, url: &str, server: &str) {
+        self.launch = self.launch.clone().environment("MOOSE_CLICKHOUSE__URL", url);
         self.server = Some(server.to_owned());
     }
 
@@ -153,7 +200,13 @@ impl Scene {
         let fault = self.directory.path().join(format!("fault-{}", self.starts));
         let launch = self.launch.clone();
         let mut launch = environment.iter().fold(launch, |launch, (name, value)| launch.environment(name, value));
-        if let Some(halt) = halt {
+        let between = match halt {
+            Some(halt) => Between::new(halt, self.engine).await,
+            None => None,
+        };
+        if let Some(between) = &between {
+            launch = launch.environment("FAULT_ENGINE_VIA", &between.proxy.address().to_string());
+        } else if let Some(halt) = halt {
             launch = launch
                 .environment("FAULT_POINT", &format!("{}:{}", halt.point, halt.pass))
                 .environment("FAULT_POINT_DIR", &fault.to_string_lossy());
@@ -164,20 +217,27 @@ impl Scene {
         let mut process = launch.start();
         let addresses = process.addresses(LATE).await;
         let point = halt.map_or("nowhere", |halt| halt.point).to_owned();
-        self.running = Some(Running { process, addresses, fault, point });
+        self.running = Some(Running { process, addresses, fault, point, between });
     }
 
     /// From now on passes of the fault point count.
-    pub(crate) fn arm(&self) {
-        fs::create_dir(&self.running().fault).expect("a directory in the test's directory");
+    pub(crate) fn arm(&mut self) {
+        let running = self.running.as_mut().expect("a process runs");
+        match &mut running.between {
+            Some(between) => between.arm(),
+            None => fs::create_dir(&running.fault).expect("a directory in the test's directory"),
+        }
     }
 
     /// Waits until a process has halted at the fault point.
     pub(crate) async fn reached(&self) {
-        let Running { process, fault, point, .. } = self.running();
+        let Running { process, fault, point, between, .. } = self.running();
         let file = fault.join("reached");
         eventually(LATE, || async {
-            let halted = fs::read_to_string(&file).is_ok_and(|number| !number.is_empty());
+            let halted = match between {
+                Some(between) => between.has_halted(),
+                None => fs::read_to_string(&file).is_ok_and(|number| !number.is_empty()),
+            };
             if halted { Ok(()) } else { Err(format!("`{point}` was not reached\n{}", process.output())) }
         })
         .await;
@@ -203,6 +263,10 @@ impl Scene {
         };
         signal_all("-KILL", &victims);
         let _ = fs::write(self.running().fault.join("go"), "");
+        let between = self.running.as_mut().and_then(|running| running.between.as_mut());
+        if let Some(rule) = between.as_ref().and_then(|between| between.rule.as_ref()) {
+            rule.release();
+        }
         if victim != Victim::Engine
             && let Some(mut gone) = self.running.take()
         {
@@ -223,8 +287,7 @@ impl Scene {
     }
 
     pub(crate) fn engine_url(&self) -> String {
-        let embedded = || format!("http://{}", self.addresses().engine.expect("an embedded engine"));
-        self.server.clone().unwrap_or_else(embedded)
+        self.server.clone().unwrap_or_else(|| self.addresses().engine_url())
     }
 
     /// The stream's own account of the numbers.
@@ -280,8 +343,8 @@ impl Scene {
     async fn rows(&self) -> Result<BTreeMap<u64, Found>, String> {
         let statement =
             format!("SELECT id, count(), max(small) FROM numbers {} GROUP BY id FORMAT TSV", self.final_state);
-        let url = format!("{}/", self.engine_url());
-        let answer = http::send(Method::POST, &url, &[], statement).await.map_err(|error| error.to_string())?;
+        let answer =
+            http::send(Method::POST, &self.engine_url(), &[], statement).await.map_err(|error| error.to_string())?;
         if answer.status != 200 {
             return Err(answer.text());
         }

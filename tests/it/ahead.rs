@@ -29,6 +29,9 @@ const ONCE: &str = "SELECT count(), uniqExact(id) FROM numbers";
 const BEGUN: &str = "SELECT count() FROM system.processes \
                      WHERE query_kind = 'Insert' AND current_database = currentDatabase()";
 
+/// So many numbers take more than that.
+const MANY: u64 = 40_000;
+
 /// A table of numbers, and INSERTs into it by hand.
 struct Table {
     stage: Stage,
@@ -48,8 +51,13 @@ impl Table {
 
     /// One Native block with these numbers.
     fn insert(&self, ids: std::ops::Range<u64>) -> Insert<'_> {
-        let count = u8::try_from(ids.end - ids.start).ok().filter(|count| *count < 128).expect("one byte");
-        let mut body = vec![1, count];
+        let mut body = vec![1];
+        let mut count = ids.end - ids.start;
+        while count >= 128 {
+            body.push(u8::try_from(count % 128).expect("seven bits") | 128);
+            count /= 128;
+        }
+        body.push(u8::try_from(count).expect("seven bits"));
         for text in ["id", "UInt64"] {
             body.push(u8::try_from(text.len()).expect("short"));
             body.extend_from_slice(text.as_bytes());
@@ -58,9 +66,10 @@ impl Table {
         Insert { table: "numbers", columns: &self.columns, settings: &[], token: None, body: Bytes::from(body) }
     }
 
-    /// An INSERT of a hundred numbers that is sent ahead and that the server has begun.
+    /// An INSERT of many numbers that is sent ahead and that the server has begun: of a body it reads 256 KiB before it
+    /// does, because the statement may be in there.
     async fn ahead(&self) -> Ahead {
-        let ahead = self.client.insert().send_ahead(&self.insert(0..100)).expect("a place");
+        let ahead = self.client.insert().send_ahead(&self.insert(0..MANY)).expect("a place");
         self.stage.shows(BEGUN, "1", SOON).await;
         ahead
     }
@@ -71,12 +80,46 @@ async fn nothing_is_stored_before_the_end_and_nothing_waits_for_it() {
     let table = Table::new().await;
     let (stage, inserts) = (&table.stage, table.client.insert());
     let ahead = table.ahead().await;
-    inserts.send(&table.insert(100..110), &Patience::default()).await.expect("another INSERT passes");
+    inserts.send(&table.insert(MANY..MANY + 10), &Patience::default()).await.expect("another INSERT passes");
     stage.sql("ALTER TABLE numbers MODIFY COMMENT 'so does a change of the table'").await;
     assert_eq!(stage.sql(ONCE).await, "10\t10");
     let answer = inserts.send_end(ahead, &Patience::default()).await.expect("nothing has cut it off");
     answer.expect("it is taken");
-    assert_eq!(stage.sql(ONCE).await, "110\t110");
+    assert_eq!(stage.sql(ONCE).await, "40010\t40010");
+}
+
+#[tokio::test]
+async fn a_small_one_is_begun_only_with_its_end_and_taken_all_the_same() {
+    let table = Table::new().await;
+    let (stage, inserts) = (&table.stage, table.client.insert());
+    let kept = inserts.send_ahead(&table.insert(0..100)).expect("a place");
+    let dropped = inserts.send_ahead(&table.insert(100..200)).expect("a place");
+    // Not a wait for anything: nothing is to come.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stage.sql(BEGUN).await, "0");
+    drop(dropped);
+    inserts.send_end(kept, &Patience::default()).await.expect("nothing has cut it off").expect("it is taken");
+    assert_eq!(stage.sql(ONCE).await, "100\t100");
+}
+
+#[tokio::test]
+async fn a_turn_that_takes_longer_than_its_insert_waits_is_sent_anew_and_exact() {
+    let stage = Stage::new().await;
+    let mut config = stage.config();
+    config.sync.max_rows = 1000;
+    let app = stage.start_with(&[&NUMBERS], config).await;
+    // Twice as long as an INSERT waits for its turn; beyond that a server would lose its own patience, at 30 s.
+    let hold = Duration::from_secs(10);
+    stage.proxy.when(insert_into("numbers")).times(1).make(Fault::Delay(hold));
+    post_numbers(&app, 0..3000).await;
+    stage.shows(ONCE, "3000\t3000", LATE).await;
+    let inserts = stage.proxy.inserts("numbers");
+    let [one, two, three] = inserts.as_slice() else {
+        panic!("three INSERTs that were complete, not {}", inserts.len())
+    };
+    assert_eq!([one, two, three].map(offsets), ["0-999", "1000-1999", "2000-2999"]);
+    assert!(two.arrived >= answered(one), "taken back, and sent anew at its turn");
+    app.stop().await.expect("an orderly stop");
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn a_program_comes_up_takes_an_event_and_goes_when_it_is_told_to() {
     let ready = http::get(&format!("http://{}/ready", addresses.management)).await;
     assert_eq!(ready.status, 200, "{}", ready.text());
     assert_eq!(http::get(&format!("http://{}/health", addresses.management)).await.status, 200);
-    let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+    let engine = addresses.engine_url();
     eventually(LATE, || async {
         let id = http::sql(&engine, "SELECT id FROM events").await;
         if id == "evt_123" { Ok(()) } else { Err(id) }

@@ -57,8 +57,7 @@ impl Failing {
     }
 
     pub(crate) async fn sql(&self, statement: &str) -> String {
-        let engine = self.addresses.engine.expect("an embedded engine");
-        http::sql(&format!("http://{engine}"), statement).await
+        http::sql(&self.addresses.engine_url(), statement).await
     }
 
     pub(crate) fn arm(&self) {
@@ -73,7 +72,7 @@ impl Failing {
 
     /// Waits until a query gives `wanted`; the engine may be away meanwhile.
     pub(crate) async fn shows(&self, statement: &str, wanted: &str) {
-        let url = format!("http://{}/", self.addresses.engine.expect("an embedded engine"));
+        let url = self.addresses.engine_url();
         eventually(LATE, || async {
             let answer = http::send(hyper::Method::POST, &url, &[], statement.to_owned()).await;
             let found = answer.map_or_else(|error| error.to_string(), |answer| answer.text().trim_end().to_owned());
@@ -139,7 +138,7 @@ async fn a_disk_that_stays_full_does_not_keep_the_engine_restarting_and_no_merge
     failing.process.printed("is given a rest", LATE).await;
     // While the engine has its rest: a merge of these two would cover the number of the block between them.
     failing.sql("INSERT INTO numbers VALUES (1001, 233)").await;
-    let engine = format!("http://{}", failing.addresses.engine.expect("an embedded engine"));
+    let engine = failing.addresses.engine_url();
     let merged = http::try_sql(&engine, "OPTIMIZE TABLE numbers FINAL").await;
     assert_ne!(merged.status, 200, "{}", failing.process.output());
     failing.shows(TABLE, "102\t102\t0").await;
@@ -177,10 +176,10 @@ async fn a_burnt_token_drops_what_is_sent_again_and_a_merge_over_its_block_hides
         .await;
     failing.arm();
     // By hand, past the pipeline: nobody opens the engine anew after the failure.
-    let engine = format!("http://{}/", failing.addresses.engine.expect("an embedded engine"));
+    let engine = failing.addresses.engine_url();
     let insert = |id: u32| {
         let statement = http::percent_encoded("INSERT INTO t FORMAT CSV");
-        let url = format!("{engine}?query={statement}&async_insert=0&insert_deduplication_token=token{id}");
+        let url = format!("{engine}&query={statement}&async_insert=0&insert_deduplication_token=token{id}");
         async move { http::post(&url, "application/octet-stream", format!("{id}\n")).await }
     };
     assert_eq!(insert(1).await.status, 200);

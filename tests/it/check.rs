@@ -43,9 +43,9 @@ async fn a_table_that_we_made_is_written_exactly_once() {
     let stage = Stage::new().await;
     let app = stage.start(RESOURCES).await;
     assert!(app.report().is_exactly_once() && app.report().is_open(), "{}", app.report());
-    // On a server that lets nobody see its policies and does not sync; both are said.
+    // On a server that does not sync, which is said.
     let flaws = &app.report().table("numbers").expect("a report on the table").flaws;
-    assert_eq!(flaws.as_slice(), [Flaw::RowPoliciesUnknown, Flaw::NotSynced]);
+    assert_eq!(flaws.as_slice(), [Flaw::NotSynced]);
     ends(app).await;
 }
 

@@ -30,7 +30,7 @@ async fn with_an_event(directory: &Path) -> Process {
     let event = r#"{"id":"e","userId":"u","timestamp":"2024-01-15T10:30:00Z","eventType":"click"}"#;
     let answer = http::post_json(&format!("http://{}/ingest/events", addresses.http), event).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+    let engine = addresses.engine_url();
     eventually(LATE, || async {
         let count = http::sql(&engine, "SELECT count() FROM events").await;
         if count == "1" { Ok(()) } else { Err(count) }

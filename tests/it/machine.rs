@@ -114,7 +114,7 @@ async fn idle_clients_of_all_ports_leave_the_log_its_files() {
     let answer = http::post_json(&format!("http://{}/ingest/events", addresses.http), events(random, 9999, 1)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
-    let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+    let engine = addresses.engine_url();
     let wanted = (REQUESTS * 100 + 2).to_string();
     eventually(LATE, || async {
         let rows = http::sql(&engine, "SELECT count() FROM events").await;
@@ -202,7 +202,7 @@ async fn the_data_directory_is_the_users_alone_and_an_older_one_becomes_it() {
         let addresses = process.addresses(LATE).await;
         let event = format!(r#"{{"id":"{round}","userId":"u","timestamp":"2024-01-15T10:30:00Z","eventType":"e"}}"#);
         assert_eq!(http::post_json(&format!("http://{}/ingest/events", addresses.http), event).await.status, 200);
-        let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+        let engine = addresses.engine_url();
         eventually(LATE, || async {
             let rows = http::sql(&engine, "SELECT count() FROM events").await;
             if rows == (round + 1).to_string() { Ok(()) } else { Err(rows) }

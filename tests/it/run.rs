@@ -27,7 +27,7 @@ async fn it_runs_on_the_embedded_engine_and_takes_events() {
     let addresses = process.addresses(LATE).await;
     let answer = http::post_json(&format!("http://{}/ingest/numbers", addresses.http), r#"{"id":1,"small":1}"#).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let engine = format!("http://{}", addresses.engine.expect("an embedded engine"));
+    let engine = addresses.engine_url();
     eventually(LATE, || async {
         let id = http::sql(&engine, "SELECT id FROM numbers").await;
         if id == "1" { Ok(()) } else { Err(id) }

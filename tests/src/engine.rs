@@ -49,25 +49,76 @@ pub fn shared(program: &str, directory: &str) -> SharedEngine {
     })
 }
 
-/// An engine of the test's own.
+/// A plain server of the test's own, as [`Plain`] is by itself.
 ///
 /// # Panics
 /// When it does not start; the message says why.
 pub async fn start(program: &Path, data: &Path) -> Engine {
+    start_as(program, data, &Plain::default()).await
+}
+
+/// A plain server of the test's own.
+///
+/// # Panics
+/// When it does not start; the message says why.
+pub async fn start_as(program: &Path, data: &Path, plain: &Plain) -> Engine {
     // Not where the proxies listen: while an engine is down, its port must stay free for it.
     let listen = SocketAddr::from(([127, 0, 0, 2], 0));
     let (program, path) = (Some(program.to_owned()), data.to_owned());
-    let options = SupervisorOptions { program, path, listen, users: Users::custom(OPEN), log: false };
+    let options = SupervisorOptions { program, path, listen, users: plain.users(), log: false };
     match Engine::start(options).await {
         Ok(engine) => engine,
         Err(error) => panic!("the engine did not start: {error}"),
     }
 }
 
-/// Users as a plain server has them: whoever comes from this machine is `default` and may do everything.
-const OPEN: &str = "<clickhouse><profiles><default><implicit_select>0</implicit_select></default></profiles>\
-    <users><default><password/><networks><ip>127.0.0.0/8</ip></networks><profile>default</profile><quota>default</quota>\
-    </default></users><quotas><default/></quotas></clickhouse>";
+/// What a ClickHouse server of somebody else's is like that a pipeline writes to: who may come in, and with what settings.
+/// By itself, whoever comes is `default` and may do everything.
+#[derive(Clone, Debug, Default)]
+pub struct Plain {
+    settings: String,
+    constraints: String,
+    users: String,
+}
+
+impl Plain {
+    /// A setting of everybody's profile.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings += &format!("<{name}>{value}</{name}>");
+        self
+    }
+
+    /// A bound of a setting in everybody's profile, such as `<readonly/>` or `<max>5</max>`.
+    #[must_use]
+    pub fn constraint(mut self, name: &str, bound: &str) -> Self {
+        self.constraints += &format!("<{name}>{bound}</{name}>");
+        self
+    }
+
+    /// One more user, who may do what is granted.
+    #[must_use]
+    pub fn user(mut self, name: &str, password: &str, grants: &[&str]) -> Self {
+        let grants: Vec<String> = grants.iter().map(|grant| format!("<query>{grant}</query>")).collect();
+        self.users += &format!(
+            "<{name}><password>{password}</password><networks><ip>127.0.0.0/8</ip></networks><profile>everybody</profile>\
+             <quota>default</quota><grants>{}</grants></{name}>",
+            grants.concat()
+        );
+        self
+    }
+
+    /// The server's own session is `default` too, and is to be free of what is set for the others.
+    fn users(&self) -> Users {
+        let Self { settings, constraints, users } = self;
+        Users::custom(format!(
+            "<clickhouse><profiles><default/><everybody>{settings}<constraints>{constraints}</constraints></everybody>\
+             </profiles><users><default><password/><networks><ip>127.0.0.0/8</ip></networks><profile>{profile}</profile>\
+             <quota>default</quota></default>{users}</users><quotas><default/></quotas></clickhouse>",
+            profile = if users.is_empty() { "everybody" } else { "default" },
+        ))
+    }
+}
 
 /// A directory by the number of this process; those of processes that are gone are removed.
 fn own_directory(parent: &Path) -> PathBuf {

@@ -30,6 +30,7 @@ impl Launch {
             .environment("MOOSE_HTTP__LISTEN", "127.0.0.1:0")
             .environment("MOOSE_MANAGEMENT__LISTEN", "127.0.0.1:0")
             .environment("MOOSE_ENGINE__LISTEN", "127.0.0.1:0")
+            .environment("MOOSE_ENGINE__PASSWORD", ENGINE_PASSWORD)
     }
 
     /// Adds an argument.
@@ -91,6 +92,9 @@ impl Launch {
     }
 }
 
+/// What pipelines are started with as the password of their embedded engine's user.
+pub const ENGINE_PASSWORD: &str = "password-of-the-tests";
+
 /// Where a running pipeline listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
@@ -100,6 +104,17 @@ pub struct Addresses {
     pub management: SocketAddr,
     /// The embedded engine.
     pub engine: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// The embedded engine, for statements of the user that the pipeline is.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn engine_url(&self) -> String {
+        let engine = self.engine.expect("an embedded engine");
+        format!("http://{engine}/?user=moose&password={ENGINE_PASSWORD}")
+    }
 }
 
 /// A started process; killed when dropped.

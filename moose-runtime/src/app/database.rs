@@ -5,9 +5,12 @@ use std::sync::Arc;
 #[cfg(feature = "embedded")]
 use super::caretaker::Caretaker;
 use super::{AppBuilder, AppError};
-#[cfg(feature = "embedded")]
-use crate::engine::{Access, Engine, EngineError, SupervisorOptions};
 use crate::{clickhouse::Client, config::Config, schema::Storage, shutdown::Shutdown, sync::Reopen, telemetry::Health};
+#[cfg(feature = "embedded")]
+use crate::{
+    engine::{Access, Engine, EngineError, SupervisorOptions},
+    fault,
+};
 
 /// The ClickHouse to write to.
 pub(super) struct Database {
@@ -53,7 +56,7 @@ impl Database {
             ..SupervisorOptions::new(path, &config.engine, &access)
         };
         let engine = Arc::new(Engine::start(options).await?);
-        let client = Client::new(&engine.url(), &access.client())?;
+        let client = Client::new(&fault::way_to_engine(engine.url()), &access.client())?;
         let caretaker = Caretaker::new(Arc::clone(&engine), client.clone());
         Ok(Self {
             client,

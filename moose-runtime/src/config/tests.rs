@@ -86,7 +86,10 @@ fn an_unknown_key_is_named_with_the_nearest_and_where_it_came_from() {
         format!("unknown configuration key `sync.max_row` (from {}): did you mean `sync.max_rows`?", path.display())
     );
     assert!(message(&environment(&[("MOOSE_HTTP", "1")])).contains("it is a section with the keys `http.listen`"));
-    assert!(message(&environment(&[("MOOSE_ENGINE__XYZ", "1")])).contains("of this section are `engine.listen`"));
+    assert!(
+        message(&environment(&[("MOOSE_ENGINE__XYZ", "1")]))
+            .contains("of this section are `engine.listen`, `engine.password`, `engine.log`")
+    );
     assert!(message(&environment(&[("MOOSE_QQ", "1")])).contains("the known keys are `data_dir`"));
 }
 

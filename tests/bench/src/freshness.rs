@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::Method;
+use moose_tests::process::ENGINE_PASSWORD;
 
 use crate::{
     connection::Connection,
@@ -61,13 +62,14 @@ async fn round(stage: &Stage) -> Vec<f64> {
     });
     let engine = running.addresses.engine.expect("an embedded engine");
     let mut looking = Connection::open(engine).await;
+    let path = format!("/?user=moose&password={ENGINE_PASSWORD}");
     let (mut times, mut sent) = (Vec::new(), None);
     let mut client = Some(client);
     let end = Instant::now() + TIME * 3;
     while sent.is_none_or(|sent| (times.len() as u64) < sent) {
         assert!(Instant::now() < end, "{} requests are rows", times.len());
         let query = Bytes::from_static(b"SELECT count() FROM moose.events");
-        let (status, rows) = looking.send(Method::POST, "/", "text/plain", query).await;
+        let (status, rows) = looking.send(Method::POST, &path, "text/plain", query).await;
         assert!(status.is_success(), "{}", String::from_utf8_lossy(&rows));
         let rows: u64 = String::from_utf8_lossy(&rows).trim().parse().expect("a count");
         let now = Instant::now();

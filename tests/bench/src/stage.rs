@@ -138,7 +138,7 @@ impl Running {
 
     /// Its embedded engine, with the database.
     pub(crate) fn engine(&self) -> String {
-        format!("http://{}/?database=moose", self.addresses.engine.expect("an embedded engine"))
+        self.addresses.engine_url()
     }
 
     /// Checks that its tables have so many rows together, and ends it.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http_body_util::{BodyExt, Full, channel::Channel, combinators::BoxBody};
 use hyper::{
     HeaderMap, Request, Response,
     body::{Body, Frame, Incoming},
@@ -20,7 +20,7 @@ use hyper::{
     http::request::Parts,
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::oneshot};
 
 use super::{Canned, Fault, Outcome, Recorded, Shared, lock, rule::Rule};
 
@@ -53,6 +53,20 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
             rule.released().await;
             whole(pass().await?)
         }
+        Some((rule, Fault::HoldEnd)) => {
+            let (rule, head, body) = (Arc::clone(rule), head.clone(), body.clone());
+            let (answer, answered) = oneshot::channel();
+            tokio::spawn(async move {
+                let passed = hold_end(&rule, upstream, &head, body).await;
+                // The client may be gone; the upstream is at it all the same.
+                if let Err(Ok(unread)) = answer.send(passed)
+                    && unread.into_body().collect().await.is_ok()
+                {
+                    rule.finished.fetch_add(1, Ordering::AcqRel);
+                }
+            });
+            whole(answered.await??)
+        }
         Some((_, Fault::Refuse)) => return Err("refused by a rule".into()),
         Some((_, Fault::Stall)) => std::future::pending().await,
         Some((rule, Fault::Late)) => {
@@ -80,6 +94,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
         Some((rule, Fault::HoldAnswer)) => {
             let (head, body) = whole(pass().await?).into_parts();
             let body = body.collect().await?.to_bytes();
+            rule.held.fetch_add(1, Ordering::AcqRel);
             rule.released().await;
             Response::from_parts(head, full(body))
         }
@@ -92,6 +107,31 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     };
     open.answered(&answer);
     Ok(answer)
+}
+
+/// Passes a request on, and its last byte once the rule is released.
+async fn hold_end(
+    rule: &Rule,
+    upstream: SocketAddr,
+    head: &Parts,
+    mut body: Bytes,
+) -> Result<Response<Incoming>, Broken> {
+    let length = body.len();
+    let end = body.split_off(length.saturating_sub(1));
+    let (mut sender, held) = Channel::new(1);
+    let sending = async move {
+        sender.send_data(body).await?;
+        // Taken only when what is before it has been; and that is on its way by then.
+        sender.send_data(Bytes::new()).await?;
+        tokio::time::sleep(LINGER).await;
+        rule.held.fetch_add(1, Ordering::AcqRel);
+        rule.released().await;
+        sender.send_data(end).await?;
+        Ok::<_, Broken>(())
+    };
+    let passing = pass_on(upstream, head, held.map_err(|never: Infallible| match never {}).boxed(), length);
+    let (answer, _) = tokio::join!(passing, sending);
+    answer
 }
 
 /// Passes on what nobody waits for any more.

@@ -21,6 +21,9 @@ pub enum Fault {
     Delay(Duration),
     /// Passed on only when [`RuleHandle::release`] is called.
     Hold,
+    /// Passed on but for its last byte, which follows when [`RuleHandle::release`] is called, even if the client is long
+    /// gone.
+    HoldEnd,
     /// The connection is closed; nothing is passed on.
     Refuse,
     /// Nothing is passed on and nothing is ever answered.
@@ -83,6 +86,7 @@ impl Fault {
         match self {
             Self::Delay(_) => "delay",
             Self::Hold => "hold",
+            Self::HoldEnd => "hold end",
             Self::Refuse => "refuse",
             Self::Stall => "stall",
             Self::Late => "late",
@@ -130,6 +134,7 @@ impl RuleBuilder<'_> {
             fault,
             seen: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),
             removed: AtomicBool::new(false),
             released: watch::Sender::new(false),
@@ -147,6 +152,7 @@ pub(super) struct Rule {
     pub(super) fault: Fault,
     seen: AtomicUsize,
     hits: AtomicUsize,
+    pub(super) held: AtomicUsize,
     pub(super) finished: AtomicUsize,
     removed: AtomicBool,
     released: watch::Sender<bool>,
@@ -183,6 +189,11 @@ impl RuleHandle {
     /// How many requests met the fault.
     pub fn hits(&self) -> usize {
         self.rule.hits.load(Ordering::Acquire)
+    }
+
+    /// How many requests are, or were, held back in their middle: without their end, or with their answer.
+    pub fn held(&self) -> usize {
+        self.rule.held.load(Ordering::Acquire)
     }
 
     /// How many requests that their clients gave up have been answered by the upstream since.
