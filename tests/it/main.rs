@@ -23,6 +23,7 @@ mod lies;
 mod machine;
 mod migrations;
 mod outages;
+mod plain;
 mod plans;
 mod poison;
 mod proxy;

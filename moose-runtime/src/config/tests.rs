@@ -87,7 +87,7 @@ fn an_unknown_key_is_named_with_the_nearest_and_where_it_came_from() {
     );
     assert!(message(&environment(&[("MOOSE_HTTP", "1")])).contains("it is a section with the keys `http.listen`"));
     assert!(
-        message(&environment(&[("MOOSE_ENGINE__XYZ", "1")]))
+        message(&environment(&[("MOOSE_ENGINE__XYZUV", "1")]))
             .contains("of this section are `engine.listen`, `engine.password`, `engine.log`")
     );
     assert!(message(&environment(&[("MOOSE_QQ", "1")])).contains("the known keys are `data_dir`"));
@@ -177,6 +177,18 @@ fn every_default_reads_back_as_itself() {
             assert_eq!((key.slot)(&mut config).show(), shown, "{}", key.name);
         }
     }
+}
+
+#[test]
+fn the_engines_password_is_not_shown_and_not_said_when_it_does_not_fit() {
+    let config = load(&environment(&[("MOOSE_ENGINE__PASSWORD", "hunter2"), ("MOOSE_ENGINE__LOG", "true")])).unwrap();
+    assert_eq!((config.engine.password.as_str(), config.engine.log), ("hunter2", true));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for wrong in ["hunter 2", "hünter2", "hunter2\n"] {
+        let said = message(&environment(&[("MOOSE_ENGINE__PASSWORD", wrong)]));
+        assert!(said.contains("printable ASCII") && !said.contains("nter"), "{said}");
+    }
+    assert!(load(&environment(&[("MOOSE_ENGINE__PASSWORD", "")])).unwrap().engine.password.is_empty());
 }
 
 #[test]

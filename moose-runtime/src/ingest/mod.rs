@@ -109,8 +109,7 @@ impl Door {
             name: "the front door",
             connections: http.max_connections,
             head: http.header_timeout,
-            answer: Some(ANSWER),
-            half_close: true,
+            answer: ANSWER,
             closing,
         };
         port::serve(listener, self.router(), limits, stop).await;

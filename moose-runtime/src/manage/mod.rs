@@ -97,14 +97,7 @@ pub fn router(state: ManageState) -> Router {
 
 /// Answers requests until the stop, and then those under way; at most so many connections at once.
 pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: Shutdown) {
-    let limits = Limits {
-        name: "the management port",
-        connections,
-        head: HEAD,
-        answer: Some(ANSWER),
-        half_close: true,
-        closing: CLOSE_GRACE,
-    };
+    let limits = Limits { name: "the management port", connections, head: HEAD, answer: ANSWER, closing: CLOSE_GRACE };
     port::serve(listener, router, limits, stop.wait()).await;
 }
 

@@ -23,13 +23,13 @@ pub(super) struct Connection {
     read: Arc<OwnedReadHalf>,
     write: OwnedWriteHalf,
     /// How long an answer may take to go out once it does not go at once.
-    patience: Option<Duration>,
+    patience: Duration,
     /// Runs while an answer does not go out.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, patience: Option<Duration>) -> Self {
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
         let (read, write) = stream.into_split();
         Self { read: Arc::new(read), write, patience, stalled: None }
     }
@@ -41,7 +41,10 @@ impl Connection {
 
     /// What a write came to; an error once the client takes its time.
     fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let (Poll::Pending, Some(patience)) = (&written, self.patience) else { return written };
+        if written.is_ready() {
+            return written;
+        }
+        let patience = self.patience;
         // A client that takes a little at a time does not begin it anew: the bound is for the whole of what waits.
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));

@@ -1,5 +1,5 @@
-//! One port: the loop that accepts connections and serves HTTP/1.1 on them, the same for the front door, the management
-//! port and the embedded engine.
+//! One port: the loop that accepts connections and serves HTTP/1.1 on them, the same for the front door and the management
+//! port.
 //!
 //! What a client can hold is bounded in number and in time: so many connections at once, so long for the head of a
 //! request (also between two requests), so long for taking an answer, so long once the port is asked to close.
@@ -58,10 +58,7 @@ pub struct Limits {
     /// How long a client may take to send a whole head; also how long a connection may be idle.
     pub head: Duration,
     /// How long a client may take to take an answer, once it does not take it at once.
-    pub answer: Option<Duration>,
-    /// Whether a client that has sent its request and then closes its side is answered. Otherwise it counts as gone,
-    /// and what is done for it is dropped at once.
-    pub half_close: bool,
+    pub answer: Duration,
     /// How long requests under way may take once the port is asked to close.
     pub closing: Duration,
 }
@@ -76,7 +73,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.head).half_close(limits.half_close);
+    // A client that has sent its request and then closes its side is answered.
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.head).half_close(true);
     let mut complained: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
@@ -103,18 +101,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         // Answers are whole: waiting to fill a packet would only delay them.
         let _without = stream.set_nodelay(true);
         let connection = Connection::new(stream, limits.answer);
-        let watched = limits.half_close.then(|| connection.watch());
+        let watched = connection.watch();
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = router.clone().call(request);
             let watched = watched.clone();
-            async move {
-                match watched {
-                    Some(watched) => unless_gone(answer, || presence((*watched).as_ref())).await,
-                    None => answer.await.map_err(|never| match never {}),
-                }
-            }
+            async move { unless_gone(answer, || presence((*watched).as_ref())).await }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(connection), service));
         connections.spawn(async move {

@@ -13,14 +13,7 @@ use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-const LIMITS: Limits = Limits {
-    name: "a port",
-    connections: 8,
-    head: DEADLINE,
-    answer: Some(DEADLINE),
-    half_close: true,
-    closing: DEADLINE,
-};
+const LIMITS: Limits = Limits { name: "a port", connections: 8, head: DEADLINE, answer: DEADLINE, closing: DEADLINE };
 
 /// A port with an answer of 32 MiB, and one that never comes.
 struct Port {
@@ -75,7 +68,7 @@ async fn an_idle_client_is_disconnected_before_its_first_request_and_between_two
 
 #[tokio::test]
 async fn a_client_that_does_not_take_its_answer_gives_its_place_back() {
-    let port = Port::open(Limits { connections: 1, answer: Some(Duration::from_millis(300)), ..LIMITS }).await;
+    let port = Port::open(Limits { connections: 1, answer: Duration::from_millis(300), ..LIMITS }).await;
     let mut client = port.connect().await;
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     assert!(!port.answers(Duration::from_millis(100)).await, "the only place is taken");

@@ -139,6 +139,20 @@ fn options(path: &Path) -> SupervisorOptions {
     SupervisorOptions { program: Some(host_program()), ..SupervisorOptions::new(path.to_owned(), &config, &access) }
 }
 
+#[tokio::test]
+async fn all_that_clickhouse_says_is_written_down_if_that_is_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("engine").join("clickhouse.log");
+    let without = options(&directory.path().join("engine"));
+    for wanted in [false, true] {
+        let engine = Engine::start(SupervisorOptions { log: wanted, ..without.clone() }).await.unwrap();
+        ask_at(engine.address(), "SELECT 'written down'");
+        assert!(engine.stop(Duration::from_secs(10)).await);
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        assert_eq!(said.contains("written down"), wanted, "{said}");
+    }
+}
+
 #[test]
 fn clients_do_not_keep_an_engine_that_is_told_to_end() {
     let directory = tempfile::tempdir().unwrap();

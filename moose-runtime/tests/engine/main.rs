@@ -16,3 +16,4 @@ mod lifecycle;
 mod mend;
 mod official_client;
 mod turns;
+mod upgrade;

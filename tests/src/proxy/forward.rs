@@ -118,7 +118,7 @@ async fn hold_end(
 ) -> Result<Response<Incoming>, Broken> {
     let length = body.len();
     let end = body.split_off(length.saturating_sub(1));
-    let (mut sender, held) = Channel::new(1);
+    let (mut sender, pieces) = Channel::new(1);
     let sending = async move {
         sender.send_data(body).await?;
         // Taken only when what is before it has been; and that is on its way by then.
@@ -129,7 +129,7 @@ async fn hold_end(
         sender.send_data(end).await?;
         Ok::<_, Broken>(())
     };
-    let passing = pass_on(upstream, head, held.map_err(|never: Infallible| match never {}).boxed(), length);
+    let passing = pass_on(upstream, head, pieces.map_err(|never: Infallible| match never {}).boxed(), length);
     let (answer, _) = tokio::join!(passing, sending);
     answer
 }
