@@ -1,16 +1,15 @@
 //! The engine's own process: `<binary> engine`, alone or under a parent.
 //!
 //! It locks its data directory, mends the tables' deduplication logs, writes its configuration, and becomes ClickHouse:
-//! `clickhouse local`, whose last statement reads standard input to its end and so holds the process. Standard input is a
-//! pipe of our own, so the process ends in order whenever we close it: when the parent closes what it holds, at SIGTERM,
-//! and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach it. What it has to say to the parent are
+//! `clickhouse local`, of which a statement reads a pipe of ours to its end and so holds the process. It ends in order
+//! whenever we close that: when the parent closes what it holds, at SIGTERM, and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach it. What it has to say to the parent are
 //! lines on standard output; what it and ClickHouse have to say to people goes to standard error.
 
 use std::{
     env,
     ffi::OsString,
     fs::{self, File, TryLockError},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _},
     net::{SocketAddr, TcpListener},
     os::{
         fd::{AsRawFd as _, OwnedFd},
@@ -18,7 +17,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    sync::{Mutex, mpsc},
+    sync::{Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -163,10 +162,9 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     if options.is_supervised() {
         ffi::end_with_parent();
     }
-    let (input, hold) = ffi::replace_standard_input().map_err(process_error)?;
-    let mut input = BufReader::new(input);
+    let mut input = BufReader::new(ffi::take_standard_input().map_err(process_error)?);
     let orders = orders(options, &mut input)?;
-    HOLD.keep(hold);
+    let holds = [SERVING.begin().map_err(process_error)?, ENDING.begin().map_err(process_error)?];
     watch_for_end(options.is_supervised().then_some(input)).map_err(process_error)?;
     let _lock = lock_directory(options)?;
     // The library joins a relative path to itself.
@@ -184,20 +182,24 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     let arguments = [
         format!("--config-file={config}"),
         if orders.log { "--log-level=trace".to_owned() } else { "--log-level=warning".to_owned() },
-        format!("--query={}", statements(&port)),
+        format!("--query={}", statements(&port, &holds)),
     ];
     clickhouse.run(&arguments).map_err(|reason| OpenError::Ended { path, reason: first_line(&reason) })?;
     Ok(())
 }
 
-/// What ClickHouse runs: it makes the database, opens the port and tells it, and waits for the end of standard input.
-fn statements(port: &OwnedFd) -> String {
-    let port = port.as_raw_fd();
+/// What ClickHouse runs: it makes the database, opens the port and tells it, and serves until it is to end; then it takes
+/// no more connections, and its session waits for the last of them to be gone.
+fn statements(port: &OwnedFd, [serving, ending]: &[PipeReader; 2]) -> String {
+    let (port, serving, ending) = (port.as_raw_fd(), serving.as_raw_fd(), ending.as_raw_fd());
+    let wait = |pipe: i32| format!("SELECT count() FROM file('/dev/fd/{pipe}', 'LineAsString', 'line String')");
     [
         "CREATE DATABASE IF NOT EXISTS moose ENGINE = Atomic".to_owned(),
         "SYSTEM START LISTEN HTTP".to_owned(),
         format!("SELECT getServerPort('http_port') INTO OUTFILE '/dev/fd/{port}' TRUNCATE FORMAT TSV"),
-        "SELECT count() FROM file('stdin', 'LineAsString', 'line String')".to_owned(),
+        wait(serving),
+        "SYSTEM STOP LISTEN HTTP".to_owned(),
+        wait(ending),
     ]
     .join("; ")
 }
@@ -263,19 +265,24 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
     Ok(OwnedFd::from(writer))
 }
 
-/// What keeps ClickHouse running.
-static HOLD: Hold = Hold(Mutex::new(None));
+/// What keeps ClickHouse serving, and what keeps its session after that.
+static SERVING: Hold = Hold(Mutex::new(None));
+static ENDING: Hold = Hold(Mutex::new(None));
 
-struct Hold(Mutex<Option<OwnedFd>>);
+/// A pipe that a statement reads to its end.
+struct Hold(Mutex<Option<PipeWriter>>);
 
 impl Hold {
-    fn keep(&self, hold: OwnedFd) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).replace(hold);
+    /// What the statement reads.
+    fn begin(&self) -> io::Result<PipeReader> {
+        let (reader, writer) = io::pipe()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(writer);
+        Ok(reader)
     }
 
     /// Says whether it still was.
     fn let_go(&self) -> bool {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take().is_some()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 }
 
@@ -316,9 +323,11 @@ fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
 
 /// Ends the process in order: ClickHouse first, and nobody may keep it. `parent` is who looked after it at the start.
 fn end(parent: Option<u32>) {
-    if HOLD.let_go() {
+    if SERVING.let_go() {
         let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());
-        let _ = thread::Builder::new().name("engine-end".to_owned()).spawn(move || connections::close(is_orphaned));
+        let none_left = || _ = ENDING.let_go();
+        let close = move || connections::close(is_orphaned, none_left);
+        let _ = thread::Builder::new().name("engine-end".to_owned()).spawn(close);
     }
 }
 

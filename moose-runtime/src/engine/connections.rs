@@ -1,9 +1,11 @@
 //! Connections at the end of the engine's process.
 //!
 //! ClickHouse waits up to five seconds for its connections to end, those on which nothing happens included, and no setting
-//! shortens that. Clients keep theirs open, so every end would take that long. Who has stopped listening reads no more
-//! requests: connections are closed for reading, which ends the idle ones at once and lets an answer that is on its way go
-//! on; then altogether.
+//! shortens that. Clients keep theirs open, so every end would take that long. Connections are closed for reading, which ends
+//! the idle ones at once and lets an answer that is on its way go on; then altogether.
+//!
+//! The library's own session is held until the last of them is gone and nobody listens: it is what keeps others from being
+//! the user that it is.
 
 use std::{
     fs, thread,
@@ -36,29 +38,41 @@ const ORPHANED: Pace = Pace {
     last: Duration::from_millis(500),
 };
 
-const PAUSE: Duration = Duration::from_millis(25);
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// Closes the connections of this process step by step while it ends, and at last leaves.
-pub(super) fn close(is_orphaned: impl Fn() -> bool) -> ! {
+/// Closes the connections of this process step by step while it ends, and says when there is none left and none can come;
+/// at last leaves.
+pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
     let started = Instant::now();
     loop {
         let pace = if is_orphaned() { ORPHANED } else { TOLD };
-        match started.elapsed() {
+        let closing = match started.elapsed() {
             // Killed now, the data is as after any kill, which the next start is made for.
             since if since > pace.last => ffi::leave(0),
-            since if since > pace.answering => close_all(Close::Both),
-            since if since > pace.reading => close_all(Close::Reading),
-            _ => {}
+            since if since > pace.answering => Some(Close::Both),
+            since if since > pace.reading => Some(Close::Reading),
+            _ => None,
+        };
+        if look(closing) == 0 {
+            none_left();
         }
         thread::sleep(PAUSE);
     }
 }
 
-/// Closes every TCP connection of the process: it has none but those of its clients.
-fn close_all(how: Close) {
+/// Counts the process's sockets over IP, the one that listens among them, and closes the connections: it has none but those
+/// of its clients.
+fn look(closing: Option<Close>) -> usize {
+    let mut found = 0;
     for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
         if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-            ffi::with_descriptor(number, |descriptor| sockets::close(descriptor, how));
+            ffi::with_descriptor(number, |descriptor| {
+                found += usize::from(sockets::is_over_ip(descriptor));
+                if let Some(how) = closing {
+                    sockets::close(descriptor, how);
+                }
+            });
         }
     }
+    found
 }

@@ -10,7 +10,7 @@ use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
     fs::File,
     io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
     path::Path,
     ptr,
 };
@@ -85,16 +85,15 @@ pub(super) fn end_with_parent() {
     }
 }
 
-/// Takes standard input away from the library, and gives it the end of a pipe in its place. Returns what standard input
-/// was, and the other end of the pipe.
-pub(super) fn replace_standard_input() -> io::Result<(File, OwnedFd)> {
+/// Takes standard input away from the library, which would read an INSERT's data from it, and returns it.
+pub(super) fn take_standard_input() -> io::Result<File> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
-    let (reader, writer) = io::pipe()?;
+    let nothing = File::open("/dev/null")?;
     // SAFETY: both descriptors are open; what descriptor 0 was is still open under another number.
-    if unsafe { libc::dup2(reader.as_raw_fd(), libc::STDIN_FILENO) } < 0 {
+    if unsafe { libc::dup2(nothing.as_raw_fd(), libc::STDIN_FILENO) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((File::from(input), OwnedFd::from(writer)))
+    Ok(File::from(input))
 }
 
 /// Runs `act` on the open descriptor of that number, wherever it came from. One that is closed meanwhile, or that another

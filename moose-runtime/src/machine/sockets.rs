@@ -1,8 +1,8 @@
-//! Connections that somebody else in this process made.
+//! Sockets that somebody else in this process opened.
 
 use std::os::fd::BorrowedFd;
 
-use rustix::net::{Shutdown, getpeername, shutdown};
+use rustix::net::{AddressFamily, Shutdown, getpeername, getsockname, shutdown};
 
 /// How far a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +13,15 @@ pub enum Close {
     Both,
 }
 
-/// Closes a connection over TCP. Anything else is left alone.
+/// Whether it is a socket over IP, connected or listening.
+pub fn is_over_ip(descriptor: BorrowedFd<'_>) -> bool {
+    let family = getsockname(descriptor).map(|address| address.address_family());
+    matches!(family, Ok(AddressFamily::INET | AddressFamily::INET6))
+}
+
+/// Closes a connection over IP. Anything else is left alone.
 pub fn close(descriptor: BorrowedFd<'_>, how: Close) {
-    let is_tcp = getpeername(descriptor).ok().flatten().is_some_and(|peer| {
-        matches!(peer.address_family(), rustix::net::AddressFamily::INET | rustix::net::AddressFamily::INET6)
-    });
-    if is_tcp {
+    if is_over_ip(descriptor) && getpeername(descriptor).is_ok() {
         let how = if how == Close::Reading { Shutdown::Read } else { Shutdown::Both };
         // One that is gone is what was wanted.
         let _ = shutdown(descriptor, how);

@@ -1,8 +1,16 @@
 //! Who gets into the engine, and how far: nobody without a password, and what each user may do.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
-use crate::client::{Host, PIPELINE, Response, SHARED, ask, encode, send};
+use crate::client::{Host, PIPELINE, Response, SHARED, ask, encode, open, send};
 
 fn as_user(user: &str, password: &str, sql: &str) -> Response {
     let headers = [("X-ClickHouse-User", user), ("X-ClickHouse-Key", password)];
@@ -162,4 +170,48 @@ fn secrets_and_configuration_are_for_nobody_else() {
     let again = Host::start(&path);
     assert_eq!(fs::read(path.join("access.json")).unwrap(), before, "kept over a start");
     assert!(again.stop());
+}
+
+#[test]
+fn nobody_gets_in_while_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let over = AtomicBool::new(false);
+    for _ in 0..3 {
+        let host = Host::start(&directory.path().join("engine"));
+        let address = host.address;
+        over.store(false, Ordering::Release);
+        let got_in: usize = thread::scope(|scope| {
+            // Over connections that are kept, and over new ones.
+            let over = &over;
+            let tries: Vec<_> =
+                (0..12).map(|number| scope.spawn(move || tries(address, over, number % 2 == 0))).collect();
+            let endless = b"SELECT count() FROM system.numbers";
+            let mut busy = open(address, "POST", "/", &PIPELINE, endless.len());
+            busy.write_all(endless).unwrap();
+            thread::sleep(Duration::from_millis(300));
+            assert!(host.stop());
+            over.store(true, Ordering::Release);
+            tries.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(got_in, 0);
+    }
+}
+
+/// How often who has no password is answered anything but an error.
+fn tries(address: SocketAddr, over: &AtomicBool, keep: bool) -> usize {
+    let mut got_in = 0;
+    let end = if keep { "" } else { "Connection: close\r\n" };
+    let request = format!("GET /?query=SELECT+currentUser() HTTP/1.1\r\nHost: x\r\n{end}\r\n");
+    while !over.load(Ordering::Acquire) {
+        let Ok(mut stream) = TcpStream::connect(address) else { continue };
+        let mut answer = [0; 4000];
+        while stream.write_all(request.as_bytes()).is_ok() && !over.load(Ordering::Acquire) {
+            let Ok(length) = stream.read(&mut answer) else { break };
+            if length == 0 {
+                break;
+            }
+            got_in += usize::from(answer.starts_with(b"HTTP/1.1 200"));
+        }
+    }
+    got_in
 }
