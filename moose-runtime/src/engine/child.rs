@@ -1,9 +1,12 @@
 //! The engine's own process: `<binary> engine`, alone or under a parent.
 //!
 //! It locks its data directory, mends the tables' deduplication logs, writes its configuration, and becomes ClickHouse:
-//! `clickhouse local`, of which a statement reads a pipe of ours to its end and so holds the process. It ends in order
-//! whenever we close that: when the parent closes what it holds, at SIGTERM, and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach it. What it has to say to the parent are
-//! lines on standard output; what it and ClickHouse have to say to people goes to standard error.
+//! an interactive `clickhouse local` on a terminal on which nobody types. One that is not interactive ends its process at
+//! any exception that leaves the thread of a connection, and a `Content-Length` that is no number is enough for one.
+//! A statement reads a pipe of ours to its end and so holds the process. It ends in order whenever we close that: when the
+//! parent closes what it holds, at SIGTERM, and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach
+//! it. What it has to say to the parent are lines on standard output; what it and ClickHouse have to say to people goes to
+//! standard error.
 
 use std::{
     env,
@@ -17,7 +20,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Mutex, OnceLock, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -54,6 +57,9 @@ const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
 /// How many connections may be open at once, and which part of all open files they may be: tables are files too.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_SHARE: u64 = 4;
+
+/// Where the lines for the parent go, once standard output is ClickHouse's.
+static OUTPUT: OnceLock<File> = OnceLock::new();
 
 /// Directory of the configuration in the data directory, and the file in it that a log is written to.
 const CONFIGURATION: &str = "configuration";
@@ -162,9 +168,12 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     if options.is_supervised() {
         ffi::end_with_parent();
     }
-    let mut input = BufReader::new(ffi::take_standard_input().map_err(process_error)?);
+    let (input, terminal) = ffi::replace_standard_input().map_err(process_error)?;
+    let mut input = BufReader::new(input);
     let orders = orders(options, &mut input)?;
     let holds = [SERVING.begin().map_err(process_error)?, ENDING.begin().map_err(process_error)?];
+    TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).replace(terminal);
+    let _ = OUTPUT.set(ffi::replace_standard_output().map_err(process_error)?);
     watch_for_end(options.is_supervised().then_some(input)).map_err(process_error)?;
     let _lock = lock_directory(options)?;
     // The library joins a relative path to itself.
@@ -182,21 +191,32 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     let arguments = [
         format!("--config-file={config}"),
         if orders.log { "--log-level=trace".to_owned() } else { "--log-level=warning".to_owned() },
+        // Nobody is there to be asked or shown anything, and an error must not keep the port from being told or not.
+        "--interactive".to_owned(),
+        "--ignore-error".to_owned(),
+        "--disable_suggestion".to_owned(),
+        "--history_file=/dev/null".to_owned(),
         format!("--query={}", statements(&port, &holds)),
     ];
-    clickhouse.run(&arguments).map_err(|reason| OpenError::Ended { path, reason: first_line(&reason) })?;
-    Ok(())
+    // An interrupted read on its terminal would be the end of it.
+    ffi::leave_signals_to_other_threads().map_err(process_error)?;
+    let ended = |reason: &str| OpenError::Ended { path: path.clone(), reason: first_line(reason) };
+    clickhouse.run(&arguments).map_err(|reason| ended(&reason))?;
+    // Nobody let it go: it could not start.
+    if SERVING.let_go() { Err(ended("its own words are in the lines before").into()) } else { Ok(()) }
 }
 
-/// What ClickHouse runs: it makes the database, opens the port and tells it, and serves until it is to end; then it takes
-/// no more connections, and its session waits for the last of them to be gone.
+/// What ClickHouse runs: it makes the database, opens the port and tells which it is, or that there is none, and serves
+/// until it is to end; then it takes no more connections, and its session waits for the last of them to be gone.
 fn statements(port: &OwnedFd, [serving, ending]: &[PipeReader; 2]) -> String {
     let (port, serving, ending) = (port.as_raw_fd(), serving.as_raw_fd(), ending.as_raw_fd());
+    let tell = |what: &str| format!("SELECT {what} INTO OUTFILE '/dev/fd/{port}' TRUNCATE FORMAT TSV");
     let wait = |pipe: i32| format!("SELECT count() FROM file('/dev/fd/{pipe}', 'LineAsString', 'line String')");
     [
         "CREATE DATABASE IF NOT EXISTS moose ENGINE = Atomic".to_owned(),
         "SYSTEM START LISTEN HTTP".to_owned(),
-        format!("SELECT getServerPort('http_port') INTO OUTFILE '/dev/fd/{port}' TRUNCATE FORMAT TSV"),
+        tell("getServerPort('http_port') FROM system.databases WHERE name = 'moose'"),
+        tell("'none'"),
         wait(serving),
         "SYSTEM STOP LISTEN HTTP".to_owned(),
         wait(ending),
@@ -249,7 +269,11 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
         let mut line = String::new();
         let read = BufReader::new(reader).read_line(&mut line);
         let Some(port) = read.ok().and_then(|_| line.trim().parse().ok()) else {
-            complain(&format!("error: the library did not tell its port, but `{line}`"));
+            let reason = "ClickHouse did not open its port; its own words are in the lines before";
+            if options.is_supervised() {
+                report(&format!("{FAILED}{reason}"));
+            }
+            complain(&format!("error: {reason}"));
             ffi::leave(1);
         };
         let address = SocketAddr::new(options.listen.ip(), port);
@@ -268,6 +292,9 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
 /// What keeps ClickHouse serving, and what keeps its session after that.
 static SERVING: Hold = Hold(Mutex::new(None));
 static ENDING: Hold = Hold(Mutex::new(None));
+
+/// The other end of ClickHouse's terminal: when the statements are through, it reads there, and ends where that is closed.
+static TERMINAL: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
 /// A pipe that a statement reads to its end.
 struct Hold(Mutex<Option<PipeWriter>>);
@@ -325,7 +352,10 @@ fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
 fn end(parent: Option<u32>) {
     if SERVING.let_go() {
         let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());
-        let none_left = || _ = ENDING.let_go();
+        let none_left = || {
+            TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
+            ENDING.let_go();
+        };
         let close = move || connections::close(is_orphaned, none_left);
         let _ = thread::Builder::new().name("engine-end".to_owned()).spawn(close);
     }
@@ -378,8 +408,11 @@ fn first_line(text: &str) -> String {
 
 /// A line for the parent. One that is gone notices nothing.
 fn report(line: &str) {
-    let mut output = io::stdout().lock();
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+    let line = format!("{line}\n");
+    let _ = match OUTPUT.get() {
+        Some(mut output) => output.write_all(line.as_bytes()),
+        None => io::stdout().lock().write_all(line.as_bytes()),
+    };
 }
 
 /// A line for people.

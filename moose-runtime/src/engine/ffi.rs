@@ -10,7 +10,7 @@ use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
     fs::File,
     io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
     path::Path,
     ptr,
 };
@@ -85,15 +85,53 @@ pub(super) fn end_with_parent() {
     }
 }
 
-/// Takes standard input away from the library, which would read an INSERT's data from it, and returns it.
-pub(super) fn take_standard_input() -> io::Result<File> {
+/// Takes standard input away from the library, and gives it a terminal on which nobody types in its place. Returns what
+/// standard input was, and the terminal's other end.
+pub(super) fn replace_standard_input() -> io::Result<(File, OwnedFd)> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
-    let nothing = File::open("/dev/null")?;
-    // SAFETY: both descriptors are open; what descriptor 0 was is still open under another number.
-    if unsafe { libc::dup2(nothing.as_raw_fd(), libc::STDIN_FILENO) } < 0 {
+    let (mut other_end, mut terminal) = (-1, -1);
+    let (name, settings, size) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: both numbers are written to, and what is null is not.
+    if unsafe { libc::openpty(&raw mut other_end, &raw mut terminal, name, settings, size) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(File::from(input))
+    // SAFETY: both were opened above and are nobody else's.
+    let (other_end, terminal) = unsafe { (OwnedFd::from_raw_fd(other_end), OwnedFd::from_raw_fd(terminal)) };
+    become_standard(&terminal, libc::STDIN_FILENO)?;
+    Ok((File::from(input), other_end))
+}
+
+/// Lets what the library writes to standard output go nowhere. Returns what standard output was.
+pub(super) fn replace_standard_output() -> io::Result<File> {
+    let output = io::stdout().as_fd().try_clone_to_owned()?;
+    let nowhere = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    become_standard(&nowhere, libc::STDOUT_FILENO)?;
+    Ok(File::from(output))
+}
+
+fn become_standard(descriptor: &OwnedFd, number: c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is open; what the other number was is still open under another one.
+    if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Keeps signals from this thread, and from those that it will start: other threads get them. Faults of the thread
+/// itself stay what they are.
+pub(super) fn leave_signals_to_other_threads() -> io::Result<()> {
+    const FAULTS: [c_int; 7] =
+        [libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGSYS, libc::SIGTRAP];
+    let mut signals = std::mem::MaybeUninit::uninit();
+    // SAFETY: the set is filled before it is changed and read.
+    let failed = unsafe {
+        libc::sigfillset(signals.as_mut_ptr());
+        for signal in FAULTS {
+            libc::sigdelset(signals.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), ptr::null_mut())
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
 }
 
 /// Runs `act` on the open descriptor of that number, wherever it came from. One that is closed meanwhile, or that another

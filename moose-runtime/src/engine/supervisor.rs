@@ -274,6 +274,8 @@ impl Supervisor {
         let listen = self.bound.unwrap_or(self.options.listen);
         let mut child = Command::new(&self.program)
             .args(EngineOptions::supervised_arguments(&self.options.path, listen))
+            // ClickHouse is to read its terminal the plain way, wherever this was started from.
+            .env("TERM", "dumb")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,6 +9,7 @@
     reason = "every function here belongs to a test: what fails is the test"
 )]
 
+mod abuse;
 mod access;
 mod client;
 mod library;
