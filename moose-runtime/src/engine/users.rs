@@ -4,10 +4,12 @@
 //! port and hold the process, and as it may have one session, and has it before the port opens, nobody else can be it.
 //! The pipeline's user has the tables of the one database, and what migrations and views need; the other one reads. No
 //! source is granted (`file`, `url`, `remote`, `s3` and whatever a later version adds), no user management, no
-//! `SYSTEM SHUTDOWN`, no database of one's own, and of table engines those that keep rows or pass them on inside.
+//! `SYSTEM SHUTDOWN`, no database of one's own, and of table engines those that keep rows or pass them on inside. Settings
+//! that name files, disks or servers are fixed. `tests/engine/grants.rs` asks the library itself what there is to refuse.
 //!
-//! What this library does not let be taken away: `SELECT file('/path')`, the function, reads what this user of the machine
-//! may read, for whoever has a password.
+//! What this library does not let be taken away from whoever has a password: `SELECT file('/path')`, the function, reads
+//! what this user of the machine may read; and `ATTACH TABLE … FROM '/path'` of the pipeline's user makes a directory from
+//! anywhere a table's.
 
 use std::net::SocketAddr;
 
@@ -44,7 +46,7 @@ const HOLD: &[&str] = &[
     "GRANT SYSTEM LISTEN ON *.*",
     "GRANT CREATE DATABASE ON moose.*",
     "GRANT TABLE ENGINE ON Atomic",
-    // Of the table function that waits for the end of standard input.
+    // Of the table function that waits for the end of a pipe.
     "GRANT CREATE TEMPORARY TABLE ON *.*",
     "GRANT READ ON FILE",
 ];
@@ -62,6 +64,8 @@ const WORK: &[&str] = &[
     "GRANT ALL ON moose.*",
     // Its sources would run programs and read files.
     "REVOKE CREATE DICTIONARY ON moose.*",
+    // Nobody could make it again, and copies have ways out of the data directory.
+    "REVOKE CREATE DATABASE, DROP DATABASE, BACKUP ON moose.*",
     "GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*",
     "GRANT SYSTEM MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE ON *.*",
     "GRANT CREATE FUNCTION, DROP FUNCTION ON *.*",
@@ -125,17 +129,35 @@ impl Users {
     }
 }
 
+/// Settings of a table that would lead out of the data directory: disks of one's own.
+const DISKS: &[&str] = &["merge_tree_disk", "merge_tree_storage_policy", "merge_tree_table_disk"];
+
+/// Settings of a statement that name files, which are written or read wherever they are, or servers.
+const PATHS: &[&str] = &[
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_template_resultset",
+    "format_template_row",
+    "input_format_record_errors_file_path",
+    "output_format_schema",
+];
+
+/// Where this is on, a value of 100,000 nested expressions in an INSERT ends the process: the stack does not suffice.
+const DEEP: &str = "input_format_values_deduce_templates_of_expressions";
+
 fn profiles() -> String {
     let setting = |name: &str, value: &str| element(name, value);
-    let default = setting("implicit_select", "0") + &setting("cancel_http_readonly_queries_on_client_close", "1");
+    let default = setting("implicit_select", "0")
+        + &setting("cancel_http_readonly_queries_on_client_close", "1")
+        + &setting(DEEP, "0");
     let hold = setting("max_sessions_for_user", "1");
-    // Disks of one's own, in the settings of a table, would lead out of the data directory.
-    let disks = ["merge_tree_disk", "merge_tree_storage_policy"].map(|name| element(name, "<readonly/>")).concat();
-    let pipeline = setting("constraints", &disks);
+    let fixed = |names: &[&str]| names.iter().map(|name| element(name, "<readonly/>")).collect::<String>();
+    let pipeline = setting("constraints", &(fixed(DISKS) + &fixed(PATHS) + &fixed(&[DEEP])));
     let bounds = [
         element("max_memory_usage", &element("max", READING_MEMORY)),
-        element("max_memory_usage_for_user", "<readonly/>"),
-        element("max_concurrent_queries_for_user", "<readonly/>"),
+        fixed(&["max_memory_usage_for_user", "max_concurrent_queries_for_user"]),
+        fixed(PATHS),
+        fixed(&[DEEP]),
     ];
     let reading = [
         // Settings may be changed within bounds: clients send some with every statement.

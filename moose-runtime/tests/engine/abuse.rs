@@ -127,6 +127,7 @@ fn no_statement_ends_the_engine() {
     let directory = tempfile::tempdir().unwrap();
     let host = Host::start(&directory.path().join("engine"));
     let engine = host.engine_pid();
+    ask_at(host.address, "CREATE TABLE filled (a UInt64) ENGINE = MergeTree ORDER BY a");
     let nested = |open: &str, core: &str, close: &str, depth: usize| {
         format!("{}{core}{}", open.repeat(depth), close.repeat(depth))
     };
@@ -143,6 +144,9 @@ fn no_statement_ends_the_engine() {
             format!("SELECT '{}'::JSON", nested(r#"{"a":"#, "1", "}", 50_000)),
             format!("SELECT * FROM format(JSONEachRow, '{{\"a\":{}}}')", nested("[", "1", "]", 50_000)),
             format!("SELECT match('a', '{}')", nested("(", "a", ")", 50_000)),
+            format!("INSERT INTO filled (a) VALUES ({}1)", "- ".repeat(100_000)),
+            format!("INSERT INTO filled (a) VALUES (1{})", "::UInt8".repeat(100_000)),
+            format!("SELECT * FROM format(Values, 'a UInt64', '({}1)')", "1+".repeat(100_000)),
             "SELECT groupArray(number) FROM numbers(100000000000)".to_owned(),
             "SELECT range(1000000000000)".to_owned(),
             "SELECT repeat('a', 100000000000)".to_owned(),

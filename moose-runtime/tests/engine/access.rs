@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::client::{Host, PIPELINE, Response, SHARED, ask, encode, open, send};
+use crate::client::{Host, PIPELINE, Response, SHARED, ask, encode, open, reading, send};
 
 fn as_user(user: &str, password: &str, sql: &str) -> Response {
     let headers = [("X-ClickHouse-User", user), ("X-ClickHouse-Key", password)];
@@ -19,12 +19,6 @@ fn as_user(user: &str, password: &str, sql: &str) -> Response {
 
 fn code(response: &Response) -> &str {
     response.header("x-clickhouse-exception-code").unwrap_or("none")
-}
-
-fn reading() -> String {
-    let text = fs::read(SHARED.path.join("access.json")).unwrap();
-    let access: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    access["readonly"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -196,6 +196,13 @@ fn read_chunks(reader: &mut impl std::io::BufRead, response: &mut Response) {
 pub(crate) const PIPELINE: [(&str, &str); 2] =
     [("X-ClickHouse-User", "moose"), ("X-ClickHouse-Key", "password-of-the-tests")];
 
+/// The password of the user that only reads.
+pub(crate) fn reading() -> String {
+    let text = fs::read(SHARED.path.join("access.json")).unwrap();
+    let access: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    access["readonly"].as_str().unwrap().to_owned()
+}
+
 /// The result of a statement that works, without its last line end.
 pub(crate) fn ask(sql: &str) -> String {
     ask_at(SHARED.address, sql)

@@ -12,6 +12,7 @@
 mod abuse;
 mod access;
 mod client;
+mod grants;
 mod library;
 mod lifecycle;
 mod mend;
