@@ -63,7 +63,9 @@ var checks = []struct {
 		}
 		return err
 	}},
-	{"integers", func(s scene) error { return scan(s, uint64(18446744073709551615), "SELECT toUInt64(18446744073709551615)") }},
+	{"integers", func(s scene) error {
+		return scan(s, uint64(18446744073709551615), "SELECT toUInt64(18446744073709551615)")
+	}},
 	{"128 and 256 bits", func(s scene) error {
 		want := new(big.Int).Lsh(big.NewInt(1), 200)
 		return scan(s, *want, "SELECT bitShiftLeft(toUInt256(1), 200)")
