@@ -54,9 +54,10 @@ pub(super) const WAITING: &str = "moose-engine waiting ";
 const TAKEOVER: Duration = Duration::from_secs(30);
 const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many connections may be open at once, and which part of all open files they may be: tables are files too.
+/// How many connections may be open at once, and which part of all open files they may be: tables are files too, and a
+/// connection with a statement is four, since ClickHouse opens three for each of its threads.
 const CONNECTIONS: usize = 1024;
-const CONNECTIONS_SHARE: u64 = 4;
+const CONNECTIONS_SHARE: u64 = 8;
 
 /// Where the lines for the parent go, once standard output is ClickHouse's.
 static OUTPUT: OnceLock<File> = OnceLock::new();
