@@ -99,7 +99,10 @@ fn is_probe(request: &Recorded) -> bool {
 
 /// Makes the server answer that the table has these row policies.
 fn policies(stage: &Stage, rows: &'static str) -> RuleHandle {
-    let answer = Canned::plain(StatusCode::OK, rows);
+    about_policies(stage, Canned::plain(StatusCode::OK, rows))
+}
+
+fn about_policies(stage: &Stage, answer: Canned) -> RuleHandle {
     stage.proxy.when(|request| request.statement.contains("FROM system.row_policies")).make(Fault::Answer(answer))
 }
 
@@ -128,6 +131,7 @@ async fn rows_that_a_policy_hides_are_stored_once_more_where_policies_can_not_be
         let stage = Stage::named(&format!("exceptions_unseen_{has_view}")).await;
         let app = stage.filling(has_view).await;
         let hidden = stage.proxy.when(is_probe).make(nothing());
+        let unseen = about_policies(&stage, Canned::exception(StatusCode::FORBIDDEN, 497, "Not enough privileges"));
         stage.stored_in_doubt(&app, async |_| {}).await;
         stage.is_held(&app, &["GRANT SHOW ROW POLICIES"]).await;
         is_tried_again(&app).await;
@@ -135,6 +139,7 @@ async fn rows_that_a_policy_hides_are_stored_once_more_where_policies_can_not_be
         hidden.remove();
         stage.is_held(&app, &["holds offset 0 of partition 0 more than once"]).await;
         // The way on, as the message has it.
+        unseen.remove();
         policies(&stage, r#"{"data":[],"rows":0}"#);
         stage.sql("ALTER TABLE numbers DELETE WHERE id < 100 SETTINGS mutations_sync = 2").await;
         stage.has_passed(&app, 100).await;
@@ -155,8 +160,7 @@ async fn is_tried_again(app: &RunningApp) {
 
 /// The address of a process's own engine.
 async fn engine(process: &mut Process) -> String {
-    let addresses = process.addresses(LATE).await;
-    format!("http://{}", addresses.engine.expect("an embedded engine"))
+    process.addresses(LATE).await.engine_url()
 }
 
 fn stop(mut process: Process) {
