@@ -20,6 +20,9 @@ struct Entry {
 /// Loggers of what is answered to clients, and of what every start says of its own pace.
 const NOBODYS: &[&str] = &["executeQuery", "DynamicQueryHandler", "HTTPHandler", "BackgroundSchedulePool/BgSchPool"];
 
+/// What it says when its terminal is closed, by which it is told to end.
+const TERMINAL_CLOSED: &str = "Cannot set terminal to the original";
+
 /// How much something matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
@@ -39,7 +42,10 @@ pub(super) fn pass_on(line: &str) {
 }
 
 fn read(line: &str) -> (Weight, String) {
-    let Ok(entry) = serde_json::from_str::<Entry>(line) else { return (Weight::Warning, beginning(line)) };
+    let Ok(entry) = serde_json::from_str::<Entry>(line) else {
+        let weight = if line.contains(TERMINAL_CLOSED) { Weight::Detail } else { Weight::Warning };
+        return (weight, beginning(line));
+    };
     let weight = match entry.level.as_str() {
         _ if NOBODYS.contains(&entry.logger_name.as_str()) => Weight::Detail,
         "Fatal" | "Critical" | "Error" => Weight::Error,
@@ -92,6 +98,8 @@ mod tests {
     fn other_lines_are_said_as_they_are_and_none_is_endless() {
         assert_eq!(read("terminate called"), (Weight::Warning, "terminate called".to_owned()));
         assert_eq!(read("{\"level\":1}").0, Weight::Warning);
+        let closed = "Code: 425. DB::ErrnoException: Cannot set terminal to the original (canonical) mode";
+        assert_eq!(read(closed).0, Weight::Detail, "so it ends");
         assert!(read(&"ä".repeat(10 * MOST)).1.chars().count() < MOST + 10);
     }
 }
