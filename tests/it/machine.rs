@@ -75,8 +75,12 @@ fn open_files(process: &Process) -> usize {
 #[tokio::test]
 async fn idle_clients_of_all_ports_leave_the_log_its_files() {
     const REQUESTS: u64 = 40;
-    let directory = directory();
-    let mut process = launch_after("ulimit -n 256", directory.path()).start();
+    let (stage, directory) = (Stage::new().await, directory());
+    // A server of its own: the embedded engine would need more files.
+    let mut process = launch_after("ulimit -n 256", directory.path())
+        .environment("MOOSE_CLICKHOUSE__URL", &stage.engine.url())
+        .environment("MOOSE_CLICKHOUSE__DATABASE", &stage.database)
+        .start();
     let addresses = process.addresses(LATE).await;
     let mut kept = Kept::to(addresses.http).await;
     let random = &mut Random::with_seed(7);
@@ -114,13 +118,7 @@ async fn idle_clients_of_all_ports_leave_the_log_its_files() {
     let answer = http::post_json(&format!("http://{}/ingest/events", addresses.http), events(random, 9999, 1)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
-    let engine = addresses.engine_url();
-    let wanted = (REQUESTS * 100 + 2).to_string();
-    eventually(LATE, || async {
-        let rows = http::sql(&engine, "SELECT count() FROM events").await;
-        if rows == wanted { Ok(()) } else { Err(rows) }
-    })
-    .await;
+    stage.shows("SELECT count() FROM events", &(REQUESTS * 100 + 2).to_string(), LATE).await;
     let ready = http::get(&format!("http://{}/ready", addresses.management)).await;
     assert_eq!(ready.status, 200, "{}", ready.text());
     let output = process.output();
@@ -146,10 +144,15 @@ async fn the_limit_of_open_files_is_raised_and_too_low_a_one_is_told() {
     assert!(!process.output().contains("max_connections"), "there are enough:\n{}", process.output());
     drop(process);
 
-    let (status, output) = launch_after("ulimit -n 100", directory.path()).run();
-    assert!(!status.success(), "{output}");
-    for piece in ["100 files", "144", "ulimit", "LimitNOFILE"] {
-        assert!(output.contains(piece), "no `{piece}` in:\n{output}");
+    let server = [("MOOSE_CLICKHOUSE__URL", "http://127.0.0.1:1")];
+    for (limit, with, least) in [(100, &server[..], "144"), (1000, &[][..], "1024")] {
+        let launch = launch_after(&format!("ulimit -n {limit}"), directory.path());
+        let launch = with.iter().fold(launch, |launch, (name, value)| launch.environment(name, value));
+        let (status, output) = launch.run();
+        assert!(!status.success(), "{output}");
+        for piece in [&format!("{limit} files"), least, "ulimit", "LimitNOFILE"] {
+            assert!(output.contains(piece), "no `{piece}` in:\n{output}");
+        }
     }
 }
 

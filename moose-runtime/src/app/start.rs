@@ -169,7 +169,7 @@ fn share_open_files(model: &Model, config: &mut Config) -> Result<Ports, AppErro
     let limit = open_files::raise();
     let ways = model.streams.iter().map(|stream| usize::from(stream.partitions) * stream.destinations.len()).sum();
     let wanted = config.http.max_connections;
-    let ports = open_files::ports(limit, ways, wanted)
+    let ports = open_files::ports(limit, ways, wanted, config.clickhouse.url.is_none())
         .map_err(|TooFew { limit, least }| AppError::OpenFiles { limit, least })?;
     if ports.door < wanted {
         let open = ports.door;

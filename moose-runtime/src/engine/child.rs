@@ -54,11 +54,6 @@ pub(super) const WAITING: &str = "moose-engine waiting ";
 const TAKEOVER: Duration = Duration::from_secs(30);
 const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many connections may be open at once, and which part of all open files they may be: tables are files too, and a
-/// connection with a statement is four, since ClickHouse opens three for each of its threads.
-const CONNECTIONS: usize = 1024;
-const CONNECTIONS_SHARE: u64 = 8;
-
 /// Where the lines for the parent go, once standard output is ClickHouse's.
 static OUTPUT: OnceLock<File> = OnceLock::new();
 
@@ -165,7 +160,7 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     let process_error = |source| OpenError::Process { source };
     // What the library writes is nobody else's to read, and no code but ours runs here.
     private::by_default();
-    let open_files = open_files::raise();
+    let connections = open_files::engine_connections(open_files::raise());
     if options.is_supervised() {
         ffi::end_with_parent();
     }
@@ -186,7 +181,6 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     }
     // A port that can't be had is said by the system more plainly than by the library.
     drop(TcpListener::bind(options.listen).map_err(|source| OpenError::Listen { address: options.listen, source })?);
-    let connections = usize::try_from(open_files / CONNECTIONS_SHARE).unwrap_or(usize::MAX).min(CONNECTIONS);
     let config = write_configuration(&path, options.listen, connections, &orders)?;
     let port = announce_port(options).map_err(process_error)?;
     let arguments = [

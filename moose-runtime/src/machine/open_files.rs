@@ -14,6 +14,14 @@ const EACH_WAY: u64 = 4;
 /// With fewer for the ports, nothing sensible is left.
 const LEAST_FOR_PORTS: u64 = 16;
 
+/// The limit that the process of the embedded engine can work under: ClickHouse opens three files for each of its threads.
+/// Measured: 143 at rest, and 17 more for each statement that runs at the same time on two cores.
+const LEAST_FOR_ENGINE: u64 = 1024;
+
+/// Connections are this part of the files that the engine may have open: each may run a statement.
+const FILES_OF_ENGINE_CONNECTION: u64 = 32;
+const ENGINE_CONNECTIONS: u64 = 1024;
+
 /// What the management port gets at most, and of what there is for ports.
 const MANAGEMENT: u64 = 64;
 const MANAGEMENT_SHARE: u64 = 4;
@@ -54,9 +62,15 @@ pub fn raise() -> u64 {
     u64::MAX
 }
 
-/// Divides `limit`: `ways` partitions fill tables, and the front door would have `wanted`.
-pub fn ports(limit: u64, ways: usize, wanted: usize) -> Result<Ports, TooFew> {
-    let least = OWN + LEAST_FOR_PORTS;
+/// How many connections the embedded engine takes at once where it may have `limit` files open.
+pub fn engine_connections(limit: u64) -> usize {
+    usize::try_from((limit / FILES_OF_ENGINE_CONNECTION).clamp(1, ENGINE_CONNECTIONS)).unwrap_or(usize::MAX)
+}
+
+/// Divides `limit`: `ways` partitions fill tables, and the front door would have `wanted`. An embedded engine has a process
+/// of its own with the same limit.
+pub fn ports(limit: u64, ways: usize, wanted: usize, with_engine: bool) -> Result<Ports, TooFew> {
+    let least = if with_engine { LEAST_FOR_ENGINE } else { OWN + LEAST_FOR_PORTS };
     if limit < least {
         return Err(TooFew { limit, least });
     }
@@ -74,21 +88,28 @@ mod tests {
 
     #[test]
     fn the_ports_get_what_the_process_leaves() {
-        let of = |limit, ways, wanted| ports(limit, ways, wanted).map(|ports| (ports.door, ports.management));
+        let of = |limit, ways, wanted| ports(limit, ways, wanted, false).map(|ports| (ports.door, ports.management));
         assert_eq!(of(20_000, 3, 1024), Ok((1024, 64)), "what is configured");
         assert_eq!(of(1024, 3, 1024), Ok((704, 64)), "a quarter is left");
         assert_eq!(of(256, 3, 1024), Ok((87, 29)), "the process first");
         assert_eq!(of(1024, 1000, 1024), Ok((192, 64)), "but not everything");
         assert_eq!(of(144, 3, 1024), Ok((12, 4)), "the least");
         assert_eq!(of(143, 3, 1024), Err(TooFew { limit: 143, least: 144 }));
+        assert_eq!(ports(1023, 3, 1024, true), Err(TooFew { limit: 1023, least: 1024 }), "the engine needs more");
+        assert_eq!(ports(1024, 3, 1024, true), ports(1024, 3, 1024, false), "in a process of its own");
         assert_eq!(of(u64::MAX, usize::MAX >> 8, 65_536), Ok((65_536, 64)));
+    }
+
+    #[test]
+    fn the_engine_has_files_for_the_statements_of_all_its_connections() {
+        assert_eq!([1024, 4096, 65_536, u64::MAX].map(engine_connections), [32, 128, 1024, 1024]);
     }
 
     #[test]
     fn all_ports_together_stay_well_below_any_limit() {
         for limit in 144..5000 {
             for ways in [0, 1, 10, 1000, 100_000] {
-                let ports = ports(limit, ways, 65_536).unwrap();
+                let ports = ports(limit, ways, 65_536, false).unwrap();
                 let taken = (ports.door + ports.management) as u64;
                 assert!(ports.door > 0 && ports.management > 0, "{limit}, {ways}: {ports:?}");
                 assert!(taken + OWN <= limit && taken <= limit - limit / 4, "{limit}, {ways}: {ports:?}");
