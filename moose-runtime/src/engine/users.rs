@@ -21,6 +21,7 @@ use super::{
     config::element,
     library::hexadecimal,
 };
+use crate::machine::memory;
 
 /// The whole of a `users.xml`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +38,26 @@ impl std::fmt::Debug for Users {
 /// left for its INSERTs.
 const READING_AT_ONCE: &str = "100";
 
-/// Most memory of one reading statement, and of all of them together.
-const READING_MEMORY: &str = "4000000000";
-const READING_MEMORY_TOGETHER: &str = "8000000000";
+/// Most bytes of memory that statements may take.
+struct Memory {
+    /// One statement of the pipeline's user.
+    working: u64,
+    /// One statement of the user that only reads, and all of them together.
+    reading: u64,
+    reading_together: u64,
+}
+
+impl Memory {
+    /// Of a machine that has `total`, of which ClickHouse takes nine tenths or, where other processes have more than the
+    /// last one, less: two fifths for one great statement, a fifth for all that only read. What is left is for INSERTs,
+    /// which would be refused with code 241 for as long as such a statement runs.
+    fn of(total: Option<u64>) -> Self {
+        const GIB: u64 = 1 << 30;
+        let fifth = total.unwrap_or(8 * GIB) / 5;
+        let reading_together = fifth.min(8 * GIB);
+        Self { working: fifth * 2, reading: reading_together / 2, reading_together }
+    }
+}
 
 /// What the library's own session needs to open the port and to hold the process.
 const HOLD: &[&str] = &[
@@ -111,7 +129,7 @@ impl Users {
         Self(format!(
             "<clickhouse>\n<profiles>\n{profiles}</profiles>\n<users>\n{hold}{pipeline}{reading}</users>\n\
              <quotas><default/></quotas>\n</clickhouse>\n",
-            profiles = profiles(),
+            profiles = profiles(&Memory::of(memory::total())),
             hold = user("default", "<password/>", &["127.0.0.1"], "hold", None, HOLD),
             pipeline = user(PIPELINE_USER, &password(&access.moose), from, "pipeline", Some(DATABASE), &work),
             reading = user(READING_USER, &password(&access.readonly), from, "reading", Some(DATABASE), &read),
@@ -145,16 +163,20 @@ const PATHS: &[&str] = &[
 /// Where this is on, a value of 100,000 nested expressions in an INSERT ends the process: the stack does not suffice.
 const DEEP: &str = "input_format_values_deduce_templates_of_expressions";
 
-fn profiles() -> String {
+fn profiles(memory: &Memory) -> String {
     let setting = |name: &str, value: &str| element(name, value);
+    // Within which a statement may set it for itself.
+    let at_most =
+        |bytes: u64| element("max_memory_usage", &(element("min", "1") + &element("max", &bytes.to_string())));
     let default = setting("implicit_select", "0")
         + &setting("cancel_http_readonly_queries_on_client_close", "1")
         + &setting(DEEP, "0");
     let hold = setting("max_sessions_for_user", "1");
     let fixed = |names: &[&str]| names.iter().map(|name| element(name, "<readonly/>")).collect::<String>();
-    let pipeline = setting("constraints", &(fixed(DISKS) + &fixed(PATHS) + &fixed(&[DEEP])));
+    let pipeline = setting("max_memory_usage", &memory.working.to_string())
+        + &setting("constraints", &(at_most(memory.working) + &fixed(DISKS) + &fixed(PATHS) + &fixed(&[DEEP])));
     let bounds = [
-        element("max_memory_usage", &element("max", READING_MEMORY)),
+        at_most(memory.reading),
         fixed(&["max_memory_usage_for_user", "max_concurrent_queries_for_user"]),
         fixed(PATHS),
         fixed(&[DEEP]),
@@ -162,8 +184,8 @@ fn profiles() -> String {
     let reading = [
         // Settings may be changed within bounds: clients send some with every statement.
         setting("readonly", "2"),
-        setting("max_memory_usage", READING_MEMORY),
-        setting("max_memory_usage_for_user", READING_MEMORY_TOGETHER),
+        setting("max_memory_usage", &memory.reading.to_string()),
+        setting("max_memory_usage_for_user", &memory.reading_together.to_string()),
         setting("max_concurrent_queries_for_user", READING_AT_ONCE),
         setting("constraints", &bounds.concat()),
     ];

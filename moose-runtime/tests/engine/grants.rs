@@ -76,6 +76,30 @@ fn no_privilege_is_held_that_was_not_meant() {
 }
 
 #[test]
+fn no_statement_takes_the_memory_that_inserts_need() {
+    let machine = std::fs::read_to_string("/proc/meminfo").expect("Linux");
+    let whole = machine.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    let whole: u64 = whole.and_then(|kib| kib.parse().ok()).map(|kib: u64| kib * 1024).expect("the machine's memory");
+    for (who, part) in [("the pipeline", 2), ("who only reads", 10)] {
+        let bound = sent_by(who, "SELECT getSetting('max_memory_usage')").text();
+        let bound: u64 = bound.trim().parse().unwrap();
+        assert!((1..=whole / part).contains(&bound), "{who}: {bound} of {whole}");
+        for (value, error) in [(0, "452"), (bound + 1, "452"), (bound, "none"), (1 << 20, "none")] {
+            assert_eq!(
+                error_of(who, &format!("SELECT 1 SETTINGS max_memory_usage = {value}")),
+                error,
+                "{who}: {value}"
+            );
+        }
+    }
+    let together = sent_by("who only reads", "SELECT getSetting('max_memory_usage_for_user')").text();
+    assert!(
+        together.trim().parse::<u64>().is_ok_and(|bytes| (1..=whole / 5).contains(&bytes)),
+        "{together} of {whole}"
+    );
+}
+
+#[test]
 fn tables_are_made_of_engines_that_stay_inside() {
     let inside = words(
         "AggregatingMergeTree Buffer CoalescingMergeTree CollapsingMergeTree Join Log MaterializedView Memory Merge
