@@ -9,7 +9,7 @@ use std::{
 const HEAD: &str = "# Mistakes that don't compile
 
 What the compiler says to mistakes in declarations, by kind. Made from the tests in [`tests/ui`](../tests/ui), where each
-message stands whole, with its place; run `MOOSE_WRITE_DOCS=1 cargo test -p moose-ui` to make it anew. What only all
+message stands whole, with its place; run `MOOSE_TEST_REWRITE=1 cargo test -p moose-ui` to make it anew. What only all
 declarations together can tell, as two tables of one name, is found by the build script and at the start.
 ";
 

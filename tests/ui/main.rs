@@ -1,6 +1,6 @@
 //! What the compiler says to a mistake: each file in the folders beside this one has the message next to it.
 //!
-//! `TRYBUILD=overwrite` writes the messages anew, `MOOSE_WRITE_DOCS=1` the catalogue that is made of them.
+//! `TRYBUILD=overwrite` writes the messages anew, `MOOSE_TEST_REWRITE=1` the catalogue that is made of them.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
 
@@ -29,9 +29,9 @@ fn mistakes_are_answered_with_the_message_beside_them_and_stand_in_the_catalogue
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
     let (text, mistakes) = catalogue::text(&kinds());
     assert!(mistakes >= 60, "{mistakes} mistakes");
-    if std::env::var_os("MOOSE_WRITE_DOCS").is_some() {
+    if std::env::var_os("MOOSE_TEST_REWRITE").is_some() {
         std::fs::write(&path, &text).expect("docs/errors.md can be written");
     }
     let committed = std::fs::read_to_string(&path).expect("docs/errors.md");
-    assert!(committed == text, "docs/errors.md is not current: run this test with MOOSE_WRITE_DOCS=1");
+    assert!(committed == text, "docs/errors.md is not current: run this test with MOOSE_TEST_REWRITE=1");
 }

@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # Configuration
 
 <!-- Generated from `moose-runtime/src/config/keys.rs` by the test `the_reference_is_up_to_date`. To write it anew:
-     MOOSE_TEST_UPDATE=1 cargo test -p moose-runtime the_reference_is_up_to_date -->
+     MOOSE_TEST_REWRITE=1 cargo test -p moose-runtime the_reference_is_up_to_date -->
 
 Every key has a default; nothing needs to be configured. Values are taken from these places, and a later one wins:
 

@@ -202,12 +202,12 @@ fn a_password_is_not_shown() {
 fn the_reference_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let expected = reference::markdown();
-    if std::env::var_os("MOOSE_TEST_UPDATE").is_some() {
+    if std::env::var_os("MOOSE_TEST_REWRITE").is_some() {
         fs::write(&path, &expected).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == expected,
-        "docs/configuration.md is not what the keys say: run this test with MOOSE_TEST_UPDATE=1"
+        "docs/configuration.md is not what the keys say: run this test with MOOSE_TEST_REWRITE=1"
     );
 }
