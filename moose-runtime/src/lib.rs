@@ -52,6 +52,15 @@ pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod telemetry;
 
+/// Pages of the documentation whose code has to compile.
+#[cfg(all(doctest, feature = "runtime"))]
+mod pages {
+    #[doc = include_str!("../../docs/layouts.md")]
+    struct Layouts;
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
+}
+
 pub use moose_macros::{OlapRecord, OlapType, pipeline};
 
 /// What a file of declarations needs: `use moose_runtime::prelude::*;`.

@@ -3,11 +3,16 @@
 /// The whole of `main`: reads the command line and the configuration, and runs the pipelines that are linked into the
 /// program.
 ///
-/// ```ignore
-/// mod pipelines;
+/// ```no_run
+/// mod pipelines {
+///     // The declarations.
+/// }
 ///
 /// fn main() -> std::process::ExitCode {
+/// # /*
 ///     moose_runtime::run!()
+/// # */
+/// # moose_runtime::run!(no build script)
 /// }
 /// ```
 ///

@@ -41,11 +41,13 @@ const DATABASE: &str = "moose";
 /// changes. `MOOSE_SAVE_MIGRATION=<name> cargo build` saves it. With `MOOSE_MIGRATIONS=locked`, and when `CI` is set (not to
 /// `false` or `0`) and `migrations/` exists, it is an error.
 ///
-/// ```ignore
+/// ```no_run
 /// // build.rs
+/// # /*
 /// #[path = "src/pipelines/mod.rs"]
 /// #[allow(dead_code)]
 /// mod pipelines;
+/// # */
 ///
 /// fn main() {
 ///     moose_runtime::build::migrations();

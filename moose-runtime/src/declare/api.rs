@@ -13,7 +13,18 @@ use super::{
 
 /// `POST /ingest/<name>`: takes records `R`, checks them, and appends them to a stream.
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
+/// # #[pipeline]
+/// # static AUDIT: Stream<Event> = Stream::new("audit");
 /// #[pipeline]
 /// static AUDIT_API: IngestApi<Event> = IngestApi::new("audit").destination(&AUDIT);
 /// ```

@@ -12,7 +12,8 @@ use super::{
 ///
 /// It says nothing about a table that no migration knows, so it may stay when the migration is saved.
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
 /// #[pipeline]
 /// static OLD_EVENTS: DroppedTable = DroppedTable::new("old_events");
 /// ```

@@ -7,8 +7,19 @@ use super::check::{self, Message};
 
 /// A skipping index: what lets a query leave out granules without reading them.
 ///
-/// ```ignore
-/// OlapTable::new("events").index(Index::new("by_user", "userId", "bloom_filter(0.01)").granularity(4))
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
+/// #[pipeline]
+/// static EVENTS: OlapTable<Event> =
+///     OlapTable::new("events").index(Index::new("by_user", "userId", "bloom_filter(0.01)").granularity(4));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "an index is given to `OlapTable::index`"]

@@ -6,8 +6,19 @@ use super::{check::Message, spec::owned};
 
 /// What merging does to the rows of a table, and whether the table has replicas.
 ///
-/// ```ignore
-/// OlapTable::new("users").engine(Engine::replacing().version("updatedAt").is_deleted("deleted"))
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct User {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "updatedAt")]
+/// #     updated_at: DateTime<Utc>,
+/// #     deleted: u8,
+/// # }
+/// #[pipeline]
+/// static USERS: OlapTable<User> =
+///     OlapTable::new("users").engine(Engine::replacing().version("updatedAt").is_deleted("deleted"));
 /// ```
 ///
 /// Columns are named as in the table; they are checked when the engine is given to one. An engine that merges rows into

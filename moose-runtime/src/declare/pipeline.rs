@@ -12,7 +12,16 @@ use super::{
 
 /// An API, a stream and a table of records `R` under one name, each as far as it is asked for.
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
 /// #[pipeline]
 /// static EVENTS: IngestPipeline<Event> =
 ///     IngestPipeline::new("events").ingest_api(true).stream(true).table(true);
@@ -20,7 +29,16 @@ use super::{
 ///
 /// With options of its own a part is given instead of `true`; it may then also have a name of its own:
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
 /// #[pipeline]
 /// static EVENTS: IngestPipeline<Event> = IngestPipeline::new("events")
 ///     .ingest_api(true)

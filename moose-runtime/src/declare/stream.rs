@@ -15,7 +15,18 @@ use super::{
 
 /// A durable stream of records `R`, which fills the tables that it names.
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
+/// # #[pipeline]
+/// # static AUDIT_TABLE: OlapTable<Event> = OlapTable::new("audit");
 /// #[pipeline]
 /// static AUDIT: Stream<Event> = Stream::new("audit").partitions(4).destination(&AUDIT_TABLE);
 /// ```

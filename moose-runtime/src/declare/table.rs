@@ -22,7 +22,16 @@ use super::{
 /// Columns and, through `#[key]`, the sorting key are the record's; options of the table stand here, so that one record
 /// may have several tables.
 ///
-/// ```ignore
+/// ```
+/// # use moose_runtime::prelude::*;
+/// # #[derive(OlapRecord)]
+/// # pub struct Event {
+/// #     #[key]
+/// #     id: String,
+/// #     #[serde(rename = "userId")]
+/// #     user_id: String,
+/// #     timestamp: DateTime<Utc>,
+/// # }
 /// #[pipeline]
 /// static EVENTS: OlapTable<Event> =
 ///     OlapTable::new("events").order_by(&["userId", "timestamp"]).partition_by("toYYYYMM(timestamp)");

@@ -1,6 +1,7 @@
 //! The rules that are about the text of this repository and no compiler checks. Each finding says what to do.
 
 mod layers;
+mod licences;
 mod links;
 mod source;
 
