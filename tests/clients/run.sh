@@ -2,7 +2,7 @@
 # The official clients against the embedded engine, as its pipeline's user: see README.md.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
-[ $# -ge 1 ] || { sed -n 2p "$0"; echo "usage: $0 http://USER:PASSWORD@HOST:PORT/DATABASE [curl python superset dbt javascript go jdbc rust]" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n 2p "$0"; echo "usage: $0 http://USER:PASSWORD@HOST:PORT/DATABASE [curl python superset dbt javascript go jdbc rust python-suite javascript-suite]" >&2; exit 2; }
 url="$1"
 shift
 [ $# -ge 1 ] || set -- curl python superset dbt javascript go jdbc
@@ -69,20 +69,69 @@ run_jdbc() {
         java -cp "target/classes:$(cat classpath)" Checks "$url" 2>/dev/null)
 }
 
-# The integration tests of the crate itself. They want a `default` that may do everything, without a password.
+# suite <name> <runner> <results>: what the client's own suite found, beside what is known to fail.
+suite() {
+    [ -s "$3" ] || { echo "the suite wrote no results: see $work/$1.log" >&2; return 1; }
+    python3 "$here/suite.py" "$2" "$3" "$here/known/$1" || { echo "see $work/$1.log" >&2; return 1; }
+}
+
+# checkout <name> <variable> <a file in it>: the client's repository, copied.
+checkout() {
+    local from="${!2:-}"
+    [ -n "$from" ] || { echo "$1: set $2 to a checkout of the client's repository: see $here/README.md" >&2; return 1; }
+    [ -e "$from/$3" ] || { echo "$1: $2 is $from, where there is no $3: see $here/README.md" >&2; return 1; }
+    rm -rf "$work/$1"
+    mkdir -p "$work/$1"
+    (cd "$from" && tar -c --exclude=./.git --exclude=node_modules .) | tar -x -C "$work/$1"
+}
+
+# The integration tests of clickhouse-connect, with the client that they belong to.
+run_python-suite() {
+    checkout python-suite PYTHON_SUITE_CHECKOUT tests/integration_tests/conftest.py
+    packages python-suite-packages "$work/python-suite" aiohttp==3.14.5 sqlalchemy==2.1.9 alembic==1.20.1 numpy==2.4.6 pandas==3.0.6 polars==2.1.0 \
+        pyarrow==26.0.1 pytest==9.2.0 pytest-asyncio==1.5.0 pytest-mock==3.17.0 pytest-dotenv==0.5.2 pytest-xdist==3.8.0 'pyjwt[crypto]==2.10.1'
+    # Below the packages' own directory it is what was installed that is tested, with its compiled parts.
+    rm -rf "$work/python-suite/clickhouse_connect" "$work/python-suite.xml"
+    (cd "$work/python-suite" &&
+        CLICKHOUSE_CONNECT_TEST_HOST="$CLICKHOUSE_HOST" CLICKHOUSE_CONNECT_TEST_PORT="$CLICKHOUSE_PORT" \
+            timeout 1800 "$work/python-suite-packages/bin/python" -m pytest -q -o log_cli=false --junit-xml="$work/python-suite.xml" \
+            tests/integration_tests) >"$work/python-suite.log" 2>&1 || true
+    suite python-suite pytest "$work/python-suite.xml"
+}
+
+# The integration tests of @clickhouse/client.
+run_javascript-suite() {
+    checkout javascript-suite JAVASCRIPT_SUITE_CHECKOUT packages/client-node/vitest.config.ts
+    local client="$work/javascript-suite/packages/client"
+    # Where the tests, and a client that is told nothing, look for the server. Every server has this setting off.
+    sed -i "s#http://127.0.0.1:8123#http://$place/?ch_implicit_select=0#" "$client-common/__tests__/utils/client.ts"
+    sed -i "s#http://localhost:8123#http://$place/?ch_implicit_select=0#" "$client-common/src/config.ts"
+    rm -f "$work/javascript-suite.json"
+    # With `CI` a test that fails is tried again, as its makers do: several hold their server to milliseconds.
+    (cd "$work/javascript-suite" && npm ci --silent --no-audit --no-fund --ignore-scripts &&
+        (cd node_modules/parquet-wasm && npm pkg delete type) && # As the script that was ignored does.
+        cd packages/client-node && CI=1 TEST_MODE=integration timeout 1800 npx vitest run --testTimeout=30000 --hookTimeout=30000 \
+        --reporter=default --reporter=json --outputFile="$work/javascript-suite.json") >"$work/javascript-suite.log" 2>&1 || true
+    suite javascript-suite vitest "$work/javascript-suite.json"
+}
+
+# The integration tests of the crate itself, as published.
 run_rust() {
     mkdir -p "$work/rust"
     printf '[package]\nname = "fetched"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\nclickhouse = "=0.15.1"\n' >"$work/rust/Cargo.toml"
     touch "$work/rust/lib.rs"
     local manifest
     manifest="$(cd "$work/rust" && cargo metadata --format-version 1 | grep -o '"manifest_path":"[^"]*/clickhouse-0.15.1/Cargo.toml"' | cut -d'"' -f4)"
-    rm -rf "$work/rust/suite"
-    cp -r "$(dirname "$manifest")" "$work/rust/suite"
+    # What was compiled before is kept.
+    mkdir -p "$work/rust/suite"
+    find "$work/rust/suite" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} +
+    cp -r "$(dirname "$manifest")/." "$work/rust/suite"
     # The crate that these need is not published.
     sed -i '/^mod arrow;/d' "$work/rust/suite/tests/it/main.rs"
     sed -i "s/localhost:8123/$place/" "$work/rust/suite/tests/it/main.rs"
     (cd "$work/rust/suite" && rm -f rust-toolchain.toml && cargo test --test it \
-        --features chrono,futures03,inserter,lz4,opentelemetry,rustls-tls-ring,rustls-tls-webpki-roots,test-util,time,uuid,zstd)
+        --features chrono,futures03,inserter,lz4,opentelemetry,rustls-tls-ring,rustls-tls-webpki-roots,test-util,time,uuid,zstd) >"$work/rust.log" 2>&1 || true
+    suite rust cargo "$work/rust.log"
 }
 
 status=0
