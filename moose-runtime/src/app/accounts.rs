@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AppError, start};
+use super::{AppError, streams};
 use crate::{
     config::Config,
     declare::{Model, StreamModel},
@@ -42,17 +42,17 @@ pub struct Books {
 impl Books {
     /// Opens the streams in the data directory; `None` where there are none yet. Nobody else can open them meanwhile.
     pub async fn open(model: &Model, config: &Config) -> Result<Option<Self>, AppError> {
-        if config.kafka.brokers.is_none() && !start::log_directory(config).exists() {
+        if !streams::may_exist(config) {
             return Ok(None);
         }
-        let streams = start::open_streams(config).await?;
+        let backend = streams::open(config).await?;
         let mut all = Vec::new();
         for stream in &model.streams {
-            let storage = streams.open_topic(&start::topic_spec(stream, config)).await?;
+            let storage = backend.open_topic(&streams::topic_spec(stream, config)).await?;
             all.extend(ways(config, stream, storage));
         }
-        let accounting = Accounting::new(Arc::clone(&streams), all);
-        Ok(Some(Self { streams: Streams(streams), accounting }))
+        let accounting = Accounting::new(Arc::clone(&backend), all);
+        Ok(Some(Self { streams: Streams(backend), accounting }))
     }
 
     /// The streams.

@@ -1,35 +1,26 @@
 //! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
 //! slow begins.
 
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use super::{
     Addresses, AppBuilder, AppError, LetterDesk, ReaderDesk, RunningApp, accounts, database::Database, migrations,
-    parts::Parts, tables,
+    parts::Parts, streams, tables,
 };
-#[cfg(feature = "kafka")]
-use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     config::Config,
-    declare::{ApiModel, Model, StreamModel, TableModel, check_against_build},
+    declare::{ApiModel, Model, TableModel, check_against_build},
     drain::Drains,
     ingest::{Door, DoorOptions, Route},
-    machine::{
-        open_files::{self, Ports, TooFew},
-        private,
-    },
+    machine::open_files::{self, Ports, TooFew},
     manage::{self, AnswerCommand, DEAD_LETTERS_PATH, LagCheck, ManageState, READERS_PATH},
     memory,
     migrate::MigrateError,
     migration::Migrations,
     shutdown::Shutdown,
-    stream::{
-        Backend, Retention, Topic, TopicSpec,
-        accounting::Accounting,
-        log::{Log, LogOptions},
-    },
+    stream::{Backend, Topic, accounting::Accounting},
     sync::{self, BatchFactory, Filled, Roster, Shared},
     telemetry::{ApiLabel, Health, Metrics, StreamLabel, TableLabel},
 };
@@ -37,9 +28,17 @@ use crate::{
 /// How often the size of the streams is measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
-pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
+impl AppBuilder {
+    /// Boots everything, in order: data directory, ports, engine, tables, streams, workers, front door. When it returns,
+    /// events are accepted. A failure leaves nothing running.
+    pub async fn start(self) -> Result<RunningApp, AppError> {
+        Box::pin(start(self)).await
+    }
+}
+
+async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     ignore_file_size_signal();
-    let model = Arc::new(declared(&builder)?);
+    let model = declared(&builder)?;
     // Those of the package are none of a part of its declarations.
     let files = match builder.resources {
         None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
@@ -53,7 +52,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let health = Arc::new(Health::default());
 
     let management_connections = share_open_files(&model, &mut config)?.management;
-    let backend = open_streams(&config).await?;
+    let backend = streams::open(&config).await?;
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
     let database = Database::start(&builder, &config).await?;
@@ -62,7 +61,7 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
 
     let (mut topics, mut ways) = (HashMap::new(), Vec::new());
     for stream in &model.streams {
-        let storage = backend.open_topic(&topic_spec(stream, &config)).await?;
+        let storage = backend.open_topic(&streams::topic_spec(stream, &config)).await?;
         ways.extend(accounts::ways(&config, stream, storage));
         topics.insert(stream.name.clone(), storage);
     }
@@ -140,7 +139,8 @@ pub(super) async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     for filled in filled {
         rosters.push(Roster::start(&shared, filled).await?);
     }
-    let measuring = measure(Arc::clone(&backend), Arc::clone(&model), Arc::clone(&metrics), close_rest.clone());
+    let names = model.streams.iter().map(|stream| stream.name.clone()).collect();
+    let measuring = measure(Arc::clone(&backend), names, Arc::clone(&metrics), close_rest.clone());
     let watching = database.watch(Arc::clone(&health), close_rest.clone());
     let housekeeping = tokio::spawn(async move {
         tokio::join!(measuring, watching, draining);
@@ -240,57 +240,12 @@ fn declared(builder: &AppBuilder) -> Result<Model, AppError> {
     Ok(Model::linked()?)
 }
 
-/// The storage of the streams: Kafka where brokers are configured, else the embedded log.
-pub(crate) async fn open_streams(config: &Config) -> Result<Arc<dyn Backend>, AppError> {
-    let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
-    private::data_directory(&config.data_dir).map_err(directory)?;
-    if let Some(brokers) = &config.kafka.brokers {
-        return on_kafka(config, brokers).await;
-    }
-    private::create(&log_directory(config)).map_err(directory)?;
-    let options =
-        LogOptions { disk_budget: config.stream.disk_budget.as_u64(), ..LogOptions::new(log_directory(config)) };
-    Ok(Arc::new(Log::open(options)?))
-}
-
-#[cfg(feature = "kafka")]
-async fn on_kafka(config: &Config, brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
-    let options = KafkaOptions {
-        brokers: brokers.to_owned(),
-        client_id: config.app.name.clone(),
-        replication: u16::try_from(config.kafka.replication_factor).ok().filter(|replicas| *replicas > 0),
-        properties: config.kafka.properties.clone(),
-    };
-    Ok(Arc::new(Kafka::connect(options).await?))
-}
-
-#[cfg(not(feature = "kafka"))]
-async fn on_kafka(_config: &Config, _brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
-    std::future::ready(Err(AppError::NoKafka)).await
-}
-
-/// Where the embedded log lies.
-pub(super) fn log_directory(config: &Config) -> PathBuf {
-    config.data_dir.join("stream")
-}
-
 async fn listen(key: &'static str, variable: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { key, variable, address, source })
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(|error| AppError::Ended { part: "a listener", reason: error.to_string() })
-}
-
-pub(super) fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
-    TopicSpec {
-        name: stream.name.clone(),
-        partitions: stream.partitions,
-        retention: Retention {
-            age: Some(stream.retention.unwrap_or(config.stream.retention)),
-            bytes: stream.retention_bytes,
-        },
-    }
 }
 
 fn factory(record: &'static dyn crate::declare::Resource) -> BatchFactory {
@@ -339,12 +294,12 @@ fn show_zeros(metrics: &Metrics, model: &Model, filled: &[Filled]) {
 }
 
 /// Measures the streams, until the stop.
-async fn measure(backend: Arc<dyn Backend>, model: Arc<Model>, metrics: Arc<Metrics>, stop: Shutdown) {
+async fn measure(backend: Arc<dyn Backend>, streams: Vec<String>, metrics: Arc<Metrics>, stop: Shutdown) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {
-        for stream in &model.streams {
-            if let Ok(Some(bytes)) = backend.size(&stream.name).await {
-                let label = StreamLabel { stream: stream.name.clone() };
+        for stream in &streams {
+            if let Ok(Some(bytes)) = backend.size(stream).await {
+                let label = StreamLabel { stream: stream.clone() };
                 metrics.stream_bytes.get_or_create(&label).set(i64::try_from(bytes).unwrap_or(i64::MAX));
             }
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::Books,
+    app::{AppError, Books, streams},
     config::Config,
     declare::{Model, Program},
     migrate::MigrateError,
@@ -62,18 +62,18 @@ pub(super) async fn check(program: Program, config: &Config, json: bool) -> Resu
 
 /// Which dead letters would have no room where they are kept.
 async fn letters(model: &Model, config: &Config) -> Result<Vec<String>, CliError> {
-    if config.kafka.brokers.is_none() {
+    if !streams::on_brokers(config) {
         return Ok(Vec::new());
     }
-    let streams = crate::app::open_streams(config).await?;
+    let backend = streams::open(config).await?;
     let mut found = Vec::new();
     for stream in &model.streams {
-        match streams.letters_at_risk(&stream.name).await {
+        match backend.letters_at_risk(&stream.name).await {
             Ok(flaw) => found.extend(flaw),
             Err(error) => found.push(format!("can't be checked: {error}")),
         }
     }
-    streams.close().await.map_err(crate::app::AppError::from)?;
+    backend.close().await.map_err(AppError::from)?;
     Ok(found)
 }
 
@@ -214,7 +214,7 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
 }
 
 async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Line>, CliError> {
-    let accounts = books.accounting.accounts().await.map_err(crate::app::AppError::from)?;
+    let accounts = books.accounting.accounts().await.map_err(AppError::from)?;
     let counts = counted(config, model, &accounts).await?;
     let after = accounts.clone();
     Ok(both(accounts, counts, &after))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{LetterCommand, LetterDesk, Selection, open_streams},
+    app::{LetterCommand, LetterDesk, Selection, streams},
     config::Config,
     declare::Model,
     manage::DEAD_LETTERS_PATH,
@@ -89,7 +89,7 @@ pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) 
 /// Opens the log for this command.
 async fn alone(config: &Config, command: LetterCommand) -> Result<Value, CliError> {
     let model = Model::linked()?;
-    let streams = open_streams(config).await?;
+    let streams = streams::open(config).await?;
     let replays = matches!(command, LetterCommand::Replay(_));
     let server = if replays { Some(Server::find(config).await?) } else { None };
     let client = server.as_ref().map(|server| server.client.clone());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{Books, ReaderCommand, ReaderDesk},
+    app::{Books, ReaderCommand, ReaderDesk, streams},
     config::Config,
     declare::Model,
     manage::READERS_PATH,
@@ -54,7 +54,7 @@ async fn alone(config: &Config, command: ReaderCommand) -> Result<Value, CliErro
     let model = Model::linked()?;
     let Some(books) = Books::open(&model, config).await? else { return Ok(json!({ "readers": [] })) };
     // The tables are needed to know whose place is taken; on brokers, who reads is noted beside them.
-    let needed = config.kafka.brokers.is_some() || matches!(command, ReaderCommand::Adopt { .. });
+    let needed = streams::on_brokers(config) || matches!(command, ReaderCommand::Adopt { .. });
     let server = if needed { Some(Server::find(config).await) } else { None };
     let answer = match server.as_ref() {
         Some(Err(_)) => None,

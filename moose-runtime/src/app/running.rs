@@ -1,0 +1,109 @@
+//! The application that runs: what it can be asked for, and how it stops.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::{Addresses, AppError, Producer, parts::Parts};
+#[cfg(feature = "embedded")]
+use crate::engine::Access;
+use crate::{
+    clickhouse::{Client, Query},
+    config::Config,
+    declare::{Model, Stream},
+    record::OlapRecord,
+    sync::check::Report,
+    telemetry::{Health, Metrics},
+};
+
+/// An application that runs.
+pub struct RunningApp {
+    pub(super) parts: Parts,
+    pub(super) model: Model,
+    pub(super) config: Config,
+    pub(super) client: Client,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Arc<Health>,
+    pub(super) addresses: Addresses,
+    pub(super) report: Report,
+}
+
+impl std::fmt::Debug for RunningApp {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RunningApp").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl RunningApp {
+    /// Where the front door listens.
+    pub fn http_address(&self) -> SocketAddr {
+        self.addresses.http
+    }
+
+    /// Where the management port listens.
+    pub fn management_address(&self) -> SocketAddr {
+        self.addresses.management
+    }
+
+    /// Address of ClickHouse's HTTP interface: the embedded engine's or the configured server's.
+    pub fn engine_url(&self) -> String {
+        self.client.url().to_owned()
+    }
+
+    /// How anybody gets into the embedded engine; a configured server has users of its own.
+    #[cfg(feature = "embedded")]
+    pub fn engine_access(&self) -> Option<&Access> {
+        self.addresses.access.as_ref()
+    }
+
+    /// The configuration it runs on.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is declared.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What is stuck.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// What was found out at the start about each table that a stream fills, and what is promised for it.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The database, for what is not a query of the application's own.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A query through the official ClickHouse client; `?` are filled with `.bind(…)`.
+    pub fn query(&self, sql: &str) -> Query {
+        self.client.official().query(sql)
+    }
+
+    /// A producer for a declared stream, with the same promise as the front door.
+    pub fn stream<R: OlapRecord + serde::Serialize>(&self, stream: &Stream<R>) -> Producer<R> {
+        Producer::new(Arc::clone(&self.parts.backend), stream)
+    }
+
+    /// Resolves when a part has died that does not come back by itself.
+    pub async fn failed(&self) -> AppError {
+        self.parts.failed().await
+    }
+
+    /// Stops in order: the door closes and its requests end, the streams are synced as far as they are filled, cursors
+    /// are written, the log is closed, the engine goes last. All of it within `shutdown.deadline`; what is not synced
+    /// by then stays in the stream for the next start.
+    pub async fn stop(self) -> Result<(), AppError> {
+        let Self { parts, config, .. } = self;
+        Box::pin(parts.stop(config.shutdown.deadline, &config.data_dir)).await
+    }
+}

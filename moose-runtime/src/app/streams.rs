@@ -1,0 +1,72 @@
+//! The storage of the streams: which it is, where it is, and how it is opened.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::AppError;
+#[cfg(feature = "kafka")]
+use crate::stream::kafka::{Kafka, KafkaOptions};
+use crate::{
+    config::Config,
+    declare::StreamModel,
+    machine::private,
+    stream::{
+        Backend, Retention, TopicSpec,
+        log::{Log, LogOptions},
+    },
+};
+
+/// Whether the streams are on Kafka's brokers; otherwise they are in the embedded log.
+pub(crate) fn on_brokers(config: &Config) -> bool {
+    config.kafka.brokers.is_some()
+}
+
+/// Whether there may be streams already: what is on brokers only these know.
+pub(super) fn may_exist(config: &Config) -> bool {
+    on_brokers(config) || log_directory(config).exists()
+}
+
+/// The storage of the streams: Kafka where brokers are configured, else the embedded log.
+pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Backend>, AppError> {
+    let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
+    private::data_directory(&config.data_dir).map_err(directory)?;
+    if let Some(brokers) = &config.kafka.brokers {
+        return on_kafka(config, brokers).await;
+    }
+    private::create(&log_directory(config)).map_err(directory)?;
+    let options =
+        LogOptions { disk_budget: config.stream.disk_budget.as_u64(), ..LogOptions::new(log_directory(config)) };
+    Ok(Arc::new(Log::open(options)?))
+}
+
+#[cfg(feature = "kafka")]
+async fn on_kafka(config: &Config, brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
+    let options = KafkaOptions {
+        brokers: brokers.to_owned(),
+        client_id: config.app.name.clone(),
+        replication: u16::try_from(config.kafka.replication_factor).ok().filter(|replicas| *replicas > 0),
+        properties: config.kafka.properties.clone(),
+    };
+    Ok(Arc::new(Kafka::connect(options).await?))
+}
+
+#[cfg(not(feature = "kafka"))]
+async fn on_kafka(_config: &Config, _brokers: &str) -> Result<Arc<dyn Backend>, AppError> {
+    std::future::ready(Err(AppError::NoKafka)).await
+}
+
+/// Where the embedded log lies.
+fn log_directory(config: &Config) -> PathBuf {
+    config.data_dir.join("stream")
+}
+
+/// How a stream's topic is opened.
+pub(super) fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
+    TopicSpec {
+        name: stream.name.clone(),
+        partitions: stream.partitions,
+        retention: Retention {
+            age: Some(stream.retention.unwrap_or(config.stream.retention)),
+            bytes: stream.retention_bytes,
+        },
+    }
+}
