@@ -1,27 +1,15 @@
-//! The accounts of an application: which there are, and how to open them where nothing runs.
+//! The accounts of an application that does not run.
 
 use std::sync::Arc;
 
-use super::{AppError, streams};
+use super::{AppError, Topology, streams};
 use crate::{
     config::Config,
-    declare::{Model, StreamModel},
     stream::{
-        Backend, Topic,
+        Backend,
         accounting::{Accounting, Way},
     },
-    sync,
 };
-
-/// The ways of a stream: one to each destination.
-pub(super) fn ways(config: &Config, stream: &StreamModel, storage: Topic) -> impl Iterator<Item = Way> {
-    stream.destinations.iter().map(move |table| Way {
-        topic: stream.name.clone(),
-        epoch: storage.epoch,
-        table: table.clone(),
-        group: sync::group(&config.app.name, table),
-    })
-}
 
 struct Streams(Arc<dyn Backend>);
 
@@ -41,17 +29,13 @@ pub struct Books {
 
 impl Books {
     /// Opens the streams in the data directory; `None` where there are none yet. Nobody else can open them meanwhile.
-    pub async fn open(model: &Model, config: &Config) -> Result<Option<Self>, AppError> {
+    pub async fn open(topology: &Topology, config: &Config) -> Result<Option<Self>, AppError> {
         if !streams::may_exist(config) {
             return Ok(None);
         }
         let backend = streams::open(config).await?;
-        let mut all = Vec::new();
-        for stream in &model.streams {
-            let storage = backend.open_topic(&streams::topic_spec(stream, config)).await?;
-            all.extend(ways(config, stream, storage));
-        }
-        let accounting = Accounting::new(Arc::clone(&backend), all);
+        let (_, ways) = streams::open_topics(&*backend, topology).await?;
+        let accounting = Accounting::new(Arc::clone(&backend), ways);
         Ok(Some(Self { streams: Streams(backend), accounting }))
     }
 

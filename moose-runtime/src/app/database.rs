@@ -1,11 +1,11 @@
 //! The ClickHouse to write to: a server, or the embedded engine with what looks after it.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
+use super::AppError;
 #[cfg(feature = "embedded")]
 use super::caretaker::Caretaker;
-use super::{AppBuilder, AppError};
-use crate::{clickhouse::Client, config::Config, schema::Storage, shutdown::Shutdown, sync::Reopen, telemetry::Health};
+use crate::{clickhouse::Client, config::Config, shutdown::Shutdown, sync::Reopen, telemetry::Health};
 #[cfg(feature = "embedded")]
 use crate::{
     engine::{Access, Engine, EngineError, SupervisorOptions},
@@ -15,7 +15,6 @@ use crate::{
 /// The ClickHouse to write to.
 pub(super) struct Database {
     pub(super) client: Client,
-    pub(super) storage: Storage,
     /// For `addresses.json`.
     pub(super) address: String,
     /// How anybody gets in, where it is our own.
@@ -28,11 +27,11 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) async fn start(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
+    /// Connects to the configured server, or starts the embedded engine, out of `program` where that is not this one.
+    pub(super) async fn start(config: &Config, program: Option<PathBuf>) -> Result<Self, AppError> {
         if let Some(url) = &config.clickhouse.url {
             return Ok(Self {
                 client: Client::new(url, &config.clickhouse)?,
-                storage: Storage::Server,
                 address: url.clone(),
                 #[cfg(feature = "embedded")]
                 access: None,
@@ -42,25 +41,21 @@ impl Database {
                 caretaker: None,
             });
         }
-        Self::embedded(builder, config).await
+        Self::embedded(config, program).await
     }
 }
 
 #[cfg(feature = "embedded")]
 impl Database {
-    async fn embedded(builder: &AppBuilder, config: &Config) -> Result<Self, AppError> {
+    async fn embedded(config: &Config, program: Option<PathBuf>) -> Result<Self, AppError> {
         let path = config.data_dir.join("engine");
         let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
-        let options = SupervisorOptions {
-            program: builder.engine_program.clone(),
-            ..SupervisorOptions::new(path, &config.engine, &access)
-        };
+        let options = SupervisorOptions { program, ..SupervisorOptions::new(path, &config.engine, &access) };
         let engine = Arc::new(Engine::start(options).await?);
         let client = Client::new(&fault::way_to_engine(engine.url()), &access.client())?;
         let caretaker = Caretaker::new(Arc::clone(&engine), client.clone());
         Ok(Self {
             client,
-            storage: Storage::Embedded,
             address: engine.address().to_string(),
             access: Some(access),
             caretaker: Some(Arc::new(caretaker)),
@@ -87,7 +82,7 @@ impl Database {
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_self, reason = "as with the embedded engine, which this build does not have")]
 impl Database {
-    fn embedded(_builder: &AppBuilder, _config: &Config) -> std::future::Ready<Result<Self, AppError>> {
+    fn embedded(_config: &Config, _program: Option<PathBuf>) -> std::future::Ready<Result<Self, AppError>> {
         std::future::ready(Err(AppError::NoClickHouse))
     }
 

@@ -12,8 +12,8 @@ use crate::{
     clickhouse::Client,
     stream::{Backend, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending},
     sync::{
-        Reopen,
-        replay::{Destination, Replayed, replay},
+        Destination, Reopen,
+        replay::{Replayed, replay},
     },
 };
 

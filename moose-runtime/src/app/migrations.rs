@@ -1,10 +1,9 @@
 //! The tables before a start: migrations applied, or refused while they are pending; in development, what is missing is
 //! made.
 
-use super::{AppError, tables};
+use super::{AppError, Topology, tables};
 use crate::{
     clickhouse::Client,
-    declare::Model,
     migrate::{self, Confirm, MigrateError, Options},
     migration::Migrations,
     schema::Storage,
@@ -36,35 +35,35 @@ impl Default for Migrating {
 /// declarations runs, tables that are missing are made.
 pub(super) async fn prepare(
     client: &Client,
-    model: &Model,
-    storage: Storage,
+    topology: &Topology,
     migrations: Option<&Migrations>,
     migrating: Migrating,
 ) -> Result<(), AppError> {
     // An engine that this process has just started has nobody else who writes.
+    let storage = topology.storage;
     let options = Options { storage, alone: storage == Storage::Embedded, in_doubt: None };
     let Some(migrations) = migrations else {
-        tables::prepare(client, model, &storage).await?;
+        tables::prepare(client, topology).await?;
         return Ok(());
     };
     if let Migrating::Develop { confirm } = migrating {
-        return develop(client, model, options, confirm).await;
+        return develop(client, topology, options, confirm).await;
     }
     if migrations.files().is_empty() {
-        tables::prepare(client, model, &storage).await?;
+        tables::prepare(client, topology).await?;
         return Ok(());
     }
     if matches!(migrating, Migrating::Apply) {
         migrate::apply(client, migrations, options).await?;
     }
-    let problems = problems(client, model, storage, migrations).await?;
+    let problems = problems(client, topology, migrations).await?;
     if problems.is_empty() { Ok(()) } else { Err(AppError::Migrations { problems }) }
 }
 
-async fn develop(client: &Client, model: &Model, options: Options, confirm: Confirm) -> Result<(), AppError> {
-    let fresh = tables::prepare(client, model, &options.storage).await?;
-    let tables = model.declared_tables();
-    let developed = migrate::develop(client, &tables, &model.dropped_tables, options, fresh, confirm).await?;
+async fn develop(client: &Client, topology: &Topology, options: Options, confirm: Confirm) -> Result<(), AppError> {
+    let fresh = tables::prepare(client, topology).await?;
+    let tables = topology.declared_tables();
+    let developed = migrate::develop(client, &tables, &topology.dropped_tables, options, fresh, confirm).await?;
     for change in developed.done {
         tracing::info!("{change}");
     }
@@ -75,12 +74,7 @@ async fn develop(client: &Client, model: &Model, options: Options, confirm: Conf
 }
 
 /// Everything about migrations that speaks against a start.
-async fn problems(
-    client: &Client,
-    model: &Model,
-    storage: Storage,
-    migrations: &Migrations,
-) -> Result<Vec<String>, MigrateError> {
+async fn problems(client: &Client, topology: &Topology, migrations: &Migrations) -> Result<Vec<String>, MigrateError> {
     let status = migrate::status(client, migrations).await?;
     if !status.ahead.is_empty() {
         // Migrations go before binaries: an older one may go on as long as its columns are there, which is looked at
@@ -92,11 +86,12 @@ async fn problems(
     let mut problems = status.differences.clone();
     problems.extend(status.pending.iter().map(|pending| format!("migration `{}` is pending", pending.file)));
     let Some(schema) = migrations.schema() else { return Ok(problems) };
-    let unsaved = migrate::unsaved(migrations, &model.declared_tables(), &model.dropped_tables);
+    let unsaved = migrate::unsaved(migrations, &topology.declared_tables(), &topology.dropped_tables);
     let told = |change| format!("no migration does what is declared: {change}; save one with `migrate save <name>`");
     problems.extend(unsaved.into_iter().map(told));
     if problems.is_empty() {
-        problems.extend(migrate::drift(client, storage, &schema.tables).await?.iter().map(ToString::to_string));
+        problems
+            .extend(migrate::drift(client, topology.storage, &schema.tables).await?.iter().map(ToString::to_string));
     }
     Ok(problems)
 }

@@ -19,6 +19,7 @@ mod running;
 mod start;
 pub(crate) mod streams;
 mod tables;
+mod topology;
 
 pub use accounts::Books;
 pub use addresses::{ADDRESSES_FILE, Addresses};
@@ -29,6 +30,7 @@ pub use migrations::Migrating;
 pub use producer::Producer;
 pub use readers::{ReaderCommand, ReaderDesk};
 pub use running::RunningApp;
+pub use topology::{ApiNode, StreamNode, Subscription, TableNode, Topology};
 
 use crate::declare::Program;
 

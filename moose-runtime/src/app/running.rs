@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{Addresses, AppError, Producer, parts::Parts};
+use super::{Addresses, AppError, Producer, Topology, parts::Parts};
 #[cfg(feature = "embedded")]
 use crate::engine::Access;
 use crate::{
     clickhouse::{Client, Query},
     config::Config,
-    declare::{Model, Stream},
+    declare::Stream,
     record::OlapRecord,
     sync::check::Report,
     telemetry::{Health, Metrics},
@@ -17,7 +17,7 @@ use crate::{
 /// An application that runs.
 pub struct RunningApp {
     pub(super) parts: Parts,
-    pub(super) model: Model,
+    pub(super) topology: Topology,
     pub(super) config: Config,
     pub(super) client: Client,
     pub(super) metrics: Arc<Metrics>,
@@ -59,9 +59,9 @@ impl RunningApp {
         &self.config
     }
 
-    /// What is declared.
-    pub fn model(&self) -> &Model {
-        &self.model
+    /// What feeds what.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// What is counted.

@@ -1,17 +1,17 @@
 //! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
 //! slow begins.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use super::{
-    Addresses, AppBuilder, AppError, LetterDesk, ReaderDesk, RunningApp, accounts, database::Database, migrations,
-    parts::Parts, streams, tables,
+    Addresses, ApiNode, AppBuilder, AppError, LetterDesk, ReaderDesk, RunningApp, Topology, database::Database,
+    migrations, parts::Parts, streams, tables,
 };
 use crate::{
     config::Config,
-    declare::{ApiModel, Model, TableModel, check_against_build},
+    declare::{Model, check_against_build},
     drain::Drains,
     ingest::{Door, DoorOptions, Route},
     machine::open_files::{self, Ports, TooFew},
@@ -19,9 +19,10 @@ use crate::{
     memory,
     migrate::MigrateError,
     migration::Migrations,
+    schema::Storage,
     shutdown::Shutdown,
-    stream::{Backend, Topic, accounting::Accounting},
-    sync::{self, BatchFactory, Filled, Roster, Shared},
+    stream::{Backend, accounting::Accounting},
+    sync::{Roster, Shared},
     telemetry::{ApiLabel, Health, Metrics, StreamLabel, TableLabel},
 };
 
@@ -38,7 +39,6 @@ impl AppBuilder {
 
 async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     ignore_file_size_signal();
-    let model = declared(&builder)?;
     // Those of the package are none of a part of its declarations.
     let files = match builder.resources {
         None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
@@ -48,25 +48,20 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         Some(config) => config,
         None => Config::load(builder.program.name, None, Vec::new())?,
     };
+    let topology = Topology::new(&declared(&builder)?, &config);
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::default());
 
-    let management_connections = share_open_files(&model, &mut config)?.management;
+    let management_connections = share_open_files(&topology, &mut config)?.management;
     let backend = streams::open(&config).await?;
     let http = listen("http.listen", "MOOSE_HTTP__LISTEN", config.http.listen).await?;
     let management = listen("management.listen", "MOOSE_MANAGEMENT__LISTEN", config.management.listen).await?;
-    let database = Database::start(&builder, &config).await?;
-    migrations::prepare(&database.client, &model, database.storage, files.as_ref(), builder.migrating).await?;
-    let report = tables::look(&database.client, &model, database.storage, builder.refuse_unsafe).await?;
+    let database = Database::start(&config, builder.engine_program).await?;
+    migrations::prepare(&database.client, &topology, files.as_ref(), builder.migrating).await?;
+    let report = tables::look(&database.client, &topology, builder.refuse_unsafe).await?;
 
-    let (mut topics, mut ways) = (HashMap::new(), Vec::new());
-    for stream in &model.streams {
-        let storage = backend.open_topic(&streams::topic_spec(stream, &config)).await?;
-        ways.extend(accounts::ways(&config, stream, storage));
-        topics.insert(stream.name.clone(), storage);
-    }
-    let filled = filled(&model, &topics);
-    show_zeros(&metrics, &model, &filled);
+    let (topics, ways) = streams::open_topics(&*backend, &topology).await?;
+    show_zeros(&metrics, &topology);
     let accounting = Accounting::new(Arc::clone(&backend), ways);
     let read_ahead = |most| backend.read_ahead(accounting.places().count(), most);
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64(), read_ahead);
@@ -92,7 +87,7 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         accounting: Arc::new(accounting),
     };
     let door = Door::new(DoorOptions {
-        routes: routes(&model),
+        routes: topology.apis.iter().map(route).collect(),
         backend: Arc::clone(&shared.backend),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -127,19 +122,20 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     servers.spawn({
         let close = close_rest.clone();
         let readers = manage::command(READERS_PATH, readers_at(&shared, &manage_state.accounting));
-        let letters = manage::command(DEAD_LETTERS_PATH, desk_at(&shared, &model));
+        let letters = manage::command(DEAD_LETTERS_PATH, desk_at(&shared, &topology));
         let router = manage::router(manage_state).merge(letters).merge(readers);
         async move {
             manage::serve(management, router, management_connections, close).await;
             ("the management port", Ok(()))
         }
     });
-    let draining = watch_drains(&shared, &filled, &addresses, close_rest.clone());
-    let mut rosters = Vec::with_capacity(filled.len());
-    for filled in filled {
-        rosters.push(Roster::start(&shared, filled).await?);
+    let draining = watch_drains(&shared, &topology, &addresses, close_rest.clone());
+    let mut rosters = Vec::new();
+    for table in topology.filled() {
+        let of_table = table.topics.iter().filter_map(|name| Some((name.clone(), *topics.get(name)?)));
+        rosters.push(Roster::start(&shared, table.destination.clone(), of_table.collect()).await?);
     }
-    let names = model.streams.iter().map(|stream| stream.name.clone()).collect();
+    let names = topics.into_keys().collect();
     let measuring = measure(Arc::clone(&backend), names, Arc::clone(&metrics), close_rest.clone());
     let watching = database.watch(Arc::clone(&health), close_rest.clone());
     let housekeeping = tokio::spawn(async move {
@@ -161,15 +157,15 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         parts.stop(config.shutdown.deadline, &config.data_dir).await?;
         return Err(AppError::DataDirectory { path: config.data_dir, source });
     }
-    Ok(RunningApp { parts, model, config, client: database.client, metrics, health, addresses, report })
+    Ok(RunningApp { parts, topology, config, client: database.client, metrics, health, addresses, report })
 }
 
 /// Raises the limit of open files, and divides what there is: the front door gets what is configured or what there is.
-fn share_open_files(model: &Model, config: &mut Config) -> Result<Ports, AppError> {
+fn share_open_files(topology: &Topology, config: &mut Config) -> Result<Ports, AppError> {
     let limit = open_files::raise();
-    let ways = model.streams.iter().map(|stream| usize::from(stream.partitions) * stream.destinations.len()).sum();
+    let ways = topology.streams.iter().map(|stream| usize::from(stream.topic.partitions) * stream.subscriptions.len());
     let wanted = config.http.max_connections;
-    let ports = open_files::ports(limit, ways, wanted, config.clickhouse.url.is_none())
+    let ports = open_files::ports(limit, ways.sum(), wanted, topology.storage == Storage::Embedded)
         .map_err(|TooFew { limit, least }| AppError::OpenFiles { limit, least })?;
     if ports.door < wanted {
         let open = ports.door;
@@ -193,21 +189,21 @@ fn ignore_file_size_signal() {
 /// Looks for drained tables until the stop. The instance is named so that an operator finds it.
 fn watch_drains(
     shared: &Shared,
-    filled: &[Filled],
+    topology: &Topology,
     addresses: &Addresses,
     stop: Shutdown,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let tables = filled.iter().map(|filled| filled.table.name.clone()).collect();
+    let tables = topology.filled_tables().map(|table| table.name.clone()).collect();
     let instance = format!("{} {} ({:08x})", shared.app_name, addresses.management, rand::random::<u32>());
     let (drains, client, health) = (shared.drains.clone(), shared.client.clone(), Arc::clone(&shared.health));
     async move { drains.watch(client, tables, instance, &health, stop).await }
 }
 
 /// What `/dead-letters` of the management port asks.
-fn desk_at(shared: &Shared, model: &Model) -> AnswerCommand {
+fn desk_at(shared: &Shared, topology: &Topology) -> AnswerCommand {
     let client = Some(shared.client.clone());
-    let desk = LetterDesk::new(Arc::clone(&shared.backend), client, sync::replay::destinations(model))
-        .reopening(shared.reopen.clone());
+    let desk =
+        LetterDesk::new(Arc::clone(&shared.backend), client, topology.destinations()).reopening(shared.reopen.clone());
     Arc::new(move |question| {
         let desk = desk.clone();
         Box::pin(async move {
@@ -248,42 +244,20 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(|error| AppError::Ended { part: "a listener", reason: error.to_string() })
 }
 
-fn factory(record: &'static dyn crate::declare::Resource) -> BatchFactory {
-    Arc::new(move || record.new_batch())
-}
-
-/// The tables that streams fill, each with those streams' topics.
-fn filled(model: &Model, topics: &HashMap<String, Topic>) -> Vec<Filled> {
-    let of_table = |declared: &TableModel| {
-        let streams = model.streams.iter().filter(|stream| stream.destinations.contains(&declared.table.name));
-        let topics: HashMap<String, Topic> =
-            streams.filter_map(|stream| Some((stream.name.clone(), *topics.get(&stream.name)?))).collect();
-        let (table, new_batch) = (Arc::new(declared.table.clone()), factory(declared.record));
-        (!topics.is_empty()).then_some(Filled { table, new_batch, topics })
-    };
-    model.tables.iter().filter_map(of_table).collect()
-}
-
-fn routes(model: &Model) -> Vec<Route> {
-    // The stream, which takes the same records, knows by what they are spread.
-    let record = |api: &ApiModel| {
-        let stream = model.streams.iter().find(|stream| stream.name == api.stream);
-        stream.map_or(api.record, |stream| stream.record)
-    };
-    let route =
-        |api: &ApiModel| Route { name: api.name.clone(), topic: api.stream.clone(), new_batch: factory(record(api)) };
-    model.apis.iter().map(route).collect()
+fn route(api: &ApiNode) -> Route {
+    let ApiNode { name, topic, new_batch } = api.clone();
+    Route { name, topic, new_batch }
 }
 
 /// Makes every series that there will be, so that a counter exists before its first event.
-fn show_zeros(metrics: &Metrics, model: &Model, filled: &[Filled]) {
-    for api in &model.apis {
+fn show_zeros(metrics: &Metrics, topology: &Topology) {
+    for api in &topology.apis {
         let label = ApiLabel { api: api.name.clone() };
         drop(metrics.accepted.get_or_create(&label));
         drop(metrics.rejected.get_or_create(&label));
     }
-    for filled in filled {
-        let label = TableLabel { table: filled.table.name.clone() };
+    for table in topology.filled_tables() {
+        let label = TableLabel { table: table.name.clone() };
         drop(metrics.inserted.get_or_create(&label));
         drop(metrics.deduplicated.get_or_create(&label));
         drop(metrics.dead_lettered.get_or_create(&label));

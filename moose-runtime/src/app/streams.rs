@@ -1,16 +1,19 @@
 //! The storage of the streams: which it is, where it is, and how it is opened.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use super::AppError;
+use super::{
+    AppError,
+    topology::{StreamNode, Subscription, Topology},
+};
 #[cfg(feature = "kafka")]
 use crate::stream::kafka::{Kafka, KafkaOptions};
 use crate::{
     config::Config,
-    declare::StreamModel,
     machine::private,
     stream::{
-        Backend, Retention, TopicSpec,
+        self, Backend, Topic,
+        accounting::Way,
         log::{Log, LogOptions},
     },
 };
@@ -59,14 +62,21 @@ fn log_directory(config: &Config) -> PathBuf {
     config.data_dir.join("stream")
 }
 
-/// How a stream's topic is opened.
-pub(super) fn topic_spec(stream: &StreamModel, config: &Config) -> TopicSpec {
-    TopicSpec {
-        name: stream.name.clone(),
-        partitions: stream.partitions,
-        retention: Retention {
-            age: Some(stream.retention.unwrap_or(config.stream.retention)),
-            bytes: stream.retention_bytes,
-        },
+/// Opens the topics of all streams: each by name, and the ways of their records.
+pub(super) async fn open_topics(
+    backend: &dyn Backend,
+    topology: &Topology,
+) -> stream::Result<(HashMap<String, Topic>, Vec<Way>)> {
+    let (mut topics, mut ways) = (HashMap::new(), Vec::new());
+    for StreamNode { topic, subscriptions } in &topology.streams {
+        let opened = backend.open_topic(topic).await?;
+        ways.extend(subscriptions.iter().map(|Subscription { table, group }| Way {
+            topic: topic.name.clone(),
+            epoch: opened.epoch,
+            table: table.clone(),
+            group: group.clone(),
+        }));
+        topics.insert(topic.name.clone(), opened);
     }
+    Ok((topics, ways))
 }

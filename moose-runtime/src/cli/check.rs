@@ -1,21 +1,21 @@
 //! `check`: what is promised for each table, and with `--counts` whether stream and tables have the same records.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::json;
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{AppError, Books, streams},
+    app::{AppError, Books, StreamNode, Topology, streams},
     config::Config,
-    declare::{Model, Program},
+    declare::Program,
     migrate::MigrateError,
     migration::Migrations,
-    schema::{Storage, Table},
+    schema::Storage,
     stream::accounting::Account,
     sync::{
-        check::{Promise, Report},
+        check::{self, Promise, Report},
         counts::{Counter, TableCounts, Uncounted},
     },
 };
@@ -34,17 +34,14 @@ pub(super) enum Found {
 
 /// Says what is promised for each table, and how the tables differ from what the migrations lead to.
 pub(super) async fn check(program: Program, config: &Config, json: bool) -> Result<Found, CliError> {
-    let model = Model::linked()?;
+    let topology = Topology::linked(config)?;
     let migrations = Migrations::of_program(program.schema).map_err(MigrateError::from)?;
-    let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
-    let tables = filled_tables(&model);
     let server = Server::find(config).await?;
-    let report = crate::sync::check::check(&server.client, storage, tables.into_values()).await;
-    let differences = differences(&server, storage, &migrations).await;
+    let report = check::check(&server.client, topology.storage, topology.filled_tables()).await;
+    let differences = differences(&server, topology.storage, &migrations).await;
     server.close().await;
-    let (mut report, differences) = (report?, differences?);
-    let letters = letters(&model, config).await?;
-    report.tables.sort_by(|left, right| left.table.cmp(&right.table));
+    let (report, differences) = (report?, differences?);
+    let letters = letters(&topology, config).await?;
     let text = if json {
         format!("{}\n", as_json(&report, &differences, &letters))
     } else {
@@ -61,14 +58,14 @@ pub(super) async fn check(program: Program, config: &Config, json: bool) -> Resu
 }
 
 /// Which dead letters would have no room where they are kept.
-async fn letters(model: &Model, config: &Config) -> Result<Vec<String>, CliError> {
+async fn letters(topology: &Topology, config: &Config) -> Result<Vec<String>, CliError> {
     if !streams::on_brokers(config) {
         return Ok(Vec::new());
     }
     let backend = streams::open(config).await?;
     let mut found = Vec::new();
-    for stream in &model.streams {
-        match backend.letters_at_risk(&stream.name).await {
+    for StreamNode { topic, .. } in &topology.streams {
+        match backend.letters_at_risk(&topic.name).await {
             Ok(flaw) => found.extend(flaw),
             Err(error) => found.push(format!("can't be checked: {error}")),
         }
@@ -88,12 +85,6 @@ async fn differences(server: &Server, storage: Storage, migrations: &Migrations)
         found.extend(drift.iter().map(ToString::to_string));
     }
     Ok(found)
-}
-
-fn filled_tables(model: &Model) -> HashMap<&str, &Table> {
-    let filled = |name: &String| model.streams.iter().any(|stream| stream.destinations.contains(name));
-    let tables = model.tables.iter().filter(|declared| filled(&declared.table.name));
-    tables.map(|declared| (declared.table.name.as_str(), &declared.table)).collect()
 }
 
 fn as_json(report: &Report, migrations: &[String], letters: &[String]) -> serde_json::Value {
@@ -189,18 +180,18 @@ impl Line {
 
 /// Counts on both sides and prints them.
 pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliError> {
-    let model = Model::linked()?;
+    let topology = Topology::linked(config)?;
     let lines = match addresses::running_management(&config.data_dir) {
         Some(address) => {
             let accounts = management::accounts(address).await?;
-            let counts = counted(config, &model, &accounts).await?;
+            let counts = counted(config, &topology, &accounts).await?;
             // Asked again, because records went on coming meanwhile.
             let after = management::accounts(address).await?;
             both(accounts, counts, &after)
         }
-        None => match Books::open(&model, config).await? {
+        None => match Books::open(&topology, config).await? {
             Some(books) => {
-                let lines = stopped(config, &model, &books).await;
+                let lines = stopped(config, &topology, &books).await;
                 books.close().await?;
                 lines?
             }
@@ -213,9 +204,9 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
     Ok(if agreed { Found::Good } else { Found::Wrong })
 }
 
-async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Line>, CliError> {
+async fn stopped(config: &Config, topology: &Topology, books: &Books) -> Result<Vec<Line>, CliError> {
     let accounts = books.accounting.accounts().await.map_err(AppError::from)?;
-    let counts = counted(config, model, &accounts).await?;
+    let counts = counted(config, topology, &accounts).await?;
     let after = accounts.clone();
     Ok(both(accounts, counts, &after))
 }
@@ -223,16 +214,15 @@ async fn stopped(config: &Config, model: &Model, books: &Books) -> Result<Vec<Li
 /// The tables' side: each account's table is counted, or it is known why not, whatever becomes of the others.
 async fn counted(
     config: &Config,
-    model: &Model,
+    topology: &Topology,
     accounts: &[Account],
 ) -> Result<Vec<Result<TableCounts, Uncounted>>, CliError> {
-    let tables = filled_tables(model);
     let server = Server::find(config).await?;
     let counted = async {
         let counter = Counter::new(&server.client).await?;
         let mut counts = Vec::with_capacity(accounts.len());
         for account in accounts {
-            counts.push(match tables.get(account.table.as_str()) {
+            counts.push(match topology.filled_tables().find(|table| table.name == account.table) {
                 Some(table) => counter.count(table, account).await,
                 None => Err(Uncounted::NotDeclared),
             });

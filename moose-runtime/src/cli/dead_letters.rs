@@ -10,11 +10,9 @@ use serde_json::{Value, json};
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{LetterCommand, LetterDesk, Selection, streams},
+    app::{LetterCommand, LetterDesk, Selection, Topology, streams},
     config::Config,
-    declare::Model,
     manage::DEAD_LETTERS_PATH,
-    sync::replay::destinations,
 };
 
 /// What to do with dead letters.
@@ -88,12 +86,12 @@ pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) 
 
 /// Opens the log for this command.
 async fn alone(config: &Config, command: LetterCommand) -> Result<Value, CliError> {
-    let model = Model::linked()?;
+    let topology = Topology::linked(config)?;
     let streams = streams::open(config).await?;
     let replays = matches!(command, LetterCommand::Replay(_));
     let server = if replays { Some(Server::find(config).await?) } else { None };
     let client = server.as_ref().map(|server| server.client.clone());
-    let desk = LetterDesk::new(Arc::clone(&streams), client, destinations(&model));
+    let desk = LetterDesk::new(Arc::clone(&streams), client, topology.destinations());
     let answer = desk.answer(command).await;
     if let Some(server) = server {
         server.close().await;

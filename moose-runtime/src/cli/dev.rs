@@ -34,8 +34,8 @@ fn welcome(program: Program, app: &RunningApp) -> String {
     Welcome {
         program: (program.name, program.version),
         called: called.as_deref().unwrap_or(program.name),
-        doors: Door::of(app.model()),
-        tables: tables_of(app.model()),
+        doors: Door::of(app.topology()),
+        tables: tables_of(app.topology()),
         http,
         management,
         clickhouse: &app.engine_url(),

@@ -5,7 +5,10 @@ use std::{collections::HashMap, fmt::Write as _};
 use serde::Serialize;
 
 use super::{error::CliError, server::Server, terminal};
-use crate::{config::Config, declare::Model};
+use crate::{
+    app::{ApiNode, TableNode, Topology},
+    config::Config,
+};
 
 /// Everything that is listed; its JSON form is what `--json` prints.
 #[derive(Debug, Serialize)]
@@ -50,8 +53,8 @@ type Size = (u64, u64);
 
 /// Lists tables, streams and APIs.
 pub(super) async fn ls(config: &Config, json: bool) -> Result<(), CliError> {
-    let model = Model::linked()?;
-    let listing = Listing::new(&model, &sizes(config).await?);
+    let topology = Topology::linked(config)?;
+    let listing = Listing::new(&topology, &sizes(config).await?);
     let text = if json { format!("{}\n", serde_json::json!(listing)) } else { listing.text() };
     terminal::print(text.as_bytes()).map_err(CliError::system("write the list"))
 }
@@ -78,18 +81,19 @@ async fn sizes(config: &Config) -> Result<HashMap<String, Size>, CliError> {
 }
 
 impl Listing {
-    fn new(model: &Model, sizes: &HashMap<String, Size>) -> Self {
-        let apis = model.apis.iter().map(|api| Api {
-            name: api.name.clone(),
-            path: format!("/ingest/{}", api.name),
-            stream: api.stream.clone(),
+    fn new(topology: &Topology, sizes: &HashMap<String, Size>) -> Self {
+        let apis = topology.apis.iter().map(|ApiNode { name, topic, .. }| Api {
+            name: name.clone(),
+            path: format!("/ingest/{name}"),
+            stream: topic.clone(),
         });
-        let streams = model.streams.iter().map(|stream| Stream {
-            name: stream.name.clone(),
-            partitions: stream.partitions,
-            destinations: stream.destinations.clone(),
+        let streams = topology.streams.iter().map(|stream| Stream {
+            name: stream.topic.name.clone(),
+            partitions: stream.topic.partitions,
+            destinations: stream.tables().collect(),
         });
-        let tables = model.tables.iter().map(|model| Table::new(&model.table, sizes.get(&model.table.name)));
+        let tables = topology.tables.iter().map(TableNode::table);
+        let tables = tables.map(|table| Table::new(table, sizes.get(&table.name)));
         Self { apis: apis.collect(), streams: streams.collect(), tables: tables.collect() }
     }
 

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::{error::CliError, server::Server, terminal};
 use crate::{
+    app::Topology,
     clickhouse::Client,
     config::Config,
-    declare::{Model, Program},
+    declare::Program,
     migrate::{self, Drift, InDoubt, Options, Status},
     migration::{DIRECTORY, Draft, Migrations, package_directory},
-    schema::Storage,
 };
 
 /// What to do.
@@ -57,13 +57,13 @@ impl From<Outcome> for InDoubt {
 
 /// Does it. False where something is pending or differs.
 pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, json: bool) -> Result<bool, CliError> {
+    let topology = Topology::linked(config)?;
     if let Migrate::Save { name } = what {
-        return save(&name, json).map(|()| true);
+        return save(&topology, &name, json).map(|()| true);
     }
     let migrations = Migrations::of_program(program.schema).map_err(migrate::MigrateError::from)?;
     let server = Server::find(config).await?;
-    let storage = if config.clickhouse.url.is_some() { Storage::Server } else { Storage::Embedded };
-    let job = Job { client: server.client.clone(), migrations, storage, alone: server.is_own(), json };
+    let job = Job { client: server.client.clone(), migrations, topology, alone: server.is_own(), json };
     let result = job.run(what).await;
     server.close().await;
     result
@@ -72,7 +72,7 @@ pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, js
 struct Job {
     client: Client,
     migrations: Migrations,
-    storage: Storage,
+    topology: Topology,
     /// The engine was started for the command.
     alone: bool,
     json: bool,
@@ -92,7 +92,7 @@ impl Job {
     async fn status(&self) -> Result<bool, CliError> {
         let status = migrate::status(&self.client, &self.migrations).await?;
         let drift = self.drift(&status).await?;
-        let unsaved = self.unsaved()?;
+        let unsaved = self.unsaved();
         let clean = status.is_clean() && drift.is_empty() && unsaved.is_empty();
         if self.json {
             print(&json!({ "clean": clean, "status": status, "drift": drift, "unsaved": unsaved }))?;
@@ -116,23 +116,25 @@ impl Job {
     /// How the tables differ from what the applied migrations lead to. While some are pending that is not known.
     async fn drift(&self, status: &Status) -> Result<Vec<Drift>, CliError> {
         match self.migrations.schema() {
-            Some(schema) if status.is_clean() => Ok(migrate::drift(&self.client, self.storage, &schema.tables).await?),
+            Some(schema) if status.is_clean() => {
+                Ok(migrate::drift(&self.client, self.topology.storage, &schema.tables).await?)
+            }
             _ => Ok(Vec::new()),
         }
     }
 
     /// What the declarations ask for beyond the migrations. A package without any is not asked about them.
-    fn unsaved(&self) -> Result<Vec<String>, CliError> {
+    fn unsaved(&self) -> Vec<String> {
         if self.migrations.files().is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let model = Model::linked()?;
-        Ok(migrate::unsaved(&self.migrations, &model.declared_tables(), &model.dropped_tables))
+        let Topology { dropped_tables, .. } = &self.topology;
+        migrate::unsaved(&self.migrations, &self.topology.declared_tables(), dropped_tables)
     }
 
     async fn plan(&self) -> Result<bool, CliError> {
         let status = migrate::status(&self.client, &self.migrations).await?;
-        let draft = draft(&self.migrations)?;
+        let draft = draft(&self.topology, &self.migrations)?;
         let pending = |file: &str| status.pending.iter().any(|pending| pending.file == file);
         let files = self.migrations.files().iter().filter(|migration| pending(&migration.file()));
         if self.json {
@@ -161,7 +163,8 @@ impl Job {
     }
 
     async fn apply(&self, in_doubt: Option<Outcome>) -> Result<bool, CliError> {
-        let options = Options { storage: self.storage, alone: self.alone, in_doubt: in_doubt.map(InDoubt::from) };
+        let options =
+            Options { storage: self.topology.storage, alone: self.alone, in_doubt: in_doubt.map(InDoubt::from) };
         let done = migrate::apply(&self.client, &self.migrations, options).await?;
         if self.json {
             print(&json!({ "applied": done.migrations, "statements": done.statements }))?;
@@ -175,7 +178,7 @@ impl Job {
     }
 
     async fn baseline(&self) -> Result<bool, CliError> {
-        let files = migrate::baseline(&self.client, &self.migrations, self.storage).await?;
+        let files = migrate::baseline(&self.client, &self.migrations, self.topology.storage).await?;
         if self.json {
             print(&json!({ "baseline": files }))?;
         } else if files.is_empty() {
@@ -189,17 +192,16 @@ impl Job {
 }
 
 /// The migration that is not saved yet; `None` where there is nothing to save.
-fn draft(migrations: &Migrations) -> Result<Option<Draft>, CliError> {
-    let model = Model::linked()?;
-    Draft::of(migrations, &model.declared_tables(), &model.dropped_tables)
+fn draft(topology: &Topology, migrations: &Migrations) -> Result<Option<Draft>, CliError> {
+    Draft::of(migrations, &topology.declared_tables(), &topology.dropped_tables)
         .map_err(|refused| CliError::Refused { list: refused.to_string() })
 }
 
 /// Writes it into the package, whose files count here, not those that the binary carries.
-fn save(name: &str, json: bool) -> Result<(), CliError> {
+fn save(topology: &Topology, name: &str, json: bool) -> Result<(), CliError> {
     let directory = package_directory().join(DIRECTORY);
     let there = Migrations::read(&directory).map_err(migrate::MigrateError::from)?.unwrap_or_default();
-    let draft = draft(&there)?;
+    let draft = draft(topology, &there)?;
     let saved = match &draft {
         Some(draft) => Some(draft.save(&directory, name).map_err(migrate::MigrateError::from)?),
         None => None,

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{Books, ReaderCommand, ReaderDesk, streams},
+    app::{Books, ReaderCommand, ReaderDesk, Topology, streams},
     config::Config,
-    declare::Model,
     manage::READERS_PATH,
 };
 
@@ -51,8 +50,8 @@ pub(super) async fn readers(config: &Config, what: Readers, json: bool) -> Resul
 
 /// Opens the streams for this command.
 async fn alone(config: &Config, command: ReaderCommand) -> Result<Value, CliError> {
-    let model = Model::linked()?;
-    let Some(books) = Books::open(&model, config).await? else { return Ok(json!({ "readers": [] })) };
+    let topology = Topology::linked(config)?;
+    let Some(books) = Books::open(&topology, config).await? else { return Ok(json!({ "readers": [] })) };
     // The tables are needed to know whose place is taken; on brokers, who reads is noted beside them.
     let needed = streams::on_brokers(config) || matches!(command, ReaderCommand::Adopt { .. });
     let server = if needed { Some(Server::find(config).await) } else { None };

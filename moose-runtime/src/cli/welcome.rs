@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
 use super::sample;
 use crate::{
-    declare::{ApiModel, Model},
+    app::{ApiNode, StreamNode, TableNode, Topology},
     record::ColumnSpec,
 };
 
@@ -45,14 +45,13 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// The doors of a model.
-    pub(super) fn of(model: &Model) -> Vec<Self> {
-        let door = |api: &ApiModel| {
-            let stream = model.streams.iter().find(|stream| stream.name == api.stream);
-            let tables = stream.map_or_else(Vec::new, |stream| stream.destinations.clone());
-            Self::new(&api.name, &api.stream, tables, api.record.new_batch().columns())
+    /// The doors of a pipeline.
+    pub(super) fn of(topology: &Topology) -> Vec<Self> {
+        let door = |ApiNode { name, topic, new_batch }: &ApiNode| {
+            let tables = topology.stream(topic).into_iter().flat_map(StreamNode::tables).collect();
+            Self::new(name, topic, tables, new_batch().columns())
         };
-        model.apis.iter().map(door).collect()
+        topology.apis.iter().map(door).collect()
     }
 
     fn new(api: &str, stream: &str, tables: Vec<String>, columns: &[ColumnSpec]) -> Self {
@@ -61,9 +60,9 @@ impl Door {
 }
 
 /// Names of the tables and of their columns.
-pub(super) fn tables_of(model: &Model) -> Vec<(String, Vec<String>)> {
+pub(super) fn tables_of(topology: &Topology) -> Vec<(String, Vec<String>)> {
     let columns = |table: &crate::schema::Table| table.columns.iter().map(|column| column.name.clone()).collect();
-    model.tables.iter().map(|model| (model.table.name.clone(), columns(&model.table))).collect()
+    topology.tables.iter().map(TableNode::table).map(|table| (table.name.clone(), columns(table))).collect()
 }
 
 impl Welcome<'_> {

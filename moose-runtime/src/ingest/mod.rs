@@ -33,7 +33,7 @@ use crate::{
     config::HttpConfig,
     memory::Share,
     port::{self, Limits},
-    record::ErasedBatch,
+    record::{BatchFactory, ErasedBatch},
     stream::Backend,
     telemetry::{ApiLabel, Health, Metrics},
 };
@@ -55,7 +55,7 @@ pub struct Route {
     /// Topic that the records are appended to; open by the time the first request comes.
     pub topic: String,
     /// Makes an empty batch of the record type, which knows the record's key.
-    pub new_batch: Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>,
+    pub new_batch: BatchFactory,
 }
 
 impl std::fmt::Debug for Route {

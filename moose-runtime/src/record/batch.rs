@@ -1,6 +1,11 @@
 //! What a worker and the front door see of a record type: a batch of columns behind one trait object.
 
+use std::sync::Arc;
+
 use super::ColumnSpec;
+
+/// Makes empty batches of one record type.
+pub type BatchFactory = Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>;
 
 /// Columns of one record type, to be filled with JSON records and written as one Native block.
 pub trait ErasedBatch: Send {

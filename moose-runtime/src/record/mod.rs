@@ -25,7 +25,7 @@ mod timestamp;
 mod typed;
 mod wide;
 
-pub use batch::{ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
+pub use batch::{BatchFactory, ErasedBatch, ErrorCode, FieldError, Provenance, Rejected};
 pub use calendar::{Day, Instant, TimeOfDay};
 pub use column::{
     AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsNested, AllowsPrecision, AllowsTimezone,

@@ -17,6 +17,7 @@ pub mod check;
 pub mod counts;
 mod courier;
 mod cursor;
+mod destination;
 mod encoder;
 mod error;
 mod failure;
@@ -46,12 +47,13 @@ mod worker;
 
 use std::sync::Arc;
 
+pub use destination::Destination;
 pub use error::{Hiding, Misfit, SyncError, TrialFinding};
 pub use lease::Lease;
 #[cfg(test)]
 pub(crate) use reader::READ_BYTES;
 pub use reopen::Reopen;
-pub use roster::{Filled, Roster};
+pub use roster::Roster;
 pub use worker::Worker;
 
 use crate::{
@@ -59,15 +61,12 @@ use crate::{
     config::SyncConfig,
     drain::Drains,
     memory::{Reserved, Share},
-    record::ErasedBatch,
+    record::BatchFactory,
     schema,
     shutdown::Shutdown,
     stream::{Backend, Epochs, Topic},
     telemetry::{Health, LagLabel, Metrics},
 };
-
-/// Makes empty batches of a destination's record type.
-pub type BatchFactory = Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>;
 
 /// What all workers of a process share.
 #[derive(Clone)]

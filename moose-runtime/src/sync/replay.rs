@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    Assignment, BatchFactory, Lease, Prepared, SyncError,
+    Assignment, Destination, Prepared, SyncError,
     encoder::{Closed, RangeEncoder},
     probe, remembered,
     reopen::calls_for_reopening,
@@ -16,37 +16,11 @@ use super::{
 };
 use crate::{
     clickhouse::{ClickHouseError, Client, Patience, insert::Insert},
-    declare::Model,
-    schema,
-    stream::{Backend, DeadLetter, Ending, Epochs, Record, StreamError, Topic},
+    stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
 };
 
 /// How many tokens a row is tried under: the first may be burnt.
 const TOKENS: u32 = 2;
-
-/// A table that dead letters may go to.
-#[derive(Clone)]
-pub struct Destination {
-    /// The table.
-    pub table: Arc<schema::Table>,
-    /// Batches of its record type.
-    pub new_batch: BatchFactory,
-}
-
-impl std::fmt::Debug for Destination {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Destination").field("table", &self.table.name).finish_non_exhaustive()
-    }
-}
-
-/// All tables that are declared.
-pub fn destinations(model: &Model) -> Vec<Destination> {
-    let destination = |declared: &crate::declare::TableModel| {
-        let record = declared.record;
-        Destination { table: Arc::new(declared.table.clone()), new_batch: Arc::new(move || record.new_batch()) }
-    };
-    model.tables.iter().map(destination).collect()
-}
 
 /// What a replay came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,16 +97,8 @@ pub async fn replay(
     let Some(destination) = destinations.iter().find(|destination| destination.table.name == *table) else {
         return Err(ReplayError::NotDeclared { table: table.to_owned() });
     };
-    let assignment = Assignment {
-        topic: key.topic.clone(),
-        storage: Topic { epoch: key.epoch, partitions: key.partition.saturating_add(1) },
-        partition: key.partition,
-        epochs: Epochs::one(key.epoch),
-        id: String::new(),
-        table: Arc::clone(&destination.table),
-        new_batch: Arc::clone(&destination.new_batch),
-        lease: Lease::default(),
-    };
+    let storage = Topic { epoch: key.epoch, partitions: key.partition.saturating_add(1) };
+    let assignment = destination.assignment(key.topic.clone(), storage, key.partition);
     let (maybe_stored, since) = (letter.details.maybe_stored, letter.details.since);
     let row = encode(&assignment, letter)?;
     let state = Target::new(client.clone(), Arc::clone(&destination.table)).look().await?;

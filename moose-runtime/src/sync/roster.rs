@@ -1,54 +1,11 @@
 //! The workers of one table: one for each partition that the table's group gives to this process.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use tokio::task::JoinHandle;
 
-use super::{Assignment, BatchFactory, Lease, Shared, Worker, group};
-use crate::{
-    schema,
-    stream::{AssignmentEvent, Assignments, Epochs, Topic},
-};
-
-/// A table, and the streams that fill it.
-#[derive(Clone)]
-pub struct Filled {
-    /// The table.
-    pub table: Arc<schema::Table>,
-    /// Batches of the table's record type.
-    pub new_batch: BatchFactory,
-    /// Its streams' topics as they were opened.
-    pub topics: HashMap<String, Topic>,
-}
-
-impl std::fmt::Debug for Filled {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let topics: Vec<_> = self.topics.keys().collect();
-        formatter
-            .debug_struct("Filled")
-            .field("table", &self.table.name)
-            .field("topics", &topics)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Filled {
-    fn assignment(&self, topic: &str, partition: u16) -> Option<Assignment> {
-        let mut storage = *self.topics.get(topic)?;
-        // Some may have been added since.
-        storage.partitions = storage.partitions.max(partition.saturating_add(1));
-        Some(Assignment {
-            topic: topic.to_owned(),
-            storage,
-            partition,
-            epochs: Epochs::one(storage.epoch),
-            id: String::new(),
-            table: Arc::clone(&self.table),
-            new_batch: Arc::clone(&self.new_batch),
-            lease: Lease::default(),
-        })
-    }
-}
+use super::{Assignment, Destination, Shared, Worker, group};
+use crate::stream::{AssignmentEvent, Assignments, Topic};
 
 /// The running workers of a table.
 #[derive(Debug)]
@@ -57,13 +14,17 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Takes part in the table's group, and works on what it is given. Ends by itself some time after the process was
-    /// told to stop, when all workers have.
-    pub async fn start(shared: &Shared, filled: Filled) -> crate::stream::Result<Self> {
-        let topics: Vec<String> = filled.topics.keys().cloned().collect();
-        let name = group(&shared.app_name, &filled.table.name);
-        let assignments = shared.backend.assignments(&name, &topics).await?;
-        let running = Running { shared: shared.clone(), filled, workers: HashMap::new() };
+    /// Takes part in the group of the table, which the streams with these topics fill, and works on what it is given. Ends
+    /// by itself some time after the process was told to stop, when all workers have.
+    pub async fn start(
+        shared: &Shared,
+        destination: Destination,
+        topics: HashMap<String, Topic>,
+    ) -> crate::stream::Result<Self> {
+        let names: Vec<String> = topics.keys().cloned().collect();
+        let group = group(&shared.app_name, &destination.table.name);
+        let assignments = shared.backend.assignments(&group, &names).await?;
+        let running = Running { shared: shared.clone(), destination, topics, workers: HashMap::new() };
         Ok(Self { task: tokio::spawn(running.run(assignments)) })
     }
 
@@ -81,7 +42,9 @@ impl Roster {
 
 struct Running {
     shared: Shared,
-    filled: Filled,
+    destination: Destination,
+    /// The streams' topics as they were opened.
+    topics: HashMap<String, Topic>,
     workers: HashMap<(String, u16), (Assignment, Worker)>,
 }
 
@@ -115,10 +78,10 @@ impl Running {
         if self.shared.stop.is_signalled() {
             return;
         }
-        if let Some(assignment) = self.filled.assignment(&topic, partition) {
-            let worker = Worker::spawn(self.shared.clone(), assignment.clone());
-            self.workers.insert((topic, partition), (assignment, worker));
-        }
+        let Some(storage) = self.topics.get(&topic) else { return };
+        let assignment = self.destination.assignment(topic.clone(), *storage, partition);
+        let worker = Worker::spawn(self.shared.clone(), assignment.clone());
+        self.workers.insert((topic, partition), (assignment, worker));
     }
 
     /// The partition is another's: nothing of it is committed any more when this returns.

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Assignment, Filled, Lease, Prepared, Roster, Shared, Worker, courier::Courier, cursor::CursorKeeper,
+    Assignment, Destination, Lease, Prepared, Roster, Shared, Worker, courier::Courier, cursor::CursorKeeper,
     identity::Horizon, reader::Reader, recovery::settle_pending, size::RangeSize, target::Target,
 };
 use crate::{
@@ -86,10 +86,10 @@ impl Bench {
         Self { _directory: directory, shared, assignment }
     }
 
-    /// The table, and the stream that fills it.
-    fn filled(&self) -> Filled {
+    /// The workers of the table.
+    async fn roster(&self, shared: &Shared) -> Roster {
         let Assignment { topic, storage, table, new_batch, .. } = self.assignment.clone();
-        Filled { table, new_batch, topics: [(topic, storage)].into() }
+        Roster::start(shared, Destination { table, new_batch }, [(topic, storage)].into()).await.unwrap()
     }
 
     async fn append(&self, payloads: impl Iterator<Item = String>) {
@@ -511,7 +511,7 @@ async fn a_partition_is_let_go_only_once_the_commit_on_its_way_is_answered_and_n
         ..Double::of(Arc::clone(&bench.shared.backend))
     });
     let shared = Shared { backend: Arc::clone(&double) as Arc<dyn Backend>, ..bench.shared.clone() };
-    let _roster = Roster::start(&shared, bench.filled()).await.unwrap();
+    let _roster = bench.roster(&shared).await;
     events.send(AssignmentEvent::Assigned { topic: TOPIC.to_owned(), partition: 0 }).unwrap();
     let begun = || double.commits_begun.load(Ordering::SeqCst);
     while begun() == 0 {

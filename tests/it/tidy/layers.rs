@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("ingest", &["port", "record", "stream"]),
     ("drain", &["clickhouse", "schema"]),
-    ("sync", &["clickhouse", "drain", "declare", "record", "schema", "stream"]),
+    ("sync", &["clickhouse", "drain", "record", "schema", "stream"]),
     ("migrate", &["clickhouse", "drain", "migration", "schema"]),
     ("manage", &["port", "stream"]),
     // `run!` and `app!`: what they expand to belongs to the program they stand in.
