@@ -381,6 +381,25 @@ async fn drift_is_told_piece_by_piece_and_refuses_a_start() {
     assert_eq!(scene.stage.sql(left).await, "0");
 }
 
+#[tokio::test]
+async fn what_is_declared_and_no_migration_does_is_named_by_status_check_and_the_start_alike() {
+    let scene = Scene::new().await;
+    let mut saved = declared();
+    let sql: Vec<String> = saved.iter().map(create).collect();
+    let missing = saved.pop().expect("several tables are declared").name;
+    scene.package.save("0001_first.sql", &sql.join("\n"), &saved);
+    scene.ends_with(0, &["migrate", "apply"], &[]);
+    for command in [&["migrate", "status"][..], &["check"], &["run", "--allow-anonymous"]] {
+        scene.ends_with(4, command, &[&format!("table `{missing}`: create table")]);
+    }
+    let found = scene.json(&["check", "--json"])["migrations"].clone();
+    let found: Vec<&str> = found.as_array().expect("lines").iter().filter_map(Value::as_str).collect();
+    let told = "no migration does what is declared: ";
+    assert!(matches!(found.as_slice(), [line] if line.starts_with(told)), "{found:?}");
+    let status = scene.json(&["migrate", "status", "--json"]);
+    assert_eq!((&status["clean"], &status["drift"]), (&false.into(), &Value::Array(Vec::new())));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_under_load_keeps_every_record_once_and_its_place_in_the_stream() {
     let scene = Scene::new().await;

@@ -12,6 +12,11 @@ use crate::{
     fault,
 };
 
+/// Where the embedded engine keeps its data.
+pub(crate) fn engine_path(config: &Config) -> PathBuf {
+    config.data_dir.join("engine")
+}
+
 /// The ClickHouse to write to.
 pub(super) struct Database {
     pub(super) client: Client,
@@ -48,7 +53,7 @@ impl Database {
 #[cfg(feature = "embedded")]
 impl Database {
     async fn embedded(config: &Config, program: Option<PathBuf>) -> Result<Self, AppError> {
-        let path = config.data_dir.join("engine");
+        let path = engine_path(config);
         let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
         let options = SupervisorOptions { program, ..SupervisorOptions::new(path, &config.engine, &access) };
         let engine = Arc::new(Engine::start(options).await?);

@@ -5,8 +5,8 @@ use std::{io, net::SocketAddr, path::PathBuf};
 #[cfg(feature = "embedded")]
 use crate::engine;
 use crate::{
-    clickhouse::ClickHouseError, config::ConfigError, declare, migrate::MigrateError, stream::StreamError,
-    sync::check::Report,
+    clickhouse::ClickHouseError, config::ConfigError, declare, migrate::MigrateError, migration::MigrationError,
+    stream::StreamError, sync::check::Report,
 };
 
 /// Why an application could not start, go on or stop.
@@ -68,7 +68,7 @@ pub enum AppError {
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
     /// There is no ClickHouse to run on.
-    #[error("clickhouse.url is not set and this program was built without the feature `embedded`")]
+    #[error("clickhouse.url is not set and this program was built without the feature `embedded`: set it")]
     NoClickHouse,
     /// Kafka is configured and not built in.
     #[error(
@@ -113,8 +113,27 @@ pub enum AppError {
     },
 }
 
+impl From<MigrationError> for AppError {
+    fn from(error: MigrationError) -> Self {
+        Self::Migrate(error.into())
+    }
+}
+
+/// Exit codes, the same for every command; 2 (usage) is the argument parser's.
+pub(crate) mod exit_code {
+    /// It failed.
+    pub(crate) const FAILURE: u8 = 1;
+    /// The configuration is wrong.
+    pub(crate) const CONFIGURATION: u8 = 3;
+    /// Migrations are pending, or the tables are not as declared.
+    pub(crate) const PENDING: u8 = 4;
+    /// ClickHouse or the streams can't be reached, or the embedded engine can't be started.
+    pub(crate) const UNREACHABLE: u8 = 5;
+}
+
 impl AppError {
-    /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 4 pending migrations or drift, 5 unreachable.
+    /// Exit code of a process that ends with this error: 1 failure, 3 configuration, 4 pending migrations or drift, 5
+    /// unreachable.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
@@ -124,12 +143,15 @@ impl AppError {
             | Self::NoKafka
             | Self::Stream(StreamError::Settings { .. })
             | Self::UnsafeTables { .. }
-            | Self::ClickHouse(ClickHouseError::Address { .. }) => 3,
-            Self::Migrations { .. } | Self::Migrate(MigrateError::Differ { .. }) => 4,
-            Self::Migrate(MigrateError::ClickHouse(error)) if error.is_unreachable() => 5,
-            Self::Stream(StreamError::Unreachable { .. } | StreamError::Denied { .. }) => 5,
-            Self::ClickHouse(error) if error.is_unreachable() => 5,
-            _ => 1,
+            | Self::ClickHouse(ClickHouseError::Address { .. }) => exit_code::CONFIGURATION,
+            Self::Migrations { .. } | Self::Migrate(MigrateError::Differ { .. }) => exit_code::PENDING,
+            Self::ClickHouse(error) | Self::Migrate(MigrateError::ClickHouse(error)) if error.is_unreachable() => {
+                exit_code::UNREACHABLE
+            }
+            Self::Stream(StreamError::Unreachable { .. } | StreamError::Denied { .. }) => exit_code::UNREACHABLE,
+            #[cfg(feature = "embedded")]
+            Self::Engine(_) => exit_code::UNREACHABLE,
+            _ => exit_code::FAILURE,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The tables before a start: migrations applied, or refused while they are pending; in development, what is missing is
 //! made.
 
-use super::{AppError, Topology, tables};
+use super::{AppError, SchemaState, Topology, tables};
 use crate::{
     clickhouse::Client,
-    migrate::{self, Confirm, MigrateError, Options},
+    migrate::{self, Confirm, Options},
     migration::Migrations,
     schema::Storage,
 };
@@ -56,7 +56,17 @@ pub(super) async fn prepare(
     if matches!(migrating, Migrating::Apply) {
         migrate::apply(client, migrations, options).await?;
     }
-    let problems = problems(client, topology, migrations).await?;
+    let state = SchemaState::look(client, topology, migrations).await?;
+    let problems = match state.status.ahead.as_slice() {
+        [] => state.problems(),
+        // Migrations go before binaries: an older one may go on as long as its columns are there, which is looked at
+        // table by table.
+        ahead => {
+            let ahead = ahead.join(", ");
+            tracing::warn!("the database has migrations that this program does not know: {ahead}");
+            state.status.older_differences()
+        }
+    };
     if problems.is_empty() { Ok(()) } else { Err(AppError::Migrations { problems }) }
 }
 
@@ -71,27 +81,4 @@ async fn develop(client: &Client, topology: &Topology, options: Options, confirm
         tracing::warn!("{left}");
     }
     Ok(())
-}
-
-/// Everything about migrations that speaks against a start.
-async fn problems(client: &Client, topology: &Topology, migrations: &Migrations) -> Result<Vec<String>, MigrateError> {
-    let status = migrate::status(client, migrations).await?;
-    if !status.ahead.is_empty() {
-        // Migrations go before binaries: an older one may go on as long as its columns are there, which is looked at
-        // table by table.
-        let ahead = status.ahead.join(", ");
-        tracing::warn!("the database has migrations that this program does not know: {ahead}");
-        return Ok(status.older_differences());
-    }
-    let mut problems = status.differences.clone();
-    problems.extend(status.pending.iter().map(|pending| format!("migration `{}` is pending", pending.file)));
-    let Some(schema) = migrations.schema() else { return Ok(problems) };
-    let unsaved = migrate::unsaved(migrations, &topology.declared_tables(), &topology.dropped_tables);
-    let told = |change| format!("no migration does what is declared: {change}; save one with `migrate save <name>`");
-    problems.extend(unsaved.into_iter().map(told));
-    if problems.is_empty() {
-        problems
-            .extend(migrate::drift(client, topology.storage, &schema.tables).await?.iter().map(ToString::to_string));
-    }
-    Ok(problems)
 }

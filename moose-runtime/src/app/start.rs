@@ -17,7 +17,6 @@ use crate::{
     machine::open_files::{self, Ports, TooFew},
     manage::{self, AnswerCommand, DEAD_LETTERS_PATH, LagCheck, ManageState, READERS_PATH},
     memory,
-    migrate::MigrateError,
     migration::Migrations,
     schema::Storage,
     shutdown::Shutdown,
@@ -41,7 +40,7 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     ignore_file_size_signal();
     // Those of the package are none of a part of its declarations.
     let files = match builder.resources {
-        None => Some(Migrations::of_program(builder.program.schema).map_err(MigrateError::from)?),
+        None => Some(Migrations::of_program(builder.program.schema)?),
         Some(_) => None,
     };
     let mut config = match builder.config.clone() {

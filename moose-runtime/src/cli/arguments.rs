@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches as _, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command as Parser, FromArgMatches as _, Subcommand};
 
-use super::{dead_letters::Letters, migrate::Migrate, readers::Readers};
 use crate::{
+    app::Selection,
     config::{Flag, flags},
+    migrate::InDoubt,
     sync::ResumeFrom,
 };
 
@@ -114,7 +115,7 @@ pub(super) enum Command {
 }
 
 /// What `run` refuses unless it is allowed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Allowed {
     /// Accept events from anyone who reaches the front door
     #[arg(long = "allow-anonymous")]
@@ -141,6 +142,114 @@ impl std::convert::From<From> for ResumeFrom {
         match from {
             From::Earliest => Self::Earliest,
             From::Next => Self::Next,
+        }
+    }
+}
+
+/// What to do with dead letters.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum Letters {
+    /// List them, with the reason of each
+    List {
+        /// Only those of this table
+        #[arg(long)]
+        table: Option<String>,
+        /// Go on after this key: the `next` of the page before
+        #[arg(long, value_name = "KEY")]
+        after: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show one with its payload
+    Show {
+        /// Its key, as `list` shows it
+        key: String,
+    },
+    /// Send them once more to the table that refused them; what is stored already is not stored twice
+    Replay(Which),
+    /// Give them up: their payloads are deleted
+    Drop(Which),
+}
+
+/// Which dead letters are meant.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[group(required = true, multiple = false)]
+pub(super) struct Which {
+    /// Their keys, as `list` shows them
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// All of this table
+    #[arg(long)]
+    table: Option<String>,
+    /// All that there are
+    #[arg(long)]
+    all: bool,
+}
+
+impl std::convert::From<Which> for Selection {
+    fn from(which: Which) -> Self {
+        match which {
+            Which { table: Some(table), .. } => Self::Table(table),
+            Which { all: true, .. } => Self::All,
+            Which { keys, .. } => Self::Keys(keys),
+        }
+    }
+}
+
+/// What to do with readers.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum Readers {
+    /// List every reader of every stream: how far it is, and whether it is declared
+    List,
+    /// Go on where a reader was that is this application under another name
+    Adopt {
+        /// Its application, or application/table
+        reader: String,
+    },
+    /// Give a reader's place up: records are no longer kept for it
+    Forget {
+        /// Its application, or application/table
+        reader: String,
+    },
+}
+
+/// What to do with migrations.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum Migrate {
+    /// Say what is applied, what is pending, and how the tables differ; ends with 4 where something is
+    Status,
+    /// Print the statements of what is pending; ends with 4 where something is
+    Plan,
+    /// Save what the declarations ask for beyond the migrations, as a new one
+    Save {
+        /// Its name: letters, digits and `_`
+        name: String,
+    },
+    /// Apply what is pending, once, however many processes are told to
+    Apply {
+        /// About a statement that was interrupted and whose outcome can't be found out
+        #[arg(long, value_name = "OUTCOME")]
+        in_doubt: Option<Outcome>,
+    },
+    /// Take all migrations as applied, in a database that has the tables already
+    Baseline,
+}
+
+/// What became of an interrupted statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Outcome {
+    /// It took effect
+    Done,
+    /// It did not: run it again
+    Again,
+}
+
+impl std::convert::From<Outcome> for InDoubt {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Done,
+            Outcome::Again => Self::Again,
         }
     }
 }

@@ -7,12 +7,10 @@ use serde_json::json;
 
 use super::{addresses, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{AppError, Books, StreamNode, Topology, streams},
+    app::{Books, SchemaState, StreamNode, Topology, streams},
     config::Config,
     declare::Program,
-    migrate::MigrateError,
     migration::Migrations,
-    schema::Storage,
     stream::accounting::Account,
     sync::{
         check::{self, Promise, Report},
@@ -23,34 +21,41 @@ use crate::{
 /// What a check has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Every table has the whole promise, can be written, and is as the migrations lead to.
+    /// Every table has the whole promise, can be written, and is as the migrations lead to, which is as it is declared.
     Good,
     /// A table has less than the whole promise, or can't be written, or a dead letter may have no room; or the counts don't
     /// agree.
     Wrong,
-    /// Migrations are pending, or a table is not as they lead to.
+    /// Migrations are pending or missing, or a table is not as they lead to.
     Pending,
 }
 
-/// Says what is promised for each table, and how the tables differ from what the migrations lead to.
+/// Says what is promised for each table, and what speaks against the migrations.
 pub(super) async fn check(program: Program, config: &Config, json: bool) -> Result<Found, CliError> {
     let topology = Topology::linked(config)?;
-    let migrations = Migrations::of_program(program.schema).map_err(MigrateError::from)?;
+    let migrations = Migrations::of_program(program.schema)?;
     let server = Server::find(config).await?;
     let report = check::check(&server.client, topology.storage, topology.filled_tables()).await;
-    let differences = differences(&server, topology.storage, &migrations).await;
+    let problems = async {
+        // A package without migrations is asked for none.
+        if migrations.files().is_empty() {
+            return Ok(Vec::new());
+        }
+        SchemaState::look(&server.client, &topology, &migrations).await.map(|state| state.problems())
+    }
+    .await;
     server.close().await;
-    let (report, differences) = (report?, differences?);
+    let (report, problems) = (report?, problems?);
     let letters = letters(&topology, config).await?;
     let text = if json {
-        format!("{}\n", as_json(&report, &differences, &letters))
+        format!("{}\n", as_json(&report, &problems, &letters))
     } else {
-        let lines = differences.iter().map(|line| format!("migrations: {line}\n"));
+        let lines = problems.iter().map(|line| format!("migrations: {line}\n"));
         let lines = lines.chain(letters.iter().map(|line| format!("dead letters: {line}\n")));
         format!("{report}\n{}", lines.collect::<String>())
     };
     terminal::print(text.as_bytes()).map_err(CliError::system("write the result"))?;
-    Ok(match differences.is_empty() {
+    Ok(match problems.is_empty() {
         false => Found::Pending,
         true if report.is_exactly_once() && report.is_open() && letters.is_empty() => Found::Good,
         true => Found::Wrong,
@@ -70,20 +75,7 @@ async fn letters(topology: &Topology, config: &Config) -> Result<Vec<String>, Cl
             Err(error) => found.push(format!("can't be checked: {error}")),
         }
     }
-    backend.close().await.map_err(AppError::from)?;
-    Ok(found)
-}
-
-/// What is pending, and how the tables differ from what the migrations lead to. Nothing where there are none.
-async fn differences(server: &Server, storage: Storage, migrations: &Migrations) -> Result<Vec<String>, CliError> {
-    let Some(schema) = migrations.schema().filter(|_| !migrations.files().is_empty()) else { return Ok(Vec::new()) };
-    let status = crate::migrate::status(&server.client, migrations).await?;
-    let mut found = status.differences.clone();
-    found.extend(status.pending.iter().map(|pending| format!("`{}` is pending", pending.file)));
-    if status.is_clean() {
-        let drift = crate::migrate::drift(&server.client, storage, &schema.tables).await?;
-        found.extend(drift.iter().map(ToString::to_string));
-    }
+    backend.close().await?;
     Ok(found)
 }
 
@@ -205,7 +197,7 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
 }
 
 async fn stopped(config: &Config, topology: &Topology, books: &Books) -> Result<Vec<Line>, CliError> {
-    let accounts = books.accounting.accounts().await.map_err(AppError::from)?;
+    let accounts = books.accounting.accounts().await?;
     let counts = counted(config, topology, &accounts).await?;
     let after = accounts.clone();
     Ok(both(accounts, counts, &after))

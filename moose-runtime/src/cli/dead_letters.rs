@@ -5,66 +5,14 @@
 
 use std::{fmt::Write as _, process::ExitCode, sync::Arc};
 
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{addresses, error::CliError, management, server::Server, terminal};
+use super::{addresses, arguments::Letters, error::CliError, management, server::Server, terminal};
 use crate::{
-    app::{LetterCommand, LetterDesk, Selection, Topology, streams},
+    app::{LetterCommand, LetterDesk, Topology, streams},
     config::Config,
     manage::DEAD_LETTERS_PATH,
 };
-
-/// What to do with dead letters.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(super) enum Letters {
-    /// List them, with the reason of each
-    List {
-        /// Only those of this table
-        #[arg(long)]
-        table: Option<String>,
-        /// Go on after this key: the `next` of the page before
-        #[arg(long, value_name = "KEY")]
-        after: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-    },
-    /// Show one with its payload
-    Show {
-        /// Its key, as `list` shows it
-        key: String,
-    },
-    /// Send them once more to the table that refused them; what is stored already is not stored twice
-    Replay(Which),
-    /// Give them up: their payloads are deleted
-    Drop(Which),
-}
-
-/// Which dead letters are meant.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-#[group(required = true, multiple = false)]
-pub(super) struct Which {
-    /// Their keys, as `list` shows them
-    #[arg(value_name = "KEY")]
-    keys: Vec<String>,
-    /// All of this table
-    #[arg(long)]
-    table: Option<String>,
-    /// All that there are
-    #[arg(long)]
-    all: bool,
-}
-
-impl From<Which> for Selection {
-    fn from(which: Which) -> Self {
-        match which {
-            Which { table: Some(table), .. } => Self::Table(table),
-            Which { all: true, .. } => Self::All,
-            Which { keys, .. } => Self::Keys(keys),
-        }
-    }
-}
 
 /// Runs the command. It fails when some of the letters could not be replayed.
 pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) -> Result<ExitCode, CliError> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{error::CliError, server::Server, terminal};
 use crate::{
-    app::{ApiNode, TableNode, Topology},
+    app::{ApiNode, TableNode, Topology, engine_path},
     config::Config,
 };
 
@@ -64,7 +64,7 @@ async fn sizes(config: &Config) -> Result<HashMap<String, Size>, CliError> {
     // An engine that never ran has no tables: there is nothing to start it for.
     let server = match Server::running(config)? {
         Some(server) => server,
-        None if super::engine_path(config).exists() => Server::find(config).await?,
+        None if engine_path(config).exists() => Server::find(config).await?,
         None => return Ok(HashMap::new()),
     };
     let rows = server

@@ -2,58 +2,22 @@
 
 use std::fmt::Write as _;
 
-use clap::Subcommand;
 use serde_json::json;
 
-use super::{error::CliError, server::Server, terminal};
+use super::{
+    arguments::{Migrate, Outcome},
+    error::CliError,
+    server::Server,
+    terminal,
+};
 use crate::{
-    app::Topology,
+    app::{SchemaState, Topology},
     clickhouse::Client,
     config::Config,
     declare::Program,
-    migrate::{self, Drift, InDoubt, Options, Status},
+    migrate::{self, InDoubt, Options},
     migration::{DIRECTORY, Draft, Migrations, package_directory},
 };
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(super) enum Migrate {
-    /// Say what is applied, what is pending, and how the tables differ; ends with 4 where something is
-    Status,
-    /// Print the statements of what is pending; ends with 4 where something is
-    Plan,
-    /// Save what the declarations ask for beyond the migrations, as a new one
-    Save {
-        /// Its name: letters, digits and `_`
-        name: String,
-    },
-    /// Apply what is pending, once, however many processes are told to
-    Apply {
-        /// About a statement that was interrupted and whose outcome can't be found out
-        #[arg(long, value_name = "OUTCOME")]
-        in_doubt: Option<Outcome>,
-    },
-    /// Take all migrations as applied, in a database that has the tables already
-    Baseline,
-}
-
-/// What became of an interrupted statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Outcome {
-    /// It took effect
-    Done,
-    /// It did not: run it again
-    Again,
-}
-
-impl From<Outcome> for InDoubt {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Done => Self::Done,
-            Outcome::Again => Self::Again,
-        }
-    }
-}
 
 /// Does it. False where something is pending or differs.
 pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, json: bool) -> Result<bool, CliError> {
@@ -61,7 +25,7 @@ pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, js
     if let Migrate::Save { name } = what {
         return save(&topology, &name, json).map(|()| true);
     }
-    let migrations = Migrations::of_program(program.schema).map_err(migrate::MigrateError::from)?;
+    let migrations = Migrations::of_program(program.schema)?;
     let server = Server::find(config).await?;
     let job = Job { client: server.client.clone(), migrations, topology, alone: server.is_own(), json };
     let result = job.run(what).await;
@@ -90,10 +54,9 @@ impl Job {
     }
 
     async fn status(&self) -> Result<bool, CliError> {
-        let status = migrate::status(&self.client, &self.migrations).await?;
-        let drift = self.drift(&status).await?;
-        let unsaved = self.unsaved();
-        let clean = status.is_clean() && drift.is_empty() && unsaved.is_empty();
+        let state = SchemaState::look(&self.client, &self.topology, &self.migrations).await?;
+        let clean = state.is_clean();
+        let SchemaState { status, unsaved, drift } = state;
         if self.json {
             print(&json!({ "clean": clean, "status": status, "drift": drift, "unsaved": unsaved }))?;
             return Ok(clean);
@@ -111,25 +74,6 @@ impl Job {
         }
         write_out(&text)?;
         Ok(clean)
-    }
-
-    /// How the tables differ from what the applied migrations lead to. While some are pending that is not known.
-    async fn drift(&self, status: &Status) -> Result<Vec<Drift>, CliError> {
-        match self.migrations.schema() {
-            Some(schema) if status.is_clean() => {
-                Ok(migrate::drift(&self.client, self.topology.storage, &schema.tables).await?)
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// What the declarations ask for beyond the migrations. A package without any is not asked about them.
-    fn unsaved(&self) -> Vec<String> {
-        if self.migrations.files().is_empty() {
-            return Vec::new();
-        }
-        let Topology { dropped_tables, .. } = &self.topology;
-        migrate::unsaved(&self.migrations, &self.topology.declared_tables(), dropped_tables)
     }
 
     async fn plan(&self) -> Result<bool, CliError> {
@@ -200,10 +144,10 @@ fn draft(topology: &Topology, migrations: &Migrations) -> Result<Option<Draft>, 
 /// Writes it into the package, whose files count here, not those that the binary carries.
 fn save(topology: &Topology, name: &str, json: bool) -> Result<(), CliError> {
     let directory = package_directory().join(DIRECTORY);
-    let there = Migrations::read(&directory).map_err(migrate::MigrateError::from)?.unwrap_or_default();
+    let there = Migrations::read(&directory)?.unwrap_or_default();
     let draft = draft(topology, &there)?;
     let saved = match &draft {
-        Some(draft) => Some(draft.save(&directory, name).map_err(migrate::MigrateError::from)?),
+        Some(draft) => Some(draft.save(&directory, name)?),
         None => None,
     };
     if json {

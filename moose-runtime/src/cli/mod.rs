@@ -1,7 +1,7 @@
 //! The commands of the generated binary.
 //!
 //! Results go to standard output, everything else to standard error. Every command ends with one of the exit codes of
-//! `error.rs`, and every error begins with `error: `, its causes behind it.
+//! `app/error.rs`, and every error begins with `error: `, its causes behind it.
 
 mod addresses;
 mod arguments;
@@ -21,12 +21,14 @@ mod server;
 mod terminal;
 mod welcome;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use arguments::{Command, Invocation};
 use error::CliError;
 
-use crate::{config::Config, declare::Program, machine::private};
+#[cfg(feature = "embedded")]
+use crate::app::engine_path;
+use crate::{app::exit_code, config::Config, declare::Program, machine::private};
 
 /// Runs the command line of the process: what `moose_runtime::run!()` calls.
 pub fn main(program: Program) -> ExitCode {
@@ -69,14 +71,14 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
             })?;
             return Ok(match found {
                 check::Found::Good => ExitCode::SUCCESS,
-                check::Found::Wrong => ExitCode::from(error::exit_code::FAILURE),
-                check::Found::Pending => ExitCode::from(error::exit_code::PENDING),
+                check::Found::Wrong => ExitCode::from(exit_code::FAILURE),
+                check::Found::Pending => ExitCode::from(exit_code::PENDING),
             });
         }
         Command::Migrate { what, json } => {
             terminal::start_logging();
             let clean = wait_for(migrate::migrate(program, &config, what, json))?;
-            return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(error::exit_code::PENDING) });
+            return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(exit_code::PENDING) });
         }
         Command::Ls { json } => wait_for(ls::ls(&config, json)),
         Command::DeadLetters { letters, json } => {
@@ -100,11 +102,6 @@ fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
         }
     };
     done.map(|()| ExitCode::SUCCESS)
-}
-
-/// Where the embedded engine keeps its data.
-fn engine_path(config: &Config) -> PathBuf {
-    config.data_dir.join("engine")
 }
 
 fn wait_for<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {

@@ -5,32 +5,14 @@
 
 use std::{fmt::Write as _, process::ExitCode, sync::Arc};
 
-use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{addresses, error::CliError, management, server::Server, terminal};
+use super::{addresses, arguments::Readers, error::CliError, management, server::Server, terminal};
 use crate::{
     app::{Books, ReaderCommand, ReaderDesk, Topology, streams},
     config::Config,
     manage::READERS_PATH,
 };
-
-/// What to do with readers.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(super) enum Readers {
-    /// List every reader of every stream: how far it is, and whether it is declared
-    List,
-    /// Go on where a reader was that is this application under another name
-    Adopt {
-        /// Its application, or application/table
-        reader: String,
-    },
-    /// Give a reader's place up: records are no longer kept for it
-    Forget {
-        /// Its application, or application/table
-        reader: String,
-    },
-}
 
 /// Runs the command.
 pub(super) async fn readers(config: &Config, what: Readers, json: bool) -> Result<ExitCode, CliError> {

@@ -7,13 +7,16 @@ use std::{net::SocketAddr, time::Duration};
 #[cfg(feature = "embedded")]
 use super::addresses;
 use super::error::CliError;
-use crate::{clickhouse::Client, config::Config};
+#[cfg(not(feature = "embedded"))]
+use crate::app::AppError;
 #[cfg(feature = "embedded")]
 use crate::{
+    app::engine_path,
     config::EngineConfig,
     engine::{Access, Engine, EngineError, SupervisorOptions},
     machine::private,
 };
+use crate::{clickhouse::Client, config::Config};
 
 /// A ClickHouse to ask.
 pub(super) struct Server {
@@ -65,7 +68,7 @@ impl Server {
     #[cfg(feature = "embedded")]
     async fn start(config: &Config) -> Result<Self, CliError> {
         private::data_directory(&config.data_dir).map_err(CliError::system("use the data directory"))?;
-        let path = super::engine_path(config);
+        let path = engine_path(config);
         let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
         // Nobody else is told where it is, so any port will do.
         let own = EngineConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config.engine.clone() };
@@ -77,7 +80,7 @@ impl Server {
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "the embedded engine's counterpart waits")]
     async fn start(_: &Config) -> Result<Self, CliError> {
-        Err(CliError::NoClickHouse)
+        Err(AppError::NoClickHouse.into())
     }
 
     /// Whether it was started for the command, so that nobody else writes into it.
