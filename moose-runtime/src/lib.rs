@@ -33,6 +33,8 @@ pub mod fault;
 #[cfg(feature = "runtime")]
 pub mod ingest;
 #[cfg(feature = "runtime")]
+pub mod inlet;
+#[cfg(feature = "runtime")]
 pub mod machine;
 mod macros;
 #[cfg(feature = "runtime")]

@@ -1,48 +1,46 @@
 //! Appending records from within the program, with the front door's checks and its promise.
 
-use std::{marker::PhantomData, ops::Range, sync::Arc};
+use std::{fmt, marker::PhantomData, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
 use super::AppError;
 use crate::{
     declare::Stream,
-    ingest::inlet::{self, Inlet, Sorted, Wanted},
+    inlet::{Checked, Inlet},
     record::{Batch, FieldError, OlapRecord},
     stream::Backend,
 };
 
 /// Appends records to a stream.
 pub struct Producer<R> {
-    backend: Arc<dyn Backend>,
-    topic: &'static str,
-    /// Columns of the record's key.
-    key: &'static [&'static str],
+    inlet: Inlet,
     record: PhantomData<fn(R)>,
 }
 
-impl<R> std::fmt::Debug for Producer<R> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Producer").field("topic", &self.topic).finish_non_exhaustive()
+impl<R> fmt::Debug for Producer<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Producer").field(&self.inlet).finish()
     }
 }
 
 impl<R: OlapRecord + serde::Serialize> Producer<R> {
     pub(super) fn new(backend: Arc<dyn Backend>, stream: &Stream<R>) -> Self {
-        Self { backend, topic: stream.name(), key: stream.key(), record: PhantomData }
+        let key = stream.key();
+        let new_batch = Arc::new(move || Box::new(Batch::<R>::with_record_key(key)) as _);
+        Self { inlet: Inlet::new(backend, stream.name().to_owned(), new_batch), record: PhantomData }
     }
 
     /// Appends records; when it returns, they are durable and will be rows. Each is checked as the front door would
     /// check it, and nothing is appended when one of them is not valid. Records go to the partition of their key; should
     /// the stream fail, those of some partitions may have been appended and those of others not.
     pub async fn append(&self, records: &[R]) -> Result<(), AppError> {
-        let sorted = self.sort(records)?;
-        let appended = inlet::append(&*self.backend, self.topic, sorted).await;
+        let appended = self.inlet.append(self.check(records)?).await;
         appended.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    /// The records as the stream keeps them, by partition.
-    fn sort(&self, records: &[R]) -> Result<Sorted, AppError> {
+    /// The records as the stream keeps them.
+    fn check(&self, records: &[R]) -> Result<Checked, AppError> {
         let mut json = Vec::new();
         let mut places: Vec<Range<usize>> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
@@ -52,18 +50,19 @@ impl<R: OlapRecord + serde::Serialize> Producer<R> {
             places.push(begin..json.len());
         }
         let body = Bytes::from(json);
-        let mut batch = Batch::<R>::with_record_key(self.key);
-        let mut inlet = Inlet::new(&mut batch, Wanted::by(&*self.backend, self.topic));
-        let mut first: Option<(usize, String)> = None;
-        inlet.take(&body, places.into_iter().filter_map(|place| body.get(place)), |index, errors| {
-            if first.as_ref().is_none_or(|(known, _)| index < *known) {
-                let reasons: Vec<String> = errors.iter().map(reason).collect();
-                first = Some((index, reasons.join("; ")));
-            }
-        });
+        let mut first: Option<(usize, Vec<FieldError>)> = None;
+        let checked =
+            self.inlet.check(&body, places.into_iter().filter_map(|place| body.get(place)), |index, errors| {
+                if first.as_ref().is_none_or(|(known, _)| index < *known) {
+                    first = Some((index, errors));
+                }
+            });
         match first {
-            Some((index, reason)) => Err(AppError::Record { index, reason }),
-            None => Ok(inlet.sorted()),
+            Some((index, errors)) => {
+                let reasons: Vec<String> = errors.iter().map(reason).collect();
+                Err(AppError::Record { index, reason: reasons.join("; ") })
+            }
+            None => Ok(checked),
         }
     }
 }

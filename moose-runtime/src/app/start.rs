@@ -14,6 +14,7 @@ use crate::{
     declare::{Model, check_against_build},
     drain::Drains,
     ingest::{Door, DoorOptions, Route},
+    inlet::Inlet,
     machine::open_files::{self, Ports, TooFew},
     manage::{self, AnswerCommand, DEAD_LETTERS_PATH, LagCheck, ManageState, READERS_PATH},
     memory,
@@ -86,8 +87,7 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         accounting: Arc::new(accounting),
     };
     let door = Door::new(DoorOptions {
-        routes: topology.apis.iter().map(route).collect(),
-        backend: Arc::clone(&shared.backend),
+        routes: topology.apis.iter().map(|api| route(api, &backend)).collect(),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         http: config.http.clone(),
@@ -243,9 +243,9 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(|error| AppError::Ended { part: "a listener", reason: error.to_string() })
 }
 
-fn route(api: &ApiNode) -> Route {
+fn route(api: &ApiNode, backend: &Arc<dyn Backend>) -> Route {
     let ApiNode { name, topic, new_batch } = api.clone();
-    Route { name, topic, new_batch }
+    Route { name, inlet: Inlet::new(Arc::clone(backend), topic, new_batch) }
 }
 
 /// Makes every series that there will be, so that a counter exists before its first event.

@@ -14,10 +14,9 @@ use super::{
     Api, State,
     answer::{Outcome, Refusal, Unavailable},
     body::{self, Encoding, Format, Room},
-    inlet::{self, Appended, Wanted},
     records::{self, Decoded},
 };
-use crate::{memory::BESIDE_A_BODY, stream::StreamError};
+use crate::{inlet::Appended, memory::BESIDE_A_BODY, stream::StreamError};
 
 /// Bodies above this are decoded off the async threads: about 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
@@ -68,15 +67,14 @@ async fn decoded(
     let format = body::format(headers)?;
     let encoding = body::encoding(headers)?;
     let body = body::read(headers, body, state.http.max_body.as_u64(), state.body_pause, room).await?;
-    let wanted = Wanted::by(&*state.backend, &api.route.topic);
-    let limits = Limits { body: state.http.max_decompressed.as_u64(), wanted };
+    let limit = state.http.max_decompressed.as_u64();
     if encoding == Encoding::Plain && body.len() <= INLINE_BYTES {
-        return work(api, format, encoding, body, limits, room);
+        return work(api, format, encoding, body, limit, room);
     }
     let api = Arc::clone(api);
     let mut held = room.take_over();
     let done = tokio::task::spawn_blocking(move || {
-        let decoded = work(&api, format, encoding, body, limits, &mut held);
+        let decoded = work(&api, format, encoding, body, limit, &mut held);
         (decoded, held)
     });
     let (decoded, held) = done.await.map_err(|error| {
@@ -87,31 +85,23 @@ async fn decoded(
     decoded
 }
 
-/// What a request and its records may be.
-#[derive(Clone, Copy)]
-struct Limits {
-    /// Bytes of a body once decompressed.
-    body: u64,
-    wanted: Wanted,
-}
-
 fn work(
     api: &Api,
     format: Format,
     encoding: Encoding,
     body: Bytes,
-    limits: Limits,
+    limit: u64,
     room: &mut Room,
 ) -> Result<Decoded, Refusal> {
-    let body = body::decompress(body, encoding, limits.body, room)?;
+    let body = body::decompress(body, encoding, limit, room)?;
     room.take(body.len() as u64 * BESIDE_A_BODY)?;
-    Ok(records::decode(api, format, &body, limits.wanted))
+    Ok(records::decode(&api.route.inlet, format, &body))
 }
 
 /// Appends the valid records and answers once they are durable.
 async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     let Decoded { valid, rejected: invalid, errors, more } = decoded;
-    let appended = inlet::append(&*state.backend, &api.route.topic, valid).await;
+    let appended = api.route.inlet.append(valid).await;
     let Appended { accepted, rejected, unknown, failure } = appended;
     api.count(accepted, invalid);
     let rejected = rejected + invalid;

@@ -5,23 +5,18 @@
 //! A 2xx is sent once the append is durable, and anything else says what was not taken. Every answer is JSON and none
 //! quotes a record.
 //!
-//! The way of a request: `body` reads it, `records` takes it apart, `inlet` checks the records and appends what is valid,
-//! `accept` leads from one to the next, and `answer` is what goes back. The inlet is also that of a program's own records.
+//! The way of a request: `body` reads it, `records` takes it apart, the [`Inlet`] checks the records and appends what is
+//! valid, `accept` leads from one to the next, and `answer` is what goes back.
 
 mod accept;
 mod answer;
 mod body;
-pub(crate) mod inlet;
 mod records;
 mod seldom;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
 use prometheus_client::metrics::counter::Counter;
@@ -31,15 +26,11 @@ use tokio::net::TcpListener;
 use self::seldom::Seldom;
 use crate::{
     config::HttpConfig,
+    inlet::Inlet,
     memory::Share,
     port::{self, Limits},
-    record::{BatchFactory, ErasedBatch},
-    stream::Backend,
     telemetry::{ApiLabel, Health, Metrics},
 };
-
-/// Batches for decoding that are kept for the next request, by API.
-const SPARE_BATCHES: usize = 8;
 
 /// How long a client may pause within a body, and how long a whole body may take beside its size.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
@@ -47,29 +38,19 @@ const BODY_PAUSE: Duration = Duration::from_secs(30);
 /// How long a client may take to take its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// An ingest API: where its records go and what they are.
-#[derive(Clone)]
+/// An ingest API.
+#[derive(Debug)]
 pub struct Route {
     /// The last part of the path, and the API's label in the metrics.
     pub name: String,
-    /// Topic that the records are appended to; open by the time the first request comes.
-    pub topic: String,
-    /// Makes an empty batch of the record type, which knows the record's key.
-    pub new_batch: BatchFactory,
-}
-
-impl std::fmt::Debug for Route {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Route").field("name", &self.name).field("topic", &self.topic).finish_non_exhaustive()
-    }
+    /// Where its records go.
+    pub inlet: Inlet,
 }
 
 /// What a door is made of.
 pub struct DoorOptions {
     /// The APIs.
     pub routes: Vec<Route>,
-    /// Where records are appended.
-    pub backend: Arc<dyn Backend>,
     /// Where accepted and rejected records are counted.
     pub metrics: Arc<Metrics>,
     /// Where a stream shows that takes no records.
@@ -96,10 +77,10 @@ impl Door {
     /// A door for these APIs. Of several routes with one name the last counts; names are checked where they are
     /// declared.
     pub fn new(options: DoorOptions) -> Self {
-        let DoorOptions { routes, backend, metrics, health, http, memory } = options;
+        let DoorOptions { routes, metrics, health, http, memory } = options;
         let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
         let (apis, seldom) = (apis.collect(), Seldom::default());
-        Self { state: Arc::new(State { apis, backend, health, seldom, http, memory, body_pause: BODY_PAUSE }) }
+        Self { state: Arc::new(State { apis, health, seldom, http, memory, body_pause: BODY_PAUSE }) }
     }
 
     /// Serves the door until `stop` is done, and then requests under way for as long as `closing`.
@@ -127,7 +108,6 @@ impl Door {
 /// What all requests share.
 struct State {
     apis: BTreeMap<String, Arc<Api>>,
-    backend: Arc<dyn Backend>,
     health: Arc<Health>,
     seldom: Seldom,
     http: HttpConfig,
@@ -148,8 +128,6 @@ struct Api {
     part: String,
     accepted: Counter,
     rejected: Counter,
-    /// Columns are large and costly to grow: they are used again.
-    spare: Mutex<Vec<Box<dyn ErasedBatch>>>,
 }
 
 impl Api {
@@ -158,20 +136,7 @@ impl Api {
         let label = ApiLabel { api: route.name.clone() };
         let accepted = metrics.accepted.get_or_create(&label).clone();
         let rejected = metrics.rejected.get_or_create(&label).clone();
-        Self { part: format!("stream `{}`", route.topic), route, accepted, rejected, spare: Mutex::default() }
-    }
-
-    fn take_batch(&self) -> Box<dyn ErasedBatch> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| (self.route.new_batch)())
-    }
-
-    fn give_back(&self, mut batch: Box<dyn ErasedBatch>) {
-        batch.truncate(0);
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE_BATCHES {
-            spare.push(batch);
-        }
+        Self { part: format!("stream `{}`", route.inlet.topic()), route, accepted, rejected }
     }
 
     fn count(&self, accepted: usize, rejected: usize) {

@@ -3,13 +3,11 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use super::{
-    Api,
-    answer::RecordError,
-    body::Format,
-    inlet::{Inlet, Sorted, Wanted},
+use super::{answer::RecordError, body::Format};
+use crate::{
+    inlet::{Checked, Inlet},
+    record::{ErrorCode, FieldError, json},
 };
-use crate::record::{ErrorCode, FieldError, json};
 
 /// Records that a request may bring: bounds what a small compressed body can make of itself.
 const MAX_RECORDS: usize = 1_000_000;
@@ -20,7 +18,7 @@ const LISTED_ERRORS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     /// The valid records, their bytes as they came.
-    pub(super) valid: Sorted,
+    pub(super) valid: Checked,
     /// How many records are not valid.
     pub(super) rejected: usize,
     /// What is wrong with those, the first of it.
@@ -30,38 +28,31 @@ pub(super) struct Decoded {
 }
 
 /// Takes a body apart and decodes its records.
-pub(super) fn decode(api: &Api, format: Format, body: &Bytes, wanted: Wanted) -> Decoded {
-    let mut batch = api.take_batch();
-    let mut decoder = Decoder { body, inlet: Inlet::new(&mut *batch, wanted), out: Decoded::default() };
+pub(super) fn decode(inlet: &Inlet, format: Format, body: &Bytes) -> Decoded {
     match format {
         Format::Lines => {
             let records = lines(body).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
             // Lines are counted first, which is quick: without that many there are not that many records.
             let many = memchr_iter(b'\n', body).count() >= MAX_RECORDS;
             if many && records.clone().nth(MAX_RECORDS).is_some() {
-                decoder.reject_body(too_many_records());
-            } else {
-                decoder.records(records);
+                return Decoded::nothing(too_many_records());
             }
+            Decoded::of(inlet, body, records)
         }
         Format::Json => match take_apart(body) {
-            Ok(json::Body::One(record)) => decoder.records(std::iter::once(record.as_bytes())),
-            Ok(json::Body::Array(elements)) => decoder.records(elements.into_iter().map(str::as_bytes)),
-            Ok(json::Body::TooMany) => decoder.reject_body(too_many_records()),
-            Ok(_) => decoder.reject_body(FieldError {
+            Ok(json::Body::One(record)) => Decoded::of(inlet, body, std::iter::once(record.as_bytes())),
+            Ok(json::Body::Array(elements)) => Decoded::of(inlet, body, elements.into_iter().map(str::as_bytes)),
+            Ok(json::Body::TooMany) => Decoded::nothing(too_many_records()),
+            Ok(_) => Decoded::nothing(FieldError {
                 pointer: String::new(),
                 code: ErrorCode::InvalidJson,
                 message: "there is more than one JSON value: send an array, or one object a line as \
                           `Content-Type: application/x-ndjson`"
                     .to_owned(),
             }),
-            Err(error) => decoder.reject_body(error),
+            Err(error) => Decoded::nothing(error),
         },
     }
-    let Decoder { inlet, mut out, .. } = decoder;
-    out.valid = inlet.sorted();
-    api.give_back(batch);
-    out
 }
 
 /// What stands between the ends of lines.
@@ -89,31 +80,25 @@ fn too_many_records() -> FieldError {
     }
 }
 
-struct Decoder<'a> {
-    body: &'a Bytes,
-    inlet: Inlet<'a>,
-    out: Decoded,
-}
-
-impl<'a> Decoder<'a> {
-    fn records(&mut self, records: impl Iterator<Item = &'a [u8]>) {
-        let out = &mut self.out;
-        self.inlet.take(self.body, records, |index, errors| {
-            out.rejected += 1;
+impl Decoded {
+    fn of<'b>(inlet: &Inlet, body: &Bytes, records: impl Iterator<Item = &'b [u8]>) -> Self {
+        let mut decoded = Self::default();
+        decoded.valid = inlet.check(body, records, |index, errors| {
+            decoded.rejected += 1;
             for error in errors {
-                out.list(index, error);
+                decoded.list(index, error);
             }
         });
+        decoded
     }
 
     /// The body as a whole is not what it should be: it counts as one record.
-    fn reject_body(&mut self, error: FieldError) {
-        self.out.rejected = 1;
-        self.out.list(0, error);
+    fn nothing(error: FieldError) -> Self {
+        let mut decoded = Self { rejected: 1, ..Self::default() };
+        decoded.list(0, error);
+        decoded
     }
-}
 
-impl Decoded {
     fn list(&mut self, index: usize, error: FieldError) {
         if self.errors.len() < LISTED_ERRORS {
             self.errors.push(RecordError { index, error });

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::{
@@ -269,23 +270,6 @@ async fn concurrent_appends_keep_each_caller_s_records_together(backend: &dyn Ba
         let here = all.iter().skip(*first as usize).take(3).map(|record| record.payload.clone());
         assert_eq!(here.collect::<Vec<_>>(), payloads(text.iter().map(String::as_str)));
     }
-}
-
-/// Polls all futures until all are done, so that they run at once.
-async fn join_all<T>(mut futures: Vec<super::BoxFuture<'_, T>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, slot) in futures.iter_mut().zip(&mut done) {
-            if slot.is_none()
-                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
-            {
-                *slot = Some(value);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 async fn what_was_not_opened_is_an_error(backend: &dyn Backend, name: &str) {

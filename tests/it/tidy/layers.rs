@@ -22,7 +22,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("port", &[]),
     // Knows nothing of the product: it could be anybody's.
     ("engine", &[]),
-    ("ingest", &["port", "record", "stream"]),
+    // What a record must be to get into a stream, whoever has it.
+    ("inlet", &["record", "stream"]),
+    ("ingest", &["inlet", "port", "record", "stream"]),
     ("drain", &["clickhouse", "schema"]),
     ("sync", &["clickhouse", "drain", "record", "schema", "stream"]),
     ("migrate", &["clickhouse", "drain", "migration", "schema"]),
@@ -37,6 +39,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "drain",
             "engine",
             "ingest",
+            "inlet",
             "manage",
             "migrate",
             "migration",

@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     record::Batch,
     stream::{
-        contract,
+        Backend, contract,
         log::{Log, LogOptions},
     },
 };
@@ -74,13 +74,15 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let route = |name: &str| Route {
             name: name.to_owned(),
-            topic: "events-topic".to_owned(),
-            new_batch: Arc::new(|| Box::new(Batch::<Event>::default())),
+            inlet: Inlet::new(
+                Arc::clone(&backend),
+                "events-topic".to_owned(),
+                Arc::new(|| Box::new(Batch::<Event>::default())),
+            ),
         };
         let http = crate::config::Config::default().http;
         let options = DoorOptions {
             routes: vec![route("events"), route("other")],
-            backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
             health: Arc::default(),
             http: http.clone(),
