@@ -11,10 +11,10 @@ use axum::{
 use bytes::Bytes;
 
 use super::{
-    Api, State,
     answer::{Outcome, Refusal, Unavailable},
     body::{self, Encoding, Format, Room},
     records::{self, Decoded},
+    state::{Api, State},
 };
 use crate::{inlet::Appended, memory::BESIDE_A_BODY, stream::StreamError};
 
@@ -95,13 +95,13 @@ fn work(
 ) -> Result<Decoded, Refusal> {
     let body = body::decompress(body, encoding, limit, room)?;
     room.take(body.len() as u64 * BESIDE_A_BODY)?;
-    Ok(records::decode(&api.route.inlet, format, &body))
+    Ok(records::decode(&api.inlet, format, &body))
 }
 
 /// Appends the valid records and answers once they are durable.
 async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     let Decoded { valid, rejected: invalid, errors, more } = decoded;
-    let appended = api.route.inlet.append(valid).await;
+    let appended = api.inlet.append(valid).await;
     let Appended { accepted, rejected, unknown, failure } = appended;
     api.count(accepted, invalid);
     let rejected = rejected + invalid;
@@ -109,8 +109,8 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     match failure {
         None => Outcome { accepted, rejected, errors, more }.into_response(),
         Some(error) => {
-            if let Some(unsaid) = state.seldom.ask(&api.route.name, &error) {
-                tracing::warn!(api = api.route.name, %error, unsaid, "records were not taken");
+            if let Some(unsaid) = state.seldom.ask(&api.name, &error) {
+                tracing::warn!(api = api.name, %error, unsaid, "records were not taken");
             }
             let (seconds, error) = match &error {
                 // Room comes back with the next pass of retention.

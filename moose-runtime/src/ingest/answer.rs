@@ -8,7 +8,6 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::body::LEAST_RATE;
 use crate::record::FieldError;
 
 /// What became of the records of a request.
@@ -54,9 +53,9 @@ pub(super) enum Refusal {
     #[error(
         "the body came too slowly: without a pause of {} s, and after these at {} KiB a second or more, is what is waited for",
         .pause.as_secs(),
-        LEAST_RATE >> 10
+        .rate >> 10
     )]
-    Timeout { pause: Duration },
+    Timeout { pause: Duration, rate: u64 },
     /// The connection broke within the body.
     #[error("the body could not be read to its end")]
     Unreadable,

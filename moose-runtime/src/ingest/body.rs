@@ -20,7 +20,7 @@ const DRAIN_TIMES: u64 = 8;
 
 /// How many bytes of a body must come in a second, once it has been coming for longer than a pause may last. A phone at the
 /// edge of its network sends more; a thousand clients at this rate are a load, which a byte from each now and then is not.
-pub(super) const LEAST_RATE: u64 = 4 << 10;
+const LEAST_RATE: u64 = 4 << 10;
 
 /// The largest window that a zstd body may ask for, as the standard for HTTP has it: 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -141,7 +141,9 @@ pub(super) async fn read(
     loop {
         let due = pause + Duration::from_secs((first.len() + all.len()) as u64 / LEAST_RATE);
         let latest = (begun + due).min(Instant::now() + pause);
-        let Ok(frame) = timeout_at(latest, body.frame()).await else { return Err(Refusal::Timeout { pause }) };
+        let Ok(frame) = timeout_at(latest, body.frame()).await else {
+            return Err(Refusal::Timeout { pause, rate: LEAST_RATE });
+        };
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else { continue };
         if (first.len() + all.len() + data.len()) as u64 > limit {

@@ -13,23 +13,25 @@ mod answer;
 mod body;
 mod records;
 mod seldom;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
-use prometheus_client::metrics::counter::Counter;
-
 use tokio::net::TcpListener;
 
-use self::seldom::Seldom;
+use self::{
+    seldom::Seldom,
+    state::{Api, State},
+};
 use crate::{
     config::HttpConfig,
     inlet::Inlet,
     memory::Share,
     port::{self, Limits},
-    telemetry::{ApiLabel, Health, Metrics},
+    telemetry::{Health, Metrics},
 };
 
 /// How long a client may pause within a body, and how long a whole body may take beside its size.
@@ -78,8 +80,8 @@ impl Door {
     /// declared.
     pub fn new(options: DoorOptions) -> Self {
         let DoorOptions { routes, metrics, health, http, memory } = options;
-        let apis = routes.into_iter().map(|route| (route.name.clone(), Arc::new(Api::new(route, &metrics))));
-        let (apis, seldom) = (apis.collect(), Seldom::default());
+        let api = |Route { name, inlet }| (name.clone(), Arc::new(Api::new(name, inlet, &metrics)));
+        let (apis, seldom) = (routes.into_iter().map(api).collect(), Seldom::default());
         Self { state: Arc::new(State { apis, health, seldom, http, memory, body_pause: BODY_PAUSE }) }
     }
 
@@ -102,45 +104,5 @@ impl Door {
             .route("/ingest/{name}", post(accept::ingest).fallback(accept::method_not_allowed))
             .fallback(accept::not_found)
             .with_state(Arc::clone(&self.state))
-    }
-}
-
-/// What all requests share.
-struct State {
-    apis: BTreeMap<String, Arc<Api>>,
-    health: Arc<Health>,
-    seldom: Seldom,
-    http: HttpConfig,
-    memory: Share,
-    body_pause: Duration,
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("State").field("apis", &self.apis.keys()).finish_non_exhaustive()
-    }
-}
-
-/// A route at work.
-struct Api {
-    route: Route,
-    /// What the stream is called where failures show.
-    part: String,
-    accepted: Counter,
-    rejected: Counter,
-}
-
-impl Api {
-    fn new(route: Route, metrics: &Metrics) -> Self {
-        // Made now, so that an API that was never used is in the metrics too.
-        let label = ApiLabel { api: route.name.clone() };
-        let accepted = metrics.accepted.get_or_create(&label).clone();
-        let rejected = metrics.rejected.get_or_create(&label).clone();
-        Self { part: format!("stream `{}`", route.inlet.topic()), route, accepted, rejected }
-    }
-
-    fn count(&self, accepted: usize, rejected: usize) {
-        self.accepted.inc_by(accepted as u64);
-        self.rejected.inc_by(rejected as u64);
     }
 }

@@ -23,6 +23,7 @@ use crate::{
         Backend, contract,
         log::{Log, LogOptions},
     },
+    telemetry::ApiLabel,
 };
 
 /// How long a door that closes waits for its requests.

@@ -1,0 +1,56 @@
+//! What all requests of a door share.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use prometheus_client::metrics::counter::Counter;
+
+use super::seldom::Seldom;
+use crate::{
+    config::HttpConfig,
+    inlet::Inlet,
+    memory::Share,
+    telemetry::{ApiLabel, Health, Metrics},
+};
+
+/// What all requests share.
+pub(super) struct State {
+    pub(super) apis: BTreeMap<String, Arc<Api>>,
+    pub(super) health: Arc<Health>,
+    pub(super) seldom: Seldom,
+    pub(super) http: HttpConfig,
+    pub(super) memory: Share,
+    pub(super) body_pause: Duration,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("State").field("apis", &self.apis.keys()).finish_non_exhaustive()
+    }
+}
+
+/// An ingest API at work.
+pub(super) struct Api {
+    /// The last part of the path, and the label in the metrics.
+    pub(super) name: String,
+    /// Where its records go.
+    pub(super) inlet: Inlet,
+    /// What the stream is called where failures show.
+    pub(super) part: String,
+    accepted: Counter,
+    rejected: Counter,
+}
+
+impl Api {
+    pub(super) fn new(name: String, inlet: Inlet, metrics: &Metrics) -> Self {
+        // Made now, so that an API that was never used is in the metrics too.
+        let label = ApiLabel { api: name.clone() };
+        let accepted = metrics.accepted.get_or_create(&label).clone();
+        let rejected = metrics.rejected.get_or_create(&label).clone();
+        Self { part: format!("stream `{}`", inlet.topic()), name, inlet, accepted, rejected }
+    }
+
+    pub(super) fn count(&self, accepted: usize, rejected: usize) {
+        self.accepted.inc_by(accepted as u64);
+        self.rejected.inc_by(rejected as u64);
+    }
+}
