@@ -53,6 +53,8 @@ pub mod stream;
 pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod telemetry;
+#[cfg(feature = "runtime")]
+mod time;
 
 /// Pages of the documentation whose code has to compile.
 #[cfg(all(doctest, feature = "runtime"))]

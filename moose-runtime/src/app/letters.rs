@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::Instant};
@@ -15,6 +15,7 @@ use crate::{
         Destination, Reopen,
         replay::{Replayed, replay},
     },
+    time::rfc3339,
 };
 
 /// Letters of one page when many are worked through.
@@ -217,14 +218,15 @@ fn key(text: &str) -> Result<DeadLetterKey, String> {
 /// A dead letter as it is shown.
 fn shown(letter: &DeadLetter, payload: bool) -> Value {
     let DeadLetter { key, payload: bytes, details } = letter;
+    let time = |milliseconds| DateTime::<Utc>::from_timestamp_millis(milliseconds).map(rfc3339);
     let mut shown = json!({
         "key": key.to_string(),
         "table": key.destination,
         "stream": key.topic,
         "partition": key.partition,
         "offset": key.offset,
-        "accepted": rfc3339(details.timestamp),
-        "since": rfc3339(details.since),
+        "accepted": time(details.timestamp),
+        "since": time(details.since),
         "code": details.code,
         "reason": details.reason,
         "errors": details.errors,
@@ -235,9 +237,4 @@ fn shown(letter: &DeadLetter, payload: bool) -> Value {
         shown.insert("payload".to_owned(), Value::from(String::from_utf8_lossy(bytes)));
     }
     shown
-}
-
-fn rfc3339(milliseconds: i64) -> Option<String> {
-    let time = DateTime::<Utc>::from_timestamp_millis(milliseconds)?;
-    Some(time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

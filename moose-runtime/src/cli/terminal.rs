@@ -7,11 +7,12 @@ use std::{
     time::SystemTime,
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{format::Writer, time::FormatTime},
 };
+
+use crate::time::rfc3339;
 
 /// What is logged where `RUST_LOG` says nothing: our own parts, and from below them only what is wrong.
 const LOGGED: &str = "info,fjall=warn,lsm_tree=warn,hyper=warn,hyper_util=warn";
@@ -76,7 +77,7 @@ struct Milliseconds;
 
 impl FormatTime for Milliseconds {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        writer.write_str(&DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true))
+        writer.write_str(&rfc3339(SystemTime::now()))
     }
 }
 

@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::ManageState;
 use crate::{
     stream::Trouble,
     telemetry::{Failure, LagLabel, Metrics, TableLabel},
+    time::rfc3339,
 };
 
 /// A failure that passes within this time is nobody's business but the log's.
@@ -74,10 +74,6 @@ fn failing<'a>(failures: impl IntoIterator<Item = (&'a String, &'a Failure)>, no
             attempts: failure.attempts,
         })
         .collect()
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Which lags count as stuck.

@@ -326,8 +326,7 @@ impl Courier {
         body: Bytes,
         settings: &'a Settings,
     ) -> Insert<'a> {
-        let token = token.filter(|_| settings.tokens);
-        Insert { table, columns: &self.columns, settings: &settings.insert, token, body }
+        settings.insert_into(table, &self.columns, token, body)
     }
 
     /// Reads the offsets `first..=last` again, exactly as they were.

@@ -15,7 +15,7 @@ use super::{
     target::{Target, columns},
 };
 use crate::{
-    clickhouse::{ClickHouseError, Client, Patience, insert::Insert},
+    clickhouse::{ClickHouseError, Client, Patience},
     stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
 };
 
@@ -178,13 +178,8 @@ impl Row<'_> {
     }
 
     async fn insert(&self, token: &str) -> Result<(), SyncError> {
-        let insert = Insert {
-            table: &self.assignment.table.name,
-            columns: &columns(&self.assignment.table),
-            settings: &self.settings.insert,
-            token: self.settings.tokens.then_some(token),
-            body: self.row.body.clone(),
-        };
+        let (table, columns) = (&self.assignment.table, columns(&self.assignment.table));
+        let insert = self.settings.insert_into(&table.name, &columns, Some(token), self.row.body.clone());
         self.client.insert().send(&insert, &Patience::default()).await.map_err(SyncError::Insert)
     }
 }

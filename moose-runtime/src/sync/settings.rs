@@ -2,6 +2,10 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
+use crate::clickhouse::insert::Insert;
+
 /// What every INSERT says, and why it is not left to the server's profile.
 const INSERT: &[(&str, &str)] = &[
     // An answer means stored, not queued.
@@ -63,6 +67,17 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// An INSERT of a block under these settings, and under its token where the server has any.
+    pub(super) fn insert_into<'a>(
+        &'a self,
+        table: &'a str,
+        columns: &'a [String],
+        token: Option<&'a str>,
+        body: Bytes,
+    ) -> Insert<'a> {
+        Insert { table, columns, settings: &self.insert, token: token.filter(|_| self.tokens), body }
+    }
+
     pub(super) fn known_to(server: &HashSet<String>) -> Self {
         let known = |settings: &[(&'static str, &'static str)]| -> Vec<(&'static str, &'static str)> {
             settings.iter().copied().filter(|(name, _)| server.contains(*name)).collect()
