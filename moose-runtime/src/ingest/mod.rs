@@ -50,6 +50,7 @@ pub struct Route {
 }
 
 /// What a door is made of.
+#[derive(Debug)]
 pub struct DoorOptions {
     /// The APIs.
     pub routes: Vec<Route>,
@@ -61,12 +62,6 @@ pub struct DoorOptions {
     pub http: HttpConfig,
     /// What requests may hold in memory, together.
     pub memory: Share,
-}
-
-impl std::fmt::Debug for DoorOptions {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("DoorOptions").field("routes", &self.routes).finish_non_exhaustive()
-    }
 }
 
 /// The front door of all ingest APIs.

@@ -1,6 +1,6 @@
 //! What all requests of a door share.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// What all requests share.
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) apis: BTreeMap<String, Arc<Api>>,
     pub(super) health: Arc<Health>,
@@ -22,13 +23,8 @@ pub(super) struct State {
     pub(super) body_pause: Duration,
 }
 
-impl fmt::Debug for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("State").field("apis", &self.apis.keys()).finish_non_exhaustive()
-    }
-}
-
 /// An ingest API at work.
+#[derive(Debug)]
 pub(super) struct Api {
     /// The last part of the path, and the label in the metrics.
     pub(super) name: String,
