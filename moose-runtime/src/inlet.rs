@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use crate::{
     record::{BatchFactory, ErasedBatch, ErrorCode, FieldError},
-    stream::{Backend, NewRecord, Spread, StreamError},
+    stream::{Backend, Capabilities, NewRecord, Spread, StreamError},
 };
 
 /// Records that are decoded at once: bounds the memory of their errors.
@@ -118,11 +118,12 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     /// Over an empty batch.
     fn new(batch: &'a mut dyn ErasedBatch, backend: &dyn Backend, topic: &str) -> Self {
+        let Capabilities { max_record_bytes, keeps_keys, .. } = backend.capabilities();
         let partitions = backend.partitions(topic);
         Self {
             batch,
-            max_bytes: backend.max_record_bytes(),
-            spread: Spread::new(partitions, backend.keeps_keys()),
+            max_bytes: max_record_bytes,
+            spread: Spread::new(partitions, keeps_keys),
             partitions: vec![Vec::new(); usize::from(partitions.max(1))],
             seen: 0,
         }

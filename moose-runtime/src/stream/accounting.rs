@@ -178,8 +178,11 @@ impl Accounting {
         let others =
             others.into_iter().filter(|reader| reader.partition == partition && is_other(way, table_uuid, reader));
         let done = counted.inserted.saturating_add(letters.len() as u64);
-        let without_record =
-            if self.backend.has_gaps() { next.saturating_sub(counted.from).saturating_sub(done) } else { 0 };
+        let without_record = if self.backend.capabilities().has_gaps {
+            next.saturating_sub(counted.from).saturating_sub(done)
+        } else {
+            0
+        };
         Ok(Account {
             stream: topic.clone(),
             partition,

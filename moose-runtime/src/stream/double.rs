@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
-    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
+    Assignments, Backend, Bounds, BoxFuture, Capabilities, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending,
+    Epochs, NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
 /// Passes on what it has no fault for.
@@ -48,6 +48,14 @@ impl Double {
 }
 
 impl Backend for Double {
+    fn capabilities(&self) -> Capabilities {
+        let inner = self.inner.capabilities();
+        Capabilities {
+            max_record_bytes: self.most.unwrap_or(inner.max_record_bytes),
+            topics_can_be_recreated: self.made_anew.is_some() || inner.topics_can_be_recreated,
+            ..inner
+        }
+    }
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
         self.inner.open_topic(spec)
     }
@@ -65,9 +73,6 @@ impl Backend for Double {
     }
     fn read<'a>(&'a self, topic: &'a str, at: u16, from: u64, max: usize) -> BoxFuture<'a, Result<Vec<Record>>> {
         self.inner.read(topic, at, from, max)
-    }
-    fn max_record_bytes(&self) -> usize {
-        self.most.unwrap_or_else(|| self.inner.max_record_bytes())
     }
     fn read_range<'a>(&'a self, topic: &'a str, at: u16, first: u64, last: u64) -> BoxFuture<'a, Result<Vec<Record>>> {
         self.inner.read_range(topic, at, first, last)
@@ -109,9 +114,6 @@ impl Backend for Double {
     }
     fn cursor<'a>(&'a self, group: &'a str, topic: &'a str, partition: u16) -> BoxFuture<'a, Result<Option<Cursor>>> {
         self.inner.cursor(group, topic, partition)
-    }
-    fn forgets_cursors(&self) -> bool {
-        self.made_anew.is_some() || self.inner.forgets_cursors()
     }
     fn commit<'a>(&'a self, group: &'a str, topic: &'a str, at: u16, cursor: &'a Cursor) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {

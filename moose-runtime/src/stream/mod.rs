@@ -50,7 +50,7 @@ pub struct Record {
 /// A record that is to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecord {
-    /// Its key, where it has one and the backend [keeps keys](Backend::keeps_keys): other clients of the topic, and its
+    /// Its key, where it has one and the backend [keeps keys](Capabilities::keeps_keys): other clients of the topic, and its
     /// compaction, go by it. It has nothing to do with the partition that an append names.
     pub key: Option<Bytes>,
     /// The bytes to be kept.
@@ -273,8 +273,31 @@ impl Assignments {
     }
 }
 
+/// What one storage of streams does and another does not.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The largest record that [`Backend::append`] takes: a larger one is an error of its own, not of the stream.
+    pub max_record_bytes: usize,
+    /// Whether records are kept with their keys: otherwise nobody need make one.
+    pub keeps_keys: bool,
+    /// Whether there may be offsets without a record.
+    pub has_gaps: bool,
+    /// Whether the readers of a topic can be [listed and forgotten](Backend::readers). Brokers can't be asked which group
+    /// reads for which table.
+    pub lists_readers: bool,
+    /// Whether a cursor may be gone while the records are still there: brokers forget those of groups that are away for
+    /// long.
+    pub cursors_expire: bool,
+    /// Whether somebody may delete a topic and create it again while it is read: its offsets then belong to other records.
+    pub topics_can_be_recreated: bool,
+}
+
 /// Storage of streams. All calls are safe from many tasks at once.
 pub trait Backend: Send + Sync + 'static {
+    /// What this storage does and others may not, as far as is known: a topic that is opened later may take less.
+    fn capabilities(&self) -> Capabilities;
+
     /// Makes the topic where it is missing, grows its partitions where they are fewer, and tells what it is.
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>>;
 
@@ -288,14 +311,6 @@ pub trait Backend: Send + Sync + 'static {
     /// Appends records, in order; durable when it returns. The answer is the first offset. Where nobody else writes to the
     /// partition, the offsets are consecutive.
     fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>>;
-
-    /// Whether records are kept with their keys: otherwise nobody need make one.
-    fn keeps_keys(&self) -> bool {
-        false
-    }
-
-    /// The largest record that [`append`](Self::append) takes: a larger one is an error of its own, not of the stream.
-    fn max_record_bytes(&self) -> usize;
 
     /// Records from offset `from` on, at least one (waiting for it as long as it takes) and then no more than about
     /// `max_bytes` of payload. An offset below the partition's start or past its end is an error with the numbers. A reader
@@ -348,7 +363,8 @@ pub trait Backend: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Everyone who is known to read the topic, with a place for each partition. Where the storage can't list them, nobody.
+    /// Everyone who is known to read the topic, with a place for each partition. Where they [can't be
+    /// listed](Capabilities::lists_readers), nobody.
     fn readers<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<Reader>>> {
         let _ = topic;
         Box::pin(std::future::ready(Ok(Vec::new())))
@@ -386,15 +402,6 @@ pub trait Backend: Send + Sync + 'static {
         cursor: &'a Cursor,
     ) -> BoxFuture<'a, Result<()>> {
         self.commit(group, topic, partition, cursor)
-    }
-
-    /// Whether a cursor may be gone while the records are still there: brokers forget those of groups that are away for
-    /// long.
-    fn forgets_cursors(&self) -> bool;
-
-    /// Whether there may be offsets without a record.
-    fn has_gaps(&self) -> bool {
-        false
     }
 
     /// Replaces the cursor; durable when it returns. Where a group has several members, only while the partition is

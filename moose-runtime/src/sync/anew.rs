@@ -154,7 +154,7 @@ pub(super) async fn inherit(
         return Ok(());
     }
     let of_renamed_table = table.renamed_from.as_ref().map(|former| super::group(&shared.app_name, former));
-    let adopted = if shared.backend.forgets_cursors() { known.adopts().await? } else { None };
+    let adopted = if shared.backend.capabilities().lists_readers { None } else { known.adopts().await? };
     let Some(former) = adopted.or(of_renamed_table) else { return Ok(()) };
     let Some(mut cursor) = shared.backend.cursor(&former, topic, *partition).await? else { return Ok(()) };
     let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clickhouse::TableState,
     fault::{self, Point},
-    stream::{Counted, Epochs},
+    stream::{Capabilities, Counted, Epochs},
 };
 
 /// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
@@ -52,6 +52,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let (topic, partition) = (assignment.topic.clone(), assignment.partition);
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
     let backend = &shared.backend;
+    let Capabilities { lists_readers, cursors_expire, .. } = backend.capabilities();
     // It may have been made anew since the process started.
     assignment.storage.epoch = backend.topic(topic).await?.epoch;
     let notes = Notes { client: &shared.client, topic, epoch: assignment.storage.epoch };
@@ -59,15 +60,15 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let target = Target::new(shared.client.clone(), Arc::clone(&assignment.table));
     inherit(shared, &assignment, &group, &known).await?;
     let mut looked = None;
-    if backend.forgets_cursors() {
+    if !lists_readers {
         // Before there is a cursor: whoever has one takes nobody's place.
         let (state, _) = looked.insert(target.look_with_settings().await?);
         identity::alone(shared, &assignment, state.uuid).await?;
     }
     assignment.storage.epoch = backend.epoch(&group, topic, partition).await?;
     let answer = Answer::of_this_start(shared, &assignment, &group).await?;
-    let is_noted = !backend.forgets_cursors() || known.is_noted().await?;
-    if backend.forgets_cursors() {
+    let is_noted = !cursors_expire || known.is_noted().await?;
+    if cursors_expire {
         begin_anew_if_told(shared, &mut assignment, &group, is_noted, answer).await?;
     }
     let cursor = CursorKeeper::open(shared, &assignment).await?;

@@ -334,7 +334,7 @@ impl Courier {
         let (topic, partition) = (&self.assignment.topic, self.assignment.partition);
         let backend = &self.shared.backend;
         let records = backend.read_range(topic, partition, first, last).await;
-        if backend.forgets_cursors() {
+        if backend.capabilities().topics_can_be_recreated {
             // The offsets of a topic that was made anew are given to other records.
             let group = group(&self.shared.app_name, &self.assignment.table.name);
             if backend.epoch(&group, topic, partition).await? != self.assignment.storage.epoch {

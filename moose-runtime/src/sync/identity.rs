@@ -81,10 +81,10 @@ pub(super) async fn alone(shared: &Shared, assignment: &Assignment, table: uuid:
             partition,
             reader,
             next: cursor.map_or(0, |cursor| cursor.next),
-            forgotten: if shared.backend.forgets_cursors() {
-                "the topic is read from its start then, and what the table has is stored again"
-            } else {
+            forgotten: if shared.backend.capabilities().lists_readers {
                 "what the table has is not stored again where it can be asked"
+            } else {
+                "the topic is read from its start then, and what the table has is stored again"
             },
         }),
     }

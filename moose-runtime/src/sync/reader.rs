@@ -163,7 +163,7 @@ impl Reader {
                     },
                 },
                 () = sleep_until(due) => return Filled::Due,
-                () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.forgets_cursors() => {
+                () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.capabilities().topics_can_be_recreated => {
                     // Not every client notices that a topic was made anew.
                     if self.is_outdated().await {
                         return Filled::End;

@@ -17,7 +17,7 @@ pub async fn readers(
     topic: &str,
     own: &str,
 ) -> Result<Vec<Reader>, SyncError> {
-    if !backend.forgets_cursors() {
+    if backend.capabilities().lists_readers {
         return Ok(backend.readers(topic).await?);
     }
     let Some(client) = client else { return Ok(Vec::new()) };
@@ -41,7 +41,7 @@ pub async fn adopt(
     reader: &str,
     heir: &str,
 ) -> Result<bool, SyncError> {
-    if !backend.forgets_cursors() {
+    if backend.capabilities().lists_readers {
         return Ok(backend.forget_reader(topic, reader, Some(heir)).await?);
     }
     let Some(client) = client else { return Ok(false) };
@@ -56,7 +56,7 @@ pub async fn forget(
     topic: &str,
     reader: &str,
 ) -> Result<bool, SyncError> {
-    if !backend.forgets_cursors() {
+    if backend.capabilities().lists_readers {
         return Ok(backend.forget_reader(topic, reader, None).await?);
     }
     let Some(client) = client else { return Ok(false) };

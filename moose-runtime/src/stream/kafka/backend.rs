@@ -8,8 +8,8 @@ use std::{
 
 use super::{Kafka, client::failed, fetch::ReadError, ffi::Content, note, produce::Sent, topics::Settings};
 use crate::stream::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, NewRecord,
-    Record, Result, StreamError, Topic, TopicSpec,
+    Assignments, Backend, Bounds, BoxFuture, Capabilities, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending,
+    NewRecord, Record, Result, StreamError, Topic, TopicSpec,
 };
 
 /// How long leaving the groups may take.
@@ -65,6 +65,17 @@ fn out_of_range(topic: &str, partition: u16, wanted: u64, bounds: Bounds) -> Str
 }
 
 impl Backend for Kafka {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            max_record_bytes: self.topics.max_record_bytes(),
+            keeps_keys: true,
+            has_gaps: true,
+            lists_readers: false,
+            cursors_expire: true,
+            topics_can_be_recreated: true,
+        }
+    }
+
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
         Box::pin(async move {
             self.open()?;
@@ -88,10 +99,6 @@ impl Backend for Kafka {
         self.topics.count(topic).unwrap_or(0)
     }
 
-    fn keeps_keys(&self) -> bool {
-        true
-    }
-
     fn append<'a>(&'a self, topic: &'a str, partition: u16, records: Vec<NewRecord>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             self.open()?;
@@ -105,10 +112,6 @@ impl Backend for Kafka {
                 .collect();
             self.producer.append(topic, partition, &sent).await
         })
-    }
-
-    fn max_record_bytes(&self) -> usize {
-        self.topics.max_record_bytes()
     }
 
     fn read<'a>(
@@ -189,14 +192,6 @@ impl Backend for Kafka {
             self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert((part, cursor.epoch), now);
             self.commit(group, topic, partition, cursor).await
         })
-    }
-
-    fn forgets_cursors(&self) -> bool {
-        true
-    }
-
-    fn has_gaps(&self) -> bool {
-        true
     }
 
     fn commit<'a>(

@@ -16,8 +16,8 @@ use super::{
     store::{key, storage},
 };
 use crate::stream::{
-    Assignments, Backend, Bounds, BoxFuture, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending, Epochs,
-    NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
+    Assignments, Backend, Bounds, BoxFuture, Capabilities, Cursor, DeadLetter, DeadLetterKey, DeadLetterQuery, Ending,
+    Epochs, NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
 /// How much of a range is read at once.
@@ -44,6 +44,17 @@ async fn content(records: Vec<Bytes>) -> Result<Content> {
 }
 
 impl Backend for Log {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            max_record_bytes: MAX_RECORD_BYTES,
+            keeps_keys: false,
+            has_gaps: false,
+            lists_readers: true,
+            cursors_expire: false,
+            topics_can_be_recreated: false,
+        }
+    }
+
     fn open_topic<'a>(&'a self, spec: &'a TopicSpec) -> BoxFuture<'a, Result<Topic>> {
         Box::pin(self.make_topic(spec))
     }
@@ -77,10 +88,6 @@ impl Backend for Log {
             self.jobs.send(job).map_err(|_closed| StreamError::Closed)?;
             answer.await.map_err(|_closed| StreamError::Closed)?
         })
-    }
-
-    fn max_record_bytes(&self) -> usize {
-        MAX_RECORD_BYTES
     }
 
     fn read<'a>(
@@ -166,10 +173,6 @@ impl Backend for Log {
             let action = format!("read the cursor of `{group}` on topic `{topic}`");
             self.blocking(&action, move |store| store.get(&key)).await
         })
-    }
-
-    fn forgets_cursors(&self) -> bool {
-        false
     }
 
     fn commit<'a>(
