@@ -55,8 +55,9 @@ impl Scene {
         eventually(LATE, || async {
             let failures = self.app.health().failures();
             let says = |failure: &Failure| words.iter().all(|word| failure.message.contains(word));
-            let failure = failures.get("table `numbers`").filter(|failure| says(failure));
-            failure.cloned().ok_or_else(|| format!("wanted {words:?}: {failures:?}"))
+            let mut of_table = failures.iter().filter(|(component, _)| component.to_string() == "table `numbers`");
+            let failure = of_table.find(|(_, failure)| says(failure)).map(|(_, failure)| failure.clone());
+            failure.ok_or_else(|| format!("wanted {words:?}: {failures:?}"))
         })
         .await
     }

@@ -8,11 +8,14 @@ use tokio::{
 };
 
 use crate::{
-    clickhouse::Client, engine::Engine, shutdown::Shutdown, stream::BoxFuture, sync::Reopen, telemetry::Health,
+    clickhouse::Client,
+    engine::Engine,
+    shutdown::Shutdown,
+    stream::BoxFuture,
+    sync::Reopen,
+    telemetry::{Health, Reason},
 };
 
-/// Codes of answers after which the engine does not heal by itself; 49 is a logical error.
-const BROKEN: [u32; 2] = [49, 734];
 /// Once may be chance.
 const REPEATED: u32 = 2;
 /// How often the failures are looked at.
@@ -74,26 +77,27 @@ impl Reopen for Caretaker {
 }
 
 fn says_broken(health: &Health) -> bool {
-    health
-        .failures()
-        .values()
-        .any(|failure| failure.attempts >= REPEATED && failure.code.is_some_and(|code| BROKEN.contains(&code)))
+    health.failures().values().any(|failure| failure.attempts >= REPEATED && failure.reason == Reason::Broken)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::{Component, Delivery};
 
     #[test]
     fn a_broken_engine_is_told_by_its_repeated_answer() {
         let health = Health::default();
-        health.failed("table `a`", Some(60), "no such table".to_owned());
-        health.failed("table `a`", Some(60), "no such table".to_owned());
-        health.failed("table `b`", Some(49), "logical error".to_owned());
+        let table = |name: &str| {
+            Component::Table(Delivery { table: name.to_owned(), stream: name.to_owned(), partition: 0, partitions: 1 })
+        };
+        health.failed(&table("a"), Reason::Table, "no such table".to_owned());
+        health.failed(&table("a"), Reason::Table, "no such table".to_owned());
+        health.failed(&table("b"), Reason::Broken, "logical error".to_owned());
         assert!(!says_broken(&health), "once may be chance");
-        health.failed("table `b`", Some(49), "logical error".to_owned());
+        health.failed(&table("b"), Reason::Broken, "logical error".to_owned());
         assert!(says_broken(&health));
-        health.recovered("table `b`");
+        health.recovered(&table("b"));
         assert!(!says_broken(&health));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     clickhouse::Client,
     schema::{quote_identifier, quote_string},
     shutdown::Shutdown,
-    telemetry::Health,
+    telemetry::{Component, Health, Reason},
 };
 
 /// How often drains are looked for: one small query for all tables of the process.
@@ -174,13 +174,13 @@ impl Watcher<'_> {
         self.answered.retain(|key, _| valid.iter().any(|marker| key_of(marker) == *key));
         for table in &self.tables {
             if !markers.iter().any(|marker| marker.table == *table) {
-                self.health.recovered(&part(table));
+                self.health.recovered(&component(table));
             }
         }
         for marker in &valid {
             let Marker { table, owner, reason, .. } = marker;
             let text = format!("drained for {reason} by {owner}: records wait in the stream until that is done");
-            self.health.failed(&part(table), None, text);
+            self.health.failed(&component(table), Reason::Drained, text);
             self.answer(marker).await?;
         }
         for marker in over {
@@ -228,14 +228,13 @@ impl Watcher<'_> {
              `ALTER TABLE {quoted} DROP CONSTRAINT IF EXISTS _moose_drain, DROP CONSTRAINT IF EXISTS _moose_drain_{id}` and \
              then `DROP TABLE {name}`"
         );
-        self.health.failed(&part(table), None, text);
+        self.health.failed(&component(table), Reason::Drained, text);
         Err(error)
     }
 }
 
-/// A drain, as health names it.
-fn part(table: &str) -> String {
-    format!("drain of table `{table}`")
+fn component(table: &str) -> Component {
+    Component::Drain { table: table.to_owned() }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
     records::{self, Decoded},
     state::{Api, State},
 };
-use crate::{inlet::Appended, memory::BESIDE_A_BODY, stream::StreamError};
+use crate::{inlet::Appended, memory::BESIDE_A_BODY, stream::StreamError, telemetry::Reason};
 
 /// Bodies above this are decoded off the async threads: about 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
@@ -131,8 +131,10 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
 /// mends itself: it shows its trouble by itself, as long as that lasts.
 fn show(state: &State, api: &Api, failure: Option<&StreamError>) {
     match failure {
-        None => drop(state.health.recovered(&api.part)),
-        Some(error @ StreamError::Storage { .. }) => state.health.failed(&api.part, None, error.to_string()),
+        None => drop(state.health.recovered(&api.stream)),
+        Some(error @ StreamError::Storage { .. }) => {
+            state.health.failed(&api.stream, Reason::Stream, error.to_string());
+        }
         Some(_) => {}
     }
 }

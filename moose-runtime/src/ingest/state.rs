@@ -9,7 +9,7 @@ use crate::{
     config::HttpConfig,
     inlet::Inlet,
     memory::Share,
-    telemetry::{ApiLabel, Health, Metrics},
+    telemetry::{ApiLabel, Component, Health, Metrics},
 };
 
 /// What all requests share.
@@ -30,8 +30,8 @@ pub(super) struct Api {
     pub(super) name: String,
     /// Where its records go.
     pub(super) inlet: Inlet,
-    /// What the stream is called where failures show.
-    pub(super) part: String,
+    /// The stream where failures show.
+    pub(super) stream: Component,
     accepted: Counter,
     rejected: Counter,
 }
@@ -42,7 +42,7 @@ impl Api {
         let label = ApiLabel { api: name.clone() };
         let accepted = metrics.accepted.get_or_create(&label).clone();
         let rejected = metrics.rejected.get_or_create(&label).clone();
-        Self { part: format!("stream `{}`", inlet.topic()), name, inlet, accepted, rejected }
+        Self { stream: Component::Stream { stream: inlet.topic().to_owned() }, name, inlet, accepted, rejected }
     }
 
     pub(super) fn count(&self, accepted: usize, rejected: usize) {

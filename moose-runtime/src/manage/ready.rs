@@ -4,7 +4,7 @@
 //! because nothing can be accepted without it. And a lag above its bound, if the table has taken no record for as long.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -14,15 +14,12 @@ use serde::Serialize;
 use super::ManageState;
 use crate::{
     stream::Trouble,
-    telemetry::{Failure, LagLabel, Metrics, TableLabel},
+    telemetry::{Component, Failure, LagLabel, Metrics, Severity, TableLabel},
     time::rfc3339,
 };
 
 /// A failure that passes within this time is nobody's business but the log's.
 pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
-
-/// How the parts begin whose failures count at once.
-const COUNTS_AT_ONCE: &str = "stream ";
 
 /// Why the pipeline is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +44,7 @@ pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
     // Of a storage at once, and asked of it: nobody sends records to a process that is not ready, so that none would tell
     // that it takes them again.
     reasons.extend(state.accounting.trouble().map(|Trouble { since, message }| Reason {
-        part: "embedded log".to_owned(),
+        part: Component::Storage.to_string(),
         since: rfc3339(since),
         code: None,
         message,
@@ -57,17 +54,21 @@ pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
     reasons
 }
 
-fn failing<'a>(failures: impl IntoIterator<Item = (&'a String, &'a Failure)>, now: SystemTime) -> Vec<Reason> {
-    let counts = |part: &str, failure: &Failure| {
+/// Whether a failure makes the pipeline not ready.
+pub(super) fn counts(component: &Component, failure: &Failure, now: SystemTime) -> bool {
+    match component.severity() {
+        Severity::AtOnce => true,
         // A clock that was set back makes a failure look young; it will count a little later.
-        let age = now.duration_since(failure.since).unwrap_or_default();
-        age > FAILURE_GRACE || part.starts_with(COUNTS_AT_ONCE)
-    };
+        Severity::IfItLasts => now.duration_since(failure.since).unwrap_or_default() > FAILURE_GRACE,
+    }
+}
+
+fn failing(failures: &BTreeMap<Component, Failure>, now: SystemTime) -> Vec<Reason> {
     failures
-        .into_iter()
-        .filter(|(part, failure)| counts(part, failure))
-        .map(|(part, failure)| Reason {
-            part: part.clone(),
+        .iter()
+        .filter(|(component, failure)| counts(component, failure, now))
+        .map(|(component, failure)| Reason {
+            part: component.to_string(),
             since: rfc3339(failure.since),
             code: failure.code,
             message: failure.message.clone(),
@@ -128,10 +129,12 @@ impl LagCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::{self, Delivery};
 
     fn failure(age: u64, now: SystemTime) -> Failure {
         Failure {
             since: now.checked_sub(Duration::from_secs(age)).unwrap(),
+            reason: telemetry::Reason::Busy,
             code: Some(241),
             message: "no memory".to_owned(),
             attempts: 3,
@@ -141,14 +144,14 @@ mod tests {
     #[test]
     fn a_failure_counts_once_it_is_older_than_the_grace_and_that_of_a_stream_at_once() {
         let now = SystemTime::now();
-        let young = ("table `a`".to_owned(), failure(9, now));
-        let old = ("table `b`".to_owned(), failure(11, now));
-        let stream = ("stream `c`".to_owned(), failure(0, now));
-        let parts: Vec<_> = failing([&young, &old, &stream].map(|(part, failure)| (part, failure)), now)
-            .into_iter()
-            .map(|reason| reason.part)
-            .collect();
-        assert_eq!(parts, ["table `b`", "stream `c`"]);
+        let of = |name: &str| Delivery { table: name.to_owned(), stream: name.to_owned(), partition: 0, partitions: 1 };
+        let young = (Component::Table(of("a")), failure(9, now));
+        let old = (Component::Table(of("b")), failure(11, now));
+        let stream = (Component::Stream { stream: "c".to_owned() }, failure(0, now));
+        let read = (Component::Partition(of("d")), failure(0, now));
+        let parts: Vec<_> =
+            failing(&[young, old, stream, read].into(), now).into_iter().map(|reason| reason.part).collect();
+        assert_eq!(parts, ["stream `c`", "stream `d` partition 0", "table `b`"]);
     }
 
     #[test]

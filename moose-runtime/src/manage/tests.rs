@@ -14,7 +14,7 @@ use crate::{
         Backend as _, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
-    telemetry::{ApiLabel, LagLabel},
+    telemetry::{ApiLabel, Component, LagLabel, Reason},
 };
 
 struct Port {
@@ -86,7 +86,8 @@ async fn metrics_are_open_metrics_text() {
 async fn alive_even_while_not_ready_and_ready_again_once_the_part_works() {
     let port = start().await;
     assert!(port.ask("GET /ready").await.ends_with(r#"{"ready":true}"#));
-    port.state.health.failed("stream `events`", None, "the disk is full".to_owned());
+    let stream = Component::Stream { stream: "events".to_owned() };
+    port.state.health.failed(&stream, Reason::Stream, "the disk is full".to_owned());
     let answer = port.ask("GET /ready").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -95,7 +96,7 @@ async fn alive_even_while_not_ready_and_ready_again_once_the_part_works() {
     assert_eq!(body["reasons"][0]["message"], "the disk is full");
     assert_eq!(body["reasons"][0]["attempts"], 1);
     assert!(port.ask("GET /health").await.starts_with("HTTP/1.1 200"));
-    port.state.health.recovered("stream `events`");
+    port.state.health.recovered(&stream);
     assert!(port.ask("GET /ready").await.starts_with("HTTP/1.1 200"));
 }
 

@@ -18,17 +18,19 @@ use crate::{
     clickhouse::TableState,
     fault::{self, Point},
     stream::{Capabilities, Counted, Epochs},
+    telemetry::Component,
 };
 
 /// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
 pub(super) async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>> {
-    let part = assignment.part();
+    let component = Component::Table(assignment.delivery());
+    let part = component.to_string();
     let mut backoff = Backoff::default();
     let mut said = Said::default();
     loop {
         let error = match open(shared, assignment).await {
             Ok(courier) => {
-                shared.health.recovered(&part);
+                shared.health.recovered(&component);
                 return Some(Arc::new(courier));
             }
             Err(error) => error,
@@ -36,7 +38,7 @@ pub(super) async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Ar
         if said.is_news(&error) {
             tracing::warn!(part, %error, "can't begin; will be tried again");
         }
-        shared.failed(&part, &error);
+        shared.failed(&component, &error);
         if error.is_return() {
             backoff = Backoff::default();
         }

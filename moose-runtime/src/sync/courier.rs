@@ -34,7 +34,7 @@ use crate::{
     clickhouse::{Patience, insert::Insert},
     fault::{self, Point},
     stream::{Pending, Record},
-    telemetry::{RetryLabel, TableLabel},
+    telemetry::{Component, RetryLabel, TableLabel},
 };
 
 /// A definite answer counts once it was given so often in a row.
@@ -174,7 +174,8 @@ impl Courier {
     /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
     /// process stops, which leaves the range pending. `in_doubt`: an earlier INSERT of it may have been sent.
     pub(super) async fn deliver(&self, mut range: Arc<Prepared>, mut in_doubt: bool) -> Option<Delivered> {
-        let part = self.assignment.part();
+        let component = Component::Table(self.assignment.delivery());
+        let part = component.to_string();
         let started = Instant::now();
         let mut backoff = Backoff::default();
         let mut refusals = Refusals::default();
@@ -193,7 +194,7 @@ impl Courier {
             self.attempt_again().await;
             let error = match self.attempt(&range, in_doubt).await {
                 Ok(Settled { had, views_in_doubt }) => {
-                    if let Some(after) = self.shared.health.recovered(&part) {
+                    if let Some(after) = self.shared.health.recovered(&component) {
                         tracing::info!(part, ?after, "works again");
                     }
                     return Some(Delivered {
@@ -235,7 +236,7 @@ impl Courier {
             if said.is_news(&error) {
                 tell(&part, &range, &error);
             }
-            self.shared.failed(&part, &error);
+            self.shared.failed(&component, &error);
             let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
             self.shared.metrics.retries.get_or_create(&label).inc();
             tokio::select! {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, RwLockReadGuard};
 
-use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, cursor_part, identity::fresh_id};
+use super::{Assignment, Lease, Shared, SyncError, backoff::Backoff, identity::fresh_id};
 use crate::{
     fault::{self, Point},
     stream::{Backend, Counted, Cursor, StreamError},
+    telemetry::{Component, Reason},
 };
 
 /// How often a cursor that goes back is tried to be written.
@@ -23,6 +24,7 @@ pub(super) struct CursorKeeper {
     epoch: u64,
     lease: Lease,
     cursor: Mutex<Cursor>,
+    component: Component,
 }
 
 impl CursorKeeper {
@@ -62,7 +64,8 @@ impl CursorKeeper {
             return Err(SyncError::OutOfRange { group, topic: topic.to_owned(), partition, wanted, start, end });
         }
         let (shared, topic, lease) = (shared.clone(), topic.to_owned(), assignment.lease.clone());
-        Ok(Self { shared, backend, group, topic, partition, epoch, lease, cursor: Mutex::new(cursor) })
+        let component = Component::Cursor { group: group.clone(), delivery: assignment.delivery() };
+        Ok(Self { shared, backend, group, topic, partition, epoch, lease, cursor: Mutex::new(cursor), component })
     }
 
     /// The cursor as it was last written down.
@@ -76,20 +79,19 @@ impl CursorKeeper {
         let mut cursor = self.cursor.lock().await;
         let mut changed = cursor.clone();
         change(&mut changed);
-        let part = cursor_part(&self.group, self.partition);
         let mut backoff = Backoff::default();
         pass(&cursor, &changed, Point::PendingBefore, Point::CursorBefore);
         while let Err(error) = self.write_down(&changed).await {
-            tracing::error!(part, %error, "failed to write the cursor; will be tried again");
-            self.shared.health.failed(&part, None, error.to_string());
+            tracing::error!(part = self.component.to_string(), %error, "failed to write the cursor; will be tried again");
+            self.shared.health.failed(&self.component, Reason::Stream, error.to_string());
             if self.is_outdated(&cursor).await {
-                self.shared.health.recovered(&part);
+                self.shared.health.recovered(&self.component);
                 self.lease.outdate();
             }
             tokio::time::sleep(backoff.next(false)).await;
         }
         pass(&cursor, &changed, Point::PendingAfter, Point::CursorAfter);
-        self.shared.health.recovered(&part);
+        self.shared.health.recovered(&self.component);
         *cursor = changed;
     }
 
@@ -99,7 +101,7 @@ impl CursorKeeper {
         let mut cursor = self.cursor.lock().await.clone();
         change(&mut cursor);
         if let Err(error) = self.backend.commit(&self.group, &self.topic, self.partition, &cursor).await {
-            tracing::debug!(part = cursor_part(&self.group, self.partition), %error, "failed to write the cursor a last time");
+            tracing::debug!(part = self.component.to_string(), %error, "failed to write the cursor a last time");
         }
     }
 
@@ -133,7 +135,7 @@ impl CursorKeeper {
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(part = cursor_part(&self.group, self.partition), %error, "failed to go back");
+                    tracing::error!(part = self.component.to_string(), %error, "failed to go back");
                 }
             }
             tokio::time::sleep(backoff.next(false)).await;

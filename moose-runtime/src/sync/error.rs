@@ -358,30 +358,55 @@ impl std::fmt::Display for Misfit {
 }
 
 impl SyncError {
+    /// What ClickHouse answered, or that it did not, whatever it was asked for.
+    fn clickhouse(&self) -> Option<&ClickHouseError> {
+        match self {
+            Self::ClickHouse(error) | Self::Insert(error) | Self::Drain(DrainError::ClickHouse(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// ClickHouse's error code, where it was ClickHouse that answered.
     pub fn code(&self) -> Option<u32> {
         match self {
-            Self::ClickHouse(error) | Self::Insert(error) => error.code(),
             Self::Trial { code, .. } => *code,
-            _ => None,
+            other => other.clickhouse().and_then(ClickHouseError::code),
         }
     }
 
     /// Whether the server was away and is there again.
     pub(super) fn is_return(&self) -> bool {
-        matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_return())
+        self.clickhouse().is_some_and(ClickHouseError::is_return)
     }
 
     /// How long an answer was waited for in vain.
     pub(super) fn waited(&self) -> std::time::Duration {
-        match self {
-            Self::ClickHouse(error) | Self::Insert(error) => error.waited(),
-            _ => std::time::Duration::ZERO,
-        }
+        self.clickhouse().map(ClickHouseError::waited).unwrap_or_default()
     }
 
     /// Whether the server was not heard at all.
     pub(super) fn is_unreachable(&self) -> bool {
-        matches!(self, Self::ClickHouse(error) | Self::Insert(error) if error.is_unreachable())
+        self.clickhouse().is_some_and(ClickHouseError::is_unreachable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_clickhouse_is_recognised_whatever_it_was_asked_for() {
+        let of: [fn(ClickHouseError) -> SyncError; 3] =
+            [SyncError::ClickHouse, SyncError::Insert, |error| SyncError::Drain(DrainError::ClickHouse(error))];
+        let url = || "http://c".to_owned();
+        for wrap in of {
+            let away = wrap(ClickHouseError::Unreachable { url: url(), reason: "refused".to_owned() });
+            assert!(away.is_unreachable() && !away.is_return() && away.code().is_none(), "{away:?}");
+            let waited = std::time::Duration::from_secs(12);
+            let back = wrap(ClickHouseError::Returned { url: url(), waited });
+            assert!(back.is_unreachable() && back.is_return() && back.waited() == waited, "{back:?}");
+            let full = wrap(ClickHouseError::Exception { code: 243, text: "Code: 243".to_owned() });
+            assert!(!full.is_unreachable() && full.code() == Some(243), "{full:?}");
+        }
     }
 }

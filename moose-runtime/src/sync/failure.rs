@@ -6,7 +6,11 @@
 //! have for its answer, and one that is not named, or that a later server brings, never makes a dead letter.
 
 use super::{SyncError, error::TrialFinding};
-use crate::{clickhouse::ClickHouseError, drain::is_bar};
+use crate::{
+    clickhouse::ClickHouseError,
+    drain::{DrainError, is_bar},
+    telemetry::Reason,
+};
 
 /// What a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,9 @@ const RETRY: &[u32] = &[
 /// Codes that say that what we sent can't be read: the mistake is ours, and no row's.
 const ENCODER: &[u32] = &[33, 50, 117, 128];
 
+/// Codes after which ClickHouse does not heal by itself; 49 is a logical error.
+const BROKEN: &[u32] = &[49, 734];
+
 /// Texts of failures behind the table or before the rows were looked at.
 const ELSEWHERE: &[&str] = &["while pushing to view", "while converting column"];
 
@@ -77,6 +84,44 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
         | SyncError::Trial { finding: TrialFinding::Unsteady, .. }
         | SyncError::Stale { .. } => Verdict::Retry,
         _ => Verdict::Hold,
+    }
+}
+
+impl SyncError {
+    /// What a failure is called where it shows.
+    pub(super) fn reason(&self) -> Reason {
+        if self.code().is_some_and(|code| BROKEN.contains(&code)) {
+            return Reason::Broken;
+        }
+        match self {
+            Self::ClickHouse(answer) | Self::Insert(answer) | Self::Drain(DrainError::ClickHouse(answer)) => {
+                match answer {
+                    ClickHouseError::Exception { text, .. } if is_bar(text) => Reason::Drained,
+                    ClickHouseError::Exception { code, .. } if RETRY.contains(code) => Reason::Busy,
+                    ClickHouseError::Exception { .. } => Reason::Refused,
+                    _ => Reason::Unreachable,
+                }
+            }
+            Self::Drain(_) => Reason::Drained,
+            Self::Trial { .. } => Reason::Refused,
+            Self::Stream(_) => Reason::Stream,
+            Self::NoTable { .. }
+            | Self::TableReplaced { .. }
+            | Self::Columns { .. }
+            | Self::Doubled { .. }
+            | Self::ReplicatedShort { .. }
+            | Self::NotShown { .. } => Reason::Table,
+            Self::OtherReader { .. }
+            | Self::LostCursor { .. }
+            | Self::AnotherTopic { .. }
+            | Self::Truncated { .. }
+            | Self::ForeignCursor { .. }
+            | Self::OutOfRange { .. } => Reason::Cursor,
+            Self::UsedUp { hold } => hold.reason(),
+            Self::Crashes { .. } => Reason::Crashes,
+            Self::Revoked { .. } | Self::MadeAnew { .. } | Self::Stale { .. } | Self::Stopping => Reason::Handover,
+            Self::Panicked { .. } => Reason::Bug,
+        }
     }
 }
 
@@ -179,6 +224,26 @@ mod tests {
         assert_eq!(verdict(&SyncError::ClickHouse(probe)), Verdict::Retry, "the answer to another statement");
         let gone = SyncError::NoTable { table: "t".to_owned(), database: "d".to_owned() };
         assert_eq!(verdict(&gone), Verdict::Hold);
+    }
+
+    #[test]
+    fn a_failure_shows_what_kind_it_is() {
+        let bar = "Constraint `_moose_drain` for table d.t is violated";
+        for (code, text, shown) in [
+            (241, "no", Reason::Busy),
+            (16, "no", Reason::Refused),
+            (49, "no", Reason::Broken),
+            (734, "no", Reason::Broken),
+            (469, bar, Reason::Drained),
+        ] {
+            assert_eq!(insert(code, text).reason(), shown, "{code} {text}");
+        }
+        let away = || ClickHouseError::Unreachable { url: "http://c".to_owned(), reason: "refused".to_owned() };
+        assert_eq!(SyncError::Insert(away()).reason(), Reason::Unreachable);
+        assert_eq!(SyncError::from(DrainError::ClickHouse(away())).reason(), Reason::Unreachable);
+        assert_eq!(SyncError::from(DrainError::Drained { table: "t".to_owned() }).reason(), Reason::Drained);
+        let hold = SyncError::NoTable { table: "t".to_owned(), database: "d".to_owned() };
+        assert_eq!(SyncError::UsedUp { hold: hold.into() }.reason(), Reason::Table);
     }
 
     #[test]

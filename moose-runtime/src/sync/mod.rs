@@ -65,7 +65,7 @@ use crate::{
     schema,
     shutdown::Shutdown,
     stream::{Backend, Epochs, Topic},
-    telemetry::{Health, LagLabel, Metrics},
+    telemetry::{Component, Delivery, Health, LagLabel, Metrics},
 };
 
 /// What all workers of a process share.
@@ -97,23 +97,14 @@ pub struct Shared {
 
 impl Shared {
     /// Shows a failed try. It began when the answer that did not come was asked for.
-    fn failed(&self, part: &str, error: &SyncError) {
-        self.health.failed_after(error.waited(), part, error.code(), error.to_string());
+    fn failed(&self, component: &Component, error: &SyncError) {
+        self.health.failed_after(error.waited(), component, error.reason(), error.code(), error.to_string());
     }
 
     /// What was stuck about a partition, and how far it was behind, is another process's affair now.
     fn forget(&self, assignment: &Assignment) {
-        let part = assignment.part();
+        self.health.forget(&assignment.delivery());
         let Assignment { topic, partition, table, .. } = assignment;
-        for gone in [
-            format!("worker of {part}"),
-            format!("{part}, reading"),
-            part,
-            stream_part(topic, *partition),
-            cursor_part(&group(&self.app_name, &table.name), *partition),
-        ] {
-            self.health.recovered(&gone);
-        }
         let label = LagLabel { stream: topic.clone(), table: table.name.clone(), partition: *partition };
         self.metrics.lag_records.get_or_create(&label).set(0);
         self.metrics.lag_duration.get_or_create(&label).set(0.0);
@@ -142,17 +133,10 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The part of the process that this is, as health and log name it.
-    fn part(&self) -> String {
-        let mut part = format!("table `{}`", self.table.name);
-        // A stream of another name may not be the table's only one.
-        if self.topic != self.table.name {
-            part.push_str(&format!(" from stream `{}`", self.topic));
-        }
-        if self.storage.partitions > 1 {
-            part.push_str(&format!(" partition {}", self.partition));
-        }
-        part
+    /// What health and log name it by.
+    fn delivery(&self) -> Delivery {
+        let (table, stream) = (self.table.name.clone(), self.topic.clone());
+        Delivery { table, stream, partition: self.partition, partitions: self.storage.partitions }
     }
 
     /// The deduplication token of a range: the same for ever, and no other range's. No name is in it that may change.
@@ -198,16 +182,6 @@ enum Ended {
     Done,
     /// The partition is no longer what it was when the work began: the topic was made anew.
     Outdated,
-}
-
-/// The stream's side of the way, as health and log name it.
-fn stream_part(topic: &str, partition: u16) -> String {
-    format!("stream `{topic}` partition {partition}")
-}
-
-/// A cursor, as health and log name it.
-fn cursor_part(group: &str, partition: u16) -> String {
-    format!("cursor of `{group}` partition {partition}")
 }
 
 /// The name under which the cursors of an application's table are kept.

@@ -14,9 +14,11 @@ use super::{
     group,
     room::Room,
     size::RangeSize,
-    stream_part,
 };
-use crate::stream::{self, EpochSpan, Record, StreamError};
+use crate::{
+    stream::{self, EpochSpan, Record, StreamError},
+    telemetry::{Component, Reason},
+};
 
 /// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
 /// record, so that none of them is read in parts.
@@ -131,7 +133,8 @@ impl Reader {
     /// Waits for records, until the range is due or the process stops and everything is read.
     async fn fill(&mut self, due: Option<Instant>) -> Filled {
         let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
-        let part = self.stream_part();
+        let component = self.component();
+        let part = component.to_string();
         let mut backoff = Backoff::default();
         loop {
             if self.drain_to.is_some_and(|end| self.position >= end) {
@@ -147,7 +150,7 @@ impl Reader {
                 }
                 Some(read) = self.ahead.join_next() => match read {
                     Ok(Ok(records)) => {
-                        self.shared.health.recovered(&part);
+                        self.shared.health.recovered(&component);
                         let Some(last) = records.last() else { continue };
                         self.position = last.offset.saturating_add(1);
                         self.buffer = records;
@@ -176,7 +179,7 @@ impl Reader {
             }
             let error = self.told(error);
             tracing::error!(part, position = self.position, %error, "failed to read; will be tried again");
-            self.shared.health.failed(&part, None, error.to_string());
+            self.shared.failed(&component, &error);
             tokio::select! {
                 () = tokio::time::sleep(backoff.next(false)) => {}
                 () = self.shared.stop.wait() => {}
@@ -304,21 +307,21 @@ impl Reader {
         Some(())
     }
 
-    /// The stream's side of the way, as health and log name it.
-    fn stream_part(&self) -> String {
-        stream_part(&self.assignment.topic, self.assignment.partition)
+    /// The stream's side of the delivery.
+    fn component(&self) -> Component {
+        Component::Partition(self.assignment.delivery())
     }
 
     fn tries(&self, action: &'static str) -> Tries<'_> {
-        Tries { shared: &self.shared, part: self.stream_part(), action, backoff: Backoff::default() }
+        Tries { shared: &self.shared, component: self.component(), action, backoff: Backoff::default() }
     }
 
     /// Shows a failure that only a new build can mend, until the process stops. Nothing of the stream is lost.
     async fn stay_failed(&mut self, error: &SyncError) {
         // A name of its own: the deliveries of what was read before clear theirs.
-        let part = format!("{}, reading", self.assignment.part());
-        tracing::error!(part, %error, "held; nothing of the stream is lost");
-        self.shared.health.failed(&part, None, error.to_string());
+        let component = Component::Reading(self.assignment.delivery());
+        tracing::error!(part = component.to_string(), %error, "held; nothing of the stream is lost");
+        self.shared.failed(&component, error);
         self.shared.stop.wait().await;
     }
 }
@@ -333,7 +336,7 @@ async fn sleep_until(due: Option<Instant>) {
 /// The tries of something that the stream must do before anything goes on.
 struct Tries<'a> {
     shared: &'a Shared,
-    part: String,
+    component: Component,
     action: &'static str,
     backoff: Backoff,
 }
@@ -341,9 +344,9 @@ struct Tries<'a> {
 impl Tries<'_> {
     /// Shows a failure and waits for the next try. `None` when the process stops before.
     async fn failed(&mut self, error: StreamError) -> Option<()> {
-        let Self { shared, part, action, backoff } = self;
-        tracing::error!(part, action, %error, "failed; will be tried again");
-        shared.health.failed(part, None, error.to_string());
+        let Self { shared, component, action, backoff } = self;
+        tracing::error!(part = component.to_string(), action, %error, "failed; will be tried again");
+        shared.health.failed(component, Reason::Stream, error.to_string());
         tokio::select! {
             () = tokio::time::sleep(backoff.next(false)) => Some(()),
             () = shared.stop.wait() => None,
@@ -351,6 +354,6 @@ impl Tries<'_> {
     }
 
     fn done(self) {
-        self.shared.health.recovered(&self.part);
+        self.shared.health.recovered(&self.component);
     }
 }

@@ -15,7 +15,10 @@ use super::{
     courier::{Courier, Delivered, Said},
     worker::{note, pass},
 };
-use crate::stream::{Cursor, Pending};
+use crate::{
+    stream::{Cursor, Pending},
+    telemetry::Component,
+};
 
 /// So many attempts that ended the process are no chance.
 const CRASHES: u32 = 3;
@@ -150,7 +153,7 @@ async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
         if said.is_news(&error) {
             held(courier, range, &error);
         } else {
-            courier.shared.failed(&courier.assignment.part(), &error);
+            courier.shared.failed(&Component::Table(courier.assignment.delivery()), &error);
         }
         if error.is_return() {
             backoff = Backoff::default();
@@ -160,7 +163,7 @@ async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
 }
 
 fn held(courier: &Courier, range: &Pending, error: &SyncError) {
-    let part = courier.assignment.part();
-    tracing::error!(part, first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
-    courier.shared.failed(&part, error);
+    let component = Component::Table(courier.assignment.delivery());
+    tracing::error!(part = component.to_string(), first = range.first, last = range.last, %error, "held; nothing of the stream is lost");
+    courier.shared.failed(&component, error);
 }

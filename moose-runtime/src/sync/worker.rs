@@ -23,7 +23,7 @@ use super::{
 use crate::{
     drain::OnItsWay,
     stream::{Cursor, VIEWS_IN_DOUBT},
-    telemetry::TableLabel,
+    telemetry::{Component, Reason, TableLabel},
 };
 
 /// How many ranges may be written down and not confirmed.
@@ -66,7 +66,7 @@ impl Drop for Worker {
 /// Runs the worker to its end. One that panics is started anew, as after a crash of the process: a bug in one of them
 /// must not end a table's supply without a word.
 async fn keep_running(shared: Shared, assignment: Assignment) {
-    let part = format!("worker of {}", assignment.part());
+    let component = Component::Worker(assignment.delivery());
     let mut backoff = Backoff::default();
     loop {
         // A set, so that the run ends with whoever awaits it.
@@ -75,7 +75,7 @@ async fn keep_running(shared: Shared, assignment: Assignment) {
         let ended = tokio::select! {
             ended = running.join_next() => ended,
             () = tokio::time::sleep(GOOD_RUN) => {
-                shared.health.recovered(&part);
+                shared.health.recovered(&component);
                 backoff = Backoff::default();
                 running.join_next().await
             }
@@ -84,8 +84,9 @@ async fn keep_running(shared: Shared, assignment: Assignment) {
             None | Some(Ok(Ended::Done)) => return,
             Some(Ok(Ended::Outdated)) => {}
             Some(Err(error)) => {
-                tracing::error!(part, %error, "this is a bug; the worker is started anew");
-                shared.health.failed(&part, None, format!("this is a bug; the worker is started anew: {error}"));
+                tracing::error!(part = component.to_string(), %error, "this is a bug; the worker is started anew");
+                let text = format!("this is a bug; the worker is started anew: {error}");
+                shared.health.failed(&component, Reason::Bug, text);
             }
         }
         tokio::select! {
@@ -179,7 +180,7 @@ impl Steady {
                     }
                     Ok(None) => return,
                     Err(error) => {
-                        tracing::error!(part = self.courier.assignment.part(), %error, "delivery broke off; it will be settled");
+                        tracing::error!(part = self.courier.assignment.delivery().to_string(), %error, "delivery broke off; it will be settled");
                         in_doubt = true;
                     }
                 },

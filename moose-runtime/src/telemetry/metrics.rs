@@ -1,12 +1,8 @@
-//! What the running pipeline tells about itself: counters, and which of its parts are stuck.
+//! All metrics.
 //!
 //! Labels are declared names (API, stream, table) and ClickHouse error codes, so every label set is bounded.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError, atomic::AtomicU64},
-    time::{Duration, SystemTime},
-};
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -187,56 +183,5 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-/// Something that does not work at present and is being tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// When it failed first.
-    pub since: SystemTime,
-    /// ClickHouse error code, where ClickHouse answered.
-    pub code: Option<u32>,
-    /// What failed, where, and what to do.
-    pub message: String,
-    /// How often it was tried.
-    pub attempts: u32,
-}
-
-/// Which parts of the process are stuck. A part that works again takes its entry away.
-#[derive(Debug, Default)]
-pub struct Health {
-    failures: Mutex<BTreeMap<String, Failure>>,
-}
-
-impl Health {
-    /// Notes a failed try of `part` (for example ``table `events` ``). `since` stays that of the first failure.
-    pub fn failed(&self, part: &str, code: Option<u32>, message: String) {
-        self.failed_after(Duration::ZERO, part, code, message);
-    }
-
-    /// Notes a try of `part` that has failed after it was waited for: the failure began with the waiting.
-    pub fn failed_after(&self, waited: Duration, part: &str, code: Option<u32>, message: String) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure = failures.entry(part.to_owned()).or_insert_with(|| Failure {
-            since: SystemTime::now().checked_sub(waited).unwrap_or(SystemTime::UNIX_EPOCH),
-            code,
-            message: String::new(),
-            attempts: 0,
-        });
-        failure.code = code;
-        failure.message = message;
-        failure.attempts = failure.attempts.saturating_add(1);
-    }
-
-    /// The part works. Answers for how long it had not.
-    pub fn recovered(&self, part: &str) -> Option<Duration> {
-        let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(part)?;
-        Some(failure.since.elapsed().unwrap_or_default())
-    }
-
-    /// What does not work at present, by part.
-    pub fn failures(&self) -> BTreeMap<String, Failure> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
