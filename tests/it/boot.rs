@@ -1,6 +1,12 @@
 //! What a start says when it can't: each time what is wrong, where, and what to do, and nothing stays behind.
 
-use std::{fs, net::TcpListener, path::Path, process::ExitStatus, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::ExitStatus,
+    time::{Duration, SystemTime},
+};
 
 use moose_tests::{http, process::Launch, wait::eventually};
 use tempfile::TempDir;
@@ -60,7 +66,25 @@ async fn a_program_comes_up_takes_an_event_and_goes_when_it_is_told_to() {
     })
     .await;
     let metrics = http::get(&format!("http://{}/metrics", addresses.management)).await.text();
-    says(&metrics, &["moose_records_accepted_total{api=\"events\"} 1"]);
+    says(
+        &metrics,
+        &[
+            "moose_records_accepted_total{api=\"events\"} 1",
+            "moose_records_rejected_total{api=\"events\",reason=\"wrong_type\"} 0",
+            "moose_records_dead_lettered_total{table=\"events\",reason=\"invalid\"} 0",
+            "moose_holds{table=\"events\",reason=\"unreachable\"} 0",
+            "moose_batch_rows_sum{table=\"events\"} 1",
+            "moose_batch_bytes_count{table=\"events\"} 1",
+            "moose_insert_seconds_count{table=\"events\"} 1",
+            "moose_lag_seconds{stream=\"events\",table=\"events\",partition=\"0\"} 0",
+        ],
+    );
+    let flushed = metrics.lines().find_map(|line| {
+        line.strip_prefix("moose_last_flush_timestamp_seconds{table=\"events\"} ")?.parse::<f64>().ok()
+    });
+    let written = fs::metadata(directory.path().join("data/addresses.json")).and_then(|file| file.modified());
+    let since_start = written.expect("a time of the file").duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    assert!(flushed.is_some_and(|at| at > since_start.as_secs_f64()), "later than the start: {flushed:?}");
     process.interrupt();
     assert!(process.wait(LATE).success(), "{}", process.output());
     assert!(!directory.path().join("data/addresses.json").exists(), "a process that is gone has no addresses");

@@ -78,9 +78,22 @@ impl Scene {
 
     /// How often an INSERT was refused with this code.
     async fn refusals(&self, code: u32) -> u64 {
-        let metrics = http::get(&format!("http://{}/metrics", self.app.management_address())).await.text();
-        let name = format!("moose_insert_retries_total{{table=\"numbers\",code=\"{code}\"}} ");
-        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+        let name = format!("moose_insert_retries_total{{table=\"numbers\",code=\"{code}\",reason=\"refused\"}} ");
+        self.metrics().await.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+    }
+
+    async fn metrics(&self) -> String {
+        http::get(&format!("http://{}/metrics", self.app.management_address())).await.text()
+    }
+
+    /// Waits until the metrics show that many components of the table held for this reason.
+    async fn shows_holds(&self, reason: &str, components: u32) {
+        let wanted = format!("moose_holds{{table=\"numbers\",reason=\"{reason}\"}} {components}\n");
+        eventually(LATE, || async {
+            let metrics = self.metrics().await;
+            if metrics.contains(&wanted) { Ok(()) } else { Err(metrics) }
+        })
+        .await;
     }
 
     async fn end(self) {
@@ -94,8 +107,16 @@ async fn a_dropped_table_is_a_hold_until_it_is_there_again() {
     scene.stage.sql("DROP TABLE numbers").await;
     scene.post().await;
     scene.held(&["`numbers` does not exist"]).await;
+    scene.shows_holds("table", 1).await;
+    let bytes = scene
+        .metrics()
+        .await
+        .lines()
+        .find_map(|line| line.strip_prefix("moose_stream_bytes{stream=\"numbers\"} ")?.parse::<u64>().ok());
+    assert!(bytes.is_some_and(|bytes| bytes > 0), "it was measured again meanwhile: {bytes:?}");
     scene.stage.sql("UNDROP TABLE numbers").await;
     scene.passes().await;
+    scene.shows_holds("table", 0).await;
     assert_eq!(scene.changed().await, "0");
     scene.end().await;
 }

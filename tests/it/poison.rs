@@ -61,7 +61,8 @@ impl Stage {
         let expected: BTreeSet<u64> = (0..rows).filter(|id| bad(*id)).collect();
         self.shows(ONCE, &once(rows - expected.len() as u64), TRIED).await;
         let metrics = format!("http://{}/metrics", app.management_address());
-        let told = format!("moose_records_dead_lettered_total{{table=\"numbers\"}} {}\n", expected.len());
+        let told =
+            format!("moose_records_dead_lettered_total{{table=\"numbers\",reason=\"refused\"}} {}\n", expected.len());
         eventually(LATE, || async {
             let text = http::get(&metrics).await.text();
             let passed = text.contains("moose_lag_records{stream=\"numbers\",table=\"numbers\",partition=\"0\"} 0\n");

@@ -71,6 +71,11 @@ async fn only_what_the_table_lacks_is_sent_again() {
     let (first, last) = (&inserts[0], inserts.last().expect("an INSERT"));
     assert_eq!(last.token(), first.token(), "the rest goes under the range's own token");
     assert!(last.body_length < first.body_length, "{} of {} bytes", last.body_length, first.body_length);
+    stage.has_passed(&app, 100).await;
+    let metrics = http::get(&format!("http://{}/metrics", app.management_address())).await.text();
+    for counted in ["inserted_total{table=\"numbers\"} 60\n", "deduplicated_total{table=\"numbers\"} 40\n"] {
+        assert!(metrics.contains(counted), "{counted}: {metrics}");
+    }
     app.stop().await.expect("an orderly stop");
 }
 

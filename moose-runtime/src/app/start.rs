@@ -16,14 +16,15 @@ use crate::{
     ingest::{Door, DoorOptions, Route},
     inlet::Inlet,
     machine::open_files::{self, Ports, TooFew},
-    manage::{self, AnswerCommand, DEAD_LETTERS_PATH, LagCheck, ManageState, READERS_PATH},
+    manage::{self, AnswerCommand, DEAD_LETTERS_PATH, ManageState, READERS_PATH},
     memory,
     migration::Migrations,
+    record::ErrorCode,
     schema::Storage,
     shutdown::Shutdown,
     stream::{Backend, accounting::Accounting},
     sync::{Roster, Shared},
-    telemetry::{ApiLabel, Health, Metrics, StreamLabel, TableLabel},
+    telemetry::{Declared, Health, Metrics, StreamLabel},
 };
 
 /// How often the size of the streams is measured.
@@ -61,7 +62,11 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     let report = tables::look(&database.client, &topology, builder.refuse_unsafe).await?;
 
     let (topics, ways) = streams::open_topics(&*backend, &topology).await?;
-    show_zeros(&metrics, &topology);
+    metrics.begin(&Declared {
+        apis: topology.apis.iter().map(|api| api.name.clone()).collect(),
+        tables: topology.filled_tables().map(|table| table.name.clone()).collect(),
+        rejections: ErrorCode::ALL.iter().map(|code| code.name()).collect(),
+    });
     let accounting = Accounting::new(Arc::clone(&backend), ways);
     let read_ahead = |most| backend.read_ahead(accounting.places().count(), most);
     let (memory_of_door, memory_of_sync) = memory::shares(config.memory.budget.as_u64(), read_ahead);
@@ -79,11 +84,10 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
         drains: Drains::default(),
         reopen: database.reopen(),
     };
-    let lag = Arc::new(LagCheck::new(config.sync.lag_bound));
     let manage_state = ManageState {
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
-        lag,
+        lag_bound: config.sync.lag_bound,
         accounting: Arc::new(accounting),
     };
     let door = Door::new(DoorOptions {
@@ -246,24 +250,6 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
 fn route(api: &ApiNode, backend: &Arc<dyn Backend>) -> Route {
     let ApiNode { name, topic, new_batch } = api.clone();
     Route { name, inlet: Inlet::new(Arc::clone(backend), topic, new_batch) }
-}
-
-/// Makes every series that there will be, so that a counter exists before its first event.
-fn show_zeros(metrics: &Metrics, topology: &Topology) {
-    for api in &topology.apis {
-        let label = ApiLabel { api: api.name.clone() };
-        drop(metrics.accepted.get_or_create(&label));
-        drop(metrics.rejected.get_or_create(&label));
-    }
-    for table in topology.filled_tables() {
-        let label = TableLabel { table: table.name.clone() };
-        drop(metrics.inserted.get_or_create(&label));
-        drop(metrics.deduplicated.get_or_create(&label));
-        drop(metrics.dead_lettered.get_or_create(&label));
-        drop(metrics.batch_rows.get_or_create(&label));
-        drop(metrics.batch_bytes.get_or_create(&label));
-        drop(metrics.insert_duration.get_or_create(&label));
-    }
 }
 
 /// Measures the streams, until the stop.

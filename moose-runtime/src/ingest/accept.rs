@@ -103,8 +103,8 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     let Decoded { valid, rejected: invalid, errors, more } = decoded;
     let appended = api.inlet.append(valid).await;
     let Appended { accepted, rejected, unknown, failure } = appended;
-    api.count(accepted, invalid);
-    let rejected = rejected + invalid;
+    api.count(accepted, &invalid);
+    let rejected = rejected + invalid.values().sum::<usize>();
     show(state, api, failure.as_ref());
     match failure {
         None => Outcome { accepted, rejected, errors, more }.into_response(),

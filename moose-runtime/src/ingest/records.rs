@@ -1,5 +1,7 @@
 //! A body taken apart into records, and the records decoded: which may be stored, and what is wrong with the others.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use memchr::memchr_iter;
 
@@ -19,8 +21,8 @@ const LISTED_ERRORS: usize = 1_000;
 pub(super) struct Decoded {
     /// The valid records, their bytes as they came.
     pub(super) valid: Checked,
-    /// How many records are not valid.
-    pub(super) rejected: usize,
+    /// How many records are not valid, by the first error of each.
+    pub(super) rejected: BTreeMap<ErrorCode, usize>,
     /// What is wrong with those, the first of it.
     pub(super) errors: Vec<RecordError>,
     /// How many errors are not listed.
@@ -84,7 +86,9 @@ impl Decoded {
     fn of<'b>(inlet: &Inlet, body: &Bytes, records: impl Iterator<Item = &'b [u8]>) -> Self {
         let mut decoded = Self::default();
         decoded.valid = inlet.check(body, records, |index, errors| {
-            decoded.rejected += 1;
+            if let Some(first) = errors.first() {
+                *decoded.rejected.entry(first.code).or_default() += 1;
+            }
             for error in errors {
                 decoded.list(index, error);
             }
@@ -94,7 +98,7 @@ impl Decoded {
 
     /// The body as a whole is not what it should be: it counts as one record.
     fn nothing(error: FieldError) -> Self {
-        let mut decoded = Self { rejected: 1, ..Self::default() };
+        let mut decoded = Self { rejected: [(error.code, 1)].into(), ..Self::default() };
         decoded.list(0, error);
         decoded
     }

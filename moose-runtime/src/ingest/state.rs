@@ -9,7 +9,8 @@ use crate::{
     config::HttpConfig,
     inlet::Inlet,
     memory::Share,
-    telemetry::{ApiLabel, Component, Health, Metrics},
+    record::ErrorCode,
+    telemetry::{ApiLabel, Component, Health, Metrics, RejectionLabel},
 };
 
 /// What all requests share.
@@ -33,20 +34,27 @@ pub(super) struct Api {
     /// The stream where failures show.
     pub(super) stream: Component,
     accepted: Counter,
-    rejected: Counter,
+    rejected: BTreeMap<ErrorCode, Counter>,
 }
 
 impl Api {
     pub(super) fn new(name: String, inlet: Inlet, metrics: &Metrics) -> Self {
         // Made now, so that an API that was never used is in the metrics too.
-        let label = ApiLabel { api: name.clone() };
-        let accepted = metrics.accepted.get_or_create(&label).clone();
-        let rejected = metrics.rejected.get_or_create(&label).clone();
+        let accepted = metrics.records_accepted.get_or_create_owned(&ApiLabel { api: name.clone() });
+        let counter = |code: &ErrorCode| {
+            let label = RejectionLabel { api: name.clone(), reason: code.name() };
+            (*code, metrics.records_rejected.get_or_create_owned(&label))
+        };
+        let rejected = ErrorCode::ALL.iter().map(counter).collect();
         Self { stream: Component::Stream { stream: inlet.topic().to_owned() }, name, inlet, accepted, rejected }
     }
 
-    pub(super) fn count(&self, accepted: usize, rejected: usize) {
+    pub(super) fn count(&self, accepted: usize, rejected: &BTreeMap<ErrorCode, usize>) {
         self.accepted.inc_by(accepted as u64);
-        self.rejected.inc_by(rejected as u64);
+        for (code, records) in rejected {
+            if let Some(counter) = self.rejected.get(code) {
+                counter.inc_by(*records as u64);
+            }
+        }
     }
 }

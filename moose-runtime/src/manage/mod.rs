@@ -8,7 +8,11 @@
 mod commands;
 mod ready;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json, Router,
@@ -21,13 +25,13 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 pub use commands::{AnswerCommand, DEAD_LETTERS_PATH, READERS_PATH, command};
-pub use ready::{FAILURE_GRACE, LagCheck};
+pub use ready::FAILURE_GRACE;
 
 use crate::{
     port::{self, Limits},
     shutdown::Shutdown,
     stream::accounting::{Accounting, Undeclared, Way},
-    telemetry::{Health, LagLabel, Metrics, ReaderLabel},
+    telemetry::{Health, HoldLabel, LagLabel, Metrics, ReaderLabel, Reason},
 };
 
 /// The paths that there are.
@@ -60,8 +64,8 @@ pub struct ManageState {
     pub metrics: Arc<Metrics>,
     /// What fails at present.
     pub health: Arc<Health>,
-    /// Which lags count as stuck.
-    pub lag: Arc<LagCheck>,
+    /// Lags above it count as stuck.
+    pub lag_bound: Duration,
     /// What became of the records.
     pub accounting: Arc<Accounting>,
 }
@@ -74,6 +78,24 @@ impl ManageState {
             LagLabel { stream, table, partition }
         };
         self.accounting.places().map(label)
+    }
+
+    /// Counts what fails at present, by table and reason; no others.
+    fn show_holds(&self) {
+        let mut holds: BTreeMap<HoldLabel, i64> = BTreeMap::new();
+        for LagLabel { table, .. } in self.lags() {
+            holds
+                .extend(Reason::ALL.iter().map(|(reason, _)| (HoldLabel { table: table.clone(), reason: *reason }, 0)));
+        }
+        let now = SystemTime::now();
+        for (component, failure) in self.health.failures() {
+            if let Some(table) = component.table().filter(|_| ready::counts(&component, &failure, now)) {
+                *holds.entry(HoldLabel { table: table.to_owned(), reason: failure.reason }).or_default() += 1;
+            }
+        }
+        for (label, components) in holds {
+            self.metrics.holds.get_or_create(&label).set(components);
+        }
     }
 
     /// Readers that are not declared, if they can be told soon: a storage that mends itself may take longer.
@@ -105,11 +127,12 @@ async fn metrics(State(state): State<ManageState>) -> Response {
     // A lag is shown before anybody has measured it.
     for lag in state.lags() {
         drop(state.metrics.lag_records.get_or_create(&lag));
-        drop(state.metrics.lag_duration.get_or_create(&lag));
+        drop(state.metrics.lag_seconds.get_or_create(&lag));
     }
-    state.metrics.undeclared_lag.clear();
+    state.show_holds();
+    state.metrics.undeclared_lag_records.clear();
     for Undeclared { stream, reader, lag } in state.undeclared().await {
-        let gauge = state.metrics.undeclared_lag.get_or_create_owned(&ReaderLabel { stream, reader });
+        let gauge = state.metrics.undeclared_lag_records.get_or_create_owned(&ReaderLabel { stream, reader });
         gauge.set(i64::try_from(lag).unwrap_or(i64::MAX));
     }
     match state.metrics.render() {

@@ -4,9 +4,8 @@
 //! because nothing can be accepted without it. And a lag above its bound, if the table has taken no record for as long.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
@@ -50,7 +49,7 @@ pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
         message,
         attempts: 0,
     }));
-    reasons.extend(state.lag.stalls(state.lags(), &state.metrics, Instant::now()));
+    reasons.extend(stalls(state.lags(), state.lag_bound, &state.metrics, SystemTime::now()));
     reasons
 }
 
@@ -77,52 +76,42 @@ fn failing(failures: &BTreeMap<Component, Failure>, now: SystemTime) -> Vec<Reas
         .collect()
 }
 
-/// Which lags count as stuck.
-#[derive(Debug)]
-pub struct LagCheck {
+/// Those of the lags that are above the bound, behind tables that have taken nothing for as long.
+fn stalls(
+    lags: impl IntoIterator<Item = LagLabel>,
     bound: Duration,
-    /// When a look at the metrics first saw a table's present count of inserted records.
-    seen: Mutex<HashMap<String, (u64, Instant)>>,
+    metrics: &Metrics,
+    now: SystemTime,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for label in lags {
+        let table = TableLabel { table: label.table.clone() };
+        let flushed = seconds(metrics.last_flush_timestamp_seconds.get_or_create(&table).get());
+        let still = now.duration_since(SystemTime::UNIX_EPOCH + flushed).unwrap_or_default();
+        let lag = seconds(metrics.lag_seconds.get_or_create(&label).get());
+        if lag > bound && still > bound {
+            reasons.push(stall(&label, lag, bound));
+        }
+    }
+    reasons
 }
 
-impl LagCheck {
-    /// With the bound `sync.lag_bound`.
-    pub fn new(bound: Duration) -> Self {
-        Self { bound, seen: Mutex::default() }
-    }
+fn seconds(gauge: f64) -> Duration {
+    Duration::try_from_secs_f64(gauge).unwrap_or_default()
+}
 
-    /// Those of the lags that are above the bound, behind tables that have taken nothing for as long.
-    fn stalls(&self, lags: impl IntoIterator<Item = LagLabel>, metrics: &Metrics, now: Instant) -> Vec<Reason> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reasons = Vec::new();
-        for label in lags {
-            let inserted = metrics.inserted.get_or_create(&TableLabel { table: label.table.clone() }).get();
-            let (count, since) = seen.entry(label.table.clone()).or_insert((inserted, now));
-            if *count != inserted {
-                (*count, *since) = (inserted, now);
-            }
-            let still = now.saturating_duration_since(*since);
-            let lag = Duration::try_from_secs_f64(metrics.lag_duration.get_or_create(&label).get()).unwrap_or_default();
-            if lag > self.bound && still > self.bound {
-                reasons.push(self.stall(&label, lag));
-            }
-        }
-        reasons
-    }
-
-    fn stall(&self, label: &LagLabel, lag: Duration) -> Reason {
-        let LagLabel { stream, table, partition } = label;
-        Reason {
-            part: format!("table `{table}`"),
-            since: rfc3339(SystemTime::now().checked_sub(lag).unwrap_or(SystemTime::UNIX_EPOCH)),
-            code: None,
-            message: format!(
-                "stream `{stream}` partition {partition}: the oldest record waits for {}s, above the bound of {}s, and the table takes none",
-                lag.as_secs(),
-                self.bound.as_secs()
-            ),
-            attempts: 0,
-        }
+fn stall(label: &LagLabel, lag: Duration, bound: Duration) -> Reason {
+    let LagLabel { stream, table, partition } = label;
+    Reason {
+        part: format!("table `{table}`"),
+        since: rfc3339(SystemTime::now().checked_sub(lag).unwrap_or(SystemTime::UNIX_EPOCH)),
+        code: None,
+        message: format!(
+            "stream `{stream}` partition {partition}: the oldest record waits for {}s, above the bound of {}s, and the table takes none",
+            lag.as_secs(),
+            bound.as_secs()
+        ),
+        attempts: 0,
     }
 }
 
@@ -163,21 +152,16 @@ mod tests {
     fn a_lag_counts_only_while_the_table_takes_nothing() {
         let metrics = Metrics::default();
         let label = LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 0 };
-        let table = TableLabel { table: "events".to_owned() };
-        let check = LagCheck::new(Duration::from_mins(1));
-        let stalls = |now| check.stalls([label.clone()], &metrics, now);
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        metrics.inserted.get_or_create(&table).inc_by(10);
-        metrics.lag_duration.get_or_create(&label).set(300.0);
-        assert!(stalls(start).is_empty(), "nothing is known about movement yet");
-        metrics.inserted.get_or_create(&table).inc_by(10);
-        assert!(stalls(after(61)).is_empty(), "a backlog that is worked off");
-        assert!(stalls(after(100)).is_empty());
-        let found = stalls(after(122));
+        metrics.flushed("events");
+        metrics.lag_seconds.get_or_create(&label).set(300.0);
+        let flushed = SystemTime::now();
+        let bound = Duration::from_mins(1);
+        let stalls = |age| stalls([label.clone()], bound, &metrics, flushed + Duration::from_secs(age));
+        assert!(stalls(59).is_empty(), "a backlog that is worked off");
+        let found = stalls(61);
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("300s"), "{}", found[0].message);
-        metrics.lag_duration.get_or_create(&label).set(59.0);
-        assert!(stalls(after(200)).is_empty(), "within the bound");
+        metrics.lag_seconds.get_or_create(&label).set(59.0);
+        assert!(stalls(200).is_empty(), "within the bound");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         Backend as _, Retention, TopicSpec,
         log::{Log, LogOptions},
     },
-    telemetry::{ApiLabel, Component, LagLabel, Reason},
+    telemetry::{ApiLabel, Component, Delivery, LagLabel},
 };
 
 struct Port {
@@ -31,12 +31,8 @@ async fn start() -> Port {
     let log = Arc::new(Log::open(LogOptions::new(directory.path().join("stream"))).unwrap());
     let way = Way { topic: "events".to_owned(), epoch: 1, table: "events".to_owned(), group: "a/events".to_owned() };
     let accounting = Arc::new(Accounting::new(Arc::clone(&log) as _, vec![way]));
-    let state = ManageState {
-        metrics: Arc::default(),
-        health: Arc::default(),
-        lag: Arc::new(LagCheck::new(Duration::ZERO)),
-        accounting,
-    };
+    let state =
+        ManageState { metrics: Arc::default(), health: Arc::default(), lag_bound: Duration::from_mins(1), accounting };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Shutdown::new();
@@ -74,7 +70,7 @@ impl Port {
 #[tokio::test]
 async fn metrics_are_open_metrics_text() {
     let port = start().await;
-    port.state.metrics.accepted.get_or_create(&ApiLabel { api: "events".to_owned() }).inc_by(3);
+    port.state.metrics.records_accepted.get_or_create(&ApiLabel { api: "events".to_owned() }).inc_by(3);
     let answer = port.ask("GET /metrics").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains(&format!("content-type: {OPEN_METRICS}")), "{answer}");
@@ -101,6 +97,36 @@ async fn alive_even_while_not_ready_and_ready_again_once_the_part_works() {
 }
 
 #[tokio::test]
+async fn what_holds_a_table_is_counted_by_its_reason_for_as_long_as_it_does() {
+    let port = start().await;
+    port.has_partitions(2).await;
+    let shown = |reason: &str, count: u32| format!("moose_holds{{table=\"events\",reason=\"{reason}\"}} {count}\n");
+    let metrics = port.ask("GET /metrics").await;
+    for (reason, _) in Reason::ALL {
+        assert!(metrics.contains(&shown(reason.name(), 0)), "{metrics}");
+    }
+    let delivery = |partition| {
+        let (table, stream) = ("events".to_owned(), "events".to_owned());
+        Delivery { table, stream, partition, partitions: 2 }
+    };
+    let health = &port.state.health;
+    let waited = FAILURE_GRACE + Duration::from_secs(1);
+    for partition in [0, 1] {
+        let table = Component::Table(delivery(partition));
+        health.failed_after(waited, &table, Reason::Unreachable, None, "refused".to_owned());
+    }
+    health.failed(&Component::Worker(delivery(0)), Reason::Bug, "passes".to_owned());
+    health.failed(&Component::Partition(delivery(0)), Reason::Stream, "counts at once".to_owned());
+    health.failed(&Component::Stream { stream: "events".to_owned() }, Reason::Stream, "is no table's".to_owned());
+    let metrics = port.ask("GET /metrics").await;
+    for (reason, count) in [("unreachable", 2), ("bug", 0), ("stream", 1)] {
+        assert!(metrics.contains(&shown(reason, count)), "{metrics}");
+    }
+    health.recovered(&Component::Table(delivery(1)));
+    assert!(port.ask("GET /metrics").await.contains(&shown("unreachable", 1)));
+}
+
+#[tokio::test]
 async fn partitions_that_are_added_are_counted_measured_and_watched() {
     let port = start().await;
     let shown =
@@ -114,9 +140,7 @@ async fn partitions_that_are_added_are_counted_measured_and_watched() {
     let accounts = port.ask("GET /accounting").await;
     assert!(accounts.contains(r#""partition":0"#) && accounts.contains(r#""partition":1"#), "{accounts}");
     let added = LagLabel { stream: "events".to_owned(), table: "events".to_owned(), partition: 1 };
-    port.state.metrics.lag_duration.get_or_create(&added).set(300.0);
-    // The first look only finds out whether the table takes records.
-    port.ask("GET /ready").await;
+    port.state.metrics.lag_seconds.get_or_create(&added).set(300.0);
     let answer = port.ask("GET /ready").await;
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("partition 1: the oldest"), "{answer}");
 }

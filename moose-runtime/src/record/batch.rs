@@ -69,31 +69,57 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Kinds of mistakes in a record. The text form is part of the HTTP contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorCode {
+/// Makes the codes, each with its text form.
+macro_rules! error_codes {
+    ($( #[doc = $doc:literal] $code:ident = $name:literal, )+) => {
+        /// Kinds of mistakes in a record. The text form is part of the HTTP contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $( #[doc = $doc] $code, )+
+        }
+
+        impl ErrorCode {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$( Self::$code ),+];
+
+            /// The text form.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $( Self::$code => $name, )+
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
     /// Not JSON.
-    InvalidJson,
+    InvalidJson = "invalid_json",
     /// Not UTF-8.
-    InvalidUtf8,
+    InvalidUtf8 = "invalid_utf8",
     /// More records than a request may bring.
-    TooManyRecords,
+    TooManyRecords = "too_many_records",
     /// The record is larger than the stream takes.
-    TooLarge,
+    TooLarge = "too_large",
     /// Nested deeper than the reader goes.
-    TooDeep,
+    TooDeep = "too_deep",
     /// A field that is needed is not there.
-    MissingField,
+    MissingField = "missing_field",
     /// A field is there more than once.
-    DuplicateField,
+    DuplicateField = "duplicate_field",
     /// A field that is not declared, where the type denies those.
-    UnknownField,
+    UnknownField = "unknown_field",
     /// Not the JSON type that the column takes.
-    WrongType,
+    WrongType = "wrong_type",
     /// A number, date or length outside what the column holds.
-    OutOfRange,
+    OutOfRange = "out_of_range",
     /// Right JSON type, but not a value of the column's type (a date that does not exist, not a UUID).
-    InvalidValue,
+    InvalidValue = "invalid_value",
+}
+
+impl serde::Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }

@@ -237,8 +237,9 @@ impl Courier {
                 tell(&part, &range, &error);
             }
             self.shared.failed(&component, &error);
-            let label = RetryLabel { table: self.assignment.table.name.clone(), code: error.code().unwrap_or(0) };
-            self.shared.metrics.retries.get_or_create(&label).inc();
+            let (table, code) = (self.assignment.table.name.clone(), error.code().unwrap_or(0));
+            let label = RetryLabel { table, code, reason: error.reason() };
+            self.shared.metrics.insert_retries.get_or_create(&label).inc();
             tokio::select! {
                 () = self.pause(wait, &error) => {}
                 () = self.shared.stop.wait() => return None,
@@ -293,7 +294,7 @@ impl Courier {
     pub(super) fn answered(&self, took: Duration) {
         fault::point(Point::InsertAnswered);
         let label = TableLabel { table: self.assignment.table.name.clone() };
-        self.shared.metrics.insert_duration.get_or_create(&label).observe(took.as_secs_f64());
+        self.shared.metrics.insert_seconds.get_or_create(&label).observe(took.as_secs_f64());
     }
 
     /// One INSERT. The answer is how long it took.

@@ -25,7 +25,7 @@ pub(super) async fn measure(shared: &Shared, assignment: &Assignment, next: u64,
     let waited = oldest.map_or(0, |oldest| u64::try_from(now().saturating_sub(oldest)).unwrap_or(0));
     let label = LagLabel { stream: topic.clone(), table: assignment.table.name.clone(), partition };
     shared.metrics.lag_records.get_or_create(&label).set(i64::try_from(lag).unwrap_or(i64::MAX));
-    shared.metrics.lag_duration.get_or_create(&label).set(Duration::from_millis(waited).as_secs_f64());
+    shared.metrics.lag_seconds.get_or_create(&label).set(Duration::from_millis(waited).as_secs_f64());
     lag
 }
 

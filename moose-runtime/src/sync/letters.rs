@@ -6,7 +6,7 @@ use crate::{
     fault::{self, Point},
     record::FieldError,
     stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, Record, StreamError, WrongField},
-    telemetry::TableLabel,
+    telemetry::{LetterLabel, LetterReason},
 };
 
 /// Bytes of the errors in a letter, and of each text in it: a name in a record may have megabytes, and a letter must have
@@ -93,7 +93,10 @@ impl Shared {
         let new = self.backend.put_dead_letters(letters).await?;
         fault::point(Point::LettersAfter);
         let table = first.key.destination.as_str();
-        self.metrics.dead_lettered.get_or_create(&TableLabel { table: table.to_owned() }).inc_by(new);
+        // All of one call are of one kind.
+        let reason = if first.details.code.is_some() { LetterReason::Refused } else { LetterReason::Invalid };
+        let label = LetterLabel { table: table.to_owned(), reason };
+        self.metrics.records_dead_lettered.get_or_create(&label).inc_by(new);
         if new > 0 {
             let reason = first.details.reason.as_str();
             tracing::warn!(table, records = new, first = %first.key, reason, "dead letters: see `dead-letters list`");

@@ -107,7 +107,7 @@ impl Shared {
         let Assignment { topic, partition, table, .. } = assignment;
         let label = LagLabel { stream: topic.clone(), table: table.name.clone(), partition: *partition };
         self.metrics.lag_records.get_or_create(&label).set(0);
-        self.metrics.lag_duration.get_or_create(&label).set(0.0);
+        self.metrics.lag_seconds.get_or_create(&label).set(0.0);
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
         double::Double,
         log::{Log, LogOptions},
     },
-    telemetry::{Health, LagLabel, Metrics},
+    telemetry::{Health, LagLabel, LetterLabel, LetterReason, Metrics},
 };
 
 #[derive(OlapRecord)]
@@ -418,8 +418,8 @@ async fn a_record_that_does_not_fit_is_a_dead_letter_before_its_range_is_handed_
     assert_eq!((&letter.payload[..], letter.details.code), (&br#"{"number":"three"}"#[..], None));
     assert_eq!(letter.details.errors[0].pointer, "/number");
     assert!(!letter.details.maybe_stored && letter.details.timestamp > 0);
-    let label = crate::telemetry::TableLabel { table: "ticks".to_owned() };
-    assert_eq!(bench.shared.metrics.dead_lettered.get_or_create(&label).get(), 1);
+    let label = LetterLabel { table: "ticks".to_owned(), reason: LetterReason::Invalid };
+    assert_eq!(bench.shared.metrics.records_dead_lettered.get_or_create(&label).get(), 1);
 }
 
 #[tokio::test]
@@ -460,8 +460,7 @@ async fn a_worker_that_can_not_begin_shows_its_lag_all_the_same() {
     // There is no ClickHouse at the address.
     let worker = Worker::spawn(bench.shared.clone(), bench.assignment.clone());
     let metrics = &bench.shared.metrics;
-    while metrics.lag_records.get_or_create(&label).get() != 3
-        || metrics.lag_duration.get_or_create(&label).get() <= 0.0
+    while metrics.lag_records.get_or_create(&label).get() != 3 || metrics.lag_seconds.get_or_create(&label).get() <= 0.0
     {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -271,13 +271,14 @@ pub(super) async fn note(courier: &Courier, delivered: Delivered, oldest: Option
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };
     let metrics = &courier.shared.metrics;
-    metrics.inserted.get_or_create(&label).inc_by((delivered.rows - delivered.had.min(delivered.rows)) as u64);
-    metrics.deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
+    metrics.records_inserted.get_or_create(&label).inc_by((delivered.rows - delivered.had.min(delivered.rows)) as u64);
+    metrics.records_deduplicated.get_or_create(&label).inc_by(delivered.had as u64);
     #[expect(clippy::cast_precision_loss, reason = "histograms hold floats; a batch is far below 2^52")]
     {
         metrics.batch_rows.get_or_create(&label).observe(delivered.rows as f64);
         metrics.batch_bytes.get_or_create(&label).observe(delivered.bytes as f64);
     }
+    metrics.flushed(table);
     let lag = measure_lag(courier, oldest).await;
     tracing::info!(
         target: "moose::flush",

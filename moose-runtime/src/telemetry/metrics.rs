@@ -1,183 +1,155 @@
-//! All metrics.
-//!
-//! Labels are declared names (API, stream, table) and ClickHouse error codes, so every label set is bounded.
+//! The one table of metrics. It registers them, and `docs/metrics.md` is made of it.
 
-use std::sync::atomic::AtomicU64;
-
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::{Registry, Unit},
+use std::{
+    sync::atomic::AtomicU64,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Label of everything counted at an ingest API.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ApiLabel {
-    /// Name of the API.
-    pub api: String,
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Metric, Registry, Unit},
+};
+
+use super::labels::{
+    ApiLabel, Declared, HoldLabel, Labels as _, LagLabel, LetterLabel, ReaderLabel, RejectionLabel, RetryLabel,
+    StreamLabel, TableLabel, ViewLabel,
+};
+
+/// What every name begins with.
+pub(super) const PREFIX: &str = "moose";
+
+/// A gauge of seconds.
+pub type Seconds = Gauge<f64, AtomicU64>;
+
+/// Makes [`Metrics`] out of the table: a metric's sentence is its help, and its unit is what its name ends with.
+macro_rules! metrics {
+    ($( $(#[doc = $help:literal])+ $name:ident: $kind:ident<$labels:ident> $(= $new:expr)?; )+) => {
+        /// All metrics of a process, each under its exported name without `moose_` and the `_total` of counters.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $( $(#[doc = $help])+ pub $name: Family<$labels, $kind>, )+
+        }
+
+        impl Default for Metrics {
+            fn default() -> Self {
+                let mut registry = Registry::with_prefix(PREFIX);
+                $(
+                    let $name: Family<$labels, $kind> = metrics!(@family $($new)?);
+                    register(&mut registry, stringify!($name), concat!($($help),+), $name.clone());
+                )+
+                Self { registry, $( $name ),+ }
+            }
+        }
+
+        impl Metrics {
+            /// Makes every series whose labels are known, so that it is there before its first event.
+            fn make_zeros(&self, declared: &Declared) {
+                $(
+                    for label in $labels::known(declared) {
+                        drop(self.$name.get_or_create(&label));
+                    }
+                )+
+            }
+        }
+
+        /// The table as it is documented.
+        #[cfg(test)]
+        pub(super) const TABLE: &[Row] = &[
+            $( Row {
+                name: stringify!($name),
+                help: concat!($($help),+),
+                kind: stringify!($kind),
+                labels: $labels::LABELS,
+            } ),+
+        ];
+    };
+    (@family) => { Family::default() };
+    (@family $new:expr) => { Family::new_with_constructor($new) };
 }
 
-/// Label of everything counted at a table.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct TableLabel {
-    /// Name of the table.
-    pub table: String,
-}
-
-/// Label of everything counted at a materialized view.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ViewLabel {
-    /// Name of the view, with its database.
-    pub view: String,
-}
-
-/// Label of a partition's way into its table.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct LagLabel {
-    /// Name of the stream.
-    pub stream: String,
-    /// Name of the table.
-    pub table: String,
-    /// Partition of the stream.
-    pub partition: u16,
-}
-
-/// Label of a reader of a stream.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ReaderLabel {
-    /// Name of the stream.
-    pub stream: String,
-    /// Its group: application and table.
-    pub reader: String,
-}
-
-/// Label of a retried INSERT.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct RetryLabel {
-    /// Name of the table.
-    pub table: String,
-    /// ClickHouse error code, or 0 where the failure was not ClickHouse's answer.
-    pub code: u32,
-}
-
-/// Label of the bytes that a stream holds.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct StreamLabel {
-    /// Name of the stream.
-    pub stream: String,
-}
-
-/// All metrics of a process.
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    /// Records answered with "accepted".
-    pub accepted: Family<ApiLabel, Counter>,
+metrics! {
+    /// Records answered as accepted.
+    records_accepted: Counter<ApiLabel>;
     /// Records answered with an error of their own.
-    pub rejected: Family<ApiLabel, Counter>,
+    records_rejected: Counter<RejectionLabel>;
     /// Records that ClickHouse confirmed.
-    pub inserted: Family<TableLabel, Counter>,
-    /// Records of a resent range that the table had already.
-    pub deduplicated: Family<TableLabel, Counter>,
-    /// Records that can't be stored in their table and are kept with the reason.
-    pub dead_lettered: Family<TableLabel, Counter>,
+    records_inserted: Counter<TableLabel>;
+    /// Records of a range that was sent again which the table had already.
+    records_deduplicated: Counter<TableLabel>;
+    /// Records that can't be stored in their table and are kept as dead letters.
+    records_dead_lettered: Counter<LetterLabel>;
     /// Records that a table has and a view behind it may lack.
-    pub views_in_doubt: Family<ViewLabel, Counter>,
+    views_in_doubt: Counter<ViewLabel>;
     /// Failed INSERTs that are sent again.
-    pub retries: Family<RetryLabel, Counter>,
+    insert_retries: Counter<RetryLabel>;
+    /// Components on the way into a table that fail, as `/ready` lists them.
+    holds: Gauge<HoldLabel>;
     /// Rows per INSERT.
-    pub batch_rows: Family<TableLabel, Histogram>,
+    batch_rows: Histogram<TableLabel> = rows;
     /// Bytes per INSERT, as encoded.
-    pub batch_bytes: Family<TableLabel, Histogram>,
+    batch_bytes: Histogram<TableLabel> = bytes;
     /// Time from sending an INSERT, or the end of one that was sent ahead, to its answer.
-    pub insert_duration: Family<TableLabel, Histogram>,
+    insert_seconds: Histogram<TableLabel> = seconds;
+    /// Unix time at which a table had last taken a range; before its first one, at which the process started.
+    last_flush_timestamp_seconds: Seconds<TableLabel>;
     /// Records in the stream that are not in the table yet.
-    pub lag_records: Family<LagLabel, Gauge>,
-    /// Age of the oldest of them.
-    pub lag_duration: Family<LagLabel, Gauge<f64, AtomicU64>>,
+    lag_records: Gauge<LagLabel>;
+    /// Age of the oldest record that is not in the table yet.
+    lag_seconds: Seconds<LagLabel>;
     /// Records that are kept for a reader which is not declared.
-    pub undeclared_lag: Family<ReaderLabel, Gauge>,
-    /// Bytes that a stream holds on disk.
-    pub stream_bytes: Family<StreamLabel, Gauge>,
+    undeclared_lag_records: Gauge<ReaderLabel>;
+    /// Bytes that a stream holds on disk; not known of Kafka's.
+    stream_bytes: Gauge<StreamLabel>;
 }
 
-fn rows_histogram() -> Histogram {
+fn rows() -> Histogram {
     Histogram::new([1.0, 10.0, 100.0, 1_000.0, 10_000.0, 50_000.0, 99_999.0, 100_000.0])
 }
 
-fn bytes_histogram() -> Histogram {
+fn bytes() -> Histogram {
     Histogram::new([1e3, 1e4, 1e5, 1e6, 4e6, 16e6, 64e6])
 }
 
-fn duration_histogram() -> Histogram {
+fn seconds() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        let mut registry = Registry::with_prefix("moose");
-        let metrics = Self {
-            accepted: Family::default(),
-            rejected: Family::default(),
-            inserted: Family::default(),
-            deduplicated: Family::default(),
-            dead_lettered: Family::default(),
-            views_in_doubt: Family::default(),
-            retries: Family::default(),
-            batch_rows: Family::new_with_constructor(rows_histogram as fn() -> Histogram),
-            batch_bytes: Family::new_with_constructor(bytes_histogram as fn() -> Histogram),
-            insert_duration: Family::new_with_constructor(duration_histogram as fn() -> Histogram),
-            lag_records: Family::default(),
-            lag_duration: Family::default(),
-            undeclared_lag: Family::default(),
-            stream_bytes: Family::default(),
-            registry: Registry::default(),
-        };
-        registry.register("records_accepted", "Records answered as accepted", metrics.accepted.clone());
-        registry.register("records_rejected", "Records answered with an error", metrics.rejected.clone());
-        registry.register("records_inserted", "Records confirmed by ClickHouse", metrics.inserted.clone());
-        registry.register(
-            "records_deduplicated",
-            "Records of a resent range that the table already had",
-            metrics.deduplicated.clone(),
-        );
-        registry.register(
-            "records_dead_lettered",
-            "Records that can't be stored and are kept as dead letters",
-            metrics.dead_lettered.clone(),
-        );
-        registry.register(
-            "views_in_doubt",
-            "Records that a table has and a view behind it may lack",
-            metrics.views_in_doubt.clone(),
-        );
-        registry.register("insert_retries", "Failed INSERTs that are sent again, by code", metrics.retries.clone());
-        registry.register("batch_rows", "Rows per INSERT", metrics.batch_rows.clone());
-        registry.register_with_unit("batch", "Encoded bytes per INSERT", Unit::Bytes, metrics.batch_bytes.clone());
-        registry.register_with_unit(
-            "insert",
-            "Time from sending an INSERT to its answer",
-            Unit::Seconds,
-            metrics.insert_duration.clone(),
-        );
-        registry.register("lag_records", "Records not in the table yet", metrics.lag_records.clone());
-        registry.register_with_unit(
-            "lag",
-            "Age of the oldest record that is not in the table yet",
-            Unit::Seconds,
-            metrics.lag_duration.clone(),
-        );
-        registry.register(
-            "undeclared_lag_records",
-            "Records that are kept for a reader which is not declared",
-            metrics.undeclared_lag.clone(),
-        );
-        registry.register_with_unit("stream", "Bytes that a stream holds", Unit::Bytes, metrics.stream_bytes.clone());
-        Self { registry, ..metrics }
+fn register(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
+    let help = help.trim().trim_end_matches('.');
+    match name.rsplit_once('_') {
+        Some((name, "bytes")) => registry.register_with_unit(name, help, Unit::Bytes, metric),
+        Some((name, "seconds")) => registry.register_with_unit(name, help, Unit::Seconds, metric),
+        _ => registry.register(name, help, metric),
     }
 }
 
+/// One metric, as it is documented.
+#[cfg(test)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) labels: &'static [(&'static str, &'static str)],
+}
+
 impl Metrics {
+    /// Shows what is declared before anything has happened.
+    pub fn begin(&self, declared: &Declared) {
+        self.make_zeros(declared);
+        for table in &declared.tables {
+            self.flushed(table);
+        }
+    }
+
+    /// The table has taken a range.
+    pub fn flushed(&self, table: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let label = TableLabel { table: table.to_owned() };
+        self.last_flush_timestamp_seconds.get_or_create(&label).set(now.as_secs_f64());
+    }
+
     /// The metrics as OpenMetrics text.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();

@@ -1,9 +1,16 @@
 //! What the running pipeline tells about itself: its metrics, and which of its components fail at present.
 
 mod health;
+mod labels;
 mod metrics;
 mod reason;
+#[cfg(test)]
+mod reference;
 
 pub use health::{Component, Delivery, Failure, Health, Severity};
-pub use metrics::*;
+pub use labels::{
+    ApiLabel, Declared, HoldLabel, LagLabel, LetterLabel, ReaderLabel, RejectionLabel, RetryLabel, StreamLabel,
+    TableLabel, ViewLabel,
+};
+pub use metrics::{Metrics, Seconds};
 pub use reason::{LetterReason, Reason};

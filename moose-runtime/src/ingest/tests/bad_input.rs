@@ -38,6 +38,7 @@ async fn an_array_with_one_wrong_element_stores_the_others() {
     assert_eq!(errors[1..].iter().map(|(index, ..)| *index).collect::<Vec<_>>(), [3; 4], "every missing field is told");
     assert_eq!(server.stored(0).await, [event("a"), event("b")]);
     assert_eq!(server.counted(), (2, 2));
+    assert_eq!(["wrong_type", "missing_field"].map(|reason| server.rejected_for(reason)), [1, 1], "by the first error");
 }
 
 #[tokio::test]
@@ -208,4 +209,42 @@ async fn a_small_body_that_unpacks_into_millions_of_records_is_refused_whole() {
         assert_eq!(answer.errors(), (400, vec![(0, "", "too_many_records")]), "{content_type}");
     }
     assert_eq!(server.stored(0).await, [""; 0]);
+}
+
+/// The series that the metrics have, without their values.
+fn series(metrics: &Metrics) -> Vec<String> {
+    let text = metrics.render().unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn nothing_that_a_client_chooses_becomes_a_label() {
+    let server = Server::start().await;
+    server.post(event("a")).await;
+    let before = series(&server.metrics);
+    let mut requests = String::new();
+    for number in 0..10_000 {
+        let noise = rand::random::<u64>();
+        let request = match number % 5 {
+            0 => format!("GET /{noise:x} HTTP/1.1\r\ncontent-length: 0\r\n"),
+            1 => format!("POST /ingest/{noise:x} HTTP/1.1\r\ncontent-length: 0\r\n"),
+            2 => format!("POST /ingest/events/{noise:x} HTTP/1.1\r\ncontent-length: 0\r\n"),
+            3 => format!("POST /ingest/events?{noise:x}={noise:x} HTTP/1.1\r\ncontent-length: 0\r\n"),
+            _ => format!("POST /ingest/events HTTP/1.1\r\nx-{noise:x}: {noise:x}\r\ncontent-length: 0\r\n"),
+        };
+        requests.push_str(&request);
+        requests.push_str(if number == 9_999 { "connection: close\r\n\r\n" } else { "\r\n" });
+    }
+    let requests = requests.replace("HTTP/1.1\r\n", "HTTP/1.1\r\nhost: test\r\n");
+    let (mut reading, mut writing) = TcpStream::connect(server.address).await.unwrap().into_split();
+    let mut answers = Vec::new();
+    let (sent, read) = tokio::join!(writing.write_all(requests.as_bytes()), reading.read_to_end(&mut answers));
+    sent.unwrap();
+    read.unwrap();
+    let answers = String::from_utf8(answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 404 ").count(), 6_000, "unknown paths");
+    assert_eq!(answers.matches("HTTP/1.1 400 ").count(), 4_000, "no records");
+    assert_eq!(series(&server.metrics), before);
+    assert_eq!(server.rejected_for("invalid_json"), 4_000);
 }

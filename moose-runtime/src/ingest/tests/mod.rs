@@ -131,8 +131,14 @@ impl Server {
 
     /// What the metrics say was accepted and rejected.
     fn counted(&self) -> (u64, u64) {
-        let label = ApiLabel { api: "events".to_owned() };
-        (self.metrics.accepted.get_or_create(&label).get(), self.metrics.rejected.get_or_create(&label).get())
+        let accepted = self.metrics.records_accepted.get_or_create(&ApiLabel { api: "events".to_owned() }).get();
+        (accepted, ErrorCode::ALL.iter().map(|code| self.rejected_for(code.name())).sum())
+    }
+
+    /// What the metrics say was rejected for this reason.
+    fn rejected_for(&self, reason: &'static str) -> u64 {
+        let label = RejectionLabel { api: "events".to_owned(), reason };
+        self.metrics.records_rejected.get_or_create(&label).get()
     }
 }
 
