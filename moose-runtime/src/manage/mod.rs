@@ -7,12 +7,9 @@
 
 mod commands;
 mod ready;
+mod state;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
 use axum::{
     Json, Router,
@@ -25,13 +22,12 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 pub use commands::{AnswerCommand, DEAD_LETTERS_PATH, READERS_PATH, command};
-pub use ready::FAILURE_GRACE;
+pub use state::{FAILURE_GRACE, ManageState};
 
 use crate::{
     port::{self, Limits},
     shutdown::Shutdown,
-    stream::accounting::{Accounting, Undeclared, Way},
-    telemetry::{Health, HoldLabel, LagLabel, Metrics, ReaderLabel, Reason},
+    stream::accounting::Undeclared,
 };
 
 /// The paths that there are.
@@ -54,57 +50,6 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long a client may take to take its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long an answer waits for what is only worth knowing.
-const SOON: Duration = Duration::from_secs(1);
-
-/// What the management port tells about.
-#[derive(Clone, Debug)]
-pub struct ManageState {
-    /// The counters.
-    pub metrics: Arc<Metrics>,
-    /// What fails at present.
-    pub health: Arc<Health>,
-    /// Lags above it count as stuck.
-    pub lag_bound: Duration,
-    /// What became of the records.
-    pub accounting: Arc<Accounting>,
-}
-
-impl ManageState {
-    /// The lags that there are, those of partitions that were added since the start among them.
-    fn lags(&self) -> impl Iterator<Item = LagLabel> {
-        let label = |(way, partition): (&Way, u16)| {
-            let (stream, table) = (way.topic.clone(), way.table.clone());
-            LagLabel { stream, table, partition }
-        };
-        self.accounting.places().map(label)
-    }
-
-    /// Counts what fails at present, by table and reason; no others.
-    fn show_holds(&self) {
-        let mut holds: BTreeMap<HoldLabel, i64> = BTreeMap::new();
-        for LagLabel { table, .. } in self.lags() {
-            holds
-                .extend(Reason::ALL.iter().map(|(reason, _)| (HoldLabel { table: table.clone(), reason: *reason }, 0)));
-        }
-        let now = SystemTime::now();
-        for (component, failure) in self.health.failures() {
-            if let Some(table) = component.table().filter(|_| ready::counts(&component, &failure, now)) {
-                *holds.entry(HoldLabel { table: table.to_owned(), reason: failure.reason }).or_default() += 1;
-            }
-        }
-        for (label, components) in holds {
-            self.metrics.holds.get_or_create(&label).set(components);
-        }
-    }
-
-    /// Readers that are not declared, if they can be told soon: a storage that mends itself may take longer.
-    async fn undeclared(&self) -> Vec<Undeclared> {
-        let found = tokio::time::timeout(SOON, self.accounting.undeclared()).await;
-        found.ok().and_then(Result::ok).unwrap_or_default()
-    }
-}
-
 /// The routes of the management port.
 pub fn router(state: ManageState) -> Router {
     Router::new()
@@ -124,17 +69,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, st
 }
 
 async fn metrics(State(state): State<ManageState>) -> Response {
-    // A lag is shown before anybody has measured it.
-    for lag in state.lags() {
-        drop(state.metrics.lag_records.get_or_create(&lag));
-        drop(state.metrics.lag_seconds.get_or_create(&lag));
-    }
-    state.show_holds();
-    state.metrics.undeclared_lag_records.clear();
-    for Undeclared { stream, reader, lag } in state.undeclared().await {
-        let gauge = state.metrics.undeclared_lag_records.get_or_create_owned(&ReaderLabel { stream, reader });
-        gauge.set(i64::try_from(lag).unwrap_or(i64::MAX));
-    }
+    state.measure().await;
     match state.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {

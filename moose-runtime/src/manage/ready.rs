@@ -1,6 +1,6 @@
 //! Whether the pipeline does its work, and if not, why.
 //!
-//! Two things count. A failure that is being retried, once it is older than [`FAILURE_GRACE`]; of a stream at once,
+//! Two things count. A failure that is being retried, once it is older than [`FAILURE_GRACE`](super::FAILURE_GRACE); of a stream at once,
 //! because nothing can be accepted without it. And a lag above its bound, if the table has taken no record for as long.
 
 use std::{
@@ -10,15 +10,12 @@ use std::{
 
 use serde::Serialize;
 
-use super::ManageState;
+use super::state::{ManageState, counts};
 use crate::{
     stream::Trouble,
-    telemetry::{Component, Failure, LagLabel, Metrics, Severity, TableLabel},
+    telemetry::{Component, Failure, LagLabel, Metrics, TableLabel},
     time::rfc3339,
 };
-
-/// A failure that passes within this time is nobody's business but the log's.
-pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
 
 /// Why the pipeline is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,15 +48,6 @@ pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
     }));
     reasons.extend(stalls(state.lags(), state.lag_bound, &state.metrics, SystemTime::now()));
     reasons
-}
-
-/// Whether a failure makes the pipeline not ready.
-pub(super) fn counts(component: &Component, failure: &Failure, now: SystemTime) -> bool {
-    match component.severity() {
-        Severity::AtOnce => true,
-        // A clock that was set back makes a failure look young; it will count a little later.
-        Severity::IfItLasts => now.duration_since(failure.since).unwrap_or_default() > FAILURE_GRACE,
-    }
 }
 
 fn failing(failures: &BTreeMap<Component, Failure>, now: SystemTime) -> Vec<Reason> {

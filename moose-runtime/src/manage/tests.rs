@@ -1,6 +1,6 @@
 //! What the management port answers, asked over a real connection.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -12,9 +12,10 @@ use super::*;
 use crate::{
     stream::{
         Backend as _, Retention, TopicSpec,
+        accounting::{Accounting, Way},
         log::{Log, LogOptions},
     },
-    telemetry::{ApiLabel, Component, Delivery, LagLabel},
+    telemetry::{ApiLabel, Component, Delivery, LagLabel, Reason},
 };
 
 struct Port {

@@ -3,38 +3,14 @@
 //! Only where nothing is in doubt, and only of a range that is written down. What was sent ahead counts for nothing until
 //! its turn: any failure before takes it back, and the range is then sent as if it had not been.
 
-use std::sync::{Mutex, PoisonError};
-
-use uuid::Uuid;
-
-use super::{Prepared, SyncError, courier::Courier};
+use super::{
+    Prepared, SyncError,
+    courier::{Courier, Sent},
+};
 use crate::{
-    clickhouse::{Ahead, TableState},
+    clickhouse::TableState,
     fault::{self, Point},
 };
-
-/// The INSERT that was sent ahead, if any.
-#[derive(Debug, Default)]
-pub(super) struct Next(Mutex<Option<Sent>>);
-
-#[derive(Debug)]
-struct Sent {
-    /// Of the range that begins there.
-    first: u64,
-    /// The table that it goes to, whatever has its name by then.
-    table: Uuid,
-    insert: Ahead,
-}
-
-impl Next {
-    fn put(&self, sent: Option<Sent>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent;
-    }
-
-    fn take(&self) -> Option<Sent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
 
 impl Courier {
     /// Sends the INSERT of a range that is written down, but for its end, unless something speaks against it. False when

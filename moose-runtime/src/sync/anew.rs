@@ -4,7 +4,7 @@
 //! Brokers keep cursors and records apart: they forget the offsets of a group, and their retention passes a cursor as if
 //! there were none.
 
-use super::{Assignment, ResumeFrom, Shared, SyncError, error::Misfit, identity::fresh_id, known::Known};
+use super::{Assignment, ResumeFrom, Shared, SyncError, cause::Misfit, identity::fresh_id, known::Known};
 use crate::stream::{Bounds, Counted, Cursor, Pending};
 
 /// What was said about holds: where to go on.

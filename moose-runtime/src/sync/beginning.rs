@@ -6,13 +6,14 @@ use super::{
     Assignment, ResumeFrom, Shared, SyncError,
     anew::{Answer, begin_anew_if_told, inherit},
     backoff::Backoff,
-    courier::{Courier, Said},
+    courier::Courier,
     cursor::CursorKeeper,
     group,
     identity::{self, Horizon},
     known::{Known, Notes},
     settle::can_be_asked,
     target::Target,
+    tries::Said,
 };
 use crate::{
     clickhouse::TableState,

@@ -1,7 +1,6 @@
 //! Brings one range into the table, however often it must be tried.
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,38 +12,24 @@ use bytes::Bytes;
 
 use super::{
     Assignment, Prepared, Shared, SyncError,
-    ahead::Next,
     backoff::Backoff,
     cursor::CursorKeeper,
-    encoder::{Closed, RangeEncoder},
-    failure::{Verdict, blames_the_encoder, verdict},
-    group,
     identity::Horizon,
     lease::AskedAt,
     now,
-    recovery::Attempt,
     remembered::boot,
     reopen::calls_for_reopening,
     settings::Settings,
-    settle::{FailedAgain, Settled},
     size::{OutOfMemory, RangeSize},
     target::{Target, columns},
+    tries::{Attempt, FailedAgain, Refusals, Said, tell},
 };
 use crate::{
-    clickhouse::{Patience, insert::Insert},
+    clickhouse::{Ahead, Patience, insert::Insert},
     fault::{self, Point},
-    stream::{Pending, Record},
+    stream::Pending,
     telemetry::{Component, RetryLabel, TableLabel},
 };
-
-/// A definite answer counts once it was given so often in a row.
-const GIVEN: u32 = 2;
-/// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
-const TRIAL_AGAIN: Duration = Duration::from_mins(1);
-/// How long a range that is read again waits for memory.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
-/// A failure that goes on is logged again after this long.
-const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Everything that delivering a range needs.
 pub(super) struct Courier {
@@ -70,20 +55,36 @@ pub(super) struct Courier {
     pub(super) failed_again: FailedAgain,
 }
 
-/// What was logged last of a failure that is tried again and again.
+/// The INSERT that was sent ahead, if any.
 #[derive(Debug, Default)]
-pub(super) struct Said(Option<(String, Instant)>);
+pub(super) struct Next(Mutex<Option<Sent>>);
 
-impl Said {
-    /// Whether to log this: it is another text than the last, or that was a while ago.
-    pub(super) fn is_news(&mut self, error: &SyncError) -> bool {
-        let text = error.to_string();
-        let news = self.0.as_ref().is_none_or(|(last, at)| *last != text || at.elapsed() >= SAY_AGAIN);
-        if news {
-            self.0 = Some((text, Instant::now()));
-        }
-        news
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Of the range that begins there.
+    pub(super) first: u64,
+    /// The table that it goes to, whatever has its name by then.
+    pub(super) table: uuid::Uuid,
+    pub(super) insert: Ahead,
+}
+
+impl Next {
+    pub(super) fn put(&self, sent: Option<Sent>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent;
     }
+
+    pub(super) fn take(&self) -> Option<Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What came of settling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Rows that the table had at first.
+    pub(super) had: usize,
+    /// The views behind the table may lack some of them.
+    pub(super) views_in_doubt: bool,
 }
 
 /// How a range came into the table.
@@ -329,105 +330,5 @@ impl Courier {
         settings: &'a Settings,
     ) -> Insert<'a> {
         settings.insert_into(table, &self.columns, token, body)
-    }
-
-    /// Reads the offsets `first..=last` again, exactly as they were.
-    pub(super) async fn read_again(&self, first: u64, last: u64) -> Result<Vec<Record>, SyncError> {
-        let (topic, partition) = (&self.assignment.topic, self.assignment.partition);
-        let backend = &self.shared.backend;
-        let records = backend.read_range(topic, partition, first, last).await;
-        if backend.capabilities().topics_can_be_recreated {
-            // The offsets of a topic that was made anew are given to other records.
-            let group = group(&self.shared.app_name, &self.assignment.table.name);
-            if backend.epoch(&group, topic, partition).await? != self.assignment.storage.epoch {
-                self.assignment.lease.outdate();
-                return Err(SyncError::MadeAnew { topic: topic.clone(), partition });
-            }
-        }
-        Ok(records?)
-    }
-
-    /// Encodes records, without some of them.
-    pub(super) async fn encode(
-        &self,
-        records: Vec<Record>,
-        without: BTreeSet<u64>,
-    ) -> Result<Option<Closed>, SyncError> {
-        let offset = records.first().map_or(0, |record| record.offset);
-        let mut encoder = RangeEncoder::new(&self.assignment);
-        let work = tokio::task::spawn_blocking(move || {
-            encoder.push(&records, &without, usize::MAX, usize::MAX);
-            encoder.close()
-        });
-        let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);
-        work.await.map_err(|_panic| SyncError::Panicked { topic, partition, offset })
-    }
-
-    /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
-    /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
-    pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
-        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
-        let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
-        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
-        let records = self.read_again(first, last).await?;
-        let letters = self.shared.backend.dead_letter_offsets(&self.assignment.letter_key(first), last).await?;
-        let nothing = Prepared { first, last, offsets: Arc::default(), body: Bytes::new(), oldest: now(), room: None };
-        let Some(Closed { range, refused }) = self.encode(records, letters.into_keys().collect()).await? else {
-            return Ok(nothing);
-        };
-        let range = Prepared { first, last, ..range };
-        drop(room);
-        if !refused.is_empty() {
-            let offsets: BTreeSet<u64> = refused.iter().map(|refused| refused.record.offset).collect();
-            let state = self.target.checked(&self.cursor).await?;
-            let settings = self.target.settings().await?;
-            let lacks = if self.can_probe(&state) { self.missing(&settings, &range, &offsets).await? } else { offsets };
-            let letters: Vec<_> = refused
-                .into_iter()
-                .filter(|refused| lacks.contains(&refused.record.offset))
-                .map(|refused| self.assignment.misfit(refused, true))
-                .collect();
-            self.shared.bury(&letters).await?;
-        }
-        Ok(range)
-    }
-}
-
-/// How often a definite answer was given in a row, and when rows were tried last.
-#[derive(Debug, Default)]
-struct Refusals {
-    code: Option<u32>,
-    count: u32,
-    rests_until: Option<Instant>,
-}
-
-impl Refusals {
-    /// Whether this failure, after those before, asks for a trial of the rows.
-    fn call_for_a_trial(&mut self, error: &SyncError) -> bool {
-        let code = if verdict(error) == Verdict::Trial { error.code() } else { None };
-        self.count = if code.is_some() && code == self.code { self.count.saturating_add(1) } else { 1 };
-        self.code = code;
-        code.is_some() && self.count >= GIVEN && self.rests_until.is_none_or(|until| Instant::now() >= until)
-    }
-
-    /// A trial has ended with this error: the next one is not to follow at once, unless it was only the server that went
-    /// away meanwhile.
-    fn rest(&mut self, error: SyncError) -> SyncError {
-        let passes = verdict(&error) == Verdict::Retry;
-        let rest = if passes || !matches!(error, SyncError::Trial { .. }) { SAY_AGAIN } else { TRIAL_AGAIN };
-        self.rests_until = (!error.is_unreachable()).then(|| Instant::now() + rest);
-        error
-    }
-}
-
-/// Says that a try has failed.
-fn tell(part: &str, range: &Prepared, error: &SyncError) {
-    let (first, last) = (range.first, range.last);
-    if blames_the_encoder(error) {
-        tracing::error!(part, first, last, %error, "ClickHouse can't read what was sent: a mistake of this program, please report it; the range is held");
-    } else if verdict(error) == Verdict::Retry {
-        tracing::warn!(part, first, last, %error, "not delivered yet; will be tried again");
-    } else {
-        tracing::warn!(part, first, last, %error, "refused; held until it is taken");
     }
 }

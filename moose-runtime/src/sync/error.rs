@@ -1,6 +1,6 @@
 //! Why a range is not in its table yet. Every one of these keeps the range and is tried again.
 
-pub use super::trial::TrialFinding;
+use super::cause::{Hiding, Misfit, TrialFinding};
 use crate::{clickhouse::ClickHouseError, drain::DrainError, stream::StreamError};
 
 /// Why a range could not be delivered at this try.
@@ -293,68 +293,6 @@ pub enum SyncError {
         /// First record of the chunk.
         offset: u64,
     },
-}
-
-/// What may hide rows that a table has confirmed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Hiding {
-    /// Row policies that apply to this user.
-    #[error("row policies hide rows from this user ({}): exempt it, or drop them until the range has passed", .policies.join(", "))]
-    Policies {
-        /// Their names.
-        policies: Vec<String>,
-    },
-    /// Row policies that apply to others.
-    #[error(
-        "there are row policies ({}), and a user to whom none applies may see nothing: drop them until the range has passed",
-        .policies.join(", ")
-    )]
-    PoliciesOfOthers {
-        /// Their names.
-        policies: Vec<String>,
-    },
-    /// Row policies that this user may not see.
-    #[error(
-        "row policies may hide them, which this user may not see: exempt it from them, and `GRANT SHOW ROW POLICIES ON *.*` \
-         to it"
-    )]
-    Unseen,
-    /// Nothing that is known.
-    #[error("there is no row policy that would hide them; see what deletes rows as soon as they are there")]
-    Nothing,
-}
-
-/// How a cursor does not fit its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Misfit {
-    /// Records that it was to go on with are gone.
-    Behind {
-        /// Every offset below was done.
-        next: u64,
-        /// First offset stored.
-        start: u64,
-    },
-    /// The partition ends before what was read of it.
-    Ahead {
-        /// Every offset below was read.
-        needed: u64,
-    },
-}
-
-impl std::fmt::Display for Misfit {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Behind { next, start } => {
-                write!(formatter, "offsets {next}..{start} were deleted before the table was known to have them")
-            }
-            Self::Ahead { needed } => write!(
-                formatter,
-                "it was read up to {needed}, so it was cut off or made anew; what it holds will be stored under a new epoch"
-            ),
-        }
-    }
 }
 
 impl SyncError {

@@ -5,7 +5,7 @@
 //! than 600 codes, and most are about the machine, the server or the statement. So the codes are named that a value can
 //! have for its answer, and one that is not named, or that a later server brings, never makes a dead letter.
 
-use super::{SyncError, error::TrialFinding};
+use super::{SyncError, cause::TrialFinding};
 use crate::{
     clickhouse::ClickHouseError,
     drain::{DrainError, is_bar},

@@ -3,7 +3,7 @@
 //! One [`Worker`] per partition and destination. Its `reader` closes *ranges* of consecutive offsets and encodes
 //! them; its `cursor` writes a range down before the range is sent; its `courier` sends it as one Native block under one
 //! token for ever, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and only
-//! the others are inserted. Nothing here gives a range up: a failure is shown in [`Health`] and tried again. Single
+//! the others are inserted. Nothing here gives a range up: a failure is shown and tried again. Single
 //! records that can't be stored, because they don't fit their type any more or because ClickHouse refuses their rows in
 //! a `trial`, become dead letters before the range passes. Where several processes share a stream, a [`Roster`] runs the
 //! workers of the partitions that are this one's, each under a [`Lease`].
@@ -13,6 +13,7 @@ mod anew;
 mod backoff;
 mod beginning;
 mod bisection;
+mod cause;
 pub mod check;
 pub mod counts;
 mod courier;
@@ -28,88 +29,48 @@ mod lease;
 mod letters;
 mod mend;
 mod probe;
+mod progress;
 mod reader;
 pub mod readers;
 mod recovery;
 mod remembered;
 mod reopen;
 pub mod replay;
+mod reread;
 mod room;
 mod roster;
 mod settings;
 mod settle;
+mod shared;
 mod size;
 mod target;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod tries;
 mod worker;
 
 use std::sync::Arc;
 
+pub use cause::{Hiding, Misfit, TrialFinding};
 pub use destination::Destination;
-pub use error::{Hiding, Misfit, SyncError, TrialFinding};
+pub use error::SyncError;
 pub use lease::Lease;
-#[cfg(test)]
-pub(crate) use reader::READ_BYTES;
 pub use reopen::Reopen;
+#[cfg(test)]
+pub(crate) use room::READ_BYTES;
 pub use roster::Roster;
+pub use shared::Shared;
 pub use worker::Worker;
 
 use crate::{
-    clickhouse::Client,
-    config::SyncConfig,
-    drain::Drains,
-    memory::{Reserved, Share},
+    memory::Reserved,
     record::BatchFactory,
     schema,
-    shutdown::Shutdown,
-    stream::{Backend, Epochs, Topic},
-    telemetry::{Component, Delivery, Health, LagLabel, Metrics},
+    stream::{Epochs, Topic},
+    telemetry::Delivery,
 };
 
-/// What all workers of a process share.
-#[derive(Clone)]
-pub struct Shared {
-    /// The streams.
-    pub backend: Arc<dyn Backend>,
-    /// The database.
-    pub client: Client,
-    /// When ranges close.
-    pub config: SyncConfig,
-    /// What all ranges may hold in memory, together.
-    pub memory: Share,
-    /// Names the cursors, together with the table.
-    pub app_name: String,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// What is stuck.
-    pub health: Arc<Health>,
-    /// Tells the workers to drain and end.
-    pub stop: Shutdown,
-    /// What to do about a table that was dropped or replaced since the cursor was written.
-    pub resume: Option<ResumeFrom>,
-    /// Which tables are drained.
-    pub drains: Drains,
-    /// Opens the database anew, where it is ours to open.
-    pub reopen: Option<Arc<dyn Reopen>>,
-}
-
-impl Shared {
-    /// Shows a failed try. It began when the answer that did not come was asked for.
-    fn failed(&self, component: &Component, error: &SyncError) {
-        self.health.failed_after(error.waited(), component, error.reason(), error.code(), error.to_string());
-    }
-
-    /// What was stuck about a partition, and how far it was behind, is another process's affair now.
-    fn forget(&self, assignment: &Assignment) {
-        self.health.forget(&assignment.delivery());
-        let Assignment { topic, partition, table, .. } = assignment;
-        let label = LagLabel { stream: topic.clone(), table: table.name.clone(), partition: *partition };
-        self.metrics.lag_records.get_or_create(&label).set(0);
-        self.metrics.lag_seconds.get_or_create(&label).set(0.0);
-    }
-}
 
 /// One partition of a stream and the table that it goes to.
 #[derive(Clone)]

@@ -9,10 +9,10 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use super::{
     Assignment, Ended, Prepared, Shared, SyncError,
     backoff::Backoff,
+    cause::Misfit,
     encoder::{Closed, RangeEncoder},
-    error::Misfit,
     group,
-    room::Room,
+    room::{READ_BYTES, Room},
     size::RangeSize,
 };
 use crate::{
@@ -20,9 +20,6 @@ use crate::{
     telemetry::{Component, Reason},
 };
 
-/// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
-/// record, so that none of them is read in parts.
-pub(crate) const READ_BYTES: usize = 1152 << 10;
 /// A partition that gives nothing for so long is looked at, whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 

@@ -12,8 +12,9 @@ use std::{
 use super::{
     Prepared, SyncError,
     backoff::Backoff,
-    courier::{Courier, Delivered, Said},
-    worker::{note, pass},
+    courier::{Courier, Delivered},
+    progress::{note, pass},
+    tries::{Attempt, Said},
 };
 use crate::{
     stream::{Cursor, Pending},
@@ -125,18 +126,6 @@ impl Courier {
             self.begin_attempt(first).await;
         }
     }
-}
-
-/// Where the recovery of a range stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Attempt {
-    /// There is nothing to be recovered.
-    #[default]
-    None,
-    /// One attempt at the range that begins there is written down, and has neither ended nor failed yet.
-    WrittenDown(u64),
-    /// The last attempt failed, and was taken back.
-    Survived(u64),
 }
 
 /// The range as it was, however often it must be tried.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::reader::READ_BYTES;
 use crate::{
     memory::{Reserved, Share},
     shutdown::Shutdown,
 };
 
+/// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
+/// record, so that none of them is read in parts.
+pub(crate) const READ_BYTES: usize = 1152 << 10;
 /// Columns, and later the block that they are written into: so many times their size. Records that are no columns yet count as
 /// much.
 const COST: u64 = 2;

@@ -7,14 +7,17 @@
 //! but only while the table drops it by its token: a table that has forgotten the token would store every row twice. So
 //! that is done where the table can be shown to remember it, and where not, it is said what the views may lack.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::{Prepared, SyncError, courier::Courier, error::Hiding, probe, remembered, settings::Settings};
+use super::{
+    Prepared, SyncError,
+    cause::Hiding,
+    courier::{Courier, Settled},
+    probe, remembered,
+    settings::Settings,
+};
 use crate::{
     clickhouse::{RowPolicy, TableState},
     fault::{self, Point},
@@ -31,31 +34,6 @@ pub(super) fn can_be_asked(table: &schema::Table, state: &TableState) -> bool {
 /// So many INSERTs in a row may be confirmed and have left no rows, where nothing can hide them: each was cut off at the one
 /// moment at which a token is taken without its rows.
 const MOST_AGAIN: u32 = 16;
-
-/// The last INSERT of what a burnt token lost that has failed: those up to it may have burnt their tokens too.
-#[derive(Debug, Default)]
-pub(super) struct FailedAgain(Mutex<(u64, u32)>);
-
-impl FailedAgain {
-    /// The number of the last that failed of the range that begins there; 0 if none has.
-    fn of(&self, first: u64) -> u32 {
-        let (range, number) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if range == first { number } else { 0 }
-    }
-
-    fn note(&self, first: u64, number: u32) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (first, number);
-    }
-}
-
-/// What came of settling.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settled {
-    /// Rows that the table had at first.
-    pub(super) had: usize,
-    /// The views behind the table may lack some of them.
-    pub(super) views_in_doubt: bool,
-}
 
 impl Courier {
     /// One try to bring the range to its end.

@@ -7,7 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
+    net::TcpListener,
     sync::{Semaphore, mpsc, oneshot},
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 
@@ -103,9 +105,34 @@ impl Bench {
     }
 
     async fn courier(&self) -> Courier {
-        let cursor = CursorKeeper::open(&self.shared, &self.assignment).await.unwrap();
-        let target = Target::new(self.shared.client.clone(), Arc::clone(&self.assignment.table));
-        Courier::new(self.shared.clone(), self.assignment.clone(), Arc::new(cursor), target, Horizon::default())
+        self.courier_with(&self.shared).await
+    }
+
+    async fn courier_with(&self, shared: &Shared) -> Courier {
+        let cursor = Arc::new(CursorKeeper::open(&self.shared, &self.assignment).await.unwrap());
+        let target = Target::new(shared.client.clone(), Arc::clone(&self.assignment.table));
+        Courier::new(shared.clone(), self.assignment.clone(), cursor, target, Horizon::default())
+    }
+
+    /// Ten records, which an earlier process had written down and tried so often.
+    async fn has_pending(&self, attempts: u32) {
+        self.append(ticks(10)).await;
+        let written = Pending { attempts, ..Pending::new(0, 9, 0) };
+        self.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
+    }
+
+    /// Settles what is pending.
+    async fn settling(&self) -> JoinHandle<bool> {
+        let courier = self.courier().await;
+        tokio::spawn(async move { settle_pending(&courier).await })
+    }
+
+    /// A server that is asked from now on, and says nothing by itself.
+    async fn on_a_server(&mut self) -> TcpListener {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        self.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
+        server
     }
 
     /// How many attempts at the first pending range are written down.
@@ -201,16 +228,10 @@ async fn shown(shared: &Shared, words: &str) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attempt() {
     let bench = Bench::new(|_| ()).await;
-    bench.append(ticks(10)).await;
-    let courier = Arc::new(bench.courier().await);
-    let written = Pending { attempts: 3, ..Pending::new(0, 9, 0) };
-    courier.cursor.update(|cursor| cursor.pending.push(written)).await;
-    let settling = tokio::spawn({
-        let courier = Arc::clone(&courier);
-        async move { settle_pending(&courier).await }
-    });
+    bench.has_pending(3).await;
+    let settling = bench.settling().await;
     shown(&bench.shared, "the process ended 3 times while offsets 0..=9").await;
-    assert_eq!(courier.cursor.get().await.pending[0].attempts, 3, "to wait is no attempt");
+    assert_eq!(bench.attempts().await, 3, "to wait is no attempt");
     // There is no ClickHouse at the address: the attempt itself fails.
     let rested = shown(&bench.shared, "127.0.0.1:1").await;
     // The paused clock runs on while the log writes the attempt down.
@@ -226,15 +247,9 @@ async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attemp
 #[tokio::test]
 async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_partition_is() {
     let mut bench = Bench::new(|_| ()).await;
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
-    bench.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
-    bench.append(ticks(10)).await;
-    let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
-    bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
-
-    let courier = bench.courier().await;
-    let settling = tokio::spawn(async move { settle_pending(&courier).await });
+    let silent = bench.on_a_server().await;
+    bench.has_pending(1).await;
+    let settling = bench.settling().await;
     let _connection = silent.accept().await.unwrap();
     assert_eq!(bench.attempts().await, 2, "it is on its way");
     timeout(Duration::from_secs(5), bench.assignment.lease.end()).await.expect("it is let go at once");
@@ -246,14 +261,9 @@ async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_par
 #[tokio::test]
 async fn every_try_at_such_a_range_is_an_attempt() {
     let mut bench = Bench::new(|_| ()).await;
-    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", server.local_addr().unwrap());
-    bench.shared.client = Client::new(&url, &Config::default().clickhouse).unwrap();
-    bench.append(ticks(10)).await;
-    let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
-    bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
-    let courier = bench.courier().await;
-    let settling = tokio::spawn(async move { settle_pending(&courier).await });
+    let server = bench.on_a_server().await;
+    bench.has_pending(1).await;
+    let settling = bench.settling().await;
     // The first try fails, the second is on its way.
     drop(server.accept().await.unwrap());
     let _connection = timeout(Duration::from_secs(30), server.accept()).await.expect("another try").unwrap();
@@ -266,11 +276,8 @@ async fn every_try_at_such_a_range_is_an_attempt() {
 async fn a_range_that_waits_for_its_next_try_holds_no_lease_when_the_work_is_to_end() {
     for outdated in [false, true] {
         let bench = Bench::new(|_| ()).await;
-        bench.append(ticks(10)).await;
-        let written = Pending { attempts: 1, ..Pending::new(0, 9, 0) };
-        bench.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
-        let courier = bench.courier().await;
-        let settling = tokio::spawn(async move { settle_pending(&courier).await });
+        bench.has_pending(1).await;
+        let settling = bench.settling().await;
         shown(&bench.shared, "127.0.0.1:1").await;
         while bench.attempts().await != 1 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -547,15 +554,11 @@ async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
 async fn a_range_is_not_read_again_out_of_a_topic_that_was_made_anew() {
     let bench = Bench::new(|_| {}).await;
     bench.append(ticks(3)).await;
-    let courier = bench.courier().await;
-    assert_eq!(courier.read_again(0, 2).await.unwrap().len(), 3);
+    assert_eq!(bench.courier().await.read_again(0, 2).await.unwrap().len(), 3);
     let made_anew = Some(bench.assignment.storage.epoch ^ 1);
     let double = Double { made_anew, ..Double::of(Arc::clone(&bench.shared.backend)) };
     let shared = Shared { backend: Arc::new(double), ..bench.shared.clone() };
-    let target = Target::new(shared.client.clone(), Arc::clone(&bench.assignment.table));
-    let cursor = Arc::clone(&courier.cursor);
-    let courier = Courier::new(shared, bench.assignment.clone(), cursor, target, Horizon::default());
-    let read = courier.read_again(0, 2).await;
+    let read = bench.courier_with(&shared).await.read_again(0, 2).await;
     assert!(matches!(read, Err(super::SyncError::MadeAnew { partition: 0, .. })), "{read:?}");
     timeout(Duration::from_secs(30), bench.assignment.lease.outdated()).await.expect("the worker begins anew");
 }

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use super::{
     Prepared, SyncError,
     bisection::Bisection,
+    cause::TrialFinding,
     courier::Courier,
     failure::{Verdict, verdict},
     settings::Settings,
@@ -41,34 +42,6 @@ const SAMPLES: usize = 16;
 /// Settings of the table of a trial: nothing of it needs to last, and it may get many small parts.
 const TABLE_SETTINGS: &str = "fsync_after_insert = 0, fsync_part_directory = 0, parts_to_delay_insert = 1000000, \
                               parts_to_throw_insert = 1000000, max_parts_in_total = 1000000";
-
-/// What a trial can't go on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrialFinding {
-    /// No row by itself is at fault.
-    #[error("takes every row")]
-    TookAll,
-    /// The fault is not in single rows.
-    #[error("refuses every row")]
-    RefusedAll,
-    /// The fault is in very many rows.
-    #[error("refuses too many rows")]
-    TooMany,
-    /// The fault passes, and is in no row.
-    #[error("now takes a row and now refuses it")]
-    Unsteady,
-}
-
-impl TrialFinding {
-    /// What to do.
-    pub(super) fn advice(self) -> &'static str {
-        match self {
-            Self::TookAll | Self::RefusedAll | Self::TooMany => "mend the table or the declaration",
-            Self::Unsteady => "it is tried again",
-        }
-    }
-}
 
 #[derive(serde::Deserialize)]
 struct Keys(String, String, String);

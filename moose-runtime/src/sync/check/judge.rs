@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effect, Flaw, Seen};
+use super::{Effect, Flaw, seen::Seen};
 use crate::{
     clickhouse::{TableFacts, ViewFacts, calls, window_of},
     schema::{Difference, MADE_UP_FUNCTIONS, Storage, adopting, differences, quote_identifier},

@@ -5,19 +5,18 @@
 
 mod flaw;
 mod judge;
+mod seen;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashSet,
-    fmt::{self, Display},
-};
+use std::fmt::{self, Display};
 
 pub use flaw::{Effect, Flaw};
 
+use self::seen::{Grants, Seen};
 use crate::{
-    clickhouse::{ClickHouseError, Client, TableFacts},
-    schema::{self, Storage, provenance, quote_identifier},
+    clickhouse::{ClickHouseError, Client},
+    schema::{self, Storage},
 };
 
 /// What is promised for the rows of a table.
@@ -131,46 +130,4 @@ pub async fn check<'a>(
         report.tables.push(TableReport { table: table.name.clone(), flaws });
     }
     Ok(report)
-}
-
-/// All that is known about one table, before it is judged.
-struct Seen<'a> {
-    storage: Storage,
-    declared: &'a schema::Table,
-    /// Names of the settings that the server has.
-    server: &'a HashSet<String>,
-    /// The table; `None` where there is none.
-    facts: Option<TableFacts>,
-    grants: Grants,
-}
-
-/// What our user may do; `None` where the server can't be asked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Grants {
-    /// Insert every column that we send.
-    insert: Option<bool>,
-    /// Ask which rows are there.
-    probe: Option<bool>,
-    /// Make the tables by which rows are mended.
-    mend: Option<bool>,
-}
-
-impl Grants {
-    async fn ask(client: &Client, table: &schema::Table) -> Result<Self, ClickHouseError> {
-        let place = client.qualified(&table.name);
-        let hidden = [provenance::EPOCH, provenance::PARTITION, provenance::OFFSET].map(quote_identifier).join(", ");
-        let inserted = table.columns.iter().filter(|column| column.is_inserted());
-        let mut columns: Vec<String> = inserted.map(|column| quote_identifier(&column.name)).collect();
-        if table.provenance {
-            columns.push(hidden.clone());
-        }
-        let database = quote_identifier(client.database());
-        let probe =
-            if table.provenance { client.granted(&format!("SELECT({hidden}) ON {place}")).await? } else { None };
-        Ok(Self {
-            insert: client.granted(&format!("INSERT({}) ON {place}", columns.join(", "))).await?,
-            probe,
-            mend: client.granted(&format!("CREATE TABLE, DROP TABLE ON {database}.*")).await?,
-        })
-    }
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Effect, Flaw, Grants, Promise, Report, Seen, TableReport, judge};
+use super::{
+    Effect, Flaw, Promise, Report, TableReport, judge,
+    seen::{Grants, Seen},
+};
 use crate::{
     clickhouse::{TableFacts, TableState, ViewFacts, ViewTarget},
     schema::{ActualColumn, DefaultKind, Storage, Table, fixture},
