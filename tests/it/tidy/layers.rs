@@ -93,15 +93,16 @@ pub(super) fn check(file: &str, seen: &[Seen]) -> Vec<(usize, String)> {
         findings.push((1, format!("`{room}` has no place in the house: give it one in tests/it/tidy/layers.rs")));
     }
     for seen in seen.iter().filter(|seen| !seen.in_test) {
+        if let Some((modules, segments)) = seen.sight.path() {
+            let around: Vec<String> = module.iter().chain(modules).cloned().collect();
+            let complaint = match local(&around, segments) {
+                Some(target) => layer(room, &target),
+                None => library(file, &segments.join("::")),
+            };
+            findings.extend(complaint.map(|complaint| (seen.line, complaint)));
+        }
         let complaint = match &seen.sight {
-            Sight::Path { modules, segments } => {
-                let around: Vec<String> = module.iter().chain(modules).cloned().collect();
-                match local(&around, segments) {
-                    Some(target) => layer(room, &target),
-                    None => library(file, &segments.join("::")),
-                }
-            }
-            Sight::Name(name) if name.starts_with("chdb_") => chdb(file, name),
+            Sight::Name { name, .. } if name.starts_with("chdb_") => chdb(file, name),
             // A text with spaces tells somebody about the library; a name without is used.
             Sight::Literal(text) if text.contains("chdb") && !text.contains(char::is_whitespace) => chdb(file, text),
             _ => None,
@@ -116,7 +117,7 @@ pub(super) fn named(file: &str, seen: &[Seen]) -> Vec<(String, String)> {
     let module = module_of(file);
     let Some(room) = module.first() else { return Vec::new() };
     let targets = seen.iter().filter(|seen| !seen.in_test).filter_map(|seen| {
-        let Sight::Path { modules, segments } = &seen.sight else { return None };
+        let (modules, segments) = seen.sight.path()?;
         let around: Vec<String> = module.iter().chain(modules).cloned().collect();
         local(&around, segments)?.into_iter().next()
     });
@@ -135,7 +136,7 @@ pub(super) fn unused(named: &BTreeSet<(String, String)>) -> Vec<String> {
 }
 
 /// Module path of a file under `src/`.
-fn module_of(file: &str) -> Vec<String> {
+pub(super) fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
     if matches!(path, "lib" | "main" | "mod") {
@@ -145,7 +146,7 @@ fn module_of(file: &str) -> Vec<String> {
 }
 
 /// The path from the crate's root, when it is one into this crate.
-fn local(around: &[String], segments: &[String]) -> Option<Vec<String>> {
+pub(super) fn local(around: &[String], segments: &[String]) -> Option<Vec<String>> {
     let (head, rest) = segments.split_first()?;
     match head.as_str() {
         "crate" | "moose_runtime" => Some(rest.to_vec()),

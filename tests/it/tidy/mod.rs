@@ -1,5 +1,6 @@
 //! The rules that are about the text of this repository and no compiler checks. Each finding says what to do.
 
+mod circles;
 mod layers;
 mod licences;
 mod links;
@@ -19,6 +20,9 @@ const LONGEST: usize = 600;
 
 /// The files with unsafe code: the C interfaces of the engine and of librdkafka.
 const UNSAFE: [&str; 2] = ["moose-runtime/src/engine/ffi.rs", "moose-runtime/src/stream/kafka/ffi.rs"];
+
+/// The crates whose files may not need each other in a circle.
+const CRATES: [&str; 2] = ["moose-runtime/src/", "moose-macros/src/"];
 
 /// Mistakes that the compiler is to answer: no file of ours in form.
 const FIXTURES: &str = "tests/ui/";
@@ -58,6 +62,7 @@ fn the_repository_is_tidy() {
     let mut findings = Vec::new();
     let mut sources = 0;
     let mut named = BTreeSet::new();
+    let mut crates = CRATES.map(circles::Sources::new);
     for path in tracked(root) {
         // What is no text is no rule's business; what has just been removed neither.
         let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
@@ -68,12 +73,19 @@ fn the_repository_is_tidy() {
             let links = links::check(root, &path, &text);
             findings.extend(links.into_iter().map(|(line, finding)| format!("{path}:{line}: {finding}")));
         }
-        if let Some(file) = path.strip_prefix("moose-runtime/src/")
+        if is_rust(&path)
+            && CRATES.iter().any(|root| path.starts_with(root))
             && let Ok(seen) = source::look(&text)
         {
-            named.extend(layers::named(file, &seen));
+            if let Some(file) = path.strip_prefix(CRATES[0]) {
+                named.extend(layers::named(file, &seen));
+            }
+            for sources in &mut crates {
+                sources.add(&path, &seen);
+            }
         }
     }
+    findings.extend(crates.iter().flat_map(circles::Sources::check));
     findings.extend(layers::unused(&named));
     assert!(sources > 10, "only {sources} source files found: the test looks in the wrong place");
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));

@@ -7,21 +7,54 @@ use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 /// Something that a rule may be about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// A path of the code or of a `use`, flattened: `use a::{b, c}` is `a::b` and `a::c`. Its inline modules come first.
+    /// A path of the code.
     Path {
         /// Inline modules around it.
         modules: Vec<String>,
         /// Its segments.
         segments: Vec<String>,
     },
+    /// A path of a `use`, flattened: `use a::{b, c}` is `a::b` and `a::c`.
+    Import {
+        /// Inline modules around it.
+        modules: Vec<String>,
+        /// Its segments, without a `self` at the end.
+        segments: Vec<String>,
+        /// What it is called here.
+        name: String,
+        /// Whether it begins with `pub`.
+        passed_on: bool,
+    },
+    /// `mod name;`
+    Module {
+        /// Inline modules around it.
+        modules: Vec<String>,
+        /// Its name.
+        name: String,
+    },
     /// A name on its own.
-    Name(String),
+    Name {
+        /// Inline modules around it.
+        modules: Vec<String>,
+        /// The name.
+        name: String,
+    },
     /// A literal that is not documentation.
     Literal(String),
     /// A lint in an `allow` attribute.
     Allow(String),
     /// The keyword.
     Unsafe,
+}
+
+impl Sight {
+    /// The inline modules around a path, of the code or of a `use`, and its segments.
+    pub(super) fn path(&self) -> Option<(&[String], &[String])> {
+        match self {
+            Self::Path { modules, segments } | Self::Import { modules, segments, .. } => Some((modules, segments)),
+            _ => None,
+        }
+    }
 }
 
 /// A sight with its place.
@@ -64,11 +97,14 @@ impl Eye {
                             self.see(line, Sight::Unsafe);
                             1
                         }
+                        // Who may name something is no use of who they are.
+                        "pub" if is_restricted(trees.get(at + 1)) => 2,
                         "mod" => self.module(&trees[at..]),
                         "use" if !is_punct(trees.get(at + 1), '<') => {
                             let end = trees[at..].iter().position(|tree| is_punct(Some(tree), ';'));
                             let end = end.unwrap_or(trees.len() - at);
-                            self.imports(&[], &trees[at + 1..at + end]);
+                            let passed_on = is_passed_on(&trees[..at]);
+                            self.imports(passed_on, &[], &trees[at + 1..at + end]);
                             end
                         }
                         _ => self.path(&trees[at..]),
@@ -129,29 +165,42 @@ impl Eye {
         }
     }
 
-    /// `mod name { … }`; anything else after `mod` is left to the walk.
+    /// `mod name { … }` or `mod name;`; anything else after `mod` is left to the walk.
     fn module(&mut self, trees: &[TokenTree]) -> usize {
-        let [_, TokenTree::Ident(name), TokenTree::Group(group), ..] = trees else { return 1 };
-        self.modules.push(name.to_string());
-        self.walk(&inside(group));
-        self.modules.pop();
-        3
+        match trees {
+            [_, TokenTree::Ident(name), TokenTree::Group(group), ..] => {
+                self.modules.push(name.to_string());
+                self.walk(&inside(group));
+                self.modules.pop();
+                3
+            }
+            [_, TokenTree::Ident(name), end, ..] if is_punct(Some(end), ';') => {
+                let sight = Sight::Module { modules: self.modules.clone(), name: name.to_string() };
+                self.see(name.span().start().line, sight);
+                3
+            }
+            _ => 1,
+        }
     }
 
     /// The tree of a `use`, without the keyword and the semicolon.
-    fn imports(&mut self, prefix: &[String], trees: &[TokenTree]) {
+    fn imports(&mut self, passed_on: bool, prefix: &[String], trees: &[TokenTree]) {
         for branch in trees.split(|tree| is_punct(Some(tree), ',')) {
             let mut segments = prefix.to_vec();
+            let mut alias = None;
             let mut line = 0;
-            for tree in branch {
+            for (at, tree) in branch.iter().enumerate() {
                 match tree {
-                    TokenTree::Ident(name) if name == "as" => break,
+                    TokenTree::Ident(name) if name == "as" => {
+                        alias = branch.get(at + 1).map(ToString::to_string);
+                        break;
+                    }
                     TokenTree::Ident(name) => {
                         line = name.span().start().line;
                         segments.push(name.to_string());
                     }
                     TokenTree::Group(group) => {
-                        self.imports(&segments, &inside(group));
+                        self.imports(passed_on, &segments, &inside(group));
                         line = 0;
                     }
                     TokenTree::Punct(punct) if punct.as_char() == '*' => {
@@ -161,8 +210,14 @@ impl Eye {
                     TokenTree::Punct(_) | TokenTree::Literal(_) => {}
                 }
             }
-            if line != 0 {
-                self.see(line, Sight::Path { modules: self.modules.clone(), segments });
+            if segments.len() > 1 && segments.last().is_some_and(|last| last == "self") {
+                segments.pop();
+            }
+            if line != 0
+                && let Some(last) = segments.last()
+            {
+                let name = alias.unwrap_or_else(|| last.clone());
+                self.see(line, Sight::Import { modules: self.modules.clone(), segments, name, passed_on });
             }
         }
     }
@@ -181,7 +236,7 @@ impl Eye {
         }
         let line = trees[0].span().start().line;
         let sight = match segments.as_slice() {
-            [name] => Sight::Name(name.clone()),
+            [name] => Sight::Name { modules: self.modules.clone(), name: name.clone() },
             _ => Sight::Path { modules: self.modules.clone(), segments },
         };
         self.see(line, sight);
@@ -195,6 +250,26 @@ fn inside(group: &Group) -> Vec<TokenTree> {
 
 fn is_punct(tree: Option<&TokenTree>, character: char) -> bool {
     matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
+}
+
+/// `(crate)`, `(super)`, `(self)` or `(in …)`.
+fn is_restricted(tree: Option<&TokenTree>) -> bool {
+    let Some(TokenTree::Group(group)) = tree else { return false };
+    let content = inside(group);
+    let [TokenTree::Ident(first), rest @ ..] = content.as_slice() else { return false };
+    group.delimiter() == Delimiter::Parenthesis
+        && (first == "in" || rest.is_empty() && (first == "crate" || first == "super" || first == "self"))
+}
+
+/// Whether a `pub` or `pub(…)` is what comes before.
+fn is_passed_on(before: &[TokenTree]) -> bool {
+    match before {
+        [.., TokenTree::Ident(word), TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => {
+            word == "pub"
+        }
+        [.., TokenTree::Ident(word)] => word == "pub",
+        _ => false,
+    }
 }
 
 fn is_double_colon(trees: &[TokenTree]) -> bool {

@@ -1,0 +1,393 @@
+//! Files of one crate that need each other: such a knot can only be read, tested and moved as one.
+//!
+//! A file needs another one when its code, outside of tests, names something that is defined there, by whatever path:
+//! what a `mod.rs` passes on with `pub use` belongs to the file that it comes from, and passing on alone is no need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    layers::{local, module_of},
+    source::{Seen, Sight},
+};
+
+/// Files that are in a circle still. To be emptied; one that is in none any more is a finding.
+const KNOWN: &[&str] = &[
+    "moose-macros/src/lib.rs",
+    "moose-macros/src/pipeline.rs",
+    "moose-macros/src/record/types/enumeration.rs",
+    "moose-macros/src/record/types/mod.rs",
+    "moose-macros/src/record/types/newtype.rs",
+    "moose-macros/src/record/types/variant.rs",
+    "moose-runtime/src/app/accounts.rs",
+    "moose-runtime/src/app/database.rs",
+    "moose-runtime/src/app/mod.rs",
+    "moose-runtime/src/app/start.rs",
+    "moose-runtime/src/build/environment.rs",
+    "moose-runtime/src/build/mod.rs",
+    "moose-runtime/src/build/report.rs",
+    "moose-runtime/src/build/watch.rs",
+    "moose-runtime/src/cli/arguments.rs",
+    "moose-runtime/src/cli/check.rs",
+    "moose-runtime/src/cli/dead_letters.rs",
+    "moose-runtime/src/cli/dev.rs",
+    "moose-runtime/src/cli/ls.rs",
+    "moose-runtime/src/cli/migrate.rs",
+    "moose-runtime/src/cli/mod.rs",
+    "moose-runtime/src/cli/query.rs",
+    "moose-runtime/src/cli/readers.rs",
+    "moose-runtime/src/cli/run.rs",
+    "moose-runtime/src/cli/server.rs",
+    "moose-runtime/src/clickhouse/ahead.rs",
+    "moose-runtime/src/clickhouse/insert.rs",
+    "moose-runtime/src/declare/check.rs",
+    "moose-runtime/src/declare/engine.rs",
+    "moose-runtime/src/declare/expression.rs",
+    "moose-runtime/src/declare/nearest.rs",
+    "moose-runtime/src/declare/spec.rs",
+    "moose-runtime/src/declare/token.rs",
+    "moose-runtime/src/engine/library/fetch.rs",
+    "moose-runtime/src/engine/library/mod.rs",
+    "moose-runtime/src/engine/library/pins.rs",
+    "moose-runtime/src/engine/library/verify.rs",
+    "moose-runtime/src/ingest/accept.rs",
+    "moose-runtime/src/ingest/answer.rs",
+    "moose-runtime/src/ingest/body.rs",
+    "moose-runtime/src/ingest/mod.rs",
+    "moose-runtime/src/ingest/records.rs",
+    "moose-runtime/src/manage/mod.rs",
+    "moose-runtime/src/manage/ready.rs",
+    "moose-runtime/src/migrate/outcome.rs",
+    "moose-runtime/src/migrate/runner.rs",
+    "moose-runtime/src/migrate/steps.rs",
+    "moose-runtime/src/record/batch.rs",
+    "moose-runtime/src/record/column/fixed_string.rs",
+    "moose-runtime/src/record/column/forms.rs",
+    "moose-runtime/src/record/column/instant.rs",
+    "moose-runtime/src/record/column/json.rs",
+    "moose-runtime/src/record/column/key.rs",
+    "moose-runtime/src/record/column/low_cardinality.rs",
+    "moose-runtime/src/record/column/map.rs",
+    "moose-runtime/src/record/column/mod.rs",
+    "moose-runtime/src/record/column/newtype.rs",
+    "moose-runtime/src/record/column/number.rs",
+    "moose-runtime/src/record/column/scalar.rs",
+    "moose-runtime/src/record/column/string.rs",
+    "moose-runtime/src/record/column/uuid.rs",
+    "moose-runtime/src/record/column/variant.rs",
+    "moose-runtime/src/record/column/variant_flaw.rs",
+    "moose-runtime/src/record/data_type.rs",
+    "moose-runtime/src/record/decode.rs",
+    "moose-runtime/src/record/digits.rs",
+    "moose-runtime/src/record/error.rs",
+    "moose-runtime/src/record/explain.rs",
+    "moose-runtime/src/record/in_doubt.rs",
+    "moose-runtime/src/record/json.rs",
+    "moose-runtime/src/record/map_key.rs",
+    "moose-runtime/src/record/reader.rs",
+    "moose-runtime/src/record/reader/key.rs",
+    "moose-runtime/src/record/spec.rs",
+    "moose-runtime/src/schema/change/alter.rs",
+    "moose-runtime/src/schema/change/plan.rs",
+    "moose-runtime/src/schema/change/rebuild.rs",
+    "moose-runtime/src/schema/data_type/mod.rs",
+    "moose-runtime/src/schema/data_type/parse.rs",
+    "moose-runtime/src/stream/kafka/letters.rs",
+    "moose-runtime/src/stream/kafka/mod.rs",
+    "moose-runtime/src/stream/log/commit.rs",
+    "moose-runtime/src/stream/log/epochs.rs",
+    "moose-runtime/src/stream/log/letters.rs",
+    "moose-runtime/src/stream/log/mod.rs",
+    "moose-runtime/src/stream/log/partition.rs",
+    "moose-runtime/src/stream/log/reopen.rs",
+    "moose-runtime/src/stream/log/retention.rs",
+    "moose-runtime/src/stream/log/store.rs",
+    "moose-runtime/src/sync/ahead.rs",
+    "moose-runtime/src/sync/anew.rs",
+    "moose-runtime/src/sync/beginning.rs",
+    "moose-runtime/src/sync/check/judge.rs",
+    "moose-runtime/src/sync/check/mod.rs",
+    "moose-runtime/src/sync/courier.rs",
+    "moose-runtime/src/sync/cursor.rs",
+    "moose-runtime/src/sync/encoder.rs",
+    "moose-runtime/src/sync/error.rs",
+    "moose-runtime/src/sync/failure.rs",
+    "moose-runtime/src/sync/identity.rs",
+    "moose-runtime/src/sync/known.rs",
+    "moose-runtime/src/sync/lag.rs",
+    "moose-runtime/src/sync/mod.rs",
+    "moose-runtime/src/sync/probe.rs",
+    "moose-runtime/src/sync/reader.rs",
+    "moose-runtime/src/sync/readers.rs",
+    "moose-runtime/src/sync/recovery.rs",
+    "moose-runtime/src/sync/remembered.rs",
+    "moose-runtime/src/sync/reopen.rs",
+    "moose-runtime/src/sync/room.rs",
+    "moose-runtime/src/sync/settle.rs",
+    "moose-runtime/src/sync/size.rs",
+    "moose-runtime/src/sync/target.rs",
+    "moose-runtime/src/sync/trial.rs",
+    "moose-runtime/src/sync/worker.rs",
+];
+
+/// A module's path from the root of its crate.
+type Module = Vec<String>;
+
+/// The sources of a crate.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// The directory of its sources.
+    root: &'static str,
+    /// Of each module that is a file: the file.
+    files: BTreeMap<Module, String>,
+    /// Of each file: what it names outside of tests.
+    seen: BTreeMap<String, Vec<Seen>>,
+    /// What a name stands for in a module that imports it.
+    imports: BTreeMap<Module, BTreeMap<String, Import>>,
+    /// Modules that are compiled for tests only.
+    tests: BTreeSet<Module>,
+}
+
+#[derive(Debug)]
+struct Import {
+    segments: Vec<String>,
+    /// With `pub`: whether the module needs it itself is seen where its code names it.
+    passed_on: bool,
+}
+
+/// Which file names what of which other one, with the line.
+#[derive(Debug)]
+struct Need {
+    from: String,
+    line: usize,
+    name: String,
+    to: String,
+}
+
+impl Sources {
+    /// Of a crate whose sources are under `root`.
+    pub(super) fn new(root: &'static str) -> Self {
+        Self { root, files: BTreeMap::new(), seen: BTreeMap::new(), imports: BTreeMap::new(), tests: BTreeSet::new() }
+    }
+
+    /// Adds the file at `path`, when it is of this crate.
+    pub(super) fn add(&mut self, path: &str, seen: &[Seen]) {
+        let Some(file) = path.strip_prefix(self.root) else { return };
+        let module = module_of(file);
+        for Seen { in_test, sight, .. } in seen {
+            match sight {
+                Sight::Module { modules, name } if *in_test => {
+                    self.tests.insert(module.iter().chain(modules).chain([name]).cloned().collect());
+                }
+                Sight::Import { modules, segments, name, passed_on } if !in_test => {
+                    let around: Module = module.iter().chain(modules).cloned().collect();
+                    let import = Import { segments: segments.clone(), passed_on: *passed_on };
+                    self.imports.entry(around).or_default().insert(name.clone(), import);
+                }
+                _ => {}
+            }
+        }
+        self.files.insert(module, path.to_owned());
+        self.seen.insert(path.to_owned(), seen.iter().filter(|seen| !seen.in_test).cloned().collect());
+    }
+
+    /// The circles, each with the lines that close it, and files that are no longer in one.
+    pub(super) fn check(&self) -> Vec<String> {
+        self.check_but(KNOWN)
+    }
+
+    fn check_but(&self, known: &[&str]) -> Vec<String> {
+        let needs = self.needs();
+        let knots = knots(&needs);
+        let mut findings = Vec::new();
+        for knot in knots.iter().filter(|knot| !knot.iter().all(|file| known.contains(&file.as_str()))) {
+            let inside = needs.iter().filter(|need| knot.contains(&need.from) && knot.contains(&need.to));
+            let lines = inside.map(|need| format!("  {}:{}: `{}` of {}", need.from, need.line, need.name, need.to));
+            let files: Vec<&str> = knot.iter().map(String::as_str).collect();
+            findings.push(format!(
+                "{} need each other: give what both need a file of its own\n{}",
+                files.join(", "),
+                lines.collect::<Vec<_>>().join("\n")
+            ));
+        }
+        let known = known.iter().filter(|file| file.starts_with(self.root));
+        let gone = known.filter(|file| !knots.iter().any(|knot| knot.contains(**file)));
+        findings.extend(
+            gone.map(|file| format!("tests/it/tidy/circles.rs: {file} is in no circle any more: take it away")),
+        );
+        findings
+    }
+
+    /// What each file needs of others.
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for (module, from) in &self.files {
+            if (0..=module.len()).any(|depth| self.tests.contains(&module[..depth])) {
+                continue;
+            }
+            for Seen { line, sight, .. } in self.seen.get(from).into_iter().flatten() {
+                let (modules, segments, is_import) = match sight {
+                    Sight::Path { modules, segments } => (modules, segments.as_slice(), false),
+                    Sight::Import { modules, segments, passed_on: false, .. } => (modules, segments.as_slice(), true),
+                    Sight::Name { modules, name } => (modules, std::slice::from_ref(name), false),
+                    _ => continue,
+                };
+                let around: Module = module.iter().chain(modules).cloned().collect();
+                let Some(target) = self.target(&around, segments, is_import) else { continue };
+                // A module that is imported is needed where something of it is named.
+                if is_import && self.files.contains_key(&target) {
+                    continue;
+                }
+                let Some(to) = self.home(&target, 0).filter(|to| to != from) else { continue };
+                needs.push(Need { from: from.clone(), line: *line, name: segments.join("::"), to });
+            }
+        }
+        needs
+    }
+
+    /// The path from the root of what `segments` stand for in the module `around`; none if it is not of this crate, a name
+    /// of the module's own, or one that was counted where it was imported.
+    fn target(&self, around: &[String], segments: &[String], is_import: bool) -> Option<Module> {
+        let (first, rest) = segments.split_first()?;
+        if first == "moose_runtime" {
+            return None;
+        }
+        if let Some(target) = local(around, segments) {
+            return Some(target);
+        }
+        let child: Module = around.iter().chain([first]).cloned().collect();
+        if self.files.contains_key(&child) {
+            return (is_import || !rest.is_empty()).then(|| child.iter().chain(rest).cloned().collect());
+        }
+        let import = self.imports.get(around)?.get(first)?;
+        let through = self.through(around, import)?;
+        let counts = if self.files.contains_key(&through) { !rest.is_empty() } else { import.passed_on };
+        counts.then(|| through.iter().chain(rest).cloned().collect())
+    }
+
+    /// The path from the root that an import of the module `around` stands for.
+    fn through(&self, around: &[String], import: &Import) -> Option<Module> {
+        if let Some(target) = local(around, &import.segments) {
+            return Some(target);
+        }
+        let child: Module = around.iter().chain(&import.segments).cloned().collect();
+        self.files.contains_key(&child[..=around.len()]).then_some(child)
+    }
+
+    /// The file in which the last of a path from the root is defined.
+    fn home(&self, path: &[String], depth: usize) -> Option<String> {
+        // Imports that go round and round, which the compiler refuses too.
+        if depth > 32 {
+            return None;
+        }
+        let mut file = self.files.get(&[][..])?;
+        for (at, next) in path.iter().enumerate() {
+            let (module, rest) = path.split_at(at);
+            if let Some(child) = self.files.get(&path[..=at]) {
+                file = child;
+            } else if let Some(import) = self.imports.get(module).and_then(|imports| imports.get(next)) {
+                let through = self.through(module, import)?;
+                let through: Module = through.iter().chain(&rest[1..]).cloned().collect();
+                return self.home(&through, depth + 1);
+            }
+        }
+        Some(file.clone())
+    }
+}
+
+/// The sets of files that reach each other.
+fn knots(needs: &[Need]) -> Vec<BTreeSet<String>> {
+    let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for need in needs {
+        next.entry(&need.from).or_default().insert(&need.to);
+    }
+    let reach = |from: &str| {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<&str> = next.get(from).into_iter().flatten().copied().collect();
+        while let Some(file) = open.pop() {
+            if reached.insert(file) {
+                open.extend(next.get(file).into_iter().flatten().copied());
+            }
+        }
+        reached
+    };
+    let reached: BTreeMap<&str, BTreeSet<&str>> = next.keys().map(|file| (*file, reach(file))).collect();
+    let mut knots: Vec<BTreeSet<String>> = Vec::new();
+    for (file, forth) in &reached {
+        let back = |other: &&&str| reached.get(**other).is_some_and(|back| back.contains(file));
+        let knot: BTreeSet<String> = forth.iter().filter(back).map(|other| (*other).to_owned()).collect();
+        if !knot.is_empty() && !knots.contains(&knot) {
+            knots.push(knot);
+        }
+    }
+    knots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::source::look, Sources};
+
+    /// The findings for a crate of these files, given those that are known.
+    fn findings(files: &[(&str, &str)], known: &[&str]) -> Vec<String> {
+        let mut sources = Sources::new("a/src/");
+        for (file, code) in files {
+            sources.add(&format!("a/src/{file}"), &look(code).expect("Rust"));
+        }
+        sources.check_but(known)
+    }
+
+    #[test]
+    fn files_that_need_each_other_are_found() {
+        for files in [
+            [("lib.rs", "mod x; mod y;"), ("x.rs", "use crate::y::Y;"), ("y.rs", "fn f() { super::x::g() }")],
+            [
+                ("lib.rs", "pub use x::X; mod x; mod y;"),
+                ("x.rs", "use super::y;\nfn f() { y::g() }"),
+                ("y.rs", "use crate::X;"),
+            ],
+            [("lib.rs", "mod x; mod y;"), ("x/mod.rs", "mod z; fn f() { z::g() }"), ("x/z.rs", "use super::Defined;")],
+            [
+                ("lib.rs", "mod x; mod y;"),
+                ("x/mod.rs", "mod z; pub use z::Z; struct F(Z);"),
+                ("x/z.rs", "use super::F;"),
+            ],
+            [
+                ("lib.rs", "mod x; mod y;"),
+                ("x/mod.rs", "mod z; use self::z::{Z as A};"),
+                ("x/z.rs", "fn f(_: crate::x::F) {}"),
+            ],
+        ] {
+            let found = findings(&files, &[]);
+            assert!(found.len() == 1 && found[0].contains("need each other"), "{files:?}\n{found:?}");
+        }
+    }
+
+    #[test]
+    fn files_of_one_direction_are_not() {
+        for files in [
+            [("lib.rs", "pub use x::X; mod x; mod y;"), ("x.rs", "use super::y::Y;"), ("y.rs", "")],
+            [
+                ("lib.rs", "mod x; mod y;"),
+                ("x/mod.rs", "mod z; mod w; pub use z::Z; pub use w::W;"),
+                ("x/z.rs", "use super::W;"),
+            ],
+            [
+                ("lib.rs", "mod x; mod y;"),
+                ("x.rs", "use crate::y;\nfn f() { y::g() }"),
+                ("y.rs", "#[cfg(test)] mod tests { use crate::x::X; }"),
+            ],
+            [("lib.rs", "#[cfg(test)] mod x; mod y;"), ("x.rs", "use crate::y::Y;"), ("y.rs", "use crate::x::X;")],
+            [("lib.rs", "mod x; mod y;"), ("x.rs", "pub(in crate::y) fn f(y: u8) {}"), ("y.rs", "use crate::x::f;")],
+        ] {
+            assert_eq!(findings(&files, &[]), Vec::<String>::new(), "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_known_circle_is_let_through_and_has_to_be_there() {
+        let files = [("lib.rs", "mod x; mod y;"), ("x.rs", "use crate::y::Y;"), ("y.rs", "use crate::x::X;")];
+        assert_eq!(findings(&files, &["a/src/x.rs", "a/src/y.rs"]), Vec::<String>::new());
+        assert_eq!(findings(&files, &["a/src/x.rs"]).len(), 1);
+        let gone = findings(&files[..2], &["a/src/x.rs", "b/src/x.rs"]);
+        assert!(gone.len() == 1 && gone[0].contains("take it away"), "{gone:?}");
+    }
+}
