@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{DeriveInput, spanned::Spanned};
 
-use super::{EnumAttributes, Named};
+use super::attributes::{EnumAttributes, Named};
 use crate::record::{attributes, mistakes::Mistakes};
 
 /// As many values as 16 bits have.

@@ -22,12 +22,12 @@ pub(super) fn expand(
         );
         return None;
     };
-    super::for_each_entry(&input.attrs, mistakes, |list, entry, mistakes| {
+    super::attributes::for_each_entry(&input.attrs, mistakes, |list, entry, mistakes| {
         match (list, entry.name.to_string().as_str()) {
             ("olap", "crate") => drop(entry.path(mistakes)),
             ("olap", _) => entry.unknown("olap", &["crate"], mistakes),
             (_, "transparent") => drop(entry.flag(mistakes)),
-            (_, name) if super::IGNORED.contains(&name) => {}
+            (_, name) if super::attributes::IGNORED.contains(&name) => {}
             _ => entry.unknown("serde", &["transparent"], mistakes),
         }
     });

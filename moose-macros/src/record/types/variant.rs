@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Field, Fields, spanned::Spanned};
 
-use super::{EnumAttributes, Named};
+use super::attributes::{EnumAttributes, Named};
 use crate::place::respanned;
 use crate::record::{
     attributes::{self, FieldAttributes},
