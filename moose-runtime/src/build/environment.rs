@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::BuildError;
+use super::error::BuildError;
 
 /// Names of the variables, beside those that cargo sets, on which the output depends.
 pub(super) const VARIABLES: [&str; 3] = [SAVE, MODE, CI];

@@ -5,27 +5,22 @@
 //! disturb each other, and packaged, vendored and documentation builds are like any other.
 
 mod environment;
+mod error;
 mod report;
 mod watch;
 
-use std::{
-    env,
-    fmt::Write as _,
-    fs, io,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process,
-};
+use std::{env, fmt::Write as _, fs, io, io::Write as _, path::Path, process};
 
 use serde::Serialize;
 
 use crate::{
-    declare::{DeclarationErrors, LinkedSchema, Model},
-    migration::{DIRECTORY, Draft, MigrationError, Migrations},
+    declare::{LinkedSchema, Model},
+    migration::{DIRECTORY, Draft, Migrations},
     schema::Storage,
 };
 
 use environment::{Environment, Mode};
+use error::BuildError;
 use report::Report;
 
 /// Database under which the DDL is shown; the configuration of the running program decides.
@@ -83,35 +78,6 @@ impl Outcome {
         });
         Self { text, failed: true }
     }
-}
-
-/// Why a build script can't do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-enum BuildError {
-    #[error("{source}")]
-    Declarations {
-        #[from]
-        source: DeclarationErrors,
-    },
-    #[error(transparent)]
-    Migrations {
-        #[from]
-        source: MigrationError,
-    },
-    #[error("OUT_DIR is not set: `moose_runtime::build::migrations()` runs in a build script (build.rs)")]
-    NotABuildScript,
-    #[error("MOOSE_MIGRATIONS is `{value}`: it is `locked` or not set")]
-    Mode { value: String },
-    #[error("MOOSE_SAVE_MIGRATION is set and MOOSE_MIGRATIONS is `locked`: take one of them away")]
-    SaveLocked,
-    #[error("failed to write {}: {source}", .path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("failed to write the schema as JSON: {source}")]
-    Json {
-        #[from]
-        source: serde_json::Error,
-    },
 }
 
 fn evaluate(environment: &Environment) -> Result<Outcome, BuildError> {
