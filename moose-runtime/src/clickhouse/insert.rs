@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     ClickHouseError, Patience,
-    ahead::{self, InsertBody},
+    body::InsertBody,
     error::{beginning, chain, code_in},
     liveness::Watch,
 };
@@ -31,6 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most that is read of an answer: exceptions with stack traces are far shorter.
 const MAX_ANSWER: usize = 1 << 20;
+
+/// So many INSERTs of a process may wait for their turn: each takes one of the statements that the server runs at once,
+/// and where many partitions are drained, the server has enough to do without.
+const MOST_AHEAD: usize = 4;
 
 /// How the headers begin that every answer of ClickHouse has one of.
 const OWN_HEADERS: &str = "x-clickhouse-";
@@ -83,7 +87,7 @@ impl InsertClient {
         Ok(Self {
             http: http_client(),
             watch: Watch::new(http_client(), url),
-            ahead: Arc::new(Semaphore::new(ahead::MOST)),
+            ahead: Arc::new(Semaphore::new(MOST_AHEAD)),
             url: url.to_owned(),
             database: config.database.clone(),
             user: config.user.clone(),

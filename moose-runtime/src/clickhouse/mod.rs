@@ -5,6 +5,7 @@
 //! the HTTP status, the exception code, and whether an answer came at all. See [`insert`].
 
 mod ahead;
+mod body;
 mod client;
 mod error;
 mod facts;
