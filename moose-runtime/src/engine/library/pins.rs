@@ -2,13 +2,14 @@
 
 use std::env::consts;
 
-use super::LibraryError;
-
 /// The chDB release that everything here was tried with.
 pub(super) const VERSION: &str = "26.7.3";
 
 /// The npm release of it.
 pub(super) const NPM_VERSION: &str = "26.7.3-stable.1";
+
+/// Whether this was compiled for the C library that the engine needs.
+const GLIBC: bool = cfg!(target_env = "gnu");
 
 /// One platform's library.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +32,13 @@ const LINUX_X64_GNU: Pin = Pin {
     sha256: "36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5",
 };
 
-/// The pin of the platform that this was compiled for.
-pub(super) fn for_this_platform() -> Result<Pin, LibraryError> {
-    let glibc = cfg!(target_env = "gnu");
-    match (consts::OS, consts::ARCH) {
-        ("linux", "x86_64") if glibc => Ok(LINUX_X64_GNU),
-        (system, processor) => {
-            let libc = if system == "linux" && !glibc { " without glibc" } else { "" };
-            Err(LibraryError::UnsupportedPlatform { platform: format!("{system} {processor}{libc}") })
-        }
-    }
+/// The pin of the platform that this was compiled for, if there is one.
+pub(super) fn for_this_platform() -> Option<Pin> {
+    matches!((consts::OS, consts::ARCH), ("linux", "x86_64") if GLIBC).then_some(LINUX_X64_GNU)
+}
+
+/// Operating system and processor that this was compiled for.
+pub(super) fn this_platform() -> String {
+    let libc = if consts::OS == "linux" && !GLIBC { " without glibc" } else { "" };
+    format!("{} {}{libc}", consts::OS, consts::ARCH)
 }
