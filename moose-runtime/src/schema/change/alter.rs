@@ -14,6 +14,7 @@ use super::super::{
 };
 use super::{
     Change, PlanStep, Position, columns::behind, elements::mentions, fit::have_one_default, guard, model::is_stored,
+    step::drained,
 };
 
 /// The statements, with the drain around them where there must be one.
@@ -28,18 +29,6 @@ pub(super) fn steps(before: &Table, after: &Table, changes: &[Change]) -> Vec<Pl
     alteration.put_back();
     alteration.options();
     drained(&before.name, changes.iter().any(Change::needs_drain), alteration.statements)
-}
-
-/// The statements as steps, between a drain and its end if need be.
-pub(super) fn drained(table: &str, drain: bool, statements: Vec<String>) -> Vec<PlanStep> {
-    let statements = statements.into_iter().map(PlanStep::Statement);
-    if !drain {
-        return statements.collect();
-    }
-    let mut steps = vec![PlanStep::Drain(table.to_owned())];
-    steps.extend(statements);
-    steps.push(PlanStep::Resume(table.to_owned()));
-    steps
 }
 
 struct Alteration<'a> {

@@ -24,11 +24,13 @@ mod model;
 mod plan;
 mod rebuild;
 mod refusal;
+mod step;
 #[cfg(test)]
 mod tests;
 
 pub use difference::{Declared, Recorded, diff};
 pub use fit::Fit;
 pub use model::{Change, Position, Risk, TableChange};
-pub use plan::{Plan, PlanStep, TablePlan, plan};
+pub use plan::{Plan, TablePlan, plan};
 pub use refusal::Refusal;
+pub use step::PlanStep;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::super::{Table, quote_identifier, quote_string};
-use super::{Change, Risk, TableChange, alter, model::line, rebuild};
+use super::{Change, PlanStep, Risk, TableChange, alter, model::line, rebuild};
 
 /// How a database is brought from the recorded schema to the declared one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,17 +25,6 @@ pub struct TablePlan {
     pub kept: Option<String>,
     /// A table that a rebuild kept and that is dropped now.
     pub let_go: Option<String>,
-}
-
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlanStep {
-    /// No INSERT into the table is under way after it.
-    Drain(String),
-    /// A statement, without a semicolon.
-    Statement(String),
-    /// INSERTs go on.
-    Resume(String),
 }
 
 /// The plan of these changes, in a migration of this number.

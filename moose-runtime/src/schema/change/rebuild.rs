@@ -4,7 +4,7 @@
 //! change places, and the old one stays under a name of its own until the author drops it.
 
 use super::super::{DefaultKind, Replication, Table, provenance, quote_identifier};
-use super::{Change, PlanStep, Refusal, alter::drained, guard};
+use super::{Change, PlanStep, Refusal, guard, step::drained};
 
 /// Between the table's name and the migration's number, in the name of the new table.
 const NEW: &str = "__new_";

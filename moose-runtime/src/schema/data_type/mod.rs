@@ -268,11 +268,3 @@ impl From<DataType> for String {
         data_type.to_string()
     }
 }
-
-impl TryFrom<String> for DataType {
-    type Error = DataTypeError;
-
-    fn try_from(text: String) -> Result<Self, DataTypeError> {
-        text.parse()
-    }
-}

@@ -44,6 +44,14 @@ impl FromStr for DataType {
     }
 }
 
+impl TryFrom<String> for DataType {
+    type Error = DataTypeError;
+
+    fn try_from(text: String) -> Result<Self, DataTypeError> {
+        text.parse()
+    }
+}
+
 /// A type's text whose parentheses and quotes match.
 fn parse(text: &str, depth: usize) -> Result<DataType, DataTypeError> {
     let text = text.trim();
