@@ -5,8 +5,8 @@ use crate::record::ErasedBatch;
 use crate::record::OlapRecord;
 
 use super::{
-    Stream,
-    check::{self, Message},
+    Stream, check,
+    message::Message,
     record::Record,
     spec::{ApiSpec, Resource, Spec},
 };

@@ -9,7 +9,12 @@ use crate::record::{
     column::{VariantFlaw, Variants, gives_its_own},
 };
 
-use super::expression::{self, Columns, Rules};
+use super::{
+    columns::Columns,
+    expression::{self, Rules},
+    message::Message,
+    text::{contains, equal, equal_bytes},
+};
 
 /// Longest name of a resource: file names and topic names are made of it, with room for what we add.
 pub(super) const MAX_NAME: usize = 64;
@@ -22,69 +27,6 @@ const RESERVED_SETTINGS: [&str; 5] = [
     "fsync_after_insert",
     "fsync_part_directory",
 ];
-
-/// Text put together in the compiler.
-pub(super) struct Message {
-    bytes: [u8; Self::CAPACITY],
-    length: usize,
-}
-
-impl Message {
-    const CAPACITY: usize = 1024;
-
-    pub(super) const fn new(text: &str) -> Self {
-        Self { bytes: [0; Self::CAPACITY], length: 0 }.text(text)
-    }
-
-    /// Appends the text, or as much of it as fits.
-    pub(super) const fn text(self, text: &str) -> Self {
-        self.bytes(text.as_bytes())
-    }
-
-    /// Appends a text that is known as bytes.
-    pub(super) const fn bytes(mut self, bytes: &[u8]) -> Self {
-        let mut index = 0;
-        while index < bytes.len() && self.length < Self::CAPACITY {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
-            index += 1;
-        }
-        self
-    }
-
-    /// Appends `a, b, c`.
-    pub(super) const fn names(mut self, columns: Columns<'_>) -> Self {
-        let mut place = 0;
-        while place < columns.count() {
-            if place > 0 {
-                self = self.text(", ");
-            }
-            self = self.text(columns.at(place).0);
-            place += 1;
-        }
-        self
-    }
-
-    /// Appends `` `a`, `b`, `c` ``.
-    pub(super) const fn list(mut self, texts: &[&str]) -> Self {
-        let mut place = 0;
-        while place < texts.len() {
-            self = self.text(if place > 0 { ", `" } else { "`" }).text(texts[place]).text("`");
-            place += 1;
-        }
-        self
-    }
-
-    /// Fails the compilation with the text.
-    #[track_caller]
-    pub(super) const fn fail(&self) -> ! {
-        match core::str::from_utf8(self.bytes.split_at(self.length).0) {
-            Ok(text) => panic!("{}", text),
-            // Only a text cut in the middle of a character gets here.
-            Err(_) => panic!("a declaration is wrong, and the message about it is too long to be shown"),
-        }
-    }
-}
 
 /// A resource's name becomes a table, a topic, a directory and a path of a URL: ASCII letters, digits and `_`, no digit
 /// first, at most [`MAX_NAME`] bytes.
@@ -211,21 +153,6 @@ pub(super) const fn settings(settings: &[(&str, &str)]) {
     }
 }
 
-/// `beginning` is how `whole` begins.
-pub(super) const fn is_prefix(beginning: &[&str], whole: &[&str]) -> bool {
-    if beginning.len() > whole.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < beginning.len() {
-        if !equal(beginning[index], whole[index]) {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
 /// The first column whose name begins with `prefix`.
 pub(super) const fn column_with_prefix(columns: &[ColumnSpec], prefix: &str) -> Option<&'static str> {
     let mut index = 0;
@@ -237,37 +164,6 @@ pub(super) const fn column_with_prefix(columns: &[ColumnSpec], prefix: &str) -> 
         index += 1;
     }
     None
-}
-
-/// Whether `name` is among `names`.
-pub(super) const fn contains(names: &[&str], name: &str) -> bool {
-    let mut index = 0;
-    while index < names.len() {
-        if equal(names[index], name) {
-            return true;
-        }
-        index += 1;
-    }
-    false
-}
-
-/// `left == right`, which const code can't write for strings.
-pub(super) const fn equal(left: &str, right: &str) -> bool {
-    equal_bytes(left.as_bytes(), right.as_bytes())
-}
-
-pub(super) const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < left.len() {
-        if left[index] != right[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }
 
 /// The column of that name.

@@ -1,9 +1,9 @@
 //! What a table has besides columns: skipping indexes, projections, constraints.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
 
-use crate::schema::{self, ConstraintKind};
+use crate::schema::ConstraintKind;
 
-use super::check::{self, Message};
+use super::{check, message::Message};
 
 /// A skipping index: what lets a query leave out granules without reading them.
 ///
@@ -50,28 +50,11 @@ impl Index {
     }
 }
 
-impl From<&Index> for schema::Index {
-    fn from(index: &Index) -> Self {
-        Self {
-            name: index.name.to_owned(),
-            expression: index.expression.to_owned(),
-            index_type: index.index_type.to_owned(),
-            granularity: index.granularity,
-        }
-    }
-}
-
 /// A projection, as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Projection {
     pub(super) name: &'static str,
     pub(super) query: &'static str,
-}
-
-impl From<&Projection> for schema::Projection {
-    fn from(projection: &Projection) -> Self {
-        Self { name: projection.name.to_owned(), query: projection.query.to_owned() }
-    }
 }
 
 /// A constraint, as a constant.
@@ -80,12 +63,6 @@ pub(super) struct Constraint {
     pub(super) name: &'static str,
     pub(super) kind: ConstraintKind,
     pub(super) expression: &'static str,
-}
-
-impl From<&Constraint> for schema::Constraint {
-    fn from(constraint: &Constraint) -> Self {
-        Self { name: constraint.name.to_owned(), kind: constraint.kind, expression: constraint.expression.to_owned() }
-    }
 }
 
 /// Most indexes, projections or constraints that a table can have.

@@ -1,8 +1,6 @@
 //! The table engine of a declaration.
 
-use crate::schema::{self, EngineKind};
-
-use super::{check::Message, spec::owned};
+use super::message::Message;
 
 /// What merging does to the rows of a table, and whether the table has replicas.
 ///
@@ -30,7 +28,7 @@ pub struct Engine {
     pub(super) replication: Replication,
 }
 
-/// [`EngineKind`] as a constant.
+/// [`EngineKind`](crate::schema::EngineKind) as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     MergeTree,
@@ -42,7 +40,7 @@ pub(super) enum Kind {
     Coalescing { columns: &'static [&'static str] },
 }
 
-/// [`schema::Replication`] as a constant.
+/// [`Replication`](crate::schema::Replication) as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replication {
     None,
@@ -166,32 +164,5 @@ impl Engine {
             Kind::VersionedCollapsing { .. } => "VersionedCollapsingMergeTree",
             Kind::Coalescing { .. } => "CoalescingMergeTree",
         }
-    }
-}
-
-impl From<&Engine> for schema::Engine {
-    fn from(engine: &Engine) -> Self {
-        let column = |name: Option<&str>| name.map(str::to_owned);
-        let kind = match engine.kind {
-            Kind::MergeTree => EngineKind::MergeTree,
-            Kind::Replacing { version, is_deleted } => {
-                EngineKind::ReplacingMergeTree { version: column(version), is_deleted: column(is_deleted) }
-            }
-            Kind::Summing { columns } => EngineKind::SummingMergeTree { columns: owned(columns) },
-            Kind::Aggregating => EngineKind::AggregatingMergeTree,
-            Kind::Collapsing { sign } => EngineKind::CollapsingMergeTree { sign: sign.to_owned() },
-            Kind::VersionedCollapsing { sign, version } => {
-                EngineKind::VersionedCollapsingMergeTree { sign: sign.to_owned(), version: version.to_owned() }
-            }
-            Kind::Coalescing { columns } => EngineKind::CoalescingMergeTree { columns: owned(columns) },
-        };
-        let replication = match engine.replication {
-            Replication::None => schema::Replication::None,
-            Replication::Default => schema::Replication::Default,
-            Replication::At { path, replica } => {
-                schema::Replication::At { path: path.to_owned(), replica: replica.to_owned() }
-            }
-        };
-        Self { kind, replication }
     }
 }

@@ -4,14 +4,13 @@
 //! type, or words of the language. Functions are not checked: a server may have its own.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
-use crate::{
-    record::ColumnSpec,
-    schema::{DefaultKind, MADE_UP_FUNCTIONS, provenance},
-};
+use crate::schema::{DefaultKind, MADE_UP_FUNCTIONS, provenance};
 
 use super::{
-    check::{self, Message},
+    columns::{ColumnName, Columns},
+    message::Message,
     nearest::Nearest,
+    text::equal_bytes,
     token::{Token, Tokens},
 };
 
@@ -31,50 +30,6 @@ const NOUNS: &[&str] = &[
     "MINUTES", "MONTH", "MONTHS", "NANOSECOND", "QUARTER", "SECOND", "SECONDS", "SET", "TO", "VOLUME", "WEEK", "WEEKS",
     "YEAR", "YEARS",
 ];
-
-/// The columns that an expression may name.
-#[derive(Clone, Copy)]
-pub(super) enum Columns<'a> {
-    /// Those of a table.
-    Specs(&'a [ColumnSpec]),
-    /// Those of a record, whose types are not known yet.
-    Named(&'a [ColumnName]),
-}
-
-/// A column as the derive knows it: its name, and how ClickHouse gets its values.
-pub type ColumnName = (&'static str, Option<DefaultKind>);
-
-impl<'a> Columns<'a> {
-    pub(super) const fn count(&self) -> usize {
-        match self {
-            Self::Specs(specs) => specs.len(),
-            Self::Named(named) => named.len(),
-        }
-    }
-
-    /// The column at a place below [`count`](Self::count).
-    pub(super) const fn at(&self, place: usize) -> (&'a str, Option<DefaultKind>) {
-        match self {
-            Self::Specs(specs) => match specs[place].default {
-                Some((kind, _)) => (specs[place].name, Some(kind)),
-                None => (specs[place].name, None),
-            },
-            Self::Named(named) => named[place],
-        }
-    }
-
-    /// Place of the column of that name.
-    const fn find(&self, name: &[u8]) -> Option<usize> {
-        let mut place = 0;
-        while place < self.count() {
-            if check::equal_bytes(self.at(place).0.as_bytes(), name) {
-                return Some(place);
-            }
-            place += 1;
-        }
-        None
-    }
-}
 
 /// Which columns have values where an expression is computed.
 #[derive(Clone, Copy)]
@@ -182,7 +137,7 @@ const fn is_column(
 #[track_caller]
 const fn unknown(option: &str, expression: &str, word: &[u8], columns: Columns<'_>) {
     let message = Message::new("`").text(option);
-    let message = if check::equal_bytes(expression.as_bytes(), word) {
+    let message = if equal_bytes(expression.as_bytes(), word) {
         message.text("` names `").bytes(word).text("`, which")
     } else {
         message.text("` is `").text(expression).text("`, in which `").bytes(word).text("`")
@@ -237,9 +192,9 @@ const fn expect_whole(option: &str, expression: &str) {
 
 /// The hidden columns that say which record a row comes from.
 const fn is_hidden(word: &[u8]) -> bool {
-    check::equal_bytes(word, provenance::EPOCH.as_bytes())
-        || check::equal_bytes(word, provenance::PARTITION.as_bytes())
-        || check::equal_bytes(word, provenance::OFFSET.as_bytes())
+    equal_bytes(word, provenance::EPOCH.as_bytes())
+        || equal_bytes(word, provenance::PARTITION.as_bytes())
+        || equal_bytes(word, provenance::OFFSET.as_bytes())
 }
 
 /// Whether a token is a word of the language, between these two.

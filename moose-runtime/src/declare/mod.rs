@@ -12,6 +12,8 @@
 
 mod api;
 mod check;
+mod columns;
+mod convert;
 mod dropped;
 mod element;
 mod engine;
@@ -20,6 +22,7 @@ mod expression;
 mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod message;
 mod model;
 mod nearest;
 mod pipeline;
@@ -29,15 +32,17 @@ mod rules;
 mod spec;
 mod stream;
 mod table;
+mod text;
 mod token;
 
 pub use api::IngestApi;
 pub use check::{check_aggregate, check_key, check_variant};
+pub use columns::ColumnName;
 pub use dropped::DroppedTable;
 pub use element::Index;
 pub use engine::Engine;
 pub use errors::{DeclarationError, DeclarationErrors, Kind};
-pub use expression::{ColumnName, check_field};
+pub use expression::check_field;
 pub use fingerprint::{
     ApiSchema, BuildMismatch, Declared, LinkedSchema, Mismatch, Program, StreamSchema, check_against_build,
 };

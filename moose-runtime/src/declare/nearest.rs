@@ -1,7 +1,7 @@
 //! The column whose name is nearest to a mistyped one, found by the compiler.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
-use super::expression::Columns;
+use super::columns::Columns;
 
 /// Longest name that is compared; longer ones have no neighbours.
 const LONGEST: usize = 64;

@@ -5,8 +5,8 @@ use crate::record::ErasedBatch;
 use crate::record::OlapRecord;
 
 use super::{
-    IngestApi, OlapTable, Stream,
-    check::{self, Message},
+    IngestApi, OlapTable, Stream, check,
+    message::Message,
     spec::{Resource, Spec},
 };
 

@@ -7,12 +7,15 @@ use crate::{
 };
 
 use super::{
-    check::{self, Message},
+    check,
+    columns::Columns,
     element::MOST,
     engine::{Engine, Kind},
-    expression::{self, Columns, Rules},
+    expression::{self, Rules},
+    message::Message,
     nearest::Nearest,
     spec::TableSpec,
+    text,
 };
 
 /// Name of the index that every table with hidden columns has.
@@ -58,7 +61,7 @@ pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
         Kind::Collapsing { sign } => self::sign(engine, sign, columns),
         Kind::VersionedCollapsing { sign, version } => {
             self::sign(engine, sign, columns);
-            if check::equal(sign, version) {
+            if text::equal(sign, version) {
                 Message::new(engine.name())
                     .text(" names `")
                     .text(sign)
@@ -121,7 +124,7 @@ const fn wrong_type(engine: &Engine, column: &ColumnSpec, role: &str, expected: 
 const fn expect_once(engine: &Engine, names: &[&str]) {
     let mut place = 0;
     while place < names.len() {
-        if check::contains(names.split_at(place).0, names[place]) {
+        if text::contains(names.split_at(place).0, names[place]) {
             Message::new(engine.name()).text(" names `").text(names[place]).text("` twice").fail();
         }
         place += 1;
@@ -190,7 +193,7 @@ const fn expect_settled(column: &ColumnSpec, columns: &[ColumnSpec], depth: usiz
 const fn sample_key(table: &TableSpec) {
     let Some(expression) = table.sample_by else { return };
     let key = if table.primary_key.is_empty() { table.order_by } else { table.primary_key };
-    if !check::contains(key, expression) {
+    if !text::contains(key, expression) {
         Message::new("the `sample_by` of table `")
             .text(table.name)
             .text("`, `")
@@ -247,10 +250,10 @@ const fn summed_columns(table: &TableSpec) {
     let mut place = 0;
     while place < names.len() {
         let in_partition = match table.partition_by {
-            Some(key) => check::equal(key.trim_ascii(), names[place]),
+            Some(key) => text::equal(key.trim_ascii(), names[place]),
             None => false,
         };
-        if check::contains(table.order_by, names[place]) || in_partition {
+        if text::contains(table.order_by, names[place]) || in_partition {
             Message::new("SummingMergeTree can't sum column `")
                 .text(names[place])
                 .text("` of table `")
@@ -265,7 +268,7 @@ const fn summed_columns(table: &TableSpec) {
 const fn is_in_a_key(table: &TableSpec, column: &str) -> bool {
     let mut place = 0;
     while place < table.order_by.len() {
-        if expression::names(table.order_by[place], column) || check::equal(table.order_by[place], column) {
+        if expression::names(table.order_by[place], column) || text::equal(table.order_by[place], column) {
             return true;
         }
         place += 1;
@@ -279,7 +282,7 @@ const fn is_in_a_key(table: &TableSpec, column: &str) -> bool {
 const fn has_setting(table: &TableSpec, wanted: &str) -> bool {
     let mut place = 0;
     while place < table.settings.len() {
-        if check::equal(table.settings[place].0, wanted) {
+        if text::equal(table.settings[place].0, wanted) {
             return true;
         }
         place += 1;
@@ -291,13 +294,13 @@ const fn has_setting(table: &TableSpec, wanted: &str) -> bool {
 #[track_caller]
 pub(super) const fn new_name(kind: &str, name: &str, known: [Option<&str>; MOST]) {
     check::name(kind, name);
-    if check::equal(name, OFFSET_INDEX) {
+    if text::equal(name, OFFSET_INDEX) {
         Message::new("`").text(name).text("` is the index of the hidden columns: give yours another name").fail();
     }
     let mut place = 0;
     while place < MOST {
         if let Some(other) = known[place]
-            && check::equal(other, name)
+            && text::equal(other, name)
         {
             Message::new("the table has ").text(kind).text(" `").text(name).text("` already: rename one").fail();
         }

@@ -1,16 +1,17 @@
-//! What a declaration says, as constants, and its conversion into the schema.
+//! What a declaration says, as constants.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
 
 use std::{fmt, time::Duration};
 
+use crate::record::ColumnSpec;
 #[cfg(feature = "runtime")]
 use crate::record::ErasedBatch;
-use crate::{record::ColumnSpec, schema};
 
 use super::{
-    check::{self, Message},
     element::{Constraint, Few, Index, Projection},
     engine::Engine,
+    message::Message,
+    text,
 };
 
 /// Most tables that one stream can fill.
@@ -121,7 +122,7 @@ impl StreamSpec {
         let mut index = 0;
         while index < MAX_DESTINATIONS {
             match self.destinations[index] {
-                Some(name) if check::equal(name, table) => return None,
+                Some(name) if text::equal(name, table) => return None,
                 Some(_) => index += 1,
                 None => {
                     self.destinations[index] = Some(table);
@@ -153,51 +154,4 @@ pub struct ApiSpec {
     pub name: &'static str,
     /// Name of the stream that takes the records; `None` in a declaration that is not finished.
     pub stream: Option<&'static str>,
-}
-
-impl From<&TableSpec> for schema::Table {
-    fn from(spec: &TableSpec) -> Self {
-        Self {
-            name: spec.name.to_owned(),
-            columns: spec.columns.iter().map(schema::Column::from).collect(),
-            engine: schema::Engine::from(&spec.engine),
-            order_by: owned(spec.order_by),
-            primary_key: owned(spec.primary_key),
-            partition_by: spec.partition_by.map(str::to_owned),
-            sample_by: spec.sample_by.map(str::to_owned),
-            ttl: spec.ttl.map(str::to_owned),
-            indexes: spec.indexes.iter().map(schema::Index::from).collect(),
-            projections: spec.projections.iter().map(schema::Projection::from).collect(),
-            constraints: spec.constraints.iter().map(schema::Constraint::from).collect(),
-            settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            cluster: spec.cluster.map(str::to_owned),
-            // Merged, the columns would be of one record or a sum of several.
-            provenance: spec.provenance && spec.engine.keeps_every_row(),
-            comment: spec.comment.map(str::to_owned),
-            renamed_from: spec.renamed_from.map(str::to_owned),
-            dropped: owned(spec.dropped),
-        }
-    }
-}
-
-impl From<&ColumnSpec> for schema::Column {
-    fn from(spec: &ColumnSpec) -> Self {
-        Self {
-            name: spec.name.to_owned(),
-            json: owned(spec.json),
-            data_type: schema::DataType::from(spec.data_type),
-            default: spec
-                .default
-                .map(|(kind, expression)| schema::ColumnDefault { kind, expression: expression.to_owned() }),
-            codec: spec.codec.map(str::to_owned),
-            ttl: spec.ttl.map(str::to_owned),
-            comment: spec.comment.map(str::to_owned),
-            renamed_from: spec.renamed_from.map(str::to_owned),
-            narrowed: spec.narrowed,
-        }
-    }
-}
-
-pub(super) fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
 }

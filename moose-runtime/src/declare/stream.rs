@@ -7,8 +7,8 @@ use crate::record::ErasedBatch;
 use crate::record::{OlapRecord, RecordColumns};
 
 use super::{
-    OlapTable,
-    check::{self, Message},
+    OlapTable, check,
+    message::Message,
     record::Record,
     spec::{MAX_DESTINATIONS, Resource, Spec, StreamSpec},
 };

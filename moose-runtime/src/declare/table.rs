@@ -8,13 +8,16 @@ use crate::{
 };
 
 use super::{
-    check::{self, Message},
+    check,
+    columns::Columns,
     element::{Constraint, Few, Index, Projection},
     engine::Engine,
-    expression::{self, Columns, Rules},
+    expression::{self, Rules},
+    message::Message,
     record::Record,
     rules,
     spec::{Resource, Spec, TableSpec},
+    text,
 };
 
 /// A ClickHouse table of records `R`.
@@ -222,7 +225,7 @@ impl<R> OlapTable<R> {
                 .fail();
         }
         check::key("#[key]", self.spec.order_by, self.spec.columns);
-        if !check::is_prefix(self.spec.primary_key, self.spec.order_by) {
+        if !text::is_prefix(self.spec.primary_key, self.spec.order_by) {
             Message::new("the `primary_key` of table `")
                 .text(self.spec.name)
                 .text("` is not how its sorting key begins, which is ")

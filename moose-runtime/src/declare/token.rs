@@ -1,7 +1,7 @@
 //! ClickHouse expressions as tokens, read by the compiler.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
-use super::check;
+use super::text::equal_bytes;
 use crate::schema::lexer::{Lexer, TokenKind};
 
 /// A piece of an expression.
@@ -117,7 +117,7 @@ impl Token<'_> {
     /// Whether it can name something, and is that name.
     pub(super) const fn names(&self, name: &[u8]) -> bool {
         match self {
-            Self::Word(word) | Self::Name(word) => check::equal_bytes(word, name),
+            Self::Word(word) | Self::Name(word) => equal_bytes(word, name),
             _ => false,
         }
     }
