@@ -17,7 +17,7 @@ pub async fn baseline(client: &Client, migrations: &Migrations, storage: Storage
     let lock = Lock::acquire(client).await?;
     let result = async {
         let mut writer = Writer::open(client, Record::Migrations, storage, lock.who().to_owned()).await?;
-        let pending = super::runner::pending(migrations, &writer.history)?;
+        let pending = super::apply::pending(migrations, &writer.history)?;
         if let Some(begun) = pending.iter().find(|migration| is_begun(&writer.history, migration.number())) {
             return refuse(format!("migration `{}` was applied in part: finish it with `migrate apply`", begun.file()));
         }

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MigrateError, Options, drift,
+    MigrateError, Options,
+    apply::bring,
+    drift,
     history::{History, Record, Writer},
     lock::Lock,
-    runner::bring,
-    steps::Runner,
+    runner::Runner,
 };
 use crate::{
     clickhouse::Client,

@@ -4,7 +4,8 @@
 //! - `history`: the table `_moose_migrations`, a row before and after each step;
 //! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
 //! - `words`, `statement`: what a statement does, as far as repeating it depends on that;
-//! - `runner`, `steps`: bring what is pending to its end, step by step;
+//! - `apply`: brings what is pending to its end, one migration after the other;
+//! - `runner`, `steps`, `sending`: take the steps of one, and send its statements;
 //! - `outcome`: what became of a step that was interrupted;
 //! - `develop`: brings a development database to the declarations, without files;
 //! - `section`: what a table is drained for: a copy, and its exchange;
@@ -20,6 +21,7 @@
 //! what it copies into has a name of its own; exchanges and renamings go out behind its fence ([`Fence`](crate::drain::Fence));
 //! and a table is renamed by its identity before it is dropped.
 
+mod apply;
 mod baseline;
 mod develop;
 mod drift;
@@ -27,9 +29,11 @@ mod error;
 mod history;
 mod lock;
 mod mutations;
+mod options;
 mod outcome;
 mod runner;
 mod section;
+mod sending;
 mod shape;
 mod statement;
 mod status;
@@ -37,10 +41,12 @@ mod steps;
 mod swap;
 mod words;
 
+pub use apply::{Done, apply};
 pub use baseline::baseline;
 pub use develop::{Confirm, Developed, develop};
 pub use drift::{Drift, drift, unsaved};
 pub use error::MigrateError;
 pub use history::{History, Progress};
-pub use runner::{Done, InDoubt, Options, apply};
+
+pub use options::{InDoubt, Options};
 pub use status::{Status, status};

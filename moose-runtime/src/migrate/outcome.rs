@@ -6,16 +6,11 @@ use super::{
     InDoubt, MigrateError, Options,
     history::{Note, StepRecord},
     mutations::{self, Found},
+    runner::{Place, Runner},
     statement::{Kind, beginning, kind},
-    steps::{Place, Runner},
     swap::{self, Outcome},
 };
 use crate::schema::quote_identifier;
-
-/// The name of a table that is about to be dropped: made of its identity, so that only it is.
-pub(super) fn doomed(uuid: Uuid) -> String {
-    format!("_moose_dropped_{uuid}")
-}
 
 impl Runner<'_> {
     /// By what the outcome can be told afterwards.

@@ -1,108 +1,94 @@
-//! Brings migrations to their end, one after the other, under the lock.
+//! Who takes the steps of migrations, as the holder of the lock, and what it knows of the step that it takes.
 
 use super::{
-    History, MigrateError,
-    history::{Progress, Record, Writer},
+    MigrateError, Options,
+    history::{StepRecord, Writer},
     lock::Lock,
-    steps::{Runner, digest},
+    section,
+    statement::beginning,
+    words::with_name,
 };
 use crate::{
-    clickhouse::Client,
-    drain::{self, DrainError},
-    migration::{Migration, Migrations},
-    schema::Storage,
+    clickhouse::{ClickHouseError, Client},
+    drain,
+    migration::{Action, Migration},
 };
 
-/// What an operator says of a statement whose outcome can't be found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InDoubt {
-    /// It took effect.
-    Done,
-    /// It did not: run it again.
-    Again,
+/// SHA-256 of a step's text.
+pub(super) fn digest(action: &Action) -> String {
+    use sha2::{Digest as _, Sha256};
+    let text = match action {
+        Action::Statement(text) => text.clone(),
+        Action::Drain(table) => format!("drain {table}"),
+        Action::Resume(table) => format!("resume {table}"),
+    };
+    let bytes = Sha256::digest(text.as_bytes());
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
-/// How to apply migrations.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Where the tables lie.
-    pub storage: Storage,
-    /// Nobody else can be filling the tables.
-    pub alone: bool,
-    /// About a statement whose outcome can't be found out.
-    pub in_doubt: Option<InDoubt>,
+/// One statement, where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) migration: &'a Migration,
+    pub(super) step: usize,
+    pub(super) line: usize,
+    pub(super) sql: &'a str,
 }
 
-/// What was applied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// The migrations that were brought to their end, by name of the file.
-    pub migrations: Vec<String>,
-    /// How many statements were run for it.
-    pub statements: usize,
-}
-
-/// Applies what is pending. Of several processes that call it one does the work; the others wait, and find it done.
-pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -> Result<Done, MigrateError> {
-    // Before anything is made in the database: most starts find nothing to do.
-    if pending(migrations, &History::load(client, Record::Migrations).await?)?.is_empty() {
-        drain::sweep_copies(client).await?;
-        return Ok(Done::default());
+impl Place<'_> {
+    pub(super) fn file(&self) -> String {
+        self.migration.file()
     }
-    let mut lock = Lock::acquire(client).await?;
-    let result = async {
-        let writer = Writer::open(client, Record::Migrations, options.storage, lock.who().to_owned()).await?;
-        let pending = pending(migrations, &writer.history)?.to_vec();
-        let mut runner = Runner::new(client, &mut lock, options, writer);
-        let mut done = Done::default();
-        for migration in &pending {
-            tracing::info!(migration = migration.file(), "applying");
-            bring(&mut runner, migration, "").await?;
-            done.migrations.push(migration.file());
-        }
-        done.statements = runner.statements;
-        drain::sweep_empty_copies(client).await?;
-        Ok(done)
+
+    pub(super) fn moved(&self, what: String) -> MigrateError {
+        MigrateError::Moved { file: self.file(), line: self.line, what }
     }
-    .await;
-    lock.end_with(result).await
+
+    pub(super) fn failed(&self, source: ClickHouseError) -> MigrateError {
+        MigrateError::Statement { file: self.file(), line: self.line, statement: beginning(self.sql), source }
+    }
 }
 
-/// The migrations that are not applied as a whole.
-pub(super) fn pending<'a>(migrations: &'a Migrations, history: &History) -> Result<&'a [Migration], MigrateError> {
-    migrations.pending(&history.applied()).map_err(|differences| MigrateError::Differ { differences })
+/// Takes the steps, as the holder of the lock.
+pub(super) struct Runner<'a> {
+    pub(super) client: &'a Client,
+    /// For the statements themselves, which may take hours.
+    pub(super) unhurried: Client,
+    pub(super) lock: &'a mut Lock,
+    pub(super) options: Options,
+    pub(super) writer: Writer,
+    /// How many statements were run.
+    pub(super) statements: usize,
 }
 
-/// Brings one migration to its end, from wherever it is. `leads_to` is remembered with it.
-pub(super) async fn bring(runner: &mut Runner<'_>, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
-    if let Some(progress) = runner.writer.history.progress(migration.number()) {
-        check_the_beginning(migration, progress)?;
+impl<'a> Runner<'a> {
+    pub(super) fn new(client: &'a Client, lock: &'a mut Lock, options: Options, writer: Writer) -> Self {
+        Self { client, unhurried: client.unhurried(), lock, options, writer, statements: 0 }
     }
-    while let Err(error) = Box::pin(runner.migrate(migration, leads_to)).await {
-        // What was copied is void, and the section begins anew.
-        if !matches!(error, MigrateError::Drain(DrainError::Lifted { .. })) {
-            return Err(error);
-        }
-        runner.lock.gates.lock().await.clear();
-        runner.lock.put_the_fence_up().await?;
-        tracing::warn!(migration = migration.file(), %error, "beginning the change of the table anew");
-    }
-    Ok(())
-}
 
-/// What was run of a migration must still stand in its file; what comes after it may have been mended.
-fn check_the_beginning(migration: &Migration, progress: &Progress) -> Result<(), MigrateError> {
-    let done = progress.steps.iter().filter(|(_, record)| record.is_done);
-    for (step, record) in done.clone() {
-        let found = migration.steps().get(*step);
-        if found.is_none_or(|found| digest(&found.action) != record.statement) {
-            return Err(MigrateError::ChangedInTheMiddle {
-                file: migration.file(),
-                done: done.count(),
-                step: step.saturating_add(1),
-                line: found.map_or(0, |found| found.line),
-            });
+    pub(super) fn record(&self, migration: &Migration, step: usize) -> Option<StepRecord> {
+        self.writer.history.progress(migration.number())?.steps.get(&step).cloned()
+    }
+
+    /// The name that stands for the copy in the section of a step.
+    pub(super) async fn own_copy(&self, place: Place<'_>) -> Option<String> {
+        let gates = self.lock.gates.lock().await;
+        gates.iter().find(|(section, _)| section.statements().contains(&place.step))?.0.own.clone()
+    }
+
+    /// The statement with this name in the place of the copy's.
+    pub(super) async fn own_text(&self, place: Place<'_>, copy: Option<&String>) -> String {
+        let gates = self.lock.gates.lock().await;
+        let section = gates.iter().find(|(section, _)| section.statements().contains(&place.step));
+        match (section.and_then(|(section, _)| section.swap.as_ref()), copy) {
+            (Some((_, name)), Some(copy)) => with_name(place.sql, name, copy),
+            _ => place.sql.to_owned(),
         }
     }
-    Ok(())
+
+    /// Whether the migration itself has made the table that a step fills.
+    pub(super) fn makes(&self, place: Place<'_>, table: &str) -> bool {
+        let by_name = section::makes(place.migration, place.step, table, self.client.database());
+        by_name || drain::is_copy(table)
+    }
 }

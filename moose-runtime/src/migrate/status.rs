@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{History, MigrateError, Progress, history::Record, runner::pending};
+use super::{History, MigrateError, Progress, apply::pending, history::Record};
 use crate::{
     clickhouse::Client,
     drain,

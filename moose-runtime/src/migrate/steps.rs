@@ -5,79 +5,25 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    MigrateError, Options,
-    history::{Note, StepRecord, Writer},
-    lock::Lock,
+    MigrateError,
+    history::{Note, StepRecord},
     mutations,
-    outcome::doomed,
+    runner::{Place, Runner, digest},
     section::{self, Section},
-    statement::{Kind, beginning, behind_two_words, cluster, kind, with_commands},
+    statement::{Kind, kind},
     swap,
-    words::with_name,
 };
 use crate::{
-    clickhouse::{ClickHouseError, Client},
-    drain::{self, Fence, Gate, Order, Successor},
+    drain::{self, Gate, Order, Successor},
     fault::{self, Point},
     migration::{Action, Migration},
-    schema::{Storage, quote_identifier},
+    schema::Storage,
 };
 
 /// How long ranges on their way are waited for. What holds them up may be what the migration mends.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// SHA-256 of a step's text.
-pub(super) fn digest(action: &Action) -> String {
-    use sha2::{Digest as _, Sha256};
-    let text = match action {
-        Action::Statement(text) => text.clone(),
-        Action::Drain(table) => format!("drain {table}"),
-        Action::Resume(table) => format!("resume {table}"),
-    };
-    let bytes = Sha256::digest(text.as_bytes());
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-/// One statement, where it stands.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    migration: &'a Migration,
-    step: usize,
-    pub(super) line: usize,
-    pub(super) sql: &'a str,
-}
-
-impl Place<'_> {
-    pub(super) fn file(&self) -> String {
-        self.migration.file()
-    }
-
-    pub(super) fn moved(&self, what: String) -> MigrateError {
-        MigrateError::Moved { file: self.file(), line: self.line, what }
-    }
-
-    fn failed(&self, source: ClickHouseError) -> MigrateError {
-        MigrateError::Statement { file: self.file(), line: self.line, statement: beginning(self.sql), source }
-    }
-}
-
-/// Takes the steps, as the holder of the lock.
-pub(super) struct Runner<'a> {
-    pub(super) client: &'a Client,
-    /// For the statements themselves, which may take hours.
-    pub(super) unhurried: Client,
-    pub(super) lock: &'a mut Lock,
-    pub(super) options: Options,
-    pub(super) writer: Writer,
-    /// How many statements were run.
-    pub(super) statements: usize,
-}
-
-impl<'a> Runner<'a> {
-    pub(super) fn new(client: &'a Client, lock: &'a mut Lock, options: Options, writer: Writer) -> Self {
-        Self { client, unhurried: client.unhurried(), lock, options, writer, statements: 0 }
-    }
-
+impl Runner<'_> {
     /// Takes all steps that are not done; `leads_to` is remembered with the whole.
     pub(super) async fn migrate(&mut self, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
         for (index, step) in migration.steps().iter().enumerate() {
@@ -95,10 +41,6 @@ impl<'a> Runner<'a> {
             }
         }
         self.writer.applied(migration, leads_to).await
-    }
-
-    fn record(&self, migration: &Migration, step: usize) -> Option<StepRecord> {
-        self.writer.history.progress(migration.number())?.steps.get(&step).cloned()
     }
 
     /// Drains the table, unless what it is drained for is done already.
@@ -246,28 +188,6 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// The name that stands for the copy in the section of a step.
-    async fn own_copy(&self, place: Place<'_>) -> Option<String> {
-        let gates = self.lock.gates.lock().await;
-        gates.iter().find(|(section, _)| section.statements().contains(&place.step))?.0.own.clone()
-    }
-
-    /// The statement with this name in the place of the copy's.
-    pub(super) async fn own_text(&self, place: Place<'_>, copy: Option<&String>) -> String {
-        let gates = self.lock.gates.lock().await;
-        let section = gates.iter().find(|(section, _)| section.statements().contains(&place.step));
-        match (section.and_then(|(section, _)| section.swap.as_ref()), copy) {
-            (Some((_, name)), Some(copy)) => with_name(place.sql, name, copy),
-            _ => place.sql.to_owned(),
-        }
-    }
-
-    /// Whether the migration itself has made the table that a step fills.
-    pub(super) fn makes(&self, place: Place<'_>, table: &str) -> bool {
-        let by_name = section::makes(place.migration, place.step, table, self.client.database());
-        by_name || drain::is_copy(table)
-    }
-
     /// What must be so, and be known, before the statement takes effect.
     async fn before(&self, kind: &Kind, note: &Note) -> Result<(), MigrateError> {
         let Kind::Exchange(first, second) = kind else { return Ok(()) };
@@ -282,98 +202,6 @@ impl<'a> Runner<'a> {
             }
         }
         Ok(())
-    }
-
-    async fn run(&mut self, place: Place<'_>, sql: &str, kind: &Kind, note: &Note) -> Result<(), MigrateError> {
-        self.statements += 1;
-        let is_here = cluster(sql).is_empty();
-        match kind {
-            Kind::DropTable(table) if is_here => match note.tables.get(table) {
-                Some(uuid) => self.drop_table(place, table, *uuid).await,
-                None => self.send(place, sql).await,
-            },
-            Kind::Exchange(..) | Kind::Rename(..) if is_here => self.send_fenced(place, sql, kind).await,
-            Kind::Alter(table) => self.send_barred(place, sql, table).await,
-            _ => self.send(place, sql).await,
-        }
-    }
-
-    async fn send(&self, place: Place<'_>, sql: &str) -> Result<(), MigrateError> {
-        fault::point(Point::MigrateSend);
-        let sql = format!("{}{sql}", self.lock.tag());
-        self.unhurried.execute(&sql).await.map_err(|source| place.failed(source))
-    }
-
-    /// Sends an exchange or a renaming behind the fence.
-    async fn send_fenced(&mut self, place: Place<'_>, sql: &str, kind: &Kind) -> Result<(), MigrateError> {
-        loop {
-            let fenced = match (&self.lock.fence, kind) {
-                (Some(fence), Kind::Exchange(..)) => behind_two_words(sql, &fence.exchange()),
-                (Some(fence), _) => behind_two_words(sql, &fence.rename()),
-                (None, _) => sql.to_owned(),
-            };
-            let Err(error) = self.send(place, &fenced).await else { return Ok(()) };
-            if !matches!(&error, MigrateError::Statement { source, .. } if Fence::is_cut(source)) {
-                return Err(error);
-            }
-            // Whoever has cut it goes on in this runner's place, or has lifted its drain.
-            self.lock.still_held().await?;
-            let gates = self.lock.gates.lock().await;
-            if let Some((_, gate)) = gates.iter().find(|(section, _)| section.statements().contains(&place.step)) {
-                return Err(gate.lifted().into());
-            }
-            drop(gates);
-            self.lock.put_the_fence_up().await?;
-        }
-    }
-
-    /// Sends a change of a table: of a drained one only as long as it is.
-    async fn send_barred(&self, place: Place<'_>, sql: &str, table: &str) -> Result<(), MigrateError> {
-        let gates = self.lock.gates.lock().await;
-        let found =
-            gates.iter().find(|(section, _)| section.statements().contains(&place.step) && section.is_about(table));
-        let gate = found.map(|(_, gate)| gate.clone());
-        drop(gates);
-        let Some(gate) = gate else { return self.send(place, sql).await };
-        let barred = with_commands(sql, &gate.fence(), self.client.database());
-        match self.send(place, barred.as_deref().unwrap_or(sql)).await {
-            Err(MigrateError::Statement { source, .. }) if gate.is_cut(&source) => Err(gate.lifted().into()),
-            sent => sent,
-        }
-    }
-
-    /// Drops the table of this identity: renames it by that, looks whether it is the one, and drops it under its new name.
-    async fn drop_table(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
-        let doomed = doomed(uuid);
-        let (name, aside) = (quote_identifier(table), quote_identifier(&doomed));
-        let there = format!("RENAME TABLE {name} TO {aside}");
-        let back = format!("RENAME TABLE {aside} TO {name}");
-        let rename = Kind::Rename(String::new(), String::new());
-        self.send_fenced(place, &there, &rename).await?;
-        let found = swap::identities(self.client, &[&doomed]).await?;
-        if found.values().any(|found| *found != uuid) {
-            self.send_fenced(place, &back, &rename).await?;
-            return Err(place.moved(format!("`{table}` is another table than a moment ago")));
-        }
-        self.finish_drop(place, table, uuid).await
-    }
-
-    /// Drops a table that has the name by its identity already, with all that the statement says of how. One that
-    /// ClickHouse refuses to drop gets its name again.
-    pub(super) async fn finish_drop(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
-        let doomed = doomed(uuid);
-        if swap::identities(self.client, &[&doomed]).await?.get(&doomed) != Some(&uuid) {
-            return Ok(());
-        }
-        let dropped = self.send(place, &with_name(place.sql, table, &doomed)).await;
-        if let Err(MigrateError::Statement { source, .. }) = &dropped
-            && source.code().is_some()
-        {
-            // It is too large, or not empty: it stays.
-            let back = format!("RENAME TABLE {} TO {}", quote_identifier(&doomed), quote_identifier(table));
-            self.send_fenced(place, &back, &Kind::Rename(String::new(), String::new())).await?;
-        }
-        dropped
     }
 
     /// What belongs to a statement beyond itself.
