@@ -1,9 +1,9 @@
-//! The ClickHouse type of a column, known at compile time.
+//! A declared column and its ClickHouse type, known at compile time: a type may have names with types in it, each of which is
+//! declared as a column is.
 
 use std::fmt;
 
-use super::ColumnSpec;
-use crate::schema::{self, Class, types};
+use crate::schema::{self, Class, DefaultKind, types};
 
 /// The enum, and what follows from the table.
 macro_rules! declared {
@@ -131,6 +131,98 @@ types! { declared
         DataType::Json(options) => Self::json(options.owned()),
         DataType::SimpleAggregateFunction { function, data_type } => {
             Self::SimpleAggregateFunction { function: function.to_owned(), data_type: Box::new(owned(data_type)) }
+        }
+    }
+}
+
+/// A declared column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// Name of the column.
+    pub name: &'static str,
+    /// The names by which JSON may give the field: its own, then its aliases. Empty where ClickHouse computes the column.
+    pub json: &'static [&'static str],
+    /// Type of the column.
+    pub data_type: DataType,
+    /// What the column holds where an INSERT does not name it: kind, and ClickHouse expression.
+    pub default: Option<(DefaultKind, &'static str)>,
+    /// Compression codec, such as `Delta, ZSTD`.
+    pub codec: Option<&'static str>,
+    /// When values go back to the default, a ClickHouse `TTL` expression.
+    pub ttl: Option<&'static str>,
+    /// Comment, from the field's doc comment.
+    pub comment: Option<&'static str>,
+    /// The name that the column had before.
+    pub renamed_from: Option<&'static str>,
+    /// The author accepts that a change of the type may lose values.
+    pub narrowed: bool,
+}
+
+/// One call for each attribute, so that generated code says what a column has and nothing about what it lacks.
+impl ColumnSpec {
+    /// A column with nothing but a name and a type.
+    #[must_use]
+    pub const fn new(name: &'static str, json: &'static [&'static str], data_type: DataType) -> Self {
+        Self {
+            name,
+            json,
+            data_type,
+            default: None,
+            codec: None,
+            ttl: None,
+            comment: None,
+            renamed_from: None,
+            narrowed: false,
+        }
+    }
+
+    /// With a default of that kind.
+    #[must_use]
+    pub const fn default(mut self, kind: DefaultKind, expression: &'static str) -> Self {
+        self.default = Some((kind, expression));
+        self
+    }
+
+    /// With a codec.
+    #[must_use]
+    pub const fn codec(mut self, codec: &'static str) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// With a time to live.
+    #[must_use]
+    pub const fn ttl(mut self, expression: &'static str) -> Self {
+        self.ttl = Some(expression);
+        self
+    }
+
+    /// With a comment.
+    #[must_use]
+    pub const fn comment(mut self, comment: &'static str) -> Self {
+        self.comment = Some(comment);
+        self
+    }
+
+    /// With the name that it had before.
+    #[must_use]
+    pub const fn renamed_from(mut self, name: &'static str) -> Self {
+        self.renamed_from = Some(name);
+        self
+    }
+
+    /// With leave to lose values when its type changes.
+    #[must_use]
+    pub const fn narrowed(mut self) -> Self {
+        self.narrowed = true;
+        self
+    }
+
+    /// Whether a record's INSERT names the column.
+    pub const fn is_inserted(&self) -> bool {
+        match self.default {
+            None => true,
+            Some((kind, _)) => kind.is_inserted(),
         }
     }
 }

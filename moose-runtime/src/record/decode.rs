@@ -5,9 +5,12 @@
 
 use std::{fmt, marker::PhantomData};
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::{Column, ColumnVisitor, ColumnVisitorMut, RecordColumns, Stores};
+use super::{
+    Column, ColumnVisitor, ColumnVisitorMut, Field, RecordColumns, Stores,
+    json::{Reader, Refused, Skip},
+};
 
 /// Reads one value into a column.
 #[derive(Debug)]
@@ -31,6 +34,14 @@ impl<'de, T: ?Sized, C: Stores<T>> DeserializeSeed<'de> for Seed<'_, T, C> {
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         self.column.append_json(input)
     }
+}
+
+/// Reads a record that must be exactly one JSON value.
+#[inline]
+pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> Result<(), Refused> {
+    let mut reader = Reader::new(record);
+    reader.deserialize_map(RecordVisitor::<R, C>::new(columns))?;
+    reader.end()
 }
 
 /// Reads one record into its columns.
@@ -78,7 +89,7 @@ impl<'de, R, C: RecordColumns<R>> Visitor<'de> for RecordVisitor<'_, R, C> {
 }
 
 fn name<R, C: RecordColumns<R>>(field: usize) -> &'static str {
-    C::FIELDS.get(field).map_or("", super::Field::name)
+    C::FIELDS.get(field).map_or("", Field::name)
 }
 
 /// Which fields a record has given.
@@ -161,62 +172,6 @@ impl<R, C: RecordColumns<R>> Visitor<'_> for KeySeed<R, C> {
             return Err(E::unknown_field("", &[]));
         }
         Ok(field)
-    }
-}
-
-/// Reads a value and forgets it. It goes through `deserialize_any` on every level, so that the reader's limit of depth
-/// holds: `IgnoredAny` may be skipped by readers in ways that don't count.
-pub(super) struct Skip;
-
-impl<'de> DeserializeSeed<'de> for Skip {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        input.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Skip {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
-        while sequence.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(Self)?.is_some() {
-            map.next_value_seed(Self)?;
-        }
-        Ok(())
     }
 }
 

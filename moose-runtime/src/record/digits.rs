@@ -4,10 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 
-use super::{ValueError, json, wide::UInt256};
-
-/// A value that is asked for under this name is given by its text.
-pub(super) const RAW_TEXT: &str = "moose::RawText";
+use super::{
+    ValueError,
+    json::{self, RAW_TEXT},
+    wide::UInt256,
+};
 
 /// Hands the text of a JSON value to a function.
 pub(super) fn with_text<'de, T, D: Deserializer<'de>>(

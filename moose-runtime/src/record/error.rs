@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{self, Expected, Unexpected};
 
-use super::{ErrorCode, FieldError};
+use super::{ErrorCode, FieldError, json::Place};
 
 /// A value that its column can't hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ impl ValueError {
     #[cold]
     #[must_use]
     pub fn in_field(mut self, field: &str) -> Self {
-        self.pointer.insert_str(0, &super::Place::Record.field(field).to_string());
+        self.pointer.insert_str(0, &Place::Record.field(field).to_string());
         self
     }
 
@@ -62,7 +62,7 @@ impl ValueError {
     #[cold]
     #[must_use]
     pub fn in_element(mut self, index: usize) -> Self {
-        self.pointer.insert_str(0, &super::Place::Record.element(index).to_string());
+        self.pointer.insert_str(0, &Place::Record.element(index).to_string());
         self
     }
 }

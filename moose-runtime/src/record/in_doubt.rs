@@ -1,6 +1,6 @@
 //! How a field without a column is one mistake, told at the field, and not one more wherever its column would be needed.
 //!
-//! Generated columns are generic over the record and find each column through [`FieldColumn`], so that a type without one
+//! Generated columns are generic over the record and find each column through [`FieldColumn`](super::FieldColumn), so that a type without one
 //! is noticed by that field's `impl` alone. One thing would notice it too: whether the columns may be sent to another
 //! thread, which the compiler looks for in every one of them. That is asked beforehand ([`Sendable`]), and where the
 //! answer is no, [`InDoubt`] stands in for the columns: the program does not compile in any case.
@@ -10,18 +10,9 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserializer, MapAccess};
 
 use super::{
-    ColumnSpec, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, Node, Place, RecordColumns, Stores,
-    ValueError, column::VariantColumns,
+    ColumnSpec, ColumnVisitor, ColumnVisitorMut, DataType, Field, Findings, Node, Place, RecordColumns, ValueError,
+    column::VariantColumns,
 };
-
-/// The field at a place in the record, or the value of a variant.
-#[doc(hidden)]
-pub trait FieldColumn<const PLACE: usize> {
-    /// Its type.
-    type Value;
-    /// Its column.
-    type Column: Stores<Self::Value>;
-}
 
 /// Asks whether `T` may be sent to another thread: `Sendable::<T>::YES`, with [`OrNot`] in scope.
 #[doc(hidden)]

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{ErrorCode, Findings, Node, Place, Problem, explain::Number};
+use super::{ErrorCode, Findings, Node, Place, Problem, json::Number};
 
 /// Levels of an object, at most: as the reader of records.
 const DEEPEST: usize = 127;

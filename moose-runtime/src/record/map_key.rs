@@ -1,13 +1,16 @@
 //! Keys of a map: JSON writes each as a string, whatever it stands for.
 
-use std::marker::PhantomData;
+use std::{collections::HashSet, marker::PhantomData};
 
 use serde::{
     de::{self, DeserializeSeed, Deserializer, Visitor, value::StrDeserializer},
     forward_to_deserialize_any,
 };
 
-use super::{Stores, column::SeenKeys, digits::RAW_TEXT};
+use super::{Stores, json::RAW_TEXT};
+
+/// Up to so many keys are compared one by one.
+const FEW: usize = 16;
 
 /// Reads a key into its column, and answers whether it is new.
 pub(super) struct KeySeed<'a, T, K> {
@@ -103,5 +106,26 @@ impl<'de, E: de::Error> Deserializer<'de> for Key<'_, E> {
     forward_to_deserialize_any! {
         bool i128 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// The keys that an object has given.
+#[derive(Debug, Default)]
+pub(super) struct SeenKeys {
+    few: Vec<Box<str>>,
+    many: HashSet<Box<str>>,
+}
+
+impl SeenKeys {
+    /// Notes a key; whether it is new.
+    pub(super) fn insert(&mut self, key: &str) -> bool {
+        if self.few.iter().any(|seen| **seen == *key) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(key.into());
+            return true;
+        }
+        self.many.insert(key.into())
     }
 }

@@ -12,12 +12,13 @@ mod decode;
 mod digits;
 mod error;
 mod explain;
+mod field;
+mod findings;
 mod in_doubt;
 pub mod json;
 mod json_object;
 mod map_key;
 mod native;
-mod reader;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -31,12 +32,14 @@ pub use column::{
     AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsNested, AllowsPrecision, AllowsTimezone,
     Column, ColumnType, NullableInside, Stores,
 };
-pub use data_type::{DataType, JsonOptions};
+pub use data_type::{ColumnSpec, DataType, JsonOptions};
 pub use decode::Seed;
 pub use error::{Problem, ValueError};
-pub use explain::{Findings, Node, Place};
-pub use in_doubt::{Columns, FieldColumn, InDoubt, OrNot, Sendable};
+pub use field::{Field, FieldColumn};
+pub use findings::Findings;
+pub use in_doubt::{Columns, InDoubt, OrNot, Sendable};
+pub use json::{Node, Place};
 pub use native::{PROVENANCE_COLUMNS, write_string, write_varint};
-pub use spec::{ColumnSpec, ColumnVisitor, ColumnVisitorMut, Field, NoColumns, OlapRecord, RecordColumns};
+pub use spec::{ColumnVisitor, ColumnVisitorMut, NoColumns, OlapRecord, RecordColumns};
 pub use typed::Batch;
 pub use wide::{Int256, NotWide, UInt256};

@@ -5,109 +5,7 @@
 
 use serde::de::{self, MapAccess};
 
-use super::{Column, DataType, FieldColumn, Findings, Node, Place, Stores, ValueError, error::Problem};
-use crate::schema::DefaultKind;
-
-/// A declared column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ColumnSpec {
-    /// Name of the column.
-    pub name: &'static str,
-    /// The names by which JSON may give the field: its own, then its aliases. Empty where ClickHouse computes the column.
-    pub json: &'static [&'static str],
-    /// Type of the column.
-    pub data_type: DataType,
-    /// What the column holds where an INSERT does not name it: kind, and ClickHouse expression.
-    pub default: Option<(DefaultKind, &'static str)>,
-    /// Compression codec, such as `Delta, ZSTD`.
-    pub codec: Option<&'static str>,
-    /// When values go back to the default, a ClickHouse `TTL` expression.
-    pub ttl: Option<&'static str>,
-    /// Comment, from the field's doc comment.
-    pub comment: Option<&'static str>,
-    /// The name that the column had before.
-    pub renamed_from: Option<&'static str>,
-    /// The author accepts that a change of the type may lose values.
-    pub narrowed: bool,
-}
-
-/// One call for each attribute, so that generated code says what a column has and nothing about what it lacks.
-impl ColumnSpec {
-    /// A column with nothing but a name and a type.
-    #[must_use]
-    pub const fn new(name: &'static str, json: &'static [&'static str], data_type: DataType) -> Self {
-        Self {
-            name,
-            json,
-            data_type,
-            default: None,
-            codec: None,
-            ttl: None,
-            comment: None,
-            renamed_from: None,
-            narrowed: false,
-        }
-    }
-
-    /// The column of a field of `R`, with nothing but a name.
-    #[must_use]
-    pub const fn of<R: FieldColumn<PLACE>, const PLACE: usize>(
-        name: &'static str,
-        json: &'static [&'static str],
-    ) -> Self {
-        Self::new(name, json, R::Column::DATA_TYPE)
-    }
-
-    /// With a default of that kind.
-    #[must_use]
-    pub const fn default(mut self, kind: DefaultKind, expression: &'static str) -> Self {
-        self.default = Some((kind, expression));
-        self
-    }
-
-    /// With a codec.
-    #[must_use]
-    pub const fn codec(mut self, codec: &'static str) -> Self {
-        self.codec = Some(codec);
-        self
-    }
-
-    /// With a time to live.
-    #[must_use]
-    pub const fn ttl(mut self, expression: &'static str) -> Self {
-        self.ttl = Some(expression);
-        self
-    }
-
-    /// With a comment.
-    #[must_use]
-    pub const fn comment(mut self, comment: &'static str) -> Self {
-        self.comment = Some(comment);
-        self
-    }
-
-    /// With the name that it had before.
-    #[must_use]
-    pub const fn renamed_from(mut self, name: &'static str) -> Self {
-        self.renamed_from = Some(name);
-        self
-    }
-
-    /// With leave to lose values when its type changes.
-    #[must_use]
-    pub const fn narrowed(mut self) -> Self {
-        self.narrowed = true;
-        self
-    }
-
-    /// Whether a record's INSERT names the column.
-    pub const fn is_inserted(&self) -> bool {
-        match self.default {
-            None => true,
-            Some((kind, _)) => kind.is_inserted(),
-        }
-    }
-}
+use super::{Column, ColumnSpec, Field, ValueError};
 
 /// A struct whose values are rows: what `#[derive(OlapRecord)]` implements.
 #[diagnostic::on_unimplemented(
@@ -164,38 +62,6 @@ pub trait ColumnVisitor {
 pub trait ColumnVisitorMut {
     /// One column.
     fn column<C: Column>(&mut self, column: &mut C);
-}
-
-/// A field as the explanation of a refused record sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// The names by which JSON may give the field: its own, then its aliases.
-    pub(super) json: &'static [&'static str],
-    /// Finds everything that is wrong with a value of the field.
-    pub(super) explain: fn(Node<'_>, &Place<'_>, &mut Findings),
-    /// What is wrong when JSON doesn't give the field, if anything.
-    pub(super) missing: fn(&'static str) -> Result<(), Problem>,
-}
-
-impl Field {
-    /// A field of `R`, whose column decides whether it may be missing.
-    pub const fn new<R: FieldColumn<PLACE>, const PLACE: usize>(json: &'static [&'static str]) -> Self {
-        Self {
-            json,
-            explain: <R::Column as Stores<_>>::explain,
-            missing: |name| R::Column::default().append_missing(name),
-        }
-    }
-
-    /// A field of `R` that has a default.
-    pub const fn with_default<R: FieldColumn<PLACE>, const PLACE: usize>(json: &'static [&'static str]) -> Self {
-        Self { json, explain: <R::Column as Stores<_>>::explain, missing: |_| Ok(()) }
-    }
-
-    /// The field's own name in JSON.
-    pub(super) fn name(&self) -> &'static str {
-        self.json.first().copied().unwrap_or_default()
-    }
 }
 
 /// Stands for the columns of a type that has none: its derive failed, and the program doesn't compile, or there are no

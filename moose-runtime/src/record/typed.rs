@@ -53,7 +53,7 @@ impl<R: OlapRecord> Batch<R> {
     fn append_json(&mut self, record: &[u8]) -> Result<(), Vec<FieldError>> {
         let rows = self.rows();
         if let Ok(text) = std::str::from_utf8(record)
-            && json::append::<R, R::Columns>(&mut self.columns, text).is_ok()
+            && decode::append::<R, R::Columns>(&mut self.columns, text).is_ok()
             && decode::are_level(&self.columns, rows + 1)
         {
             return Ok(());

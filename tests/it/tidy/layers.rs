@@ -181,8 +181,8 @@ fn layer(room: &str, target: &[String]) -> Option<String> {
 
 fn library(file: &str, path: &str) -> Option<String> {
     let begins = |prefix: &str| path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("::"));
-    if begins("serde_json") && file.starts_with("record/") && file != "record/json.rs" {
-        return Some("the JSON reader of records is named only in record/json.rs".to_owned());
+    if begins("serde_json") && file.starts_with("record/") && !under(file, &["record/json"]) {
+        return Some("the JSON reader of records is named only under record/json/".to_owned());
     }
     let (name, places) = LIBRARIES.iter().find(|(name, _)| begins(name))?;
     (!under(file, places)).then(|| format!("`{name}` belongs under {} only", places.join("/, ") + "/"))
@@ -247,7 +247,7 @@ mod tests {
             ("sync/worker.rs", "use super::range::Range; use crate::{clickhouse::Client, stream::Backend};"),
             ("ingest/mod.rs", "use axum::Router; use hyper_util::server::conn::auto;"),
             ("clickhouse/insert.rs", "use hyper::client::conn::http1; use clickhouse::Client;"),
-            ("record/json.rs", "use serde_json::Deserializer;"),
+            ("record/json/serde.rs", "use serde_json::Deserializer;"),
             ("sync/mod.rs", "//! Not an import: `crate::ingest`.\n/// nor this: libchdb\n// crate::cli::x\nfn f() {}"),
             ("sync/mod.rs", "#[cfg(test)] mod tests { use crate::engine::Engine; use axum::Router; }"),
             ("sync/tests.rs", "use crate::engine::Engine;"),

@@ -9,8 +9,7 @@ use super::{BoolColumn, Column, NumberColumn, Stores, StringColumn};
 use crate::record::{
     DataType, Node, ValueError,
     digits::{self, RawError},
-    explain::Number,
-    json::{self, Value},
+    json::{self, Number, Value},
     native::{write_string, write_varint},
 };
 

@@ -1,9 +1,7 @@
-//! What attributes of a field make of its column: functions on types, and how they go through the columns around one.
+//! What attributes of a field make of its column: functions on types. Each column says which of them it has.
 
-use super::{
-    AllowsJson, ArrayColumn, Column, Dictionary, JsonForm, LowCardinalityColumn, MapColumn, MapKeyColumn, Newtype,
-    NewtypeColumn, NullableColumn, NullableInside, Timezone,
-};
+use super::Column;
+use crate::record::{Findings, JsonOptions, Node, Place};
 
 /// A column that has a dictionary-encoded form: `#[olap(low_cardinality)]`.
 #[diagnostic::on_unimplemented(
@@ -36,6 +34,12 @@ pub trait AllowsPrecision<const P: u8>: Column {
 pub trait AllowsCompact: Column {
     /// The column of the shorter type.
     type Compact: Column;
+}
+
+/// A time zone as a type.
+pub trait Timezone: Send + 'static {
+    /// Its name in the time zone database, such as `Europe/Berlin`.
+    const NAME: &'static str;
 }
 
 /// A column whose values a server prints in a time zone: `#[olap(timezone = "…")]`.
@@ -71,76 +75,22 @@ pub trait AllowsDecimal<const P: u8, const S: u8> {
     type Column: Column;
 }
 
-/// Forms go through arrays, optional values, values of maps, and newtypes.
-macro_rules! through {
-    ($($form:ident of [$($bound:tt)+] with [$($parameter:tt)*];)*) => { $(
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)* C: $($bound)+> $($bound)+ for ArrayColumn<C> {
-            type $form = ArrayColumn<C::$form>;
-        }
+/// What stands between the parentheses of a `JSON` type. Implemented by generated code.
+pub trait JsonForm: Send + 'static {
+    /// Limits, paths with a type of their own, and paths that are not stored.
+    const OPTIONS: &'static JsonOptions;
 
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)* C: NullableInside + $($bound)+> $($bound)+ for NullableColumn<C>
-        where
-            C::$form: NullableInside,
-        {
-            type $form = NullableColumn<C::$form>;
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)* K: MapKeyColumn, C: $($bound)+> $($bound)+ for MapColumn<K, C> {
-            type $form = MapColumn<K, C::$form>;
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)* N: Newtype, C: $($bound)+> $($bound)+ for NewtypeColumn<N, C> {
-            type $form = NewtypeColumn<N, C::$form>;
-        }
-    )* };
+    /// Finds everything wrong with the value of a path, if the path has a type of its own.
+    fn explain(path: &str, value: Node<'_>, place: &Place<'_>, findings: &mut Findings) -> bool;
 }
 
-through! {
-    WithPrecision of [AllowsPrecision<P>] with [const P: u8,];
-    WithTimezone of [AllowsTimezone<Z>] with [Z: Timezone,];
-    Fixed of [AllowsFixed<S>] with [const S: usize,];
-    Compact of [AllowsCompact] with [];
-    WithForm of [AllowsJson<F>] with [F: JsonForm,];
-}
-
-#[diagnostic::do_not_recommend]
-impl<C: AllowsLowCardinality> AllowsLowCardinality for ArrayColumn<C> {
-    type LowCardinality = ArrayColumn<C::LowCardinality>;
-}
-
-/// The other way round than it is written: ClickHouse has `LowCardinality(Nullable(…))` only.
-#[diagnostic::do_not_recommend]
-impl<C: Dictionary + NullableInside> AllowsLowCardinality for NullableColumn<C> {
-    type LowCardinality = LowCardinalityColumn<true, C::Key>;
-}
-
-/// Of a map the keys: they are what repeats.
-#[diagnostic::do_not_recommend]
-impl<K: AllowsLowCardinality + MapKeyColumn, V: Column> AllowsLowCardinality for MapColumn<K, V>
-where
-    K::LowCardinality: MapKeyColumn,
-{
-    type LowCardinality = MapColumn<K::LowCardinality, V>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<N: Newtype, C: AllowsLowCardinality> AllowsLowCardinality for NewtypeColumn<N, C> {
-    type LowCardinality = NewtypeColumn<N, C::LowCardinality>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<const P: u8, const S: u8, T: AllowsDecimal<P, S>> AllowsDecimal<P, S> for Option<T>
-where
-    T::Column: NullableInside,
-{
-    type Column = NullableColumn<T::Column>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<const P: u8, const S: u8, T: AllowsDecimal<P, S>> AllowsDecimal<P, S> for Vec<T> {
-    type Column = ArrayColumn<T::Column>;
+/// A column of `JSON` with something between its parentheses: `#[olap(json(…))]`.
+#[diagnostic::on_unimplemented(
+    message = "`json(…)` does not apply to this type",
+    label = "is no `JSON`",
+    note = "`#[olap(json(…))]` is for `serde_json::Value`, and `Option`, `Vec` or map values of it"
+)]
+pub trait AllowsJson<F: JsonForm>: Column {
+    /// The column with that form.
+    type WithForm: Column;
 }

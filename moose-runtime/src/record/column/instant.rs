@@ -10,18 +10,12 @@ use chrono::{DateTime, Utc};
 use serde::de::Deserializer;
 
 use super::{
-    AllowsCompact, AllowsPrecision, AllowsTimezone, Column, ColumnType, MapKeyColumn, NullableInside, Stores,
+    AllowsCompact, AllowsPrecision, AllowsTimezone, Column, ColumnType, MapKeyColumn, NullableInside, Stores, Timezone,
     string::WithString,
 };
 use crate::record::{DataType, Instant, ValueError, native::write_fixed, timestamp};
 
 const EXPECTED: &str = "an RFC 3339 timestamp such as \"2024-01-15T10:30:00Z\"";
-
-/// A time zone as a type.
-pub trait Timezone: Send + 'static {
-    /// Its name in the time zone database, such as `Europe/Berlin`.
-    const NAME: &'static str;
-}
 
 /// Coordinated universal time, which is what columns print unless told otherwise.
 #[derive(Clone, Copy, Debug, Default)]

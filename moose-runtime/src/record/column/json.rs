@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use serde::de::Deserializer;
 
-use super::{Column, ColumnType, NullableInside, Stores, StringColumn};
+use super::{AllowsJson, Column, ColumnType, JsonForm, NullableInside, Stores, StringColumn};
 use crate::record::{
     DataType, Findings, JsonOptions, Node, Place, ValueError, digits,
     json::Value,
@@ -15,15 +15,6 @@ use crate::record::{
 };
 
 const EXPECTED: &str = "an object that `JSON` stores as it is";
-
-/// What stands between the parentheses of a `JSON` type. Implemented by generated code.
-pub trait JsonForm: Send + 'static {
-    /// Limits, paths with a type of their own, and paths that are not stored.
-    const OPTIONS: &'static JsonOptions;
-
-    /// Finds everything wrong with the value of a path, if the path has a type of its own.
-    fn explain(path: &str, value: Node<'_>, place: &Place<'_>, findings: &mut Findings) -> bool;
-}
 
 /// `JSON` without anything between parentheses.
 #[derive(Debug)]
@@ -112,17 +103,6 @@ impl<F: JsonForm> Stores<Value> for JsonColumn<F> {
     fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
         json_object::explain::<PathsOf<F>>(input, place, findings);
     }
-}
-
-/// A column of `JSON` with something between its parentheses: `#[olap(json(…))]`.
-#[diagnostic::on_unimplemented(
-    message = "`json(…)` does not apply to this type",
-    label = "is no `JSON`",
-    note = "`#[olap(json(…))]` is for `serde_json::Value`, and `Option`, `Vec` or map values of it"
-)]
-pub trait AllowsJson<F: JsonForm>: Column {
-    /// The column with that form.
-    type WithForm: Column;
 }
 
 #[diagnostic::do_not_recommend]

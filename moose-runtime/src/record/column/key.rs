@@ -5,10 +5,7 @@ use std::{borrow::Cow, marker::PhantomData};
 
 use ::uuid::Uuid;
 
-use super::{
-    AllowsLowCardinality, Column, FixedStringColumn, LowCardinalityColumn, Newtype, NewtypeColumn, StringColumn,
-    UuidColumn, fixed_string::check_length, uuid,
-};
+use super::{Column, FixedStringColumn, Newtype, fixed_string::check_length, uuid};
 use crate::record::{
     DataType, ValueError,
     native::{size_with_length, write_bytes},
@@ -40,12 +37,6 @@ pub trait KeyOf<T>: DictionaryKey {
     fn with_value(value: &T, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
     /// Hands out the bytes of the value that a text stands for.
     fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
-}
-
-/// A column whose values can stand in a dictionary.
-pub trait Dictionary: Column {
-    /// The kind of its values.
-    type Key: DictionaryKey;
 }
 
 /// `String`
@@ -168,29 +159,4 @@ impl<N: Newtype, K: KeyOf<N::Inner>> KeyOf<N> for Wrapped<N, K> {
     fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError> {
         K::with_text(text, then)
     }
-}
-
-macro_rules! dictionaries {
-    ($([$($parameter:tt)*] $column:ty: $key:ty;)*) => { $(
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)*> Dictionary for $column {
-            type Key = $key;
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<$($parameter)*> AllowsLowCardinality for $column {
-            type LowCardinality = LowCardinalityColumn<false, $key>;
-        }
-    )* };
-}
-
-dictionaries! {
-    [] StringColumn: Text;
-    [const N: usize] FixedStringColumn<N>: FixedText<N>;
-    [] UuidColumn: Id;
-}
-
-#[diagnostic::do_not_recommend]
-impl<N: Newtype, C: Dictionary> Dictionary for NewtypeColumn<N, C> {
-    type Key = Wrapped<N, C::Key>;
 }

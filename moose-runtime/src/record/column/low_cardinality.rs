@@ -8,8 +8,9 @@ use std::{collections::HashMap, fmt, marker::PhantomData};
 use serde::de::{self, Deserializer, Visitor};
 
 use super::{
-    Column, MapKeyColumn, Stores,
-    key::{DictionaryKey, KeyOf, Text},
+    AllowsLowCardinality, Column, FixedStringColumn, MapKeyColumn, Newtype, NewtypeColumn, Stores, StringColumn,
+    UuidColumn,
+    key::{DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
     string::WithString,
 };
 use crate::record::{DataType, ValueError, native::write_fixed};
@@ -18,6 +19,12 @@ use crate::record::{DataType, ValueError, native::write_fixed};
 const KEYS_IN_BLOCK: u64 = 1 << 9;
 /// Version of the format, Native's prefix of the column.
 const VERSION: u64 = 1;
+
+/// A column whose values can stand in a dictionary.
+pub trait Dictionary: Column {
+    /// The kind of its values.
+    type Key: DictionaryKey;
+}
 
 /// Values of `LowCardinality(…)`, or of `LowCardinality(Nullable(…))` where `NULLABLE`.
 #[derive(Debug)]
@@ -245,3 +252,28 @@ impl<'de, T, K: KeyOf<T>> Visitor<'de> for OptionVisitor<'_, T, K> {
 
 #[diagnostic::do_not_recommend]
 impl<K: DictionaryKey> MapKeyColumn for LowCardinalityColumn<false, K> {}
+
+macro_rules! dictionaries {
+    ($([$($parameter:tt)*] $column:ty: $key:ty;)*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter)*> Dictionary for $column {
+            type Key = $key;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter)*> AllowsLowCardinality for $column {
+            type LowCardinality = LowCardinalityColumn<false, $key>;
+        }
+    )* };
+}
+
+dictionaries! {
+    [] StringColumn: Text;
+    [const N: usize] FixedStringColumn<N>: FixedText<N>;
+    [] UuidColumn: Id;
+}
+
+#[diagnostic::do_not_recommend]
+impl<N: Newtype, C: Dictionary> Dictionary for NewtypeColumn<N, C> {
+    type Key = Wrapped<N, C::Key>;
+}

@@ -10,25 +10,14 @@ use std::{
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{AllowsDecimal, Column, ColumnType, Stores};
+use super::{AllowsDecimal, Column, ColumnType, MapKeyColumn, Stores};
 use crate::record::{
     DataType, Findings, Node, Place, Seed, ValueError,
-    map_key::{KeySeed, read_key},
+    map_key::{KeySeed, SeenKeys, read_key},
     native::write_fixed,
 };
 
 const EXPECTED: &str = "an object";
-/// Up to so many keys are compared one by one.
-const FEW: usize = 16;
-
-/// A column that can be the keys of a `Map`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the keys of a map",
-    label = "no key of a `Map`",
-    note = "keys are strings, integers, dates, timestamps, UUIDs, addresses, enums, and newtypes around those: JSON gives them as text"
-)]
-pub trait MapKeyColumn: Column {}
-
 /// Values of `Map(K, V)`.
 #[derive(Debug, Default)]
 pub struct MapColumn<K, V> {
@@ -190,26 +179,5 @@ impl<'de, KT, VT, K: Stores<KT>, V: Stores<VT>> Visitor<'de> for EntriesVisitor<
             map.next_value_seed(Seed::<VT, V>::new(self.values))?;
         }
         Ok(())
-    }
-}
-
-/// The keys that an object has given.
-#[derive(Debug, Default)]
-pub(in crate::record) struct SeenKeys {
-    few: Vec<Box<str>>,
-    many: HashSet<Box<str>>,
-}
-
-impl SeenKeys {
-    /// Notes a key; whether it is new.
-    pub(in crate::record) fn insert(&mut self, key: &str) -> bool {
-        if self.few.iter().any(|seen| **seen == *key) {
-            return false;
-        }
-        if self.few.len() < FEW {
-            self.few.push(key.into());
-            return true;
-        }
-        self.many.insert(key.into())
     }
 }

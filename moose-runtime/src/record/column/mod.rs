@@ -31,6 +31,7 @@ mod nullable;
 mod number;
 mod scalar;
 mod string;
+mod through;
 mod tuple;
 mod uuid;
 mod variant;
@@ -39,7 +40,6 @@ mod wide_number;
 
 use serde::de::{self, Deserializer};
 
-pub(super) use self::map::SeenKeys;
 pub use self::{
     address::{Address4, Address6, Ipv4Column, Ipv6Column},
     aggregate::{Aggregate, AggregateColumn, gives_its_own},
@@ -53,16 +53,19 @@ pub use self::{
     dynamic::DynamicColumn,
     enumeration::{EnumColumn, Enumeration},
     fixed_string::FixedStringColumn,
-    forms::{AllowsCompact, AllowsDecimal, AllowsFixed, AllowsLowCardinality, AllowsPrecision, AllowsTimezone},
+    forms::{
+        AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality, AllowsPrecision, AllowsTimezone,
+        JsonForm, Timezone,
+    },
     geometry::{
         LineString, LineStringColumn, MultiLineString, MultiLineStringColumn, MultiPolygon, MultiPolygonColumn, Point,
         PointColumn, Polygon, PolygonColumn, Ring, RingColumn,
     },
-    instant::{DateTime64Column, DateTimeColumn, Timezone, UtcZone},
-    json::{AllowsJson, JsonColumn, JsonForm, PlainJson},
-    key::{Dictionary, DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
-    low_cardinality::LowCardinalityColumn,
-    map::{MapColumn, MapKeyColumn},
+    instant::{DateTime64Column, DateTimeColumn, UtcZone},
+    json::{JsonColumn, PlainJson},
+    key::{DictionaryKey, FixedText, Id, KeyOf, Text, Wrapped},
+    low_cardinality::{Dictionary, LowCardinalityColumn},
+    map::MapColumn,
     nested::{AllowsNested, NestedColumn},
     newtype::{Newtype, NewtypeColumn},
     nullable::NullableColumn,
@@ -153,6 +156,14 @@ pub trait NullableInside: Column {
     /// Whether the type has a NULL of its own, which its default is. Then an `Option` of its values is the same type.
     const HAS_NULL: bool = false;
 }
+
+/// A column that can be the keys of a `Map`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the keys of a map",
+    label = "no key of a `Map`",
+    note = "keys are strings, integers, dates, timestamps, UUIDs, addresses, enums, and newtypes around those: JSON gives them as text"
+)]
+pub trait MapKeyColumn: Column {}
 
 /// The column that `#[olap(column = …)]` names for a field of type `T`: itself, if it stores that type.
 #[doc(hidden)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::record::reader::Reader;
+use crate::record::json::Reader;
 
 fn ours<T: DeserializeOwned>(text: &str) -> Option<T> {
     let mut reader = Reader::new(text);

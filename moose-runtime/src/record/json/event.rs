@@ -1,0 +1,43 @@
+//! What the readers of JSON give: a number, the text of a value, or a no.
+
+use std::fmt;
+
+use serde::de;
+
+/// A value that is asked for under this name is given by its text.
+pub(in crate::record) const RAW_TEXT: &str = "moose::RawText";
+
+/// A number of JSON as the reader gives it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::record) enum Number {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+}
+
+/// The record was not appended; the columns need truncating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::record) struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("not a value of the record's type")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    /// Nobody reads the words, so none are made.
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+
+    fn invalid_value(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self
+    }
+}
