@@ -5,10 +5,9 @@
 //! written since before it answers.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     ffi::CStr,
     ops::Bound,
-    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -16,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Kafka,
-    client::{KafkaOptions, failed},
+    book::{Book, Entry},
+    client::failed,
     ffi::{Content, open_envelope},
-    produce::{Producer, Sent},
+    produce::Sent,
     topics::Settings,
 };
 use crate::stream::{
@@ -38,29 +38,6 @@ const LETTER_BYTES: u64 = 16 << 20;
 /// What a letter has beside its record, at the most: its key, and the reason, which is cut where it is made.
 const BESIDE_A_RECORD: u64 = 64 << 10;
 
-/// The books of all streams.
-#[derive(Default)]
-pub(super) struct LetterTopics {
-    books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
-    /// Made with the first letter.
-    producer: Mutex<Option<Arc<Producer>>>,
-}
-
-/// What one topic of letters says.
-#[derive(Default)]
-struct Book {
-    is_open: bool,
-    /// Everything below was read.
-    next: u64,
-    letters: BTreeMap<DeadLetterKey, Entry>,
-}
-
-struct Entry {
-    ended: Option<Ending>,
-    /// Where its newest message lies.
-    offset: u64,
-}
-
 /// The header's value.
 #[derive(Serialize, Deserialize)]
 struct Why {
@@ -69,27 +46,6 @@ struct Why {
     ended: Option<Ending>,
     #[serde(flatten)]
     details: DeadLetterDetails,
-}
-
-impl LetterTopics {
-    fn book(&self, stream: &str) -> Arc<tokio::sync::Mutex<Book>> {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(books.entry(stream.to_owned()).or_default())
-    }
-
-    fn streams(&self) -> BTreeSet<String> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
-    /// A client of its own: it packs what it sends, and has no limit but the topic's.
-    fn producer(&self, options: &KafkaOptions) -> Result<Arc<Producer>> {
-        let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(producer) = &*producer {
-            return Ok(Arc::clone(producer));
-        }
-        let made = Arc::new(Producer::new(options.producer_of_letters())?);
-        Ok(Arc::clone(producer.insert(made)))
-    }
 }
 
 /// The largest letter that a topic is to take beside a stream that takes records of so many bytes.

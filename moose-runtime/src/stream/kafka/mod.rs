@@ -18,6 +18,7 @@
 //! being consecutive.
 
 mod backend;
+mod book;
 mod client;
 mod fetch;
 mod ffi;
@@ -39,9 +40,9 @@ use std::{
 
 pub use self::client::KafkaOptions;
 use self::{
+    book::LetterTopics,
     fetch::Fetcher,
     group::{Committed, Group},
-    letters::LetterTopics,
     note::Note,
     produce::Producer,
     topics::Topics,

@@ -1,0 +1,53 @@
+//! What the topics of dead letters say, as far as it was read, and the client that writes to them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{client::KafkaOptions, produce::Producer};
+use crate::stream::{DeadLetterKey, Ending, Result};
+
+/// The books of all streams.
+#[derive(Default)]
+pub(super) struct LetterTopics {
+    books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
+    /// Made with the first letter.
+    producer: Mutex<Option<Arc<Producer>>>,
+}
+
+/// What one topic of letters says.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) is_open: bool,
+    /// Everything below was read.
+    pub(super) next: u64,
+    pub(super) letters: BTreeMap<DeadLetterKey, Entry>,
+}
+
+pub(super) struct Entry {
+    pub(super) ended: Option<Ending>,
+    /// Where its newest message lies.
+    pub(super) offset: u64,
+}
+
+impl LetterTopics {
+    pub(super) fn book(&self, stream: &str) -> Arc<tokio::sync::Mutex<Book>> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(books.entry(stream.to_owned()).or_default())
+    }
+
+    pub(super) fn streams(&self) -> BTreeSet<String> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// A client of its own: it packs what it sends, and has no limit but the topic's.
+    pub(super) fn producer(&self, options: &KafkaOptions) -> Result<Arc<Producer>> {
+        let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(producer) = &*producer {
+            return Ok(Arc::clone(producer));
+        }
+        let made = Arc::new(Producer::new(options.producer_of_letters())?);
+        Ok(Arc::clone(producer.insert(made)))
+    }
+}
