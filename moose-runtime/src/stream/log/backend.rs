@@ -12,7 +12,7 @@ use super::{
     Log,
     block::{Draft, MAX_RECORD_BYTES},
     close,
-    commit::{Content, CursorMove, Job},
+    job::{Content, CursorMove, Job},
     store::{key, storage},
 };
 use crate::stream::{

@@ -9,23 +9,24 @@
 //! beside the database before anybody is told, so that they are surely not stored: whatever is left of them goes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     panic::AssertUnwindSafe,
-    path::Path,
     sync::{Arc, PoisonError, atomic::Ordering, mpsc},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use fjall::{OwnedWriteBatch, PersistMode};
-use tokio::sync::oneshot;
+use fjall::PersistMode;
 
 use super::{
-    Shared,
-    block::{Block, Draft, Place, stored_size},
+    block::Block,
+    disk::{CommitError, Disk},
     failure::{Failure, Pauses, is_poisoned},
-    partition::{Partition, is_ahead},
-    reopen::{self, reopen},
+    group::{Appends, Group},
+    job::{CursorMove, Job},
+    partition::Partition,
+    reopen::reopen,
+    segment::is_ahead,
+    shared::Shared,
     store::{Seal, Store, key, panic_text, storage},
     tail::PartitionKey,
     witness::Subject,
@@ -43,153 +44,6 @@ const GROUP_JOBS: usize = 8192;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it is logged that the log can't be opened anew.
 const SAY: Duration = Duration::from_secs(10);
-
-/// Why a commit failed.
-pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The point at which writes become durable. A trait because a test must make it fail.
-pub(super) trait Disk: Send {
-    /// Writes the batch and syncs it. Only after `Ok` is anything of it acknowledged.
-    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError>;
-
-    /// Whether it would take something again.
-    fn probe(&mut self, directory: &Path) -> std::io::Result<()>;
-}
-
-/// The real disk.
-pub(super) struct Synced;
-
-impl Disk for Synced {
-    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError> {
-        Ok(batch.durability(Some(PersistMode::SyncAll)).commit()?)
-    }
-
-    fn probe(&mut self, directory: &Path) -> std::io::Result<()> {
-        reopen::probe(directory)
-    }
-}
-
-/// Told once a `Put` is durable or has failed. Not a channel, since both async tasks and plain threads wait for it.
-pub(super) type PutReply = Box<dyn FnOnce(Result<()>) + Send>;
-
-/// Something to be made durable.
-pub(super) enum Job {
-    /// Records of one partition.
-    Append { partition: Arc<Partition>, content: Content, reply: oneshot::Sender<Result<u64>> },
-    /// Values of `meta` or dead letters, replaced or taken out; all of them or none.
-    Put { writes: Vec<(String, Option<Vec<u8>>)>, cursors: Vec<CursorMove>, reply: PutReply },
-    /// Ends the thread once everything before it is written.
-    Close,
-}
-
-/// What is appended together.
-pub(super) enum Content {
-    /// Records that share a block with those of other appends.
-    Records(Vec<Bytes>),
-    /// Records that are worth blocks of their own, which their caller made.
-    Drafts(Vec<Draft>),
-}
-
-impl Content {
-    /// Number of records.
-    fn count(&self) -> u64 {
-        let count = match self {
-            Self::Records(records) => records.len(),
-            Self::Drafts(drafts) => drafts.iter().map(Draft::count).sum(),
-        };
-        count as u64
-    }
-
-    /// Bytes that they will take once stored, give or take the header of a block that they share.
-    fn size(&self) -> u64 {
-        match self {
-            Self::Records(records) => stored_size(records),
-            Self::Drafts(drafts) => drafts.iter().map(|draft| draft.size() as u64).sum(),
-        }
-    }
-}
-
-/// Where a cursor will stand once its write is durable; nowhere when its reader is forgotten.
-pub(super) struct CursorMove {
-    partition: Arc<Partition>,
-    group: String,
-    next: Option<u64>,
-}
-
-impl CursorMove {
-    /// The group's cursor goes to `next`.
-    pub(super) fn to(partition: &Arc<Partition>, group: &str, next: u64) -> Self {
-        Self { partition: Arc::clone(partition), group: group.to_owned(), next: Some(next) }
-    }
-
-    /// The group is no reader of the partition any more.
-    pub(super) fn forgotten(partition: &Arc<Partition>, group: &str) -> Self {
-        Self { partition: Arc::clone(partition), group: group.to_owned(), next: None }
-    }
-
-    /// What the second witness says of it.
-    fn witnessed(&self) -> (Subject, u64) {
-        (Subject::cursor(self.partition.key, &self.group), self.next.unwrap_or(0))
-    }
-}
-
-/// What is written together.
-#[derive(Default)]
-struct Group {
-    appends: HashMap<PartitionKey, Appends>,
-    /// The last write of a key wins: within a batch the database has no order.
-    writes: BTreeMap<String, Option<Vec<u8>>>,
-    /// The last move of a cursor wins likewise.
-    cursors: HashMap<(PartitionKey, String), CursorMove>,
-    puts: Vec<PutReply>,
-    bytes: u64,
-    jobs: usize,
-    /// Bytes by topic, so that several appends together don't pass the budget.
-    topics: HashMap<u64, u64>,
-}
-
-/// What is appended to one partition together.
-struct Appends {
-    partition: Arc<Partition>,
-    content: Vec<Content>,
-    count: u64,
-    /// Records before each append's first one, and who waits for it.
-    waiting: Vec<(u64, oneshot::Sender<Result<u64>>)>,
-}
-
-impl Appends {
-    fn new(partition: Arc<Partition>) -> Self {
-        Self { partition, content: Vec::new(), count: 0, waiting: Vec::new() }
-    }
-
-    fn push(&mut self, content: Content, reply: oneshot::Sender<Result<u64>>) {
-        self.waiting.push((self.count, reply));
-        self.count += content.count();
-        match (self.content.last_mut(), content) {
-            (Some(Content::Records(before)), Content::Records(records)) => before.extend(records),
-            (_, content) => self.content.push(content),
-        }
-    }
-
-    /// The blocks of all records, in their places from `base` on.
-    fn blocks(&mut self, base: u64, timestamp: i64) -> Vec<Block> {
-        let (epoch, partition) = self.partition.key;
-        let mut place = Place { epoch, partition, base };
-        let mut blocks: Vec<Block> = Vec::new();
-        let mut add = |draft: Draft| {
-            let block = draft.at(place, timestamp);
-            place.base = block.end();
-            blocks.push(block);
-        };
-        for content in self.content.drain(..) {
-            match content {
-                Content::Records(records) => Draft::plain(&records).for_each(&mut add),
-                Content::Drafts(drafts) => drafts.into_iter().for_each(&mut add),
-            }
-        }
-        blocks
-    }
-}
 
 /// Blocks that were written to one partition.
 struct Written {

@@ -79,3 +79,13 @@ fn count_anew(store: &Store, topic: &str, partition: PartitionKey, first: u64) -
     }
     Ok(writes)
 }
+
+/// 64 random bits; the maximum means "not from a stream" in the tables.
+pub(super) fn new_epoch() -> u64 {
+    loop {
+        let epoch = rand::random();
+        if epoch != u64::MAX {
+            return epoch;
+        }
+    }
+}

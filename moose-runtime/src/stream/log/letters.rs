@@ -14,15 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Log,
-    store::{Store, storage},
+    store::{Store, key::LETTERS, storage},
 };
 use crate::stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, StreamError};
 
 /// Bytes of letters that are moved in one commit, and one letter more.
 const MOVED_AT_ONCE: usize = 4 << 20;
-
-/// Before every key: tells the committer where a write belongs.
-pub(super) const PREFIX: &str = "letter/";
 
 /// What is stored beside the payload.
 #[derive(Serialize, Deserialize)]
@@ -35,11 +32,11 @@ struct Header {
 
 fn stored_key(key: &DeadLetterKey) -> String {
     let DeadLetterKey { destination, topic, epoch, partition, offset } = key;
-    format!("{PREFIX}{destination}/{topic}/{epoch:016x}/{partition:05}/{offset:020}")
+    format!("{LETTERS}{destination}/{topic}/{epoch:016x}/{partition:05}/{offset:020}")
 }
 
 fn read_key(stored: &[u8]) -> Option<DeadLetterKey> {
-    std::str::from_utf8(stored).ok()?.strip_prefix(PREFIX)?.parse().ok()
+    std::str::from_utf8(stored).ok()?.strip_prefix(LETTERS)?.parse().ok()
 }
 
 fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
@@ -92,7 +89,7 @@ impl Log {
         if former == table {
             return Ok(());
         }
-        let (from, to) = (format!("{PREFIX}{former}/{topic}/"), format!("{PREFIX}{table}/{topic}/"));
+        let (from, to) = (format!("{LETTERS}{former}/{topic}/"), format!("{LETTERS}{table}/{topic}/"));
         loop {
             let (from, to) = (from.clone(), to.clone());
             let page = self.blocking("look for the dead letters of a renamed table", move |store| {
@@ -127,7 +124,7 @@ impl Log {
     /// A page of those that have not ended.
     pub(super) async fn find_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>> {
         self.blocking("list dead letters", move |store| {
-            let prefix = query.destination.map_or_else(|| PREFIX.to_owned(), |table| format!("{PREFIX}{table}/"));
+            let prefix = query.destination.map_or_else(|| LETTERS.to_owned(), |table| format!("{LETTERS}{table}/"));
             let from = match &query.after {
                 Some(after) => Bound::Excluded(stored_key(after).max(prefix.clone())),
                 None => Bound::Included(prefix.clone()),

@@ -30,8 +30,11 @@
 mod backend;
 mod block;
 mod commit;
+mod disk;
 mod epochs;
 mod failure;
+mod group;
+mod job;
 mod journal;
 mod letters;
 mod lock;
@@ -40,37 +43,43 @@ mod partition;
 mod readers;
 mod reopen;
 mod retention;
+mod segment;
+mod shared;
 mod store;
+mod stored;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod witness;
 
 use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
+    collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
-    time::SystemTime,
 };
 
 use tokio::sync::oneshot;
 
 pub use self::options::{Clock, LogOptions};
 use self::{
-    commit::{Committer, CursorMove, Disk, Job, Synced},
-    failure::Failure,
+    commit::Committer,
+    disk::{Disk, Synced},
+    epochs::new_epoch,
+    job::{CursorMove, Job},
     lock::DirectoryLock,
-    partition::{Partition, Stored, damaged},
+    partition::Partition,
+    segment::damaged,
+    shared::{OpenTopic, Shared},
     store::{Store, TopicMeta, key, storage},
+    stored::Stored,
     tail::Tail,
     witness::Witness,
 };
-use super::{Bounds, Record, Result, Retention, StreamError, Topic, TopicSpec};
+use super::{Bounds, Record, Result, StreamError, Topic, TopicSpec};
 use crate::fault::{self, Point};
 
 /// The embedded log. Dropped or closed, it lets go of its directory.
@@ -88,117 +97,6 @@ struct Threads {
     retention: JoinHandle<()>,
     /// Dropped, it ends the retention thread.
     retention_stop: mpsc::Sender<()>,
-}
-
-/// What callers and threads share.
-struct Shared {
-    path: PathBuf,
-    /// Held until the log closes, also while it is opened anew.
-    lock: Mutex<Option<DirectoryLock>>,
-    clock: Clock,
-    /// Taken out when the log closes or is opened anew, which waits for all who use it.
-    store: RwLock<Option<Store>>,
-    /// How often it was opened anew: what was got from a database before that is good no more.
-    openings: AtomicU64,
-    topics: RwLock<HashMap<String, Arc<OpenTopic>>>,
-    closed: AtomicBool,
-    /// Why nothing is written at present.
-    failed: RwLock<Option<Failure>>,
-    tail: Mutex<Tail>,
-    witness: Mutex<Witness>,
-    /// Opening a topic reads and writes: one at a time.
-    opening: tokio::sync::Mutex<()>,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Shared").field("failed", &self.failed).finish_non_exhaustive()
-    }
-}
-
-/// An open topic.
-#[derive(Debug)]
-struct OpenTopic {
-    epoch: u64,
-    retention: Retention,
-    bytes: Arc<AtomicU64>,
-    partitions: Vec<Arc<Partition>>,
-}
-
-impl Shared {
-    fn now(&self) -> i64 {
-        let since = (self.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// An error while nothing is written.
-    fn writable(&self) -> Result<()> {
-        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
-        failed
-            .as_ref()
-            .map_or(Ok(()), |failure| Err(StreamError::Paused { cause: failure.cause(), maybe_stored: false }))
-    }
-
-    /// Notes that the log could not be opened anew.
-    fn tried(&self, error: &StreamError) {
-        if let Some(failure) = self.failed.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            failure.tried(error);
-        }
-    }
-
-    /// Works with the database, unless the log is closed or could not be opened anew.
-    fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
-        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(store) = store.as_ref() else {
-            self.writable()?;
-            return Err(StreamError::Closed);
-        };
-        work(store)
-    }
-
-    fn topic(&self, topic: &str) -> Result<Arc<OpenTopic>> {
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics.get(topic).cloned().ok_or_else(|| {
-            if self.closed.load(Ordering::Acquire) {
-                return StreamError::Closed;
-            }
-            StreamError::UnknownTopic { topic: topic.to_owned() }
-        })
-    }
-
-    /// From now on the topic is open, unless the log was closed meanwhile.
-    fn publish(&self, name: String, topic: OpenTopic, openings: u64) -> Result<()> {
-        self.with_store(|_store| {
-            if self.openings.load(Ordering::Acquire) != openings {
-                let cause = format!("the log was opened anew while topic `{name}` was opened");
-                return Err(StreamError::Paused { cause, maybe_stored: false });
-            }
-            let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-            if self.closed.load(Ordering::Acquire) {
-                return Err(StreamError::Closed);
-            }
-            topics.insert(name, Arc::new(topic));
-            Ok(())
-        })
-    }
-
-    fn partition(&self, topic: &str, partition: u16) -> Result<Arc<Partition>> {
-        let found = self.topic(topic)?.partitions.get(usize::from(partition)).cloned();
-        found.ok_or_else(|| StreamError::UnknownPartition { topic: topic.to_owned(), partition })
-    }
-
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        let topics = std::mem::take(&mut *self.topics.write().unwrap_or_else(PoisonError::into_inner));
-        for partition in topics.values().flat_map(|topic| &topic.partitions) {
-            partition.close();
-        }
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let store = self.store.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(store);
-        *self.failed.write().unwrap_or_else(PoisonError::into_inner) = None;
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
 }
 
 impl Log {
@@ -422,16 +320,6 @@ fn enforce_retention(shared: &Shared, jobs: &mpsc::Sender<Job>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// 64 random bits; the maximum means "not from a stream" in the tables.
-fn new_epoch() -> u64 {
-    loop {
-        let epoch = rand::random();
-        if epoch != u64::MAX {
-            return epoch;
-        }
-    }
 }
 
 fn close(shared: &Shared, jobs: &mpsc::Sender<Job>, threads: &Mutex<Option<Threads>>) {

@@ -1,25 +1,24 @@
 //! One partition: its segments in order, how far it goes, and reading it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
-use fjall::{Guard, Keyspace, Slice};
+use fjall::{Guard, Keyspace};
 use tokio::sync::watch;
 
 use super::{
-    block::{Block, Place},
-    epochs,
-    store::{Seal, Start, Step, Store, key, storage},
+    block::Block,
+    segment::{Segment, block_of, damaged, decoded, is_ahead, unreadable},
+    store::{Start, Step},
+    stored::{PartitionPlace, Stored},
     tail::PartitionKey,
-    witness::{Subject, Witness},
 };
-use crate::stream::{Bounds, Cursor, Epochs, Record, Result, StreamError};
+use crate::stream::{Bounds, Epochs, Record, Result};
 
 /// An open partition.
 #[derive(Debug)]
@@ -45,128 +44,6 @@ pub(super) struct Progress {
     pub(super) end: u64,
     /// No more will come.
     pub(super) closed: bool,
-}
-
-/// What retention works on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PartitionPlace {
-    pub(super) start: Start,
-    /// Bytes of the blocks from the start on.
-    pub(super) bytes: u64,
-}
-
-/// A run of a partition's blocks that is dropped as a whole.
-#[derive(Clone)]
-pub(super) struct Segment {
-    pub(super) base: u64,
-    pub(super) keyspace: Keyspace,
-    /// Offset after its last record.
-    pub(super) end: u64,
-    /// Bytes of its blocks.
-    pub(super) bytes: u64,
-    /// Timestamp of its last record.
-    pub(super) newest: i64,
-    /// Where the clock went back last.
-    pub(super) stepped: Option<Step>,
-}
-
-/// How far, in milliseconds, a timestamp may lie ahead of the clock: beyond that the clock was wrong when it was given.
-const AHEAD: i64 = 60_000;
-
-/// Whether a timestamp was given by a clock that was wrong, if the present one is right.
-pub(super) fn is_ahead(timestamp: i64, now: i64) -> bool {
-    timestamp > now.saturating_add(AHEAD)
-}
-
-impl std::fmt::Debug for Segment {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Segment").field("base", &self.base).field("end", &self.end).finish_non_exhaustive()
-    }
-}
-
-/// What the files of a partition hold.
-pub(super) struct Stored {
-    place: PartitionPlace,
-    end: u64,
-    segments: Vec<Segment>,
-    groups: BTreeMap<String, u64>,
-}
-
-impl Stored {
-    /// Reads a partition, checking that its segments follow each other without a gap, that the newest one is whole, and
-    /// that nothing acknowledged is missing at the end. What a failed write has left beyond its end, which the witness
-    /// tells or `end` is, goes.
-    pub(super) fn read(
-        store: &Store,
-        witness: &Witness,
-        topic: &str,
-        key: PartitionKey,
-        end: Option<u64>,
-    ) -> Result<Self> {
-        let damaged = |offset, detail| damaged(topic, key, offset, detail);
-        let start = store.get(&key::start(key))?.unwrap_or(Start::ZERO);
-        // An epoch that has begun tells the same, for a witness that lags behind.
-        let epoch = if witness.is_new() { 0 } else { epochs::newest(store, key)? };
-        let acknowledged = witness.get(Subject::end(key)).max(epoch);
-        let mut found = store.segments(key)?;
-        if let Some(end) = end.into_iter().chain(witness.failed_at(key)).min() {
-            store.cut(&found, end).map_err(|source| storage(format!("cut topic `{topic}` at {end}"), source))?;
-        }
-        if found.is_empty() {
-            if acknowledged > 0 || start.offset > 0 {
-                let detail = format!("all its segments are missing; {acknowledged} records were acknowledged");
-                return Err(damaged(start.offset, detail));
-            }
-            let first = store.segment(key, 0);
-            found.push((0, first.map_err(|source| storage(format!("make a segment of topic `{topic}`"), source))?));
-        }
-        // Dropping segments may have been interrupted.
-        while let [(_, keyspace), (next, _), ..] = found.as_slice()
-            && *next <= start.offset
-        {
-            let dropped = store.drop_segment(keyspace.clone());
-            dropped.map_err(|source| storage(format!("drop a segment of topic `{topic}`"), source))?;
-            found.remove(0);
-        }
-        let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
-        let last = found.len() - 1;
-        for (index, (base, keyspace)) in found.into_iter().enumerate() {
-            if let Some(before) = segments.last()
-                && before.end != base
-            {
-                let detail = format!("the segment before ends at {}, the next begins at {base}", before.end);
-                return Err(damaged(before.end, detail));
-            }
-            let seal: Option<Seal> = if index < last { store.get(&key::seal(key, base))? } else { None };
-            segments.push(match seal {
-                Some(seal) => check_sealed(topic, key, base, keyspace, seal)?,
-                None => {
-                    check_whole(topic, key, base, keyspace, segments.last().map_or(i64::MIN, |before| before.newest))?
-                }
-            });
-        }
-        let first = segments.first().map_or(0, |segment| segment.base);
-        let end = segments.last().map_or(0, |segment| segment.end);
-        if first > start.offset || start.offset > end {
-            return Err(damaged(start.offset, format!("it should start there and holds {first}..{end}")));
-        }
-        if end < acknowledged {
-            let missing = acknowledged - end;
-            let detail = format!(
-                "{acknowledged} is the end that was acknowledged, the stored records end at {end}: a copy of the directory \
-                 that is whole loses nothing; without the file `witness` the log goes on, and {missing} records are lost"
-            );
-            return Err(damaged(end, detail));
-        }
-        let bytes = segments.iter().map(|segment| segment.bytes).sum::<u64>().saturating_sub(start.skipped);
-        let groups = load_groups(store, witness, topic, key)?;
-        Ok(Self { place: PartitionPlace { start, bytes }, end, segments, groups })
-    }
-
-    /// The offsets that there are.
-    pub(super) fn bounds(&self) -> Bounds {
-        Bounds { start: self.place.start.offset, end: self.end }
-    }
 }
 
 impl Partition {
@@ -394,89 +271,5 @@ impl Partition {
         }
         let detail = format!("no stored block holds it, the nearest holds {}..{}", block.base(), block.end());
         Err(damaged(&self.topic, self.key, offset, detail))
-    }
-}
-
-/// Where the groups of a partition stand, checked against what was acknowledged.
-fn load_groups(store: &Store, witness: &Witness, topic: &str, key: PartitionKey) -> Result<BTreeMap<String, u64>> {
-    let cursors: BTreeMap<String, u64> =
-        store.scan::<Cursor>(&key::cursors(key))?.into_iter().map(|(group, cursor)| (group, cursor.next)).collect();
-    let mut seen: HashMap<Subject, u64> = HashMap::new();
-    for (group, next) in &cursors {
-        seen.insert(Subject::cursor(key, group), *next);
-    }
-    for (reader, acknowledged) in witness.readers(key) {
-        let next = seen.get(&reader).copied().unwrap_or(0);
-        if next < acknowledged {
-            let detail = format!("{acknowledged} was committed as the cursor of a reader, {next} is stored");
-            return Err(damaged(topic, key, next, detail));
-        }
-    }
-    let mut groups: BTreeMap<String, u64> =
-        store.scan::<()>(&key::groups(key.0))?.into_iter().map(|(group, ())| (group, 0)).collect();
-    groups.extend(cursors);
-    Ok(groups)
-}
-
-/// Decodes a stored entry. `near` is the offset being looked for, in case the entry does not tell its own.
-fn block_of(topic: &str, key: PartitionKey, near: u64, entry: Guard) -> Result<Block> {
-    let (base, stored) = entry.into_inner().map_err(|source| unreadable(topic, key, near, source))?;
-    let base: [u8; 8] = (*base)
-        .try_into()
-        .map_err(|_| damaged(topic, key, near, format!("a block's key has {} bytes instead of 8", base.len())))?;
-    decoded(topic, key, u64::from_be_bytes(base), stored)
-}
-
-/// Decodes what is stored as the block that begins at `base`.
-fn decoded(topic: &str, key: PartitionKey, base: u64, stored: Slice) -> Result<Block> {
-    let place = Place { epoch: key.0, partition: key.1, base };
-    Block::decode(place, Bytes::from(stored)).map_err(|detail| damaged(topic, key, base, detail))
-}
-
-/// Checks a sealed segment at both ends.
-fn check_sealed(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace, seal: Seal) -> Result<Segment> {
-    let damaged = |offset, detail| damaged(topic, key, offset, detail);
-    let first = keyspace.first_key_value().ok_or_else(|| damaged(base, "its segment is empty".to_owned()))?;
-    let last = keyspace.last_key_value().ok_or_else(|| damaged(base, "its segment is empty".to_owned()))?;
-    let first = block_of(topic, key, base, first)?;
-    let last = block_of(topic, key, seal.end.saturating_sub(1), last)?;
-    if first.base() != base || last.end() != seal.end {
-        let detail = format!("its segment should hold {base}..{} and holds {}..{}", seal.end, first.base(), last.end());
-        return Err(damaged(if first.base() == base { last.end() } else { base }, detail));
-    }
-    let Seal { end, bytes, newest, stepped, .. } = seal;
-    Ok(Segment { base, keyspace, end, bytes, newest, stepped })
-}
-
-/// Checks every block of a segment, which follows a record of timestamp `before`.
-fn check_whole(topic: &str, key: PartitionKey, base: u64, keyspace: Keyspace, before: i64) -> Result<Segment> {
-    let (mut end, mut bytes, mut newest, mut stepped) = (base, 0, before, None);
-    for entry in keyspace.iter() {
-        let block = block_of(topic, key, end, entry)?;
-        if block.base() != end {
-            let detail = format!("no stored block holds it, the next begins at {}", block.base());
-            return Err(damaged(topic, key, end, detail));
-        }
-        if block.timestamp() < newest {
-            stepped = Some(Step { offset: end, timestamp: block.timestamp() });
-        }
-        end = block.end();
-        bytes += block.size() as u64;
-        newest = block.timestamp();
-    }
-    Ok(Segment { base, keyspace, end, bytes, newest, stepped })
-}
-
-pub(super) fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, detail: String) -> StreamError {
-    StreamError::Damaged { topic: topic.to_owned(), partition, offset, detail }
-}
-
-/// An error of the database while reading: a failing disk is the storage's, anything else is damage.
-fn unreadable(topic: &str, key: PartitionKey, offset: u64, source: fjall::Error) -> StreamError {
-    match source {
-        fjall::Error::Io(source) => {
-            storage(format!("read topic `{topic}` partition {} at offset {offset}", key.1), source)
-        }
-        other => damaged(topic, key, offset, format!("the database can't read it: {other}")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Log,
-    commit::CursorMove,
+    job::CursorMove,
     store::{key, storage},
 };
 use crate::stream::{Cursor, Reader, Result};

@@ -6,28 +6,22 @@
 
 use std::{
     collections::HashMap,
-    io::Write,
     path::Path,
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use super::{
-    OpenTopic, Shared,
-    commit::Disk,
-    epochs,
+    disk::Disk,
+    epochs::{self, new_epoch},
     journal::{self, End},
-    new_epoch,
-    partition::{Partition, Stored},
+    partition::Partition,
+    shared::{OpenTopic, Shared},
     store::{Store, storage},
+    stored::Stored,
     tail::PartitionKey,
     witness::Witness,
 };
 use crate::stream::{EpochStart, Result, StreamError};
-
-/// What is written to see whether the cause is gone: with less room than that it would be back at once.
-const PROBED_BYTES: usize = 1 << 20;
-/// Files that are opened for the same reason.
-const PROBED_FILES: usize = 16;
 
 /// Opens the log anew, if the cause of its failure is gone. Whoever asks for something meanwhile waits; after an error,
 /// what is not in memory can't be read.
@@ -149,18 +143,4 @@ fn begin<'a>(
     // Only now: nothing beyond the ends is there any more.
     witness.forget_ends(&kept).map_err(|source| failed(source.into()))?;
     Ok(found)
-}
-
-/// Whether the directory takes new files, and something in them.
-pub(super) fn probe(directory: &Path) -> std::io::Result<()> {
-    let path = directory.join("probe");
-    let written = (|| {
-        let mut file = std::fs::File::create(&path)?;
-        let _others = (1..PROBED_FILES).map(|_| std::fs::File::open(&path)).collect::<Result<Vec<_>, _>>()?;
-        // Not zeros, which some file systems don't store.
-        file.write_all(&vec![0x55; PROBED_BYTES])?;
-        file.sync_all()
-    })();
-    let removed = std::fs::remove_file(&path);
-    written.and(removed)
 }

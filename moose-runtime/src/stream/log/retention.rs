@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    partition::{Partition, PartitionPlace},
+    partition::Partition,
     store::{Start, Store, key, storage},
+    stored::PartitionPlace,
 };
 use crate::{
     fault::{self, Point},

@@ -100,6 +100,9 @@ impl Start {
 pub(super) mod key {
     use super::PartitionKey;
 
+    /// Before the key of each dead letter: tells the committer where a write belongs.
+    pub(crate) const LETTERS: &str = "letter/";
+
     /// Before the name of each topic.
     pub(crate) const TOPICS: &str = "topic/";
 
@@ -199,7 +202,7 @@ impl Store {
 
     /// Where a key of a `Put` belongs.
     pub(super) fn place_of(&self, key: &str) -> &Keyspace {
-        if key.starts_with(super::letters::PREFIX) { &self.letters } else { &self.meta }
+        if key.starts_with(key::LETTERS) { &self.letters } else { &self.meta }
     }
 
     /// A value of `meta`, as it is stored.

@@ -22,11 +22,11 @@ use fjall::OwnedWriteBatch;
 use tokio::time::timeout;
 
 use super::{
-    commit::{CommitError, Disk},
+    disk::{CommitError, Disk},
     *,
 };
 use crate::stream::{
-    Backend, BoxFuture,
+    Backend, BoxFuture, Retention,
     contract::{self, cursor, read_all, records, topic},
 };
 use crate::sync::READ_BYTES;

@@ -1,6 +1,6 @@
 //! Retention deletes what every cursor has passed and nothing else, and the space comes back.
 
-use std::sync::atomic::AtomicI64;
+use std::{sync::atomic::AtomicI64, time::SystemTime};
 
 use super::*;
 

@@ -1,0 +1,49 @@
+//! The point at which writes become durable, and whether it would take any again.
+
+use std::{io::Write, path::Path};
+
+use fjall::{OwnedWriteBatch, PersistMode};
+
+/// What is written to see whether the cause is gone: with less room than that it would be back at once.
+const PROBED_BYTES: usize = 1 << 20;
+/// Files that are opened for the same reason.
+const PROBED_FILES: usize = 16;
+
+/// Why a commit failed.
+pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The point at which writes become durable. A trait because a test must make it fail.
+pub(super) trait Disk: Send {
+    /// Writes the batch and syncs it. Only after `Ok` is anything of it acknowledged.
+    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError>;
+
+    /// Whether it would take something again.
+    fn probe(&mut self, directory: &Path) -> std::io::Result<()>;
+}
+
+/// The real disk.
+pub(super) struct Synced;
+
+impl Disk for Synced {
+    fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError> {
+        Ok(batch.durability(Some(PersistMode::SyncAll)).commit()?)
+    }
+
+    fn probe(&mut self, directory: &Path) -> std::io::Result<()> {
+        probe(directory)
+    }
+}
+
+/// Whether the directory takes new files, and something in them.
+fn probe(directory: &Path) -> std::io::Result<()> {
+    let path = directory.join("probe");
+    let written = (|| {
+        let mut file = std::fs::File::create(&path)?;
+        let _others = (1..PROBED_FILES).map(|_| std::fs::File::open(&path)).collect::<Result<Vec<_>, _>>()?;
+        // Not zeros, which some file systems don't store.
+        file.write_all(&vec![0x55; PROBED_BYTES])?;
+        file.sync_all()
+    })();
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)
+}
