@@ -11,51 +11,34 @@
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File, TryLockError},
-    io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _},
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, PipeReader},
     net::{SocketAddr, TcpListener},
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::process::parent_id,
-    },
+    os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    sync::{Mutex, OnceLock, PoisonError, mpsc},
+    sync::PoisonError,
     thread,
-    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     access::{ACCESS_FILE, Access, AccessError},
     config::ServerConfig,
-    connections,
+    ending::{ENDING, SERVING, TERMINAL, watch_for_end},
     error::OpenError,
     ffi::{self, ClickHouse},
     library::{self, LibraryError},
+    lock::lock_directory,
     mend,
+    report::{FAILED, OUTPUT, READY, complain, report},
     users::Users,
 };
 use crate::{
     fault,
     machine::{open_files, private},
 };
-
-/// How a supervised engine begins a line that is for its parent.
-pub(super) const READY: &str = "moose-engine ready ";
-/// It can't start; the reason follows.
-pub(super) const FAILED: &str = "moose-engine failed ";
-/// It is not ready yet; what it waits for follows.
-pub(super) const WAITING: &str = "moose-engine waiting ";
-
-/// How long a supervised engine waits for a dying one to let go of the data directory.
-const TAKEOVER: Duration = Duration::from_secs(30);
-const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
-
-/// Where the lines for the parent go, once standard output is ClickHouse's.
-static OUTPUT: OnceLock<File> = OnceLock::new();
 
 /// Directory of the configuration in the data directory, and the file in it that a log is written to.
 const CONFIGURATION: &str = "configuration";
@@ -171,7 +154,7 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).replace(terminal);
     let _ = OUTPUT.set(ffi::replace_standard_output().map_err(process_error)?);
     watch_for_end(options.is_supervised().then_some(input)).map_err(process_error)?;
-    let _lock = lock_directory(options)?;
+    let _lock = lock_directory(&options.path, options.is_supervised())?;
     // The library joins a relative path to itself.
     let path = std::path::absolute(&options.path).map_err(process_error)?;
     let library = library::locate()?;
@@ -284,135 +267,9 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
     Ok(OwnedFd::from(writer))
 }
 
-/// What keeps ClickHouse serving, and what keeps its session after that.
-static SERVING: Hold = Hold(Mutex::new(None));
-static ENDING: Hold = Hold(Mutex::new(None));
-
-/// The other end of ClickHouse's terminal: when the statements are through, it reads there, and ends where that is closed.
-static TERMINAL: Mutex<Option<OwnedFd>> = Mutex::new(None);
-
-/// A pipe that a statement reads to its end.
-struct Hold(Mutex<Option<PipeWriter>>);
-
-impl Hold {
-    /// What the statement reads.
-    fn begin(&self) -> io::Result<PipeReader> {
-        let (reader, writer) = io::pipe()?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(writer);
-        Ok(reader)
-    }
-
-    /// Says whether it still was.
-    fn let_go(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
-    }
-}
-
-/// Ends ClickHouse when the process is asked to end: by a signal or, under a parent, by the end of what comes from it.
-fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
-    let parent = input.is_some().then(parent_id);
-    // A thread with a runtime of its own: the caller may be in one already.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (ready, is_ready) = mpsc::channel();
-    thread::Builder::new().name("engine-signals".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-            let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals else { return };
-            let _ = ready.send(());
-            loop {
-                let from_terminal = tokio::select! {
-                    _ = terminate.recv() => false,
-                    _ = interrupt.recv() => true,
-                    _ = hangup.recv() => true,
-                };
-                // Ctrl-C and a closed terminal are the parent's to answer.
-                if !(from_terminal && parent.is_some()) {
-                    end(parent);
-                }
-            }
-        });
-    })?;
-    is_ready.recv().map_err(io::Error::other)?;
-    if let Some(mut input) = input {
-        thread::Builder::new().name("engine-parent".to_owned()).spawn(move || {
-            // The parent writes nothing more: what ends this is its end.
-            let _ = io::copy(&mut input, &mut io::sink());
-            end(parent);
-        })?;
-    }
-    Ok(())
-}
-
-/// Ends the process in order: ClickHouse first, and nobody may keep it. `parent` is who looked after it at the start.
-fn end(parent: Option<u32>) {
-    if SERVING.let_go() {
-        let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());
-        let none_left = || {
-            TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
-            ENDING.let_go();
-        };
-        let close = move || connections::close(is_orphaned, none_left);
-        let _ = thread::Builder::new().name("engine-end".to_owned()).spawn(close);
-    }
-}
-
-/// Makes the directory and holds its lock until dropped.
-fn lock_directory(options: &EngineOptions) -> Result<File, OpenError> {
-    let directory_error = |source| OpenError::Directory { path: options.path.clone(), source };
-    private::create(&options.path).map_err(directory_error)?;
-    let path = options.path.join("moose-engine.lock");
-    let mut lock =
-        File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(directory_error)?;
-    let started = Instant::now();
-    let mut said = false;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::Error(source)) => return Err(directory_error(source)),
-            Err(TryLockError::WouldBlock) if options.is_supervised() && started.elapsed() < TAKEOVER => {
-                if !said {
-                    report(&format!("{WAITING}for {} to let go of {}", holder(&path), options.path.display()));
-                    said = true;
-                }
-                thread::sleep(TAKEOVER_PAUSE);
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { path: options.path.clone(), holder: holder(&path) });
-            }
-        }
-    }
-    // Only for the message of the next one; the lock itself is the system's.
-    let _ = lock.set_len(0).and_then(|()| lock.write_all(format!("{}\n", process::id()).as_bytes()));
-    Ok(lock)
-}
-
-/// Who holds the lock, as far as its file says.
-fn holder(path: &Path) -> String {
-    let mut line = String::new();
-    let read = File::open(path).and_then(|file| BufReader::new(file).read_line(&mut line));
-    match read {
-        Ok(_) if !line.trim().is_empty() => format!("process {}", line.trim()),
-        _ => "another process".to_owned(),
-    }
-}
-
 /// ClickHouse's text without the traces that may follow.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// A line for the parent. One that is gone notices nothing.
-fn report(line: &str) {
-    let line = format!("{line}\n");
-    let _ = match OUTPUT.get() {
-        Some(mut output) => output.write_all(line.as_bytes()),
-        None => io::stdout().lock().write_all(line.as_bytes()),
-    };
-}
-
-/// A line for people.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -7,11 +7,15 @@ mod access;
 mod child;
 mod config;
 mod connections;
+mod ending;
 mod error;
 mod ffi;
 mod library;
+mod lock;
 mod log;
 mod mend;
+mod process;
+mod report;
 mod supervisor;
 mod users;
 

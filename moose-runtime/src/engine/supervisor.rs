@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader, Read, Write as _},
+    io::Write as _,
     net::SocketAddr,
     os::unix::process::CommandExt as _,
     path::PathBuf,
@@ -20,9 +20,11 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     access::Access,
-    child::{EngineOptions, FAILED, Orders, READY, WAITING},
+    child::{EngineOptions, Orders},
     error::EngineError,
     library, log,
+    process::{end, read_lines, wait},
+    report::{FAILED, READY, WAITING},
     users::Users,
 };
 use crate::config::EngineConfig;
@@ -355,47 +357,4 @@ impl Supervisor {
             }
         }
     }
-}
-
-/// Tells a process to end, by the end of its input; kills it after `deadline`. Says whether it ended by itself.
-fn end(child: &mut Child, deadline: Duration) -> bool {
-    drop(child.stdin.take());
-    wait(child, deadline).is_some_and(|status| status.success())
-}
-
-/// Waits for a process; kills it after `deadline` and returns `None`.
-fn wait(child: &mut Child, deadline: Duration) -> Option<std::process::ExitStatus> {
-    let until = Instant::now() + deadline;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(10)),
-            Ok(None) | Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return None;
-            }
-        }
-    }
-}
-
-/// Reads lines on a thread of their own until the end (`None`) or until nobody wants them.
-fn read_lines(
-    source: impl Read + Send + 'static,
-    mut take: impl FnMut(Option<String>) -> bool + Send + 'static,
-) -> std::io::Result<()> {
-    let read = move || {
-        let mut source = BufReader::new(source);
-        let mut line = Vec::new();
-        // Lossy: what a library prints need not be UTF-8.
-        while matches!(source.read_until(b'\n', &mut line), Ok(length) if length > 0) {
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            line.clear();
-            if !take(Some(text)) {
-                return;
-            }
-        }
-        take(None);
-    };
-    thread::Builder::new().name("engine-output".to_owned()).spawn(read).map(|_thread| ())
 }
