@@ -17,6 +17,7 @@
 //! Offsets have gaps: transactions leave markers, compaction takes records away. Nothing here or above counts on their
 //! being consecutive.
 
+mod asker;
 mod backend;
 mod book;
 mod client;

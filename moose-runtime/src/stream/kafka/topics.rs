@@ -6,22 +6,20 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
     admin::{
         AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
         TopicResult,
     },
-    consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
-    client::{ANSWER, Context, KafkaOptions, Troubles, blocking, failed, is_unreachable, not_made},
-    ffi,
+    asker::Asker,
+    client::{ANSWER, Context, KafkaOptions, blocking, failed, not_made},
     note::now,
     produce::Producer,
 };
@@ -29,9 +27,6 @@ use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 
 /// How long a topic that was made may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
-/// How long it is listened to what went wrong with the brokers, and how long there may be nothing more to hear.
-const TROUBLES: Duration = Duration::from_secs(1);
-const TROUBLE: Duration = Duration::from_millis(100);
 /// How often it is looked for partitions that somebody has added.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// So many ids of a topic that was made anew again and again are remembered.
@@ -43,8 +38,7 @@ const BESIDE_A_RECORD: usize = 512;
 pub(super) struct Topics {
     options: KafkaOptions,
     admin: AdminClient<Context>,
-    /// Asks the brokers; in no group.
-    asker: Arc<BaseConsumer<Troubles>>,
+    asker: Asker,
     /// Has to know of partitions before records are sent to them.
     producer: Arc<Producer>,
     partitions: RwLock<HashMap<String, u16>>,
@@ -85,14 +79,12 @@ impl Ids {
 impl Topics {
     pub(super) fn new(options: &KafkaOptions, producer: &Arc<Producer>) -> Result<Self> {
         let admin = options.admin().create_with_context(Context).map_err(|error| not_made(&error))?;
-        let asker = options.reader(1 << 20).create_with_context(Troubles::default());
-        let asker: BaseConsumer<Troubles> = asker.map_err(|error| not_made(&error))?;
         let max = options.producer();
         let max = max.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
         Ok(Self {
             options: options.clone(),
             admin,
-            asker: Arc::new(asker),
+            asker: Asker::new(options)?,
             producer: Arc::clone(producer),
             partitions: RwLock::default(),
             ids: RwLock::default(),
@@ -108,18 +100,7 @@ impl Topics {
 
     /// Whether the brokers answer.
     pub(super) async fn reach(&self) -> Result<()> {
-        let (asker, brokers) = (Arc::clone(&self.asker), self.options.brokers.clone());
-        blocking("ask the brokers", move || {
-            let Err(error) = asker.fetch_metadata(Some("__consumer_offsets"), ANSWER) else { return Ok(()) };
-            if !is_unreachable(&error) {
-                return Err(failed("ask the brokers for their topics", error));
-            }
-            // The error says no more than that the time is over; what happened in it waits to be taken, piece by piece.
-            let end = Instant::now() + TROUBLES;
-            while asker.poll(TROUBLE).is_some() && !asker.context().is_refusal() && Instant::now() < end {}
-            Err(asker.context().told(brokers, &error))
-        })
-        .await
+        self.asker.reach().await
     }
 
     /// Fails where the topic is not open or has no such partition.
@@ -150,7 +131,7 @@ impl Topics {
     }
 
     async fn look_for_more(&self, topic: &str) -> Result<()> {
-        let found = self.look(topic).await?;
+        let found = self.asker.look(topic).await?;
         if self.count(topic).is_some_and(|count| count < found) { self.note(topic, found).await } else { Ok(()) }
     }
 
@@ -169,7 +150,7 @@ impl Topics {
     /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
     pub(super) async fn open(&self, spec: &TopicSpec, settings: Settings<'_>) -> Result<u16> {
         let wanted = spec.partitions.max(1);
-        let mut found = self.look(&spec.name).await?;
+        let mut found = self.asker.look(&spec.name).await?;
         if found == 0 {
             self.make(spec, &settings).await?;
         }
@@ -186,7 +167,7 @@ impl Topics {
                 return Err(failed(action, format!("{found} of its {wanted} partitions are there after 30 seconds")));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-            found = self.look(&spec.name).await?;
+            found = self.asker.look(&spec.name).await?;
         }
         // One that was just made, too: how large its records may be is for the brokers to say.
         self.compare(spec, &settings).await;
@@ -287,50 +268,28 @@ impl Topics {
 
     /// Whether there is such a topic.
     pub(super) async fn exists(&self, topic: &str) -> Result<bool> {
-        Ok(self.look(topic).await? > 0)
-    }
-
-    /// How many partitions the brokers know of; 0 where there is no such topic.
-    async fn look(&self, topic: &str) -> Result<u16> {
-        let (asker, name) = (Arc::clone(&self.asker), topic.to_owned());
-        blocking("look at a topic", move || {
-            let metadata = asker
-                .fetch_metadata(Some(&name), ANSWER)
-                .map_err(|error| failed(format!("ask the brokers about topic `{name}`"), error))?;
-            let Some(found) = metadata.topics().iter().find(|found| found.name() == name) else { return Ok(0) };
-            match found.error().map(RDKafkaErrorCode::from) {
-                None => Ok(u16::try_from(found.partitions().len()).unwrap_or(u16::MAX)),
-                Some(
-                    RDKafkaErrorCode::UnknownTopicOrPartition
-                    | RDKafkaErrorCode::UnknownTopic
-                    | RDKafkaErrorCode::LeaderNotAvailable,
-                ) => Ok(0),
-                Some(code) => Err(failed(format!("ask the brokers about topic `{name}`"), code)),
-            }
-        })
-        .await
+        Ok(self.asker.look(topic).await? > 0)
     }
 
     /// The offsets of a partition that a reader may see.
     pub(super) async fn bounds(&self, topic: &str, partition: u16) -> Result<Bounds> {
         self.known(topic, partition)?;
-        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
-        blocking("ask for the bounds of a partition", move || {
-            let found = asker.fetch_watermarks(&topic, i32::from(partition), ANSWER);
-            let action = || format!("ask for the bounds of topic `{topic}` partition {partition}");
-            let (start, end) = found.map_err(|error| failed(action(), error))?;
-            Ok(Bounds { start: u64::try_from(start).unwrap_or(0), end: u64::try_from(end).unwrap_or(0) })
-        })
-        .await
+        self.asker.bounds(topic, partition).await
+    }
+
+    /// Whether the partition begins with records from before that time.
+    pub(super) async fn begins_before(&self, topic: &str, partition: u16, time: i64) -> Result<bool> {
+        self.known(topic, partition)?;
+        self.asker.begins_before(topic, partition, time).await
     }
 
     /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
     pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
-        let id = if self.answers { self.ask_for_id(topic).await? } else { 0 };
+        let id = if self.answers { self.asker.id(topic).await? } else { 0 };
         let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(|ids| ids.now);
         if known.is_some_and(|known| known != id) {
             // It may have fewer partitions than the one before.
-            match self.look(topic).await? {
+            match self.asker.look(topic).await? {
                 0 => return Err(StreamError::UnknownTopic { topic: topic.to_owned() }),
                 found => self.note(topic, found).await?,
             }
@@ -345,28 +304,6 @@ impl Topics {
     pub(super) fn last_seen(&self, topic: &str, id: u128) -> Option<i64> {
         let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
         ids.get(topic)?.seen.iter().find(|(seen, _)| *seen == id).map(|(_, at)| *at)
-    }
-
-    /// Whether the partition begins with records from before that time.
-    pub(super) async fn begins_before(&self, topic: &str, partition: u16, time: i64) -> Result<bool> {
-        let Bounds { start, end } = self.bounds(topic, partition).await?;
-        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
-        blocking("ask for the age of a partition", move || {
-            let action = || format!("ask for the age of topic `{topic}` partition {partition}");
-            let mut list = TopicPartitionList::new();
-            let added = list.add_partition_offset(&topic, i32::from(partition), Offset::Offset(time.max(0)));
-            added.map_err(|error| failed(action(), error))?;
-            let found = asker.offsets_for_times(list, ANSWER).map_err(|error| failed(action(), error))?;
-            let elements = found.elements();
-            let Some(element) = elements.first() else { return Ok(false) };
-            element.error().map_err(|error| failed(action(), error))?;
-            // The first one that is not from before; the end where all of them are.
-            Ok(match element.offset() {
-                Offset::Offset(first) => u64::try_from(first).unwrap_or(0) > start,
-                _ => end > start,
-            })
-        })
-        .await
     }
 
     /// Looks for partitions that somebody has added to the topics in use, as long as somebody uses them.
@@ -389,15 +326,6 @@ impl Topics {
     #[cfg(any(test, feature = "fault-points"))]
     pub(super) fn of_mock(options: &KafkaOptions, producer: &Arc<Producer>) -> Result<Self> {
         Ok(Self { answers: false, ..Self::new(options, producer)? })
-    }
-
-    async fn ask_for_id(&self, topic: &str) -> Result<u128> {
-        let (asker, topic) = (Arc::clone(&self.asker), topic.to_owned());
-        blocking("ask for the id of a topic", move || {
-            let id = ffi::topic_id(&asker, &topic, ANSWER);
-            Ok(id.map_err(|code| failed(format!("ask for the id of topic `{topic}`"), code))?.unwrap_or(0))
-        })
-        .await
     }
 }
 
