@@ -4,9 +4,11 @@
 //! in offset order; a cursor commit is atomic and durable. One suite of contract tests runs against every backend.
 
 pub mod accounting;
+mod assignment;
 #[cfg(any(test, feature = "fault-points"))]
 #[doc(hidden)]
 pub mod contract;
+mod cursor;
 mod dead_letter;
 #[cfg(test)]
 pub(crate) mod double;
@@ -16,203 +18,20 @@ mod error;
 pub mod kafka;
 pub mod log;
 mod partitioner;
+mod topic;
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::Pin,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, future::Future, pin::Pin, time::SystemTime};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
-
+pub use assignment::{AssignmentEvent, Assignments};
+pub use cursor::{Counted, Cursor, Pending, Reader, VIEWS_IN_DOUBT};
 pub use dead_letter::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, NotAKey, WrongField};
 pub use epochs::{EpochSpan, EpochStart, Epochs};
 pub use error::{Result, StreamError};
 pub use partitioner::{Spread, partition_of};
+pub use topic::{Bounds, NewRecord, Record, Retention, Topic, TopicSpec};
 
 /// What a backend returns from its asynchronous calls.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// One record as it lies in a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Place in the partition, counted from 0.
-    pub offset: u64,
-    /// When the backend took it, in milliseconds since the Unix epoch, by the backend's clock.
-    pub timestamp: i64,
-    /// The bytes that came.
-    pub payload: Bytes,
-}
-
-/// A record that is to be appended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewRecord {
-    /// Its key, where it has one and the backend [keeps keys](Capabilities::keeps_keys): other clients of the topic, and its
-    /// compaction, go by it. It has nothing to do with the partition that an append names.
-    pub key: Option<Bytes>,
-    /// The bytes to be kept.
-    pub payload: Bytes,
-}
-
-/// A record without a key.
-impl From<Bytes> for NewRecord {
-    fn from(payload: Bytes) -> Self {
-        Self { key: None, payload }
-    }
-}
-
-/// What a topic is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicSpec {
-    /// Name of the topic.
-    pub name: String,
-    /// Number of partitions; may grow, never shrink.
-    pub partitions: u16,
-    /// When records that every cursor has passed may go.
-    pub retention: Retention,
-}
-
-/// When records may be deleted: only what every cursor of the topic has passed, and of that what is older than `age` or
-/// beyond `bytes` per partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Records older than this may go.
-    pub age: Option<Duration>,
-    /// The oldest records beyond this many bytes in a partition may go.
-    pub bytes: Option<u64>,
-}
-
-/// What a topic is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Topic {
-    /// 64 random bits made with the topic's storage: a wiped directory or a second stream never has the same. What is
-    /// stored later may have other [epochs](Backend::epochs).
-    pub epoch: u64,
-    /// Number of partitions.
-    pub partitions: u16,
-}
-
-/// The offsets that exist in a partition: `start..end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// First offset still stored.
-    pub start: u64,
-    /// Offset that the next record will get.
-    pub end: u64,
-}
-
-/// How far a reader of a partition has come. Atomic and durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    /// Version of this layout; 1 today.
-    pub version: u8,
-    /// The epoch of the topic that the offsets belong to, as [`Backend::epoch`] tells it.
-    pub epoch: u64,
-    /// What the tokens of its ranges begin with: made with the cursor, so that no name is in them. Absent in a cursor that
-    /// was written when names were.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// It has been said where to go on, and that counts once: until a start without such an answer.
-    #[serde(default)]
-    pub answered: bool,
-    /// `uuid` of the destination table in `system.tables`, once known.
-    pub table_uuid: Option<uuid::Uuid>,
-    /// Every offset below is done.
-    pub next: u64,
-    /// Ranges written down before their INSERT, in order, at most two.
-    pub pending: Vec<Pending>,
-    /// Ranges, first and last offset, of which the table has the rows and the views behind it may lack some: the newest
-    /// [`VIEWS_IN_DOUBT`].
-    #[serde(default)]
-    pub views_in_doubt: Vec<(u64, u64)>,
-    /// What became of the records below `next`; absent in a cursor that was written before there was counting.
-    #[serde(default)]
-    pub counted: Option<Counted>,
-}
-
-impl Cursor {
-    /// A cursor that has come as far as `next` and knows nothing more.
-    pub fn new(epoch: u64, next: u64) -> Self {
-        Self {
-            version: 1,
-            epoch,
-            id: None,
-            answered: false,
-            table_uuid: None,
-            next,
-            pending: Vec::new(),
-            views_in_doubt: Vec::new(),
-            counted: None,
-        }
-    }
-}
-
-impl Cursor {
-    /// The id of a group's cursor that was written before cursors had ids: tokens began with the names of table and topic.
-    pub fn id_of_names(group: &str, topic: &str) -> String {
-        let table = group.rsplit_once('/').map_or(group, |(_, table)| table);
-        format!("{table}/{topic}")
-    }
-}
-
-/// How many ranges a cursor names of which views may lack something.
-pub const VIEWS_IN_DOUBT: usize = 16;
-
-/// Counts that are written with the cursor, in the same commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
-    /// The offset at which counting began.
-    pub from: u64,
-    /// Rows that the table has confirmed since.
-    pub inserted: u64,
-}
-
-impl Counted {
-    /// Counting that begins at an offset.
-    pub fn since(from: u64) -> Self {
-        Self { from, inserted: 0 }
-    }
-}
-
-/// A range that may be on its way into the table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// First offset.
-    pub first: u64,
-    /// Last offset, inclusive.
-    pub last: u64,
-    /// When it was written down, in milliseconds since the Unix epoch.
-    pub since: i64,
-    /// How many starts of the process have found it pending.
-    pub attempts: u32,
-    /// Its token was taken by ClickHouse without its rows (see the delivery document).
-    pub burnt: bool,
-    /// The boot of the machine in which it was written down, 0 where that is not known; absent where its rows may have come
-    /// into the table under another token than its own.
-    #[serde(default)]
-    pub boot: Option<u64>,
-}
-
-impl Pending {
-    /// A range that is written down now, at `since`.
-    pub fn new(first: u64, last: u64, since: i64) -> Self {
-        Self { first, last, since, attempts: 0, burnt: false, boot: None }
-    }
-}
-
-/// A reader of a partition that is known to the storage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reader {
-    /// Its group.
-    pub group: String,
-    /// The partition.
-    pub partition: u16,
-    /// How far it has come; nothing before its first commit.
-    pub cursor: Option<Cursor>,
-}
 
 /// Why a storage takes nothing at present.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,56 +40,6 @@ pub struct Trouble {
     pub since: SystemTime,
     /// What fails.
     pub message: String,
-}
-
-/// What a group gives to this process, and takes away.
-#[derive(Debug)]
-pub enum AssignmentEvent {
-    /// The partition is this process's: its cursor may be read and written, its records sent.
-    Assigned {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-    },
-    /// The partition is taken away. Whoever works on it answers `done` once no commit of theirs is on its way and none
-    /// will be begun; the group goes on only then. Dropping `done` is an answer too.
-    Revoked {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: u16,
-        /// The answer.
-        done: oneshot::Sender<()>,
-    },
-}
-
-/// The changes of a group's assignments, as long as this process takes part.
-#[derive(Debug)]
-pub struct Assignments {
-    events: mpsc::UnboundedReceiver<AssignmentEvent>,
-}
-
-impl Assignments {
-    /// Assignments that a backend will send.
-    pub fn new(events: mpsc::UnboundedReceiver<AssignmentEvent>) -> Self {
-        Self { events }
-    }
-
-    /// These partitions, for good: nobody else takes part.
-    pub fn of_all(partitions: impl IntoIterator<Item = (String, u16)>) -> Self {
-        let (sender, events) = mpsc::unbounded_channel();
-        for (topic, partition) in partitions {
-            // Never an error: the receiver is here.
-            let _ = sender.send(AssignmentEvent::Assigned { topic, partition });
-        }
-        Self { events }
-    }
-
-    /// The next change; `None` when there will be none any more. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<AssignmentEvent> {
-        self.events.recv().await
-    }
 }
 
 /// What one storage of streams does and another does not.
