@@ -43,6 +43,11 @@ pub(super) enum Sight {
     Literal(String),
     /// A lint in an `allow` attribute.
     Allow(String),
+    /// What is compiled for tests only, from its line to the last.
+    Tests {
+        /// The last line.
+        last: usize,
+    },
     /// The keyword.
     Unsafe,
 }
@@ -72,6 +77,14 @@ pub(super) fn look(text: &str) -> Result<Vec<Seen>, String> {
     let mut eye = Eye { modules: Vec::new(), in_test: false, seen: Vec::new() };
     eye.walk(&tokens.into_iter().collect::<Vec<_>>());
     Ok(eye.seen)
+}
+
+/// Lines of a file without those of its tests.
+pub(super) fn lines(text: &str, seen: &[Seen]) -> usize {
+    let tests = seen
+        .iter()
+        .filter_map(|seen| if let Sight::Tests { last } = seen.sight { Some(last - seen.line + 1) } else { None });
+    text.lines().count() - tests.sum::<usize>()
 }
 
 struct Eye {
@@ -144,6 +157,9 @@ impl Eye {
         let rest = &trees[place + 1..];
         let was = std::mem::replace(&mut self.in_test, true);
         let end = if inner { rest.len() } else { item_length(rest) };
+        if !was && let Some(last) = rest[..end].last() {
+            self.see(trees[0].span().start().line, Sight::Tests { last: last.span().end().line });
+        }
         self.walk(&rest[..end]);
         self.in_test = was;
         place + 1 + end
