@@ -71,7 +71,6 @@ use crate::{
     telemetry::Delivery,
 };
 
-
 /// One partition of a stream and the table that it goes to.
 #[derive(Clone)]
 pub struct Assignment {

@@ -37,10 +37,20 @@ fn what_is_compiled_in_is_from_the_registry_and_under_a_licence_that_is_allowed(
     let allowed = allowed(&deny);
     assert!(allowed.len() > 5, "the list of licences in deny.toml is found");
     assert!(is_allowed("MIT/GPL-3.0", &allowed) && is_allowed("(MIT OR GPL-3.0) AND ISC", &allowed));
-    assert!(!is_allowed("MIT AND GPL-3.0", &allowed) && !is_allowed("GPL-3.0-or-later", &allowed) && !is_allowed("", &allowed));
+    assert!(
+        !is_allowed("MIT AND GPL-3.0", &allowed)
+            && !is_allowed("GPL-3.0-or-later", &allowed)
+            && !is_allowed("", &allowed)
+    );
 
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked", "--all-features", "--filter-platform=x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--all-features",
+            "--filter-platform=x86_64-unknown-linux-gnu",
+        ])
         .current_dir(root)
         .output()
         .expect("cargo is there");
@@ -56,7 +66,8 @@ fn what_is_compiled_in_is_from_the_registry_and_under_a_licence_that_is_allowed(
             if !source.starts_with("registry+") {
                 return Some(format!("{name} {version} is from {source}: packages come from the registry"));
             }
-            let finding = format!("{name} {version} is under {license:?}: look at it, then allow it in deny.toml or do without");
+            let finding =
+                format!("{name} {version} is under {license:?}: look at it, then allow it in deny.toml or do without");
             (!is_allowed(license, &allowed)).then_some(finding)
         })
         .collect();

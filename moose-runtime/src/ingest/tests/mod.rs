@@ -18,12 +18,12 @@ use tokio::{
 
 use super::*;
 use crate::{
-    record::Batch,
+    record::{Batch, ErrorCode},
     stream::{
         Backend, contract,
         log::{Log, LogOptions},
     },
-    telemetry::ApiLabel,
+    telemetry::{ApiLabel, RejectionLabel},
 };
 
 /// How long a door that closes waits for its requests.
