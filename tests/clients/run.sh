@@ -2,7 +2,7 @@
 # The official clients against the embedded engine, as its pipeline's user: see README.md.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
-[ $# -ge 1 ] || { sed -n 2p "$0"; echo "usage: $0 http://USER:PASSWORD@HOST:PORT/DATABASE [curl python superset dbt javascript go jdbc rust python-suite javascript-suite]" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n 2p "$0"; echo "usage: $0 http://USER:PASSWORD@HOST:PORT/DATABASE [curl python superset dbt javascript go jdbc rust python-suite javascript-suite rust-suite]" >&2; exit 2; }
 url="$1"
 shift
 [ $# -ge 1 ] || set -- curl python superset dbt javascript go jdbc
@@ -82,7 +82,7 @@ checkout() {
     [ -e "$from/$3" ] || { echo "$1: $2 is $from, where there is no $3: see $here/README.md" >&2; return 1; }
     rm -rf "$work/$1"
     mkdir -p "$work/$1"
-    (cd "$from" && tar -c --exclude=./.git --exclude=node_modules .) | tar -x -C "$work/$1"
+    (cd "$from" && tar -c --exclude=./.git --exclude=node_modules --exclude=./target .) | tar -x -C "$work/$1"
 }
 
 # The integration tests of clickhouse-connect, with the client that they belong to.
@@ -115,23 +115,33 @@ run_javascript-suite() {
     suite javascript-suite vitest "$work/javascript-suite.json"
 }
 
-# The integration tests of the crate itself, as published.
+# crate_suite <name>: the integration tests of the crate that lies in `$work/<name>`.
+crate_suite() {
+    sed -i "s/localhost:8123/$place/" "$work/$1/tests/it/main.rs"
+    # What was compiled of other crates is kept.
+    (cd "$work/$1" && rm -f rust-toolchain.toml && CARGO_TARGET_DIR="$work/rust-target" cargo test --test it \
+        --features chrono,futures03,inserter,lz4,opentelemetry,rustls-tls-ring,rustls-tls-webpki-roots,test-util,time,uuid,zstd) >"$work/$1.log" 2>&1 || true
+    suite "$1" cargo "$work/$1.log"
+}
+
+# Those of the crate as published.
 run_rust() {
-    mkdir -p "$work/rust"
-    printf '[package]\nname = "fetched"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\nclickhouse = "=0.15.1"\n' >"$work/rust/Cargo.toml"
-    touch "$work/rust/lib.rs"
+    mkdir -p "$work/rust-fetched"
+    printf '[package]\nname = "fetched"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\nclickhouse = "=0.15.1"\n' >"$work/rust-fetched/Cargo.toml"
+    touch "$work/rust-fetched/lib.rs"
     local manifest
-    manifest="$(cd "$work/rust" && cargo metadata --format-version 1 | grep -o '"manifest_path":"[^"]*/clickhouse-0.15.1/Cargo.toml"' | cut -d'"' -f4)"
-    # What was compiled before is kept.
-    mkdir -p "$work/rust/suite"
-    find "$work/rust/suite" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} +
-    cp -r "$(dirname "$manifest")/." "$work/rust/suite"
+    manifest="$(cd "$work/rust-fetched" && cargo metadata --format-version 1 | grep -o '"manifest_path":"[^"]*/clickhouse-0.15.1/Cargo.toml"' | cut -d'"' -f4)"
+    rm -rf "$work/rust"
+    cp -r "$(dirname "$manifest")" "$work/rust"
     # The crate that these need is not published.
-    sed -i '/^mod arrow;/d' "$work/rust/suite/tests/it/main.rs"
-    sed -i "s/localhost:8123/$place/" "$work/rust/suite/tests/it/main.rs"
-    (cd "$work/rust/suite" && rm -f rust-toolchain.toml && cargo test --test it \
-        --features chrono,futures03,inserter,lz4,opentelemetry,rustls-tls-ring,rustls-tls-webpki-roots,test-util,time,uuid,zstd) >"$work/rust.log" 2>&1 || true
-    suite rust cargo "$work/rust.log"
+    sed -i '/^mod arrow;/d' "$work/rust/tests/it/main.rs"
+    crate_suite rust
+}
+
+# Those of the crate's repository.
+run_rust-suite() {
+    checkout rust-suite RUST_SUITE_CHECKOUT tests/it/main.rs
+    crate_suite rust-suite
 }
 
 status=0
