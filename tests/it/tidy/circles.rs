@@ -10,58 +10,6 @@ use super::{
     source::{Seen, Sight},
 };
 
-/// Files that are in a circle still. To be emptied; one that is in none any more is a finding.
-const KNOWN: &[&str] = &[
-    "moose-runtime/src/app/accounts.rs",
-    "moose-runtime/src/app/database.rs",
-    "moose-runtime/src/app/mod.rs",
-    "moose-runtime/src/app/start.rs",
-    "moose-runtime/src/cli/arguments.rs",
-    "moose-runtime/src/cli/check.rs",
-    "moose-runtime/src/cli/dead_letters.rs",
-    "moose-runtime/src/cli/dev.rs",
-    "moose-runtime/src/cli/ls.rs",
-    "moose-runtime/src/cli/migrate.rs",
-    "moose-runtime/src/cli/mod.rs",
-    "moose-runtime/src/cli/query.rs",
-    "moose-runtime/src/cli/readers.rs",
-    "moose-runtime/src/cli/run.rs",
-    "moose-runtime/src/cli/server.rs",
-    "moose-runtime/src/ingest/accept.rs",
-    "moose-runtime/src/ingest/answer.rs",
-    "moose-runtime/src/ingest/body.rs",
-    "moose-runtime/src/ingest/mod.rs",
-    "moose-runtime/src/ingest/records.rs",
-    "moose-runtime/src/manage/mod.rs",
-    "moose-runtime/src/manage/ready.rs",
-    "moose-runtime/src/sync/ahead.rs",
-    "moose-runtime/src/sync/anew.rs",
-    "moose-runtime/src/sync/beginning.rs",
-    "moose-runtime/src/sync/check/judge.rs",
-    "moose-runtime/src/sync/check/mod.rs",
-    "moose-runtime/src/sync/courier.rs",
-    "moose-runtime/src/sync/cursor.rs",
-    "moose-runtime/src/sync/encoder.rs",
-    "moose-runtime/src/sync/error.rs",
-    "moose-runtime/src/sync/failure.rs",
-    "moose-runtime/src/sync/identity.rs",
-    "moose-runtime/src/sync/known.rs",
-    "moose-runtime/src/sync/lag.rs",
-    "moose-runtime/src/sync/mod.rs",
-    "moose-runtime/src/sync/probe.rs",
-    "moose-runtime/src/sync/reader.rs",
-    "moose-runtime/src/sync/readers.rs",
-    "moose-runtime/src/sync/recovery.rs",
-    "moose-runtime/src/sync/remembered.rs",
-    "moose-runtime/src/sync/reopen.rs",
-    "moose-runtime/src/sync/room.rs",
-    "moose-runtime/src/sync/settle.rs",
-    "moose-runtime/src/sync/size.rs",
-    "moose-runtime/src/sync/target.rs",
-    "moose-runtime/src/sync/trial.rs",
-    "moose-runtime/src/sync/worker.rs",
-];
-
 /// A module's path from the root of its crate.
 type Module = Vec<String>;
 
@@ -123,31 +71,20 @@ impl Sources {
         self.seen.insert(path.to_owned(), seen.iter().filter(|seen| !seen.in_test).cloned().collect());
     }
 
-    /// The circles, each with the lines that close it, and files that are no longer in one.
+    /// The circles, each with the lines that close it.
     pub(super) fn check(&self) -> Vec<String> {
-        self.check_but(KNOWN)
-    }
-
-    fn check_but(&self, known: &[&str]) -> Vec<String> {
         let needs = self.needs();
-        let knots = knots(&needs);
-        let mut findings = Vec::new();
-        for knot in knots.iter().filter(|knot| !knot.iter().all(|file| known.contains(&file.as_str()))) {
+        let told = |knot: BTreeSet<String>| {
             let inside = needs.iter().filter(|need| knot.contains(&need.from) && knot.contains(&need.to));
             let lines = inside.map(|need| format!("  {}:{}: `{}` of {}", need.from, need.line, need.name, need.to));
             let files: Vec<&str> = knot.iter().map(String::as_str).collect();
-            findings.push(format!(
+            format!(
                 "{} need each other: give what both need a file of its own\n{}",
                 files.join(", "),
                 lines.collect::<Vec<_>>().join("\n")
-            ));
-        }
-        let known = known.iter().filter(|file| file.starts_with(self.root));
-        let gone = known.filter(|file| !knots.iter().any(|knot| knot.contains(**file)));
-        findings.extend(
-            gone.map(|file| format!("tests/it/tidy/circles.rs: {file} is in no circle any more: take it away")),
-        );
-        findings
+            )
+        };
+        knots(&needs).into_iter().map(told).collect()
     }
 
     /// What each file needs of others.
@@ -263,13 +200,13 @@ fn knots(needs: &[Need]) -> Vec<BTreeSet<String>> {
 mod tests {
     use super::{super::source::look, Sources};
 
-    /// The findings for a crate of these files, given those that are known.
-    fn findings(files: &[(&str, &str)], known: &[&str]) -> Vec<String> {
+    /// The findings for a crate of these files.
+    fn findings(files: &[(&str, &str)]) -> Vec<String> {
         let mut sources = Sources::new("a/src/");
         for (file, code) in files {
             sources.add(&format!("a/src/{file}"), &look(code).expect("Rust"));
         }
-        sources.check_but(known)
+        sources.check()
     }
 
     #[test]
@@ -293,7 +230,7 @@ mod tests {
                 ("x/z.rs", "fn f(_: crate::x::F) {}"),
             ],
         ] {
-            let found = findings(&files, &[]);
+            let found = findings(&files);
             assert!(found.len() == 1 && found[0].contains("need each other"), "{files:?}\n{found:?}");
         }
     }
@@ -315,16 +252,7 @@ mod tests {
             [("lib.rs", "#[cfg(test)] mod x; mod y;"), ("x.rs", "use crate::y::Y;"), ("y.rs", "use crate::x::X;")],
             [("lib.rs", "mod x; mod y;"), ("x.rs", "pub(in crate::y) fn f(y: u8) {}"), ("y.rs", "use crate::x::f;")],
         ] {
-            assert_eq!(findings(&files, &[]), Vec::<String>::new(), "{files:?}");
+            assert_eq!(findings(&files), Vec::<String>::new(), "{files:?}");
         }
-    }
-
-    #[test]
-    fn a_known_circle_is_let_through_and_has_to_be_there() {
-        let files = [("lib.rs", "mod x; mod y;"), ("x.rs", "use crate::y::Y;"), ("y.rs", "use crate::x::X;")];
-        assert_eq!(findings(&files, &["a/src/x.rs", "a/src/y.rs"]), Vec::<String>::new());
-        assert_eq!(findings(&files, &["a/src/x.rs"]).len(), 1);
-        let gone = findings(&files[..2], &["a/src/x.rs", "b/src/x.rs"]);
-        assert!(gone.len() == 1 && gone[0].contains("take it away"), "{gone:?}");
     }
 }

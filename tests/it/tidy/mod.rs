@@ -19,9 +19,6 @@ use source::{Seen, Sight};
 const LONGEST: usize = 400;
 const LONGEST_OF_TESTS: usize = 600;
 
-/// Files that are longer still. To be emptied; one that is not any more is a finding.
-const LONG: &[&str] = &["moose-runtime/src/sync/courier.rs"];
-
 /// The files with unsafe code: the C interfaces of the engine and of librdkafka.
 const UNSAFE: [&str; 2] = ["moose-runtime/src/engine/ffi.rs", "moose-runtime/src/stream/kafka/ffi.rs"];
 
@@ -134,9 +131,7 @@ fn check(path: &str, text: &str) -> Vec<String> {
                 let all = text.lines().count();
                 let (lines, most) =
                     if is_test(path) { (all, LONGEST_OF_TESTS) } else { (source::lines(text, &seen), LONGEST) };
-                if lines <= most && LONG.contains(&path) {
-                    find(1, "is long no more: take it out of the list in tests/it/tidy/mod.rs");
-                } else if lines > most && !LONG.contains(&path) {
+                if lines > most {
                     find(all, &format!("{lines} lines: a file over {most} is two things: ask what the second one is"));
                 }
                 for (line, complaint) in code(path, &seen) {
