@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Table;
+use super::super::{
+    Table,
+    lexer::{Token, TokenKind, tokens, unquoted},
+};
 use super::{Change, Fit};
 
 /// Keys and engine: what no ALTER changes. A key over a column that is renamed is another key, since no ALTER renames a
@@ -96,12 +99,82 @@ impl Table {
     }
 }
 
-/// Whether an expression may name the column: as a word, outside strings or not.
+/// Whether an expression may name the column: by its words and quoted names, those with dots between them as one. A text
+/// counts as an expression too, since some functions take names as texts.
 pub(super) fn mentions(expression: &str, column: &str) -> bool {
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
-    expression.match_indices(column).any(|(at, found)| {
-        let before = expression.get(..at).and_then(|text| text.chars().next_back());
-        let after = expression.get(at + found.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(is_word) && !after.is_some_and(is_word)
-    })
+    let texts = |token: &Token| token.kind == TokenKind::Text;
+    names(expression, column)
+        || tokens(expression).filter(texts).any(|token| names(&unquoted(token.of(expression)), column))
+}
+
+/// The same without what is in its texts.
+fn names(expression: &str, column: &str) -> bool {
+    // A name may have dots in it, and what stands before or between its dots may be a column itself.
+    let mut pieces: Vec<String> = Vec::new();
+    let mut behind_dot = false;
+    for token in tokens(expression) {
+        let text = token.of(expression);
+        match token.kind {
+            TokenKind::Word | TokenKind::Name => {
+                if !behind_dot {
+                    pieces.clear();
+                }
+                for piece in unquoted(text).split('.') {
+                    pieces.push(piece.to_owned());
+                    if (0..pieces.len()).any(|from| pieces.get(from..).is_some_and(|path| path.join(".") == column)) {
+                        return true;
+                    }
+                }
+                behind_dot = false;
+            }
+            // An apostrophe in a text: what comes behind it has words all the same.
+            TokenKind::Unended => {
+                let is_end = |character: char| !(character.is_alphanumeric() || character == '_');
+                if text.split(is_end).any(|word| word == column) {
+                    return true;
+                }
+            }
+            _ => {
+                behind_dot = text == ".";
+                if !behind_dot {
+                    pieces.clear();
+                }
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_named_by_a_word_a_quoted_name_or_a_path_with_dots() {
+        for (expression, column, named) in [
+            ("id", "id", true),
+            ("cityHash64(id)", "id", true),
+            ("userid + id2", "id", false),
+            ("`user id`", "user id", true),
+            ("\"user id\"", "user id", true),
+            ("`a\\`b` + 1", "a`b", true),
+            ("`a``b`", "a`b", true),
+            ("tags.name", "tags.name", true),
+            ("`tags`.`name`", "tags.name", true),
+            ("`tags.name`", "tags.name", true),
+            ("tags.name", "tags", true),
+            ("`tags.name`", "tags", true),
+            ("tags.name", "name", true),
+            ("tags.name.first", "name.first", true),
+            ("tags + name", "tags.name", false),
+            ("f(tags). name", "tags.name", false),
+            ("getSubcolumn(tags, 'name')", "name", true),
+            ("match(name, 'don\\'t')", "id", false),
+            ("match(name, 'don\\'t id')", "id", true),
+            ("id -- of the user", "user", false),
+            ("1e5 + x1", "e5", false),
+        ] {
+            assert_eq!(mentions(expression, column), named, "{column} in {expression}");
+        }
+    }
 }
