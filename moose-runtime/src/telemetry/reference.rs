@@ -11,7 +11,7 @@ const HEAD: &str = "\
 # Metrics
 
 <!-- Generated from `moose-runtime/src/telemetry/metrics.rs` by the test `the_reference_of_metrics_is_up_to_date`. To write it
-     again: MOOSE_TEST_UPDATE=1 cargo test -p moose-runtime the_reference_of_metrics_is_up_to_date -->
+     again: MOOSE_TEST_REWRITE=1 cargo test -p moose-runtime the_reference_of_metrics_is_up_to_date -->
 
 `GET /metrics` at the management port answers with OpenMetrics text, which Prometheus scrapes as it is. Labels are declared names,
 reasons and ClickHouse's codes, never anything from a request, so there is a bounded number of series. Series of declared APIs and
@@ -101,11 +101,11 @@ fn markdown() -> String {
 fn the_reference_of_metrics_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let expected = markdown();
-    if std::env::var_os("MOOSE_TEST_UPDATE").is_some() {
+    if std::env::var_os("MOOSE_TEST_REWRITE").is_some() {
         fs::write(&path, &expected).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "docs/metrics.md is not what the table says: run this test with MOOSE_TEST_UPDATE=1");
+    assert!(found == expected, "docs/metrics.md is not what the table says: run this test with MOOSE_TEST_REWRITE=1");
 }
 
 /// What Prometheus wants of names: lower case, the unit last, `_total` at counters and at nothing else.
