@@ -15,6 +15,7 @@ use super::{
 };
 
 /// Reads a text, known to be one JSON value, in a way of one's own.
+#[inline]
 pub(in crate::record) fn read<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, Refused> {
     seed.deserialize(&mut Reader::new(text))
 }
@@ -42,6 +43,7 @@ macro_rules! same_as {
 impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     type Error = Refused;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         match self.next_token() {
             Some(b'n') => self.deserialize_unit(visitor),
@@ -68,6 +70,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_bool(value)
     }
 
+    #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         self.next_token();
         self.take_word("null")?;
@@ -99,6 +102,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         self.nested(b'}', |reader| visitor.visit_map(Within { reader, first: true }))
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -108,6 +112,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         if self.next_token() == Some(b'[') { self.deserialize_seq(visitor) } else { self.deserialize_map(visitor) }
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Read<V::Value> {
         if name == RAW_TEXT {
             return visitor.visit_borrowed_str(self.raw()?);
@@ -119,6 +124,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -128,18 +134,22 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         hand_over(self.raw()?, |reader| reader.deserialize_enum(name, variants, visitor))
     }
 
+    #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         hand_over(self.raw()?, |reader| reader.deserialize_bytes(visitor))
     }
 
+    #[inline]
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         hand_over(self.raw()?, |reader| reader.deserialize_i128(visitor))
     }
 
+    #[inline]
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         hand_over(self.raw()?, |reader| reader.deserialize_u128(visitor))
     }
 
+    #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         self.raw()?;
         visitor.visit_unit()
@@ -158,6 +168,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     same_as! { deserialize_str: deserialize_identifier deserialize_string deserialize_char }
     same_as! { deserialize_bytes: deserialize_byte_buf }
 
+    #[inline]
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
         self.deserialize_unit(visitor)
     }
@@ -167,6 +178,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         self.deserialize_seq(visitor)
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Read<V::Value> {
         self.deserialize_seq(visitor)
     }
@@ -211,6 +223,7 @@ impl<'de> MapAccess<'de> for Within<'_, 'de> {
 /// Methods for which a key is a value in quotes.
 macro_rules! unquoted {
     ($($method:ident)*) => { $(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
             self.unquoted(|reader| reader.$method(visitor))
         }
@@ -222,6 +235,7 @@ struct Key<'a, 'de>(&'a mut Reader<'de>);
 
 impl<'de> Key<'_, 'de> {
     /// What stands between the quotes, as a value.
+    #[inline]
     fn unquoted<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Read<V>) -> Read<V> {
         self.0.take(b'"')?;
         // No space: a quote is all that may follow.
@@ -247,14 +261,17 @@ impl<'de> de::Deserializer<'de> for Key<'_, 'de> {
         deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         visitor.visit_some(self)
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
