@@ -173,16 +173,19 @@ class Soak:
         self.over.wait(0.2)
 
     def idler(self):
-        """One who never reads, until the engine lets go."""
+        """One who never reads, until the engine gives its statement up. What it never read keeps the connection half open."""
+        name = f"idler-{random.randrange(1 << 32)}"
         host, port = self.engine.split(":")
         with socket.create_connection((host, int(port))) as connection:
-            query = urllib.parse.urlencode({"user": "readonly", "password": self.logins["readonly"], "query": LONG})
+            query = urllib.parse.urlencode({"user": "moose", "password": self.logins["moose"], "query_id": name, "query": LONG})
             connection.sendall(f"GET /?{query} HTTP/1.1\r\nHost: engine\r\n\r\n".encode())
-            # The state of the connection, of which nothing is read, once the other side has closed or reset it.
-            while not self.over.wait(1):
-                if connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 1:
+            begun = time.monotonic()
+            while not self.over.wait(2):
+                if self.must(f"SELECT count() FROM system.processes WHERE query_id = '{name}'").strip() == "0":
                     self.count("readers who never read let go")
                     return
+                if time.monotonic() - begun > 120:
+                    return self.amiss("idler", "kept for two minutes")
 
     def loop(self, part):
         while not self.over.is_set():
