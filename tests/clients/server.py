@@ -18,7 +18,6 @@ CONFIG = """<clickhouse>
 <logger><console>1</console></logger>
 <query_log><database>system</database><table>query_log</table><flush_interval_milliseconds>1000</flush_interval_milliseconds></query_log>
 <opentelemetry_span_log><database>system</database><table>opentelemetry_span_log</table><flush_interval_milliseconds>1000</flush_interval_milliseconds></opentelemetry_span_log>
-<custom_settings_prefixes>SQL_</custom_settings_prefixes>
 </clickhouse>
 """
 # `implicit_select` is off on every server, and on in `clickhouse local`, which this is.
