@@ -70,7 +70,8 @@ impl AppBuilder {
         self
     }
 
-    /// What to do about migrations; without it, tables that are missing are made.
+    /// What to do about migrations. Without it, as in `dev` with nobody to ask: missing tables are created, and changes that
+    /// take no values away are applied.
     #[must_use]
     pub fn migrating(mut self, migrating: Migrating) -> Self {
         self.migrating = migrating;

@@ -30,7 +30,7 @@ pub(crate) enum Class {
     Date,
     /// Points in time.
     Instant,
-    /// Times of a day, and durations.
+    /// Times of a day.
     Clock,
     /// UUIDs.
     Uuid,

@@ -14,14 +14,15 @@ const HEAD: &str = "\
      again: MOOSE_TEST_REWRITE=1 cargo test -p moose-runtime the_reference_of_metrics_is_up_to_date -->
 
 `GET /metrics` at the management port answers with OpenMetrics text, which Prometheus scrapes as it is. Labels are declared names,
-reasons and ClickHouse's codes, never anything from a request, so there is a bounded number of series. Series of declared APIs and
-tables are there from the start, with zeros. Everything is about this process: sum over the copies of an application.
+those of views and of readers that the storage knows, partitions, reasons and ClickHouse's codes, never anything from a request, so
+there is a bounded number of series. Series of declared APIs and tables are there from the start, with zeros, but for
+`moose_insert_retries_total`, whose codes nobody knows before. Everything is about this process: sum over the copies of an application.
 ";
 
 const TAIL: &str = "
 ## Alerts
 
-`/ready` says what is stuck and why; these say that it is.
+`/ready` says what is stuck and why; these say that it is. A stream that can't be written is in no metric: watch `/ready` as well.
 
 | what | expression |
 |---|---|
