@@ -1,7 +1,7 @@
-//! `#[pipeline]`: a static becomes a resource of the application.
+//! `#[pipeline]`: registers a static as a resource of the application.
 //!
-//! The user's item stays as it is. Beside it stands one `const _` with the final check of the finished declaration and
-//! its entry in the registry. The static's type is not looked at: any declaration will do, under any name.
+//! The user's item is emitted unchanged, followed by one `const _` that checks the finished declaration and adds it to
+//! the registry. The macro does not look at the static's type: any declaration will do, under any name.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};

@@ -1,4 +1,4 @@
-//! Where the compiler shows a mistake in generated code.
+//! The span at which the compiler reports an error in generated code.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 

@@ -1,5 +1,5 @@
-//! The attributes as they are written: each once, each known, each with a value of the right form. What they mean
-//! together is the model's business. All names of attributes stand in this file.
+//! Parsing of the attributes as written: each at most once, each known, each with a value of the right form. What they
+//! mean in combination is checked by `model`. All attribute names are listed in this file.
 
 use syn::{Attribute, Expr, Lit, LitStr, Meta, Path};
 

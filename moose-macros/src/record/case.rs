@@ -1,4 +1,4 @@
-//! The cases of `#[serde(rename_all)]`, applied to the name of a field or a variant as serde does.
+//! The cases of `#[serde(rename_all)]`, applied to the name of a field or variant as serde does.
 
 /// What `rename_all` can say.
 pub(super) const CASES: [&str; 8] = [

@@ -1,5 +1,5 @@
-//! What only the compiler can check of a record, as constants that fail to compile: types of keys, and the names in
-//! expressions. Each stands at the place of its mistake.
+//! Checks of a record that need types and so only the compiler can do, generated as constants that fail to compile: the
+//! types of keys, and the names in expressions. Each has the span of what it checks, so the error appears there.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,7 +1,7 @@
-//! The buffers of a record, or of an enum's variants, as one generated struct.
+//! Generates the struct with the column buffers of a record, or of an enum's variants.
 //!
-//! The struct is generic over the record and finds each column through the record's `FieldColumn` of that place, so that
-//! a field without a column is one mistake, at the field, and not one in every line that uses its buffer.
+//! The struct is generic over the record and finds each column through the record's `FieldColumn` for that position, so
+//! a field without a column is one error, at the field, and not one in every line that uses its buffer.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};

@@ -1,5 +1,5 @@
-//! What stands between the parentheses of an attribute: entries, and the values that they can be asked for. A value of
-//! another form is a mistake that shows the form.
+//! Parsing of the entries between an attribute's parentheses, and of their values. A value of the wrong form is an
+//! error that shows the right one.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;

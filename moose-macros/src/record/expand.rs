@@ -1,4 +1,5 @@
-//! The code for a checked record: data, and straight lines over its fields. What behaves is the runtime's.
+//! Generates the code for a checked record: data, and straight-line code over its fields. Everything with behaviour is
+//! in the runtime.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};

@@ -1,4 +1,4 @@
-//! The attributes of a field that say how its type is stored, and what they make of the column together.
+//! The field attributes that choose how a type is stored, and the column type that they produce in combination.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};

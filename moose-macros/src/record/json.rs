@@ -1,4 +1,4 @@
-//! `#[olap(json(…))]`: what stands between the parentheses of a `JSON` type.
+//! `#[olap(json(…))]`: parsing of the parameters of a `JSON` type.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};

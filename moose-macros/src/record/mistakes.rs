@@ -1,5 +1,5 @@
-//! Everything wrong with the input, gathered before any of it is told, and what can't be relied on because of it: what
-//! stands beside the mistakes is checked as far as it is certain, so that nothing is told that only follows from one.
+//! Collects all errors in the input before any is reported, and remembers what they make unreliable: the rest is still
+//! checked as far as it is certain, so no error is reported that only follows from another one.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;

@@ -1,6 +1,6 @@
-//! `#[derive(OlapRecord)]`, one way: syntax (`entry`) -> attributes as written (`attributes`) -> checked model (`model`)
-//! -> code (`expand`, with what only the compiler can check in `checks`). Mistakes are gathered on the way (`mistakes`), so that all of them are told at once, with stub
-//! implementations beside them (`stub`), so that nothing else is.
+//! `#[derive(OlapRecord)]`, one way: syntax (`entry`) -> attributes as written (`attributes`) -> checked model
+//! (`model`) -> code (`expand`, with what only the compiler can check in `checks`). Errors are collected on the way
+//! (`mistakes`) and reported all at once, beside stub implementations (`stub`) that prevent follow-up errors.
 
 mod attributes;
 mod case;

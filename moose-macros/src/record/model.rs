@@ -1,4 +1,4 @@
-//! What a record is, checked: after this nothing can be wrong with it but its types, which only the compiler knows.
+//! The checked model of a record: after this nothing can be wrong with it but its types, which only the compiler knows.
 
 use proc_macro2::Ident;
 use syn::{

@@ -1,5 +1,4 @@
-//! What only the table knows of a column: how ClickHouse gets its values, how it packs them, when they go, and what
-//! migrations may do to it.
+//! Column options that only the table cares about: defaults, codec, TTL, and what migrations may do to the column.
 
 use proc_macro2::Ident;
 use syn::LitStr;

@@ -1,7 +1,8 @@
-//! What stands beside mistakes after which nobody knows the columns: an implementation without any, so that only the
-//! mistakes are told and not also every use of the type.
+//! Stub implementations for a type whose columns are unknown because of errors in it. They have no columns, so that
+//! only the errors themselves are reported and not also every use of the type.
 //!
-//! They stand inside the constant that such a use would begin with, so that the compiler computes nothing from it.
+//! They are emitted inside the constant that such a use would evaluate first, so that the compiler computes nothing
+//! from it.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;

@@ -1,4 +1,4 @@
-//! What goes in and what comes out, side by side, one small record per feature.
+//! Snapshot tests of the derive: input and generated code side by side, one small record per feature.
 
 use quote::ToTokens;
 

@@ -1,4 +1,4 @@
-//! What stands on an enum, on its variants, and on a newtype.
+//! Parsing of the attributes of an enum, of its variants, and of a newtype.
 
 use std::collections::HashMap;
 

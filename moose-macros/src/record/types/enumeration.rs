@@ -1,4 +1,4 @@
-//! An enum without data: labels are the names in JSON, values the discriminants.
+//! Code for an enum without data: its labels are the names in JSON, its values the discriminants.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

@@ -1,5 +1,6 @@
-//! `#[derive(OlapType)]`: types that stand in a column of a record. A struct with named fields is a tuple with names, a
-//! struct around one value is that value, an enum without data is an `Enum8` or `Enum16`, an enum with data a `Variant`.
+//! `#[derive(OlapType)]`: user-defined types for a column of a record. A struct with named fields becomes a tuple with
+//! names, a struct around one value that value, an enum without data an `Enum8` or `Enum16`, an enum with data a
+//! `Variant`.
 
 mod attributes;
 mod enumeration;

@@ -1,4 +1,4 @@
-//! A struct around one value: stored as that value, in the column that the attributes of the value say.
+//! Code for a struct around one value: stored as that value, in the column that the value's attributes choose.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! An enum with data: each variant with data is a type of the `Variant`, one without is NULL.
+//! Code for an enum with data: each variant with data is a type of the `Variant`, one without is NULL.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
