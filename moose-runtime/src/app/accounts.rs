@@ -1,4 +1,4 @@
-//! The accounts of an application that does not run.
+//! The record counts (accounting) of an application that does not run, read from its streams' storage.
 
 use std::sync::Arc;
 

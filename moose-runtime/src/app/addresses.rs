@@ -1,5 +1,5 @@
-//! Where the parts of a running application listen, for the other commands to find: for its user alone, because it says how
-//! to get into the embedded engine.
+//! `addresses.json`: the addresses on which a running application listens, written for its other commands to find.
+//! Readable by its user alone, because it says how to log in to the embedded engine.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! What an application is to be, before it starts.
+//! The builder of an application: declarations, configuration and options, before it starts.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Starts the embedded engine anew: when its own answers keep saying that it is broken, and whenever the sync asks for it.
+//! Restarts the embedded engine: when its own answers keep saying that it is broken, and whenever the sync asks for it.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The ClickHouse to write to: a server, or the embedded engine with what looks after it.
+//! The ClickHouse that the application writes to: a server, or the embedded engine with the task that restarts it.
 
 use std::{path::PathBuf, sync::Arc};
 

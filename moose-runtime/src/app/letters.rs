@@ -1,5 +1,5 @@
-//! The desk that dead letters are asked for and replayed at: one question in JSON, one answer in JSON. A running
-//! application has it at its management port; the command `dead-letters` has one of its own where nothing runs.
+//! Answers requests to list, show, replay and drop dead letters: one request in JSON, one response in JSON. A running
+//! application serves them at its management port; the command `dead-letters` answers its own where nothing runs.
 
 use std::sync::Arc;
 

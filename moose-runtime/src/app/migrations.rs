@@ -1,5 +1,5 @@
-//! The tables before a start: migrations applied, or refused while they are pending; in development, what is missing is
-//! made.
+//! Migrations at the start: applied, or the start is refused while some are pending. In development the missing tables
+//! and columns are made from the declarations.
 
 use super::{AppError, SchemaState, Topology, tables};
 use crate::{

@@ -1,7 +1,8 @@
 //! The running application: declarations and configuration in, a pipeline out.
 //!
-//! [`App::new`] (or the macro `app!()`) begins, [`AppBuilder::start`] boots everything in order, [`RunningApp::stop`]
-//! ends it in the opposite one. The commands of the generated binary, the examples and the tests all use this call.
+//! [`App::new`] (or the macro `app!()`) begins, [`AppBuilder::start`] starts everything in order, [`RunningApp::stop`]
+//! stops it in the opposite order. The commands of the generated binary, the examples and the tests all use these
+//! calls.
 
 mod accounts;
 mod addresses;

@@ -1,4 +1,4 @@
-//! The parts that run, and the order in which they end.
+//! The components of a running application, and the order in which they are stopped.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

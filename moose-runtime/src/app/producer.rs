@@ -1,4 +1,4 @@
-//! Appending records from within the program, with the front door's checks and its promise.
+//! The producer: appends records from within the program, with the same checks and the same promise as the front door.
 
 use std::{fmt, marker::PhantomData, ops::Range, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The desk that the readers of streams are asked for, taken over and forgotten at: one question in JSON, one answer in
-//! JSON, as for [dead letters](super::LetterDesk).
+//! Answers requests to list, adopt and forget the readers of streams: one request in JSON, one response in JSON, as for
+//! [dead letters](super::LetterDesk).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The application that runs: what it can be asked for, and how it stops.
+//! The handle of a running application: its addresses, its state, and how it stops.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! How the database stands to the migrations, and these to the declarations: all that speaks against them, for a start,
-//! `check` and `migrate status` alike.
+//! Compares database, migrations and declarations: everything pending, unsaved or drifted, for a start, `check` and
+//! `migrate status` alike.
 
 use super::Topology;
 use crate::{

@@ -1,5 +1,5 @@
-//! Booting: what must be there first comes first, and ports and directories that can't be had are told before anything
-//! slow begins.
+//! Starting an application, in order of dependency. Ports and directories that can't be had are reported before
+//! anything slow begins.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

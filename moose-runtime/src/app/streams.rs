@@ -1,4 +1,4 @@
-//! The storage of the streams: which it is, where it is, and how it is opened.
+//! Opens the storage of the streams, the embedded log or Kafka, as the configuration chooses.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The tables at a start: what is missing is made, what is there is looked at.
+//! Tables at the start: missing ones are created, existing ones are checked against their declarations.
 
 use super::{AppError, TableNode, Topology};
 use crate::{

@@ -1,6 +1,6 @@
-//! The wired model: which API feeds which stream, which stream fills which table, with the topics, the groups and the
-//! batches that this takes, and what stores the tables. Made once, of the declarations and the configuration; whoever needs
-//! any of that asks here.
+//! The wired model: which API feeds which stream, which stream fills which table, with the topics, consumer groups and
+//! batches for that, and what stores the tables. Computed once, from the declarations and the configuration; everything
+//! that needs any of that reads it here.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What cargo and the author say to the build script.
+//! The environment of a build script: the variables that cargo and the author set.
 
 use std::{ffi::OsString, path::PathBuf};
 

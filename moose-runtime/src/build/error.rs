@@ -1,4 +1,4 @@
-//! Why a build script can't do its work.
+//! Errors of the build script.
 
 use std::{io, path::PathBuf};
 

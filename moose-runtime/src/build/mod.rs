@@ -1,8 +1,8 @@
-//! The build-script side: the declarations, evaluated, become DDL, a fingerprint and the draft of a migration, and the
-//! package's migrations are embedded.
+//! The build-script side: evaluates the declarations, writes DDL, a fingerprint and the draft of a migration, and
+//! embeds the package's migrations.
 //!
-//! Writes to the build's output directory alone, unless a migration is to be saved: so two target directories don't
-//! disturb each other, and packaged, vendored and documentation builds are like any other.
+//! It writes to the build's output directory alone, unless a migration is to be saved. So two target directories don't
+//! disturb each other, and packaged, vendored and documentation builds work like any other.
 
 mod environment;
 mod error;

@@ -1,4 +1,4 @@
-//! What the build says about a draft.
+//! Messages of the build about a draft migration.
 
 use std::path::Path;
 

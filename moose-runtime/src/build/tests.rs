@@ -1,4 +1,4 @@
-//! Tests of what the build script leaves behind.
+//! Tests of the files that the build script writes.
 
 use super::*;
 use crate::declare::{IngestPipeline, OlapTable, Resource, fixture::Event};

@@ -1,8 +1,8 @@
-//! What cargo is to watch, so that the build script runs when it must and never otherwise.
+//! The `rerun-if-changed` lines: what cargo watches, so that the build script runs when it must and never otherwise.
 //!
-//! Its output depends on the declarations, which are compiled into it, and on `migrations/`. Without any line cargo would
-//! also run it for every other file of the package, which would mean: after each record that the embedded stream stores
-//! below it.
+//! Its output depends on the declarations, which are compiled into it, and on `migrations/`. Without any such line
+//! cargo would run it again after a change of any file in the package, which includes every write of the embedded log
+//! when its directory is inside the package.
 
 use std::path::Path;
 

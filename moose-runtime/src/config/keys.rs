@@ -1,4 +1,4 @@
-//! The one table of configuration keys.
+//! The one table of configuration keys: name, default, bounds and description of each.
 
 use std::{ops::RangeInclusive, time::Duration};
 

@@ -1,4 +1,5 @@
-//! From the sources to a [`Config`]: gather, name what is unknown, read, check what only the whole can tell.
+//! Loads a [`Config`]: collects the sources, rejects unknown keys, parses the values, and checks rules over several
+//! keys.
 
 use std::{collections::HashMap, env, net::SocketAddr, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What loading promises: order of the sources, and messages that name key, origin and remedy.
+//! Tests of loading: the order of the sources, and messages that name key, origin and remedy.
 
 use std::{fs, path::Path};
 

@@ -1,7 +1,7 @@
 //! The text forms of configuration values, and the bounds within which each is accepted.
 //!
-//! A [`Slot`] is the place of one value in a [`Config`](super::Config) together with what may stand there; it reads,
-//! prints and describes itself, so the loader, the messages and the reference can't disagree.
+//! A [`Slot`] is a reference to one value of a [`Config`](super::Config) together with what is allowed there. It
+//! parses, prints and describes the value, so the loader, the messages and the reference can't disagree.
 
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
