@@ -1,7 +1,7 @@
-//! The checks that run in the compiler, while a declaration is evaluated.
+//! Checks that run in the compiler while a declaration is evaluated: names, columns, options, expressions.
 //!
-//! Everything here is `const` and `#[track_caller]`: a mistake becomes one compile error on the line of the builder call
-//! that made it. Messages say what is wrong and what is expected.
+//! Everything here is `const` and `#[track_caller]`: an error becomes one compile error on the line of the builder call
+//! that caused it. Messages say what is wrong and what is expected.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use crate::record::{

@@ -1,4 +1,4 @@
-//! The columns that an expression may name.
+//! The set of columns that an expression of a declaration may name.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use crate::{record::ColumnSpec, schema::DefaultKind};

@@ -1,4 +1,4 @@
-//! What is declared, as constants, into the schema.
+//! Converts declarations (constants) into the values of `schema`.
 
 use crate::{
     record::ColumnSpec,

@@ -1,4 +1,4 @@
-//! The declaration that a table may go.
+//! The declaration that a table is no longer wanted, so a migration may drop it.
 
 #[cfg(feature = "runtime")]
 use crate::record::{Batch, ErasedBatch, NoColumns, OlapRecord};

@@ -1,4 +1,4 @@
-//! What a table has besides columns: skipping indexes, projections, constraints.
+//! Declarations of a table's skipping indexes, projections and constraints.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
 
 use crate::schema::ConstraintKind;

@@ -1,4 +1,4 @@
-//! The table engine of a declaration.
+//! The table engine of a declaration: the MergeTree family and its parameters.
 
 use super::message::Message;
 

@@ -1,4 +1,4 @@
-//! What can be wrong with the declarations as a whole.
+//! Errors in the declarations as a whole, such as two tables with one name.
 
 use std::fmt::{self, Display};
 

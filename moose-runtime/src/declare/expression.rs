@@ -1,7 +1,7 @@
-//! Whether a ClickHouse expression names columns that are there, checked by the compiler.
+//! Checks at compile time that a ClickHouse expression names only columns that exist.
 //!
-//! Bare and quoted words are columns, unless they are called, bound (`x -> …`, `… AS x`), behind a dot, the name of a
-//! type, or words of the language. Functions are not checked: a server may have its own.
+//! Bare and quoted words are columns, unless they are called, bound (`x -> …`, `… AS x`), after a dot, the name of a
+//! type, or keywords. Functions are not checked: a server may have its own.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use crate::schema::{DefaultKind, MADE_UP_FUNCTIONS, provenance};

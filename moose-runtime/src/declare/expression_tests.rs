@@ -1,4 +1,4 @@
-//! Tests of what is an expression over columns. A mistake panics: in a const it is a compile error.
+//! Tests of the check of expressions. An error panics: in a const that is a compile error.
 
 use super::*;
 

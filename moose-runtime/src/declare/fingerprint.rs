@@ -1,9 +1,9 @@
-//! Whether the build script and the binary saw the same declarations.
+//! Compares the declarations that the build script saw with those linked into the binary.
 //!
 //! Declarations are found by the linker, and a linker leaves out what nothing names. A table that only the build script
 //! knows would get its migrations and never a row; one that only the binary knows would have no migration. The build
-//! script therefore leaves the [`LinkedSchema`] that it saw, and `run!` and `app!` compare it with the binary's own
-//! before anything is bound.
+//! script therefore saves the [`LinkedSchema`] that it saw, and `run!` and `app!` compare it with the binary's own
+//! before any port is bound.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

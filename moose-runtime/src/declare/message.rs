@@ -1,4 +1,4 @@
-//! The text of a compile error, put together in the compiler.
+//! Builds the text of a compile error in const code.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use super::columns::Columns;

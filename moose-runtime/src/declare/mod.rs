@@ -1,13 +1,13 @@
-//! The declarations: what records there are, which streams keep them and which tables they end in.
+//! The declarations: which record types there are, which streams keep them and which tables they fill.
 //!
-//! A declaration is a `static` under `#[pipeline]`, written with `const` builders. What one declaration alone can get
-//! wrong fails while it compiles, at the line that is wrong. What only all of them together can tell is found by
-//! [`Model::linked`], which the build script and the start of the binary both call.
+//! A declaration is a `static` under `#[pipeline]`, written with `const` builders. Errors within one declaration fail
+//! to compile, at the line that is wrong. Errors between declarations are found by [`Model::linked`], which the build
+//! script and the start of the binary both call.
 //!
 //! - [`OlapTable`], [`Stream`], [`IngestApi`]: one resource each; [`IngestPipeline`]: all three at once.
-//! - [`DroppedTable`]: a table that may go.
-//! - [`Resource`], [`Spec`]: any of them, seen without its record type.
-//! - [`Model`]: the checked whole.
+//! - [`DroppedTable`]: a table that migrations may drop.
+//! - [`Resource`], [`Spec`]: any of them, without its record type.
+//! - [`Model`]: all of them together, checked.
 //! - [`check_against_build`]: whether binary and build script saw the same declarations.
 
 mod api;

@@ -1,4 +1,4 @@
-//! All declarations together, checked, and in an order that depends on nothing but their names.
+//! The model: all declarations together, checked, and in an order that depends on nothing but their names.
 
 use std::{collections::BTreeMap, time::Duration};
 

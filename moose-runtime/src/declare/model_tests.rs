@@ -1,4 +1,4 @@
-//! Tests of what only all declarations together can tell.
+//! Tests of errors that involve several declarations.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! The column whose name is nearest to a mistyped one, found by the compiler.
+//! Finds the column whose name is nearest to a mistyped one, in const code.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use super::columns::Columns;

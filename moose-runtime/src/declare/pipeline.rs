@@ -1,4 +1,4 @@
-//! The declaration of API, stream and table at once.
+//! The declaration of an API, a stream and a table at once.
 
 #[cfg(feature = "runtime")]
 use crate::record::ErasedBatch;

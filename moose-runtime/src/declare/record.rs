@@ -1,4 +1,5 @@
-//! The record type of a declaration.
+//! The factory for batches of a declaration's record type. That the type is a record was checked when the declaration
+//! was begun; nothing later needs the bound, so a type that is none is one compile error.
 
 use std::{fmt, marker::PhantomData};
 

@@ -1,4 +1,4 @@
-//! Which declarations are linked into the program.
+//! The registry: all declarations linked into the program.
 
 use std::{
     fmt::{self, Display},

@@ -1,4 +1,4 @@
-//! What the options of a table must be among themselves and with its columns, checked by the compiler.
+//! Rules for the options of a table, among themselves and with its columns, checked at compile time.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use crate::{

@@ -1,4 +1,4 @@
-//! What a declaration says, as constants.
+//! Specs: the content of each kind of declaration, as constants.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators")]
 
 use std::{fmt, time::Duration};

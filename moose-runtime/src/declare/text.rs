@@ -1,4 +1,4 @@
-//! What const code can't write for texts: whether they are the same.
+//! String comparison for const code, where `==` is not available.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 /// Whether `name` is among `names`.

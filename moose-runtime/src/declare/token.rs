@@ -1,4 +1,4 @@
-//! ClickHouse expressions as tokens, read by the compiler.
+//! Splits a ClickHouse expression into tokens at compile time.
 #![expect(clippy::indexing_slicing, reason = "const code has no iterators, and an index past the end fails to compile")]
 
 use super::text::equal_bytes;
