@@ -1,4 +1,5 @@
-//! What a worker and the front door see of a record type: a batch of columns behind one trait object.
+//! `ErasedBatch`: a batch of columns as a trait object, which is all that the front door and the workers know of a
+//! record type.
 
 use std::sync::Arc;
 

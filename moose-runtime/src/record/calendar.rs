@@ -1,4 +1,5 @@
-//! Which Rust types are dates, instants and times of day. A type of your own becomes one by implementing the trait.
+//! Traits for dates, instants and times of day, with the Rust types that have them. A type of your own becomes one by
+//! implementing the trait.
 
 use chrono::{Datelike, NaiveDate, NaiveTime, Timelike};
 

@@ -1,5 +1,5 @@
-//! A declared column and its ClickHouse type, known at compile time: a type may have names with types in it, each of which is
-//! declared as a column is.
+//! ClickHouse types (`DataType`) and declared columns (`ColumnSpec`), known at compile time. A type with named elements
+//! holds a column spec for each.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! A reader's events into the columns of a record: one way, appending, with no value of the struct in between.
+//! Appends a parsed record directly to the columns, with no value of the struct in between.
 //!
-//! After an error the columns differ in length; whoever called truncates them. A field may stand once, also under an
-//! alias, and that is tested before anything is appended.
+//! After an error the columns differ in length, and the caller truncates them. A field may be present once, whether
+//! under its name or an alias; that is checked before anything is appended.
 
 use std::{fmt, marker::PhantomData};
 

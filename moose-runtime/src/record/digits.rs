@@ -1,4 +1,4 @@
-//! Numbers from their digits as they stand in JSON, as a number or in a string, without a float in between.
+//! Parses numbers digit by digit as written in JSON, as a number or in a string, without a float in between.
 
 use std::{borrow::Cow, fmt};
 

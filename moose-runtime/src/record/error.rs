@@ -1,8 +1,9 @@
-//! Why a single value is not a value of its column, and how that travels through a reader's own error type.
+//! Why a single value does not fit its column, and how that travels through a deserializer's own error type.
 //!
-//! [`Stores::append_json`](super::Stores::append_json) is generic over the reader, so its errors are the reader's. Serde's
-//! kinds of errors carry our [`ErrorCode`] there: `invalid_type` is a wrong type, `invalid_length` is out of range,
-//! `invalid_value` is an invalid value. `into_reader` below is one direction, [`Problem`] the other.
+//! [`Stores::append_json`](super::Stores::append_json) is generic over the deserializer, so its errors are that
+//! deserializer's. Serde's kinds of errors carry our [`ErrorCode`] there: `invalid_type` is a wrong type,
+//! `invalid_length` is out of range, `invalid_value` is an invalid value. `into_reader` below is one direction,
+//! [`Problem`] the other.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,8 +1,8 @@
-//! Why a record was refused: everything that is wrong with it, each with its JSON pointer.
+//! Explains why a record was rejected: every error in it, each with its JSON pointer.
 //!
-//! This is the slow way, taken only after the columns have refused a record. It reads the text again, field by field and
-//! element by element, through the same [`Stores::append_json`](super::Stores::append_json) as the fast way, into columns
-//! that are thrown away. So both ways agree on what is valid.
+//! This is the slow path, taken only after the columns have rejected a record. It reads the text again, field by field
+//! and element by element, through the same [`Stores::append_json`](super::Stores::append_json) as the fast path, into
+//! columns that are thrown away. So both paths agree on what is valid.
 
 use serde::de;
 

@@ -1,4 +1,4 @@
-//! A field of a record: its column, and what the explanation of a refused record needs of it.
+//! A field of a record: its column, and what is needed to explain why a record was rejected.
 
 use super::{Column, ColumnSpec, Findings, Node, Place, Stores, error::Problem};
 

@@ -1,4 +1,4 @@
-//! What is wrong with a record, gathered while it is looked through.
+//! Collects the errors found in a rejected record, up to a limit.
 
 use serde::de;
 

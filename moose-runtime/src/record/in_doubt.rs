@@ -1,9 +1,11 @@
-//! How a field without a column is one mistake, told at the field, and not one more wherever its column would be needed.
+//! Prevents follow-up compile errors: a field whose type has no column is reported once, at the field, and not wherever
+//! its column would be used.
 //!
-//! Generated columns are generic over the record and find each column through [`FieldColumn`](super::FieldColumn), so that a type without one
-//! is noticed by that field's `impl` alone. One thing would notice it too: whether the columns may be sent to another
-//! thread, which the compiler looks for in every one of them. That is asked beforehand ([`Sendable`]), and where the
-//! answer is no, [`InDoubt`] stands in for the columns: the program does not compile in any case.
+//! Generated columns are generic over the record and find each column through [`FieldColumn`](super::FieldColumn), so
+//! only that field's `impl` fails for a type without one. One more check would fail: whether the columns are `Send`,
+//! which the compiler computes from every one of them. Therefore [`Sendable`] asks that first (by specialisation
+//! through inherent and trait constants), and where the answer is no, [`InDoubt`] replaces the columns. The program
+//! does not compile in any case.
 
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
-//! Which objects ClickHouse's `JSON` stores as they are.
+//! Checks whether ClickHouse's `JSON` type stores an object unchanged.
 //!
-//! The names on the way to a value, joined by dots, are its path, and a path has one value. An integer has 64 bits. An
-//! array has one type: booleans beside numbers would become numbers, and integers beside fractions floats.
+//! The names of nested objects, joined by dots, are a value's path, and a path has one value. An integer has 64 bits.
+//! An array has one type: booleans beside numbers would become numbers, and integers beside fractions floats.
 
 use std::collections::HashSet;
 

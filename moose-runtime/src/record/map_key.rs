@@ -1,4 +1,4 @@
-//! Keys of a map: JSON writes each as a string, whatever it stands for.
+//! Keys of a map: JSON writes each as a string, whatever its type.
 
 use std::{collections::HashSet, marker::PhantomData};
 

@@ -1,8 +1,8 @@
 //! A record type as columns: JSON in, one Native block out.
 //!
-//! `#[derive(OlapRecord)]` gives a struct a set of typed columns. A JSON record is read straight into them, with no value
-//! of the struct in between; what could be read can be inserted, since the same columns write the INSERT's block. What
-//! is not a valid row leaves no trace in the columns, and is told with every error found in it.
+//! `#[derive(OlapRecord)]` gives a struct a set of typed columns. A JSON record is parsed directly into them, with no
+//! value of the struct in between; whatever was accepted can be inserted, since the same columns write the INSERT's
+//! block. A record that is not a valid row leaves nothing in the columns, and every error in it is reported.
 
 mod batch;
 mod calendar;

@@ -1,7 +1,7 @@
-//! What the derive tells about a record type: its columns, its fields, and the straight-line code over them.
+//! The traits that the derive implements for a record type: its columns, its fields, and straight-line code over them.
 //!
-//! Generated code implements [`OlapRecord`] and [`RecordColumns`]; everything that has behaviour takes them as a type
-//! parameter and stands elsewhere in `record/`.
+//! Generated code implements [`OlapRecord`] and [`RecordColumns`]; everything with behaviour takes them as a type
+//! parameter and is elsewhere in `record/`.
 
 use serde::de::{self, MapAccess};
 

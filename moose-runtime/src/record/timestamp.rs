@@ -1,7 +1,8 @@
-//! Dates and timestamps from their texts, by the calendar and nothing else.
+//! Parses dates and timestamps, by the calendar and nothing else.
 //!
 //! Dates are `YYYY-MM-DD`; timestamps are RFC 3339 with any offset, any number of fractional digits (those beyond
-//! nanoseconds are cut), and no leap seconds, which ClickHouse can't store. A day that the calendar doesn't have is no date.
+//! nanoseconds are cut off), and no leap seconds, which ClickHouse can't store. A day that the calendar doesn't have is
+//! rejected.
 
 /// An instant, counted from 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The batch of one record type, behind the trait object that the door and the worker hold.
+//! `Batch<R>`: the columns of one record type, behind the trait object that the front door and the workers hold.
 
 use super::{
     ColumnSpec, ErasedBatch, FieldError, OlapRecord, Provenance, RecordColumns, Rejected, decode, explain::explain,

@@ -1,4 +1,4 @@
-//! Integers of 256 bits, which Rust has none of: as much of them as a value needs on its way into a column.
+//! Integers of 256 bits, which Rust doesn't have: as much arithmetic as parsing and storing them needs.
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 

@@ -1,5 +1,5 @@
-//! `IPv4` and `IPv6` for the addresses of `std::net`. What may be either is an `IPv6`, in which an IPv4 address is mapped:
-//! `::ffff:192.0.2.1` for `192.0.2.1`.
+//! `IPv4` and `IPv6` for the addresses of `std::net`. An `IpAddr`, which may be either, is an `IPv6`, in which an IPv4
+//! address is mapped: `::ffff:192.0.2.1` for `192.0.2.1`.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -1,4 +1,5 @@
-//! `SimpleAggregateFunction(function, …)`: values that an AggregatingMergeTree merges, stored as what is in it.
+//! `SimpleAggregateFunction(function, …)`: values that an AggregatingMergeTree merges, stored like their argument's
+//! type.
 
 use std::marker::PhantomData;
 

@@ -1,5 +1,5 @@
-//! The column of a type that can't be known, because its derive failed: it fits wherever a column can stand, so that only
-//! what is wrong with the type is told. The program doesn't compile.
+//! The placeholder column of a type whose derive failed: accepted wherever a column can be, so that only the errors in
+//! the type itself are reported. Such a program never compiles.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! `Array(…)` for `Vec` and arrays: where each row ends, and the elements of all rows in one column.
+//! `Array(…)` for `Vec` and arrays: the end offset of each row, and the elements of all rows in one column.
 
 use std::{fmt, marker::PhantomData};
 

@@ -1,5 +1,5 @@
-//! `BFloat16`, the compact form of `f32`: its upper two bytes. The lower ones are cut, as ClickHouse does; an integer
-//! that would lose digits is refused.
+//! `BFloat16`, the compact form of `f32`: its upper two bytes. The lower ones are cut off, as ClickHouse does; an
+//! integer that would lose digits is rejected.
 
 use serde::de::Deserializer;
 

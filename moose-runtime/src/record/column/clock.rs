@@ -1,6 +1,6 @@
 //! `Time64(P)` for times of day: ticks of 10^-P seconds since midnight; and `Time`, its compact form, of whole seconds.
 //!
-//! Digits beyond the precision are cut. ClickHouse's times go beyond a day and below zero; a time of day doesn't.
+//! Digits beyond the precision are cut off. ClickHouse's times go beyond a day and below zero; a time of day doesn't.
 
 use chrono::NaiveTime;
 use serde::de::Deserializer;

@@ -1,7 +1,7 @@
 //! `Decimal(P, S)`: integers of 32 to 256 bits, scaled by 10^S.
 //!
-//! JSON gives a decimal as a number or as a string, and it is read from its digits as they stand. A digit after the last
-//! that is kept is refused, unless it is a zero.
+//! JSON gives a decimal as a number or as a string, and its digits are read as written. A non-zero digit beyond the
+//! scale is rejected.
 
 use rust_decimal::Decimal;
 use serde::de::Deserializer;

@@ -1,7 +1,7 @@
 //! `Dynamic` for scalars of JSON: which type each row has, and the values of each type in a column of its own.
 //!
 //! A boolean is `Bool`, an integer `Int64` or, where that is too narrow, `UInt64`, any other number `Float64`, a string
-//! `String`. Arrays and objects are refused: `JSON` and `Variant` hold those.
+//! `String`. Arrays and objects are rejected: `JSON` and `Variant` hold those.
 
 use serde::de::Deserializer;
 

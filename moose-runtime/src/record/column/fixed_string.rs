@@ -1,7 +1,7 @@
-//! `FixedString(N)`: text of exactly N bytes, or any N bytes. ClickHouse fills a shorter text with zeros, and so would
-//! store another.
+//! `FixedString(N)`: text of exactly N bytes, or any N bytes. Shorter text is rejected, because ClickHouse would pad it
+//! with zeros and so store another value.
 //!
-//! Bytes are a text in JSON where they are one, and else an array of numbers, which is what serde makes of them.
+//! Bytes are a string in JSON where they are UTF-8, and otherwise an array of numbers, as serde writes them.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,4 +1,5 @@
-//! What attributes of a field make of its column: functions on types. Each column says which of them it has.
+//! Traits for field attributes (`Allows…`): type-level functions from a column to its column under the attribute. Each
+//! column implements those that it supports.
 
 use super::Column;
 use crate::record::{Findings, JsonOptions, Node, Place};

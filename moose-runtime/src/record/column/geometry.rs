@@ -1,4 +1,4 @@
-//! ClickHouse's geometry. A point is a tuple of two floats, everything else an array of something: JSON gives them so.
+//! ClickHouse's geometry types. A point is a tuple of two floats, everything else nested arrays of points, in JSON too.
 
 use serde::{Deserialize, Serialize, de::Deserializer};
 

@@ -1,8 +1,8 @@
 //! `DateTime64(P, 'zone')` for instants: ticks of 10^-P seconds since 1970-01-01; and `DateTime('zone')`, its compact
 //! form, of whole seconds in four bytes.
 //!
-//! Digits beyond the precision are cut, which is toward the past also before 1970: seconds are floored and the fraction
-//! only adds to them. The time zone is how a server prints the values; it changes nothing that is stored.
+//! Digits beyond the precision are cut off, which is toward the past also before 1970: seconds are floored and the
+//! fraction only adds to them. The time zone is how a server prints the values; it changes nothing that is stored.
 
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
-//! `JSON` for `serde_json::Value`: objects of any shape, sent as their texts, which ClickHouse takes apart.
+//! `JSON` for `serde_json::Value`: objects of any shape, sent as text that ClickHouse parses.
 //!
-//! ClickHouse joins the names on the way to a value by dots, so `{"a.b": 1}` and `{"a": {"b": 1}}` are one, and drops
-//! NULLs and empty objects. What it would store otherwise than that, or refuse, is refused here.
+//! ClickHouse joins the names of nested objects by dots, so `{"a.b": 1}` and `{"a": {"b": 1}}` are the same to it, and
+//! it drops NULLs and empty objects. Whatever it would change beyond that, or refuse, is rejected here.
 
 use std::marker::PhantomData;
 

@@ -1,5 +1,5 @@
-//! What can stand in a dictionary of `LowCardinality`: strings, strings of fixed length and UUIDs. ClickHouse has more,
-//! and refuses a table with them unless it is told to take what it calls suspicious.
+//! Types that a `LowCardinality` dictionary can hold: strings, strings of fixed length and UUIDs. ClickHouse has more,
+//! but refuses to create a table with them unless `allow_suspicious_low_cardinality_types` is set.
 
 use std::{borrow::Cow, marker::PhantomData};
 

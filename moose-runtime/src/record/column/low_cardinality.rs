@@ -1,7 +1,7 @@
-//! `LowCardinality(…)` and `LowCardinality(Nullable(…))`: a dictionary of the block, and a code per row.
+//! `LowCardinality(…)` and `LowCardinality(Nullable(…))`: a dictionary per block, and an index into it per row.
 //!
-//! The dictionary holds the values in the order in which rows first have them, and forgets a value together with the row
-//! that brought it, so the bytes depend on the rows alone.
+//! The dictionary holds the values in the order of their first rows. Truncating rows also removes the values that they
+//! added, so the bytes depend on the rows alone.
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 

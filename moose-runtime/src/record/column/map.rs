@@ -1,6 +1,8 @@
-//! `Map(K, V)` for `HashMap` and `BTreeMap`: where each row ends, and the keys and values of all rows in two columns.
+//! `Map(K, V)` for `HashMap` and `BTreeMap`: the end offset of each row, and the keys and values of all rows in two
+//! columns.
 //!
-//! JSON gives a map as an object. A key stands once: Rust's maps hold it once, and ClickHouse's would hold both.
+//! JSON gives a map as an object. A duplicate key is rejected: Rust's maps would keep one of the two, ClickHouse's
+//! both.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

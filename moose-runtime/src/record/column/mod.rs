@@ -1,7 +1,7 @@
 //! The columns: one buffer per ClickHouse type, and which Rust types go into which.
 //!
 //! A field's Rust type finds its column through [`ColumnType`]; attributes of the field change the column through
-//! functions on types ([`AllowsLowCardinality`], [`AllowsPrecision`] and so on). Nothing goes by a type's name, so
+//! type-level functions ([`AllowsLowCardinality`], [`AllowsPrecision`] and so on). Nothing goes by a type's name, so
 //! aliases, newtypes and generics work. A type of your own gets a column by `#[derive(OlapType)]`, or by implementing
 //! [`Column`] and [`Stores`] for a buffer, and then [`ColumnType`] for the type, or `#[olap(column = path::Buffer)]` on
 //! the field.

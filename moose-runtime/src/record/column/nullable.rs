@@ -1,6 +1,6 @@
-//! `Nullable(…)` for `Option`: a byte per row that says whether it is NULL, and the values with a default in NULL's place.
+//! `Nullable(…)` for `Option`: a null mask of one byte per row, and the values, with a default in place of each NULL.
 //!
-//! A type that has a NULL of its own stays what it is: its default is that NULL, and the bytes are left out.
+//! A type that has a NULL of its own stays as it is: its default is that NULL, and there is no mask.
 
 use std::{fmt, marker::PhantomData};
 

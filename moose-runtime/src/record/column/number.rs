@@ -1,7 +1,7 @@
 //! Integers and floats of 8 to 64 bits.
 //!
-//! Nothing is stored changed: no fraction goes into an integer, no number out of range, no integer into a float that
-//! can't hold it exactly. (An integer literal of more than 64 bits is a float to the reader, and rounded as one.)
+//! No value is changed: a fraction for an integer column, a number out of range, and an integer that a float can't hold
+//! exactly are rejected. (JSON integers of more than 64 bits are read as floats, and rounded as such.)
 
 use std::{fmt, marker::PhantomData};
 

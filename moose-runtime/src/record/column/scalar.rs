@@ -1,4 +1,4 @@
-//! Values of which each takes the same few bytes: numbers, dates, times, addresses.
+//! Values of fixed size: numbers, dates, times, addresses.
 
 use serde::de::Deserializer;
 

@@ -1,4 +1,4 @@
-//! `String`: kept as Native wants it, each value with its length in front.
+//! `String`: kept as Native wants it, each value preceded by its length.
 
 use std::{borrow::Cow, fmt};
 

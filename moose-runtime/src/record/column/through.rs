@@ -1,4 +1,5 @@
-//! How what attributes make of a column goes through the columns around it.
+//! Implements the `Allows…` traits for containers (`Option`, `Vec`, maps and so on): an attribute applies to the column
+//! inside.
 
 use super::{
     AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality, AllowsPrecision, AllowsTimezone,

@@ -1,4 +1,4 @@
-//! `Tuple(…)` of elements without names for tuples, and with names for structs.
+//! `Tuple(…)`: without element names for tuples, and with names for structs.
 
 use std::{fmt, marker::PhantomData};
 

@@ -1,8 +1,8 @@
 //! `Variant(…)` for enums with data: which type each row has, and the values of each type in a column of its own.
 //!
 //! A variant without data is NULL, and so is the `None` of an `Option` of the enum. JSON gives a value as serde would:
-//! `{"Name": value}`, or the value alone where the enum says `#[serde(untagged)]`, and then the first variant that takes it
-//! has it.
+//! `{"Name": value}`, or the value alone if the enum has `#[serde(untagged)]`, and then the first variant that accepts
+//! it.
 
 use std::{fmt, marker::PhantomData};
 

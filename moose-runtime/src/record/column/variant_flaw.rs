@@ -1,4 +1,4 @@
-//! Which types ClickHouse takes in one `Variant`.
+//! Checks that ClickHouse accepts the given types together in one `Variant`.
 
 use crate::{record::DataType, schema::Class};
 

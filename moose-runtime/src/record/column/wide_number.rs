@@ -1,4 +1,4 @@
-//! Integers of 128 and 256 bits, read from their digits: as a number of JSON, or as a string of one.
+//! Integers of 128 and 256 bits, parsed from their digits: a JSON number, or a string that holds one.
 
 use serde::de::{Deserializer, Unexpected};
 

@@ -1,4 +1,4 @@
-//! A request's body of JSON, taken apart into records.
+//! Splits the JSON body of a request into records.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The reader as serde's deserializer: of values, of what is in them, and of what stands before a colon, which is a string,
-//! and a number or a boolean in quotes for maps that have such keys.
+//! The record parser as a serde deserializer: of values, of their contents, and of object keys, which are strings that
+//! a map may read as a number or a boolean.
 
 use std::borrow::Cow;
 

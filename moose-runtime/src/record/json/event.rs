@@ -1,4 +1,4 @@
-//! What the readers of JSON give: a number, the text of a value, or a no.
+//! What the JSON parsers produce: numbers, raw text, and an error without details (`Refused`).
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! JSON: texts to events, for columns, and to values that are looked at again where a record was refused.
+//! JSON parsing: from text to columns on the fast path, and to inspectable values where a record was rejected.
 //!
-//! - `reader`, `deserializer`: the fast way, a text as serde's events;
-//! - `event`: what is common to all who read: numbers, raw texts, a no;
-//! - `serde`: what is rare, left to `serde_json`, and what is wrong with a text;
-//! - `skip`: what nobody asked for, read and forgotten;
-//! - `node`, `place`: a value and its pointer, for those who explain;
-//! - `body`: a request's body, taken apart; `record_key`: what spreads a record.
+//! - `reader`, `deserializer`: the fast path, a text as serde's events;
+//! - `event`: types that the parsers share: numbers, raw text, the error without details;
+//! - `serde`: rare cases, left to `serde_json`, and error messages for invalid JSON;
+//! - `skip`: values of unknown fields, parsed and dropped;
+//! - `node`, `place`: a value and its JSON pointer, for explaining errors;
+//! - `body`: splits a request's body into records; `record_key`: the key that chooses a record's partition.
 
 mod body;
 mod deserializer;

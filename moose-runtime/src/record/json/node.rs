@@ -1,4 +1,4 @@
-//! A JSON value as it stands in a text, for those who look at it more than once.
+//! A parsed JSON value that borrows its text, for explaining errors.
 
 use std::borrow::Cow;
 

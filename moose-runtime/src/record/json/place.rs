@@ -1,4 +1,4 @@
-//! A place in a record, as a JSON pointer.
+//! A JSON pointer to a place in a record.
 
 use std::fmt;
 

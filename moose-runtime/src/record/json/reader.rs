@@ -1,9 +1,9 @@
-//! The reader of records: JSON to its tokens, and nothing but a yes or no where it is not JSON.
+//! The fast JSON parser for records: tokens, or an error without details if the text is not JSON.
 //!
-//! It takes what `serde_json` takes and gives what `serde_json` gives, float for float; a test holds the two side by side.
-//! It is here because a record is read twice on its way, at the front door and on the way to the table, and most of what
-//! that costs is this file. What is rare (escapes, texts of whole values, what a type of one's own may ask for) is left to
-//! `serde_json`. Why a text is refused is found out elsewhere, by [`explain`](crate::record::explain).
+//! It accepts what `serde_json` accepts and gives the same values, float for float; a test compares the two. It exists
+//! because a record is parsed twice, at the front door and on the way to the table, and this file is most of that cost.
+//! What is rare (escapes, raw text, what user-defined types may ask for) is left to `serde_json`. The reason for a
+//! rejection is found elsewhere, by [`explain`](crate::record::explain).
 
 use std::borrow::Cow;
 

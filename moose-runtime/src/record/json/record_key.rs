@@ -1,4 +1,4 @@
-//! The key of a record, by which its partition is chosen.
+//! Reads the key of a record, which chooses its partition.
 
 use std::fmt;
 

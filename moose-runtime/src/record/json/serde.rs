@@ -1,6 +1,6 @@
-//! What `serde_json` does for the readers of records.
+//! The use of `serde_json` by the record parsers.
 //!
-//! Its error texts stay here. They quote the payload and its offsets in ways that are not our contract.
+//! Its error texts stay in here: they quote the payload and its offsets in ways that are not part of our contract.
 
 use std::{borrow::Cow, fmt};
 

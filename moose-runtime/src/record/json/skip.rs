@@ -1,4 +1,4 @@
-//! Values that nobody asked for: read, and forgotten.
+//! Skips the JSON values of unknown fields: parsed, and dropped.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The derive in a hostile place: no prelude, another name for the runtime, names that get in the way, lints denied.
+//! The derive in a hostile scope: no prelude, the runtime renamed, names that shadow, lints denied.
 
 #[deny(
     missing_docs,

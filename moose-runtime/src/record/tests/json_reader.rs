@@ -1,4 +1,4 @@
-//! The reader of records beside `serde_json`.
+//! Compares the record parser with `serde_json`.
 
 use std::collections::BTreeMap;
 

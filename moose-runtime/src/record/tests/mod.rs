@@ -1,4 +1,4 @@
-//! What a record type promises: which records are rows, what is told of the others, and which bytes the rows become.
+//! Tests of record types: which records are valid, which errors are reported, and which bytes the rows become.
 
 mod hygiene;
 mod json_reader;

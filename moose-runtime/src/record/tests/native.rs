@@ -1,4 +1,4 @@
-//! Rows as a Native block.
+//! Tests of rows as a Native block.
 
 use std::net::IpAddr;
 

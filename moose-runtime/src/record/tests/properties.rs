@@ -1,4 +1,4 @@
-//! Laws: a failure leaves nothing, what goes in comes out, and bytes depend on the rows alone.
+//! Property tests: a failed append leaves nothing, what goes in comes out, and the bytes depend on the rows alone.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A small reader of Native blocks, written from the format's description and not from the writer.
+//! A small reader of Native blocks for the tests, written from the format's description and not from the writer.
 
 use crate::schema::DataType;
 

@@ -1,4 +1,4 @@
-//! Records that are no rows, and what is told of them.
+//! Tests of rejected records and the errors reported for them.
 
 use super::*;
 use ErrorCode::*;

@@ -1,4 +1,4 @@
-//! Types of a user's own in records: what each becomes, and what is told of values that are none of it.
+//! Tests of user-defined types in records: their columns, and the errors for values that don't fit them.
 
 use std::{
     borrow::Cow,

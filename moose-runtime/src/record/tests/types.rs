@@ -1,4 +1,4 @@
-//! What the derive makes of attributes and types, as the columns tell it.
+//! Tests of the column types that attributes and Rust types lead to.
 
 use std::borrow::Cow;
 
