@@ -1,4 +1,4 @@
-//! Finding the running instance of a data directory, through the `addresses.json` that it wrote.
+//! Finds the running instance of a data directory through the `addresses.json` that it wrote.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What may stand on the command line, and what stood there.
+//! The command line: commands, flags and their help, and parsing them.
 
 #[cfg(feature = "embedded")]
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! `check`: what is promised for each table, and with `--counts` whether stream and tables have the same records.
+//! `check`: what is guaranteed for each table, and with `--counts` whether streams and tables have the same records.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
-//! `dead-letters list|show|replay|drop`: what could not be stored, why, and what becomes of it.
+//! `dead-letters list|show|replay|drop`: records that could not be stored, with the reason; sent again, or dropped.
 //!
-//! The running instance of the data directory is asked through its management port, because its log is its own. Where
-//! nothing runs, the command opens the log itself, and for a replay starts the engine.
+//! The running instance of the data directory is asked through its management port, because its log is locked. Where
+//! none runs, the command opens the log itself, and for a replay starts the engine.
 
 use std::{fmt::Write as _, process::ExitCode, sync::Arc};
 

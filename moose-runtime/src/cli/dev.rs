@@ -1,4 +1,4 @@
-//! `dev`: the whole pipeline in this process, until it is asked to stop.
+//! `dev`: runs the whole pipeline in this process until it is asked to stop.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Why a command failed, and the exit code that says so to a program.
+//! Errors of the commands, each with its exit code.
 
 use std::{io, net::SocketAddr};
 

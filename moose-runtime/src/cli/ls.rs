@@ -1,4 +1,4 @@
-//! `ls`: what is declared, and what is in the tables.
+//! `ls`: the declared resources, and the rows in the tables.
 
 use std::{collections::HashMap, fmt::Write as _};
 

@@ -1,4 +1,4 @@
-//! Asking the management port of a running instance.
+//! An HTTP client for the management port of a running instance.
 
 use std::net::SocketAddr;
 

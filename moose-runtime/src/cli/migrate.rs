@@ -1,4 +1,4 @@
-//! `migrate`: what was applied and what is pending, and applying it.
+//! `migrate`: applied and pending migrations, and applying them.
 
 use std::fmt::Write as _;
 

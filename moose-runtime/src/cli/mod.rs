@@ -1,7 +1,7 @@
 //! The commands of the generated binary.
 //!
 //! Results go to standard output, everything else to standard error. Every command ends with one of the exit codes of
-//! `app/error.rs`, and every error begins with `error: `, its causes behind it.
+//! `app/error.rs`. Every error message begins with `error: ` and ends with its causes.
 
 mod addresses;
 mod arguments;

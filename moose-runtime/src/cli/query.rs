@@ -1,4 +1,4 @@
-//! `query "<sql>"`: one statement, its result on standard output.
+//! `query "<sql>"`: runs one statement and prints its result.
 
 use super::{error::CliError, server::Server, terminal};
 use crate::config::Config;

@@ -1,6 +1,6 @@
-//! `readers list|adopt|forget`: who has read the streams, and what becomes of their places.
+//! `readers list|adopt|forget`: which groups have read the streams, and taking over or deleting their cursors.
 //!
-//! As with dead letters, the running instance of the data directory is asked through its management port; where nothing
+//! As with dead letters, the running instance of the data directory is asked through its management port; where none
 //! runs, the command opens the streams itself.
 
 use std::{fmt::Write as _, process::ExitCode, sync::Arc};

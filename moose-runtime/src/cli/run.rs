@@ -1,5 +1,5 @@
-//! `run`: the pipeline in earnest. Like `dev`, but what is not safe is refused unless it is allowed by name, and nothing
-//! but log lines is printed.
+//! `run`: the pipeline in production. Like `dev`, but unsafe options are refused unless each is allowed by name, and
+//! nothing but log lines is printed.
 
 use super::{
     arguments::{Allowed, From},

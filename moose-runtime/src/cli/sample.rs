@@ -1,4 +1,4 @@
-//! A record to send for a first try, made from a record type's columns.
+//! Generates a sample record from a record type's columns, for a first request.
 
 use crate::{
     record::{ColumnSpec, DataType},

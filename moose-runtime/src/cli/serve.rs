@@ -1,5 +1,4 @@
-//! The life of a pipeline that runs in this process, from its start until it is asked to stop: what `dev` and `run` have
-//! in common.
+//! Runs a pipeline in this process from its start until it is asked to stop: the common part of `dev` and `run`.
 
 use std::pin::pin;
 

@@ -1,4 +1,4 @@
-//! The ClickHouse that a command asks: the configured one, else the engine of the running instance, else one that is
+//! Finds the ClickHouse for a command: the configured one, else the engine of the running instance, else one that is
 //! started for the command and stopped after it.
 
 #[cfg(feature = "embedded")]

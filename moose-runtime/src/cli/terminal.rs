@@ -1,4 +1,4 @@
-//! What the operator sees: results on standard output, everything else on standard error.
+//! Output for the operator: results on standard output, everything else on standard error.
 
 use std::{
     error::Error,

@@ -1,4 +1,4 @@
-//! What `dev` prints once everything is up: what is where, and something to paste.
+//! The text that `dev` prints once everything is up: addresses, and a request to paste.
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 

@@ -1,8 +1,8 @@
 //! INSERTs that are sent ahead of their turn: all of the body but its last byte.
 //!
-//! A block can't be read without its last byte, so ClickHouse takes and unpacks what comes before it, and stores nothing.
-//! When the INSERT's turn comes, the byte is sent; when it does not come, the connection is closed. So what a partition
-//! stores stays one after the other, while the next body is on its way.
+//! A block can't be read without its last byte, so ClickHouse receives and decompresses what comes before it, and
+//! stores nothing. When the INSERT's turn comes, the byte is sent; otherwise the connection is closed. So the blocks of
+//! a partition are stored one after the other, while the next body is already being transferred.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The body of an INSERT: whole, or with an end that waits for its turn.
+//! The HTTP body of an INSERT: complete, or with its last byte held back.
 
 use std::{
     pin::Pin,

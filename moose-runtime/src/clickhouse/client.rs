@@ -1,4 +1,4 @@
-//! A ClickHouse to talk to: address, user, database.
+//! The ClickHouse client: a connection pool for one server, user and database.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What can go wrong between this process and ClickHouse, and the error code inside ClickHouse's texts.
+//! Errors of requests to ClickHouse, and parsing the error code out of ClickHouse's messages.
 
 use std::time::Duration;
 

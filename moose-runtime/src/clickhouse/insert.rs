@@ -1,9 +1,9 @@
-//! The thin client that INSERTs go through: one body with its length, and everything the answer says.
+//! The HTTP client for INSERTs: sends one body with its length, and returns everything that the response says.
 //!
-//! An INSERT counts as done only with HTTP 200, one of ClickHouse's own headers, none that tells of an exception, and an
-//! empty body: ClickHouse can answer 200 and then write an exception into the body, and whatever stands between can
-//! answer 200 without having asked ClickHouse. Everything else is an error, and after an error nobody knows whether the rows
-//! are stored: the delivery protocol settles that.
+//! An INSERT counts as done only with HTTP 200, one of ClickHouse's own headers, none that reports an exception, and an
+//! empty body: ClickHouse can respond with 200 and then write an exception into the body, and any proxy can respond
+//! with 200 without having asked ClickHouse. Everything else is an error, and after an error it is unknown whether the
+//! rows are stored: the delivery protocol settles that.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the server has: a table as it stands there.
+//! Reads a table's identity, engine and columns from the server.
 
 use serde::Deserialize;
 use uuid::Uuid;

@@ -1,10 +1,10 @@
-//! Waiting for an answer, and when to stop: the one guard over everything that is asked of the server.
+//! Timeouts: decides when to stop waiting for a response. Every request to the server is guarded by it.
 //!
-//! A connection can die without a word, and a server can take connections and never answer. So beside every statement
-//! that has been silent for a second the server is pinged each second, on connections of their own. If a ping goes
-//! unanswered and a later one is answered, the server was away and is back, and what was asked before is given up at
-//! once: nobody will answer it. Otherwise it is given up [`GRACE`] past its expected time, which follows what statements
-//! of its kind have taken. After giving up, nobody knows whether the statement took effect; it is never sent again here.
+//! A connection can break unnoticed, and a server can accept connections and never respond. So while a statement has
+//! had no response for a second, the server is pinged every second, on separate connections. If a ping is not answered
+//! and a later one is, the server was away and is back, and earlier requests are given up at once: they will never be
+//! answered. Otherwise a request is given up [`GRACE`] after its expected duration, which follows from earlier
+//! statements of its kind. After that it is unknown whether the statement took effect; it is never sent again here.
 //!
 //! So the return of a server is noticed within [`PING_EVERY`], however it was away.
 

@@ -1,4 +1,4 @@
-//! When a statement is given up, on a clock that stands still.
+//! Tests of the timeouts, on a paused clock.
 
 use std::sync::atomic::AtomicU32;
 

@@ -1,8 +1,8 @@
-//! Talking with ClickHouse over HTTP: queries and DDL through the official client, INSERTs through one of our own.
-//! Whatever is asked is guarded against a server that says nothing (`liveness`): nothing here waits for ever.
+//! ClickHouse over HTTP: queries and DDL through the official client, INSERTs through one of our own. Every request has
+//! a timeout (`liveness`).
 //!
 //! The insert client exists because the delivery protocol needs what the official one hides: one body with its length,
-//! the HTTP status, the exception code, and whether an answer came at all. See [`insert`].
+//! the HTTP status, the exception code, and whether there was a response at all. See [`insert`].
 
 mod ahead;
 mod body;

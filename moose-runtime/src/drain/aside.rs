@@ -1,5 +1,5 @@
-//! Taking a table out of the way by its identity: it gets a name made of it first, so that no statement that comes late
-//! can mean another table, and only then is it looked at and dropped.
+//! Drops a table by its identity: first it is renamed to a name made of its uuid, so that no late statement can mean
+//! another table, and only then checked and dropped.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Why a table can't be drained, or is not any more.
+//! Errors of draining a table.
 
 use crate::clickhouse::ClickHouseError;
 

@@ -1,4 +1,5 @@
-//! The statements that may write into a table: those that name it, and those that name a table whose views write into it.
+//! Finds running statements that may write into a table: those that name it, and those that name a table whose views
+//! write into it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

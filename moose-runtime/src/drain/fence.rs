@@ -1,9 +1,9 @@
-//! What makes a statement of a runner that is gone meet nothing, however late it arrives.
+//! The fence: makes a late statement of a replaced runner fail, however late it arrives.
 //!
-//! A check before a statement says nothing about when the statement arrives: its process may be frozen in between, or the
-//! network may hold it back. So an exchange or a renaming goes out together with one of the runner's *fence*, two tables
-//! of its own, in one statement. ClickHouse takes the pairs in order and stops at the first that fails. Whoever goes on
-//! in the runner's place drops its fence before anything else.
+//! A check before a statement says nothing about when the statement arrives: its process may be frozen in between, or
+//! the network may delay it. So an exchange or rename is one statement together with the runner's *fence*, two tables
+//! of its own. ClickHouse renames the pairs in order and stops at the first that fails. A runner that takes over drops
+//! the fence of the one before it first of all.
 
 use super::marker::UNKNOWN_TABLE;
 use crate::{

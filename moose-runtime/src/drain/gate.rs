@@ -1,4 +1,4 @@
-//! The side that changes the table: drains it, bars it, and opens it again.
+//! The gate, the side that changes the table: drains it, adds the bar, and resumes it.
 
 use std::time::Duration;
 

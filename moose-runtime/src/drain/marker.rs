@@ -1,6 +1,6 @@
-//! What stands in the database while a table is drained: the marker with its lease, and the bar.
+//! The marker with its lease and the bar: what is in the database while a table is drained.
 //!
-//! The lease lies in the marker's comment, which changes at once and as a whole, and is counted by the server's clock.
+//! The lease is in the marker's comment, which changes atomically, and is measured by the server's clock.
 
 use std::{collections::BTreeSet, time::Duration};
 

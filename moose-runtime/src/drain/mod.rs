@@ -1,24 +1,24 @@
-//! Draining a table: for a change that must not meet INSERTs, they are held off, and come afterwards.
+//! Draining a table: INSERTs are paused for a change that must not meet any, and resumed after it.
 //!
-//! Two sides meet in the database, and nowhere else. Whoever changes the table holds a [`Gate`]; every process that fills
-//! it keeps a [`Drains`].
+//! The two sides communicate through the database alone. The side that changes the table holds a [`Gate`]; every
+//! process that fills it keeps a [`Drains`].
 //!
-//! 1. The gate makes the *marker*, a table named after the drained one, whose comment says who drains until when. Every
-//!    process looks for markers each second. It writes down no new range of the table, brings those on their way to their
-//!    end, and answers with their number by a row in the marker.
-//! 2. When all who answered have none left, or after a time, the gate puts the *bar* up: a constraint that no row passes.
-//!    From then on the server itself refuses every INSERT of the table, of processes that have not looked, that stood
-//!    still, or that know nothing of all this. Only what it runs already is left, and its list of processes says when that
-//!    has ended.
-//! 3. The change: a copy, an exchange. Which table takes whose place is noted before ([`Successor`]), so that cursors
-//!    know the new one.
-//! 4. The gate takes the bar and the marker away. Workers go on at the same offset; what was on its way is settled by
+//! 1. The gate creates the *marker*, a table named after the drained one, whose comment says who drains until when.
+//!    Every process looks for markers each second. It starts no new range for the table, finishes those on their way,
+//!    and reports their number in a row of the marker.
+//! 2. When all processes that responded have none left, or after a timeout, the gate adds the *bar*: a constraint that
+//!    no row passes. From then on the server itself refuses every INSERT into the table, also from processes that have
+//!    not looked, were frozen, or know nothing of all this. Only statements that already run are left, and the server's
+//!    process list says when they have ended.
+//! 3. The change: a copy, an exchange. Which table replaces which is noted before ([`Successor`]), so that cursors
+//!    recognise the new one.
+//! 4. The gate removes the bar and the marker. Workers continue at the same offset; what was on its way is settled by
 //!    asking the new table.
 //!
-//! So that nothing is lost rests on the bar alone; the rest makes it short and tidy. The gate renews the marker. One that
-//! is not renewed has no owner any more, and whoever sees that first lifts it: the owner's fence is cut and the half-made
-//! copy dropped, so that an owner that comes back can't put it in place; then bar and marker go. All of these have names
-//! of the drain's own: who lifts it late takes nothing from the next one.
+//! Safety depends on the bar alone; the rest keeps the pause short and tidy. The gate renews the marker's lease. A
+//! drain whose lease has expired has no owner any more, and the first process that sees that lifts it: it drops the
+//! owner's fence and the half-made copy, so that an owner that comes back can't put it in place; then bar and marker.
+//! All of these have names that belong to one drain, so a late lift removes nothing of the next one.
 
 mod aside;
 mod error;

@@ -1,4 +1,5 @@
-//! Which table took whose place: noted before an exchange, and read by cursors that find another table than theirs.
+//! Records of which table replaced which: written before an exchange, and read by a worker whose cursor knows another
+//! table.
 
 use uuid::Uuid;
 

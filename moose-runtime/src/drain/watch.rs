@@ -1,4 +1,4 @@
-//! The side that fills tables: looks for drains each second, tells the workers, and answers for them.
+//! The watch, the side that fills tables: looks for drains each second, tells the workers, and reports for them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,8 @@
-//! What the server says about a table beyond its columns: everything that decides what can be promised for it.
+//! Reads the properties of a table that delivery guarantees depend on: settings, partition key, TTL, views, row
+//! policies and so on.
 //!
-//! Only asked and read here; [`sync`](crate::sync) judges. What the server does not let our user see is `None`.
+//! They are only queried and parsed here; [`sync`](crate::sync) evaluates them. What the server does not let our user
+//! see is `None`.
 
 mod text;
 

@@ -1,4 +1,4 @@
-//! Reading the little that is to be had only as ClickHouse's own SQL text.
+//! Parses the properties that are available only as ClickHouse's SQL text.
 
 use crate::schema::lexer::{self, TokenKind};
 
