@@ -1,4 +1,4 @@
-//! The secrets by which the embedded engine lets anybody in: made at the first start, kept in its data directory.
+//! The credentials of the embedded engine: generated at the first start, kept in its data directory.
 
 use std::{
     fmt, fs,

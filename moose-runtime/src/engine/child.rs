@@ -1,11 +1,11 @@
 //! The engine's own process: `<binary> engine`, alone or under a parent.
 //!
-//! It locks its data directory, mends the tables' deduplication logs, writes its configuration, and becomes ClickHouse:
-//! an interactive `clickhouse local` on a terminal on which nobody types. One that is not interactive ends its process at
-//! any exception that leaves the thread of a connection, and a `Content-Length` that is no number is enough for one.
-//! A statement reads a pipe of ours to its end and so holds the process. It ends in order whenever we close that: when the
-//! parent closes what it holds, at SIGTERM, and alone at Ctrl-C too. A Ctrl-C that is meant for the parent does not reach
-//! it. What it has to say to the parent are lines on standard output; what it and ClickHouse have to say to people goes to
+//! It locks its data directory, repairs the tables' deduplication logs, writes its configuration, and becomes
+//! ClickHouse: an interactive `clickhouse local` on a terminal on which nobody types. A non-interactive one exits at
+//! any exception that leaves the thread of a connection, and an invalid `Content-Length` is enough for one. One of our
+//! statements reads a pipe to its end and so keeps the process alive. It exits in order when we close that pipe: when
+//! the parent closes its end, at SIGTERM, and at Ctrl-C if it runs alone. A Ctrl-C meant for the parent does not reach
+//! it. Messages for the parent are lines on standard output; messages for people, its own and ClickHouse's, go to
 //! standard error.
 
 use std::{

@@ -1,4 +1,4 @@
-//! The configuration that the library is started with as a server: its `config.xml`.
+//! Generates the server configuration of the embedded ClickHouse: its `config.xml`.
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 

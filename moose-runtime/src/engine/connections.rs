@@ -1,11 +1,11 @@
-//! Connections at the end of the engine's process.
+//! Closes connections when the engine's process shuts down.
 //!
-//! ClickHouse waits up to five seconds for its connections to end, those on which nothing happens included, and no setting
-//! shortens that. Clients keep theirs open, so every end would take that long. Connections are closed for reading, which ends
-//! the idle ones at once and lets an answer that is on its way go on; then altogether.
+//! ClickHouse waits up to five seconds for its connections to end, idle ones included, and no setting shortens that.
+//! Clients keep connections open, so every shutdown would take that long. Connections are first closed for reading,
+//! which ends the idle ones at once and lets a response in progress finish; then completely.
 //!
-//! The library's own session is held until the last of them is gone and nobody listens: it is what keeps others from being
-//! the user that it is.
+//! The library's own session is held until the last connection is closed and none can be opened: it is what keeps
+//! others from logging in as its user.
 
 use std::{
     fs, thread,

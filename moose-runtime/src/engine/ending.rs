@@ -1,4 +1,5 @@
-//! The end of the engine's process, in order: what holds ClickHouse, who asks it to end, and what is let go then.
+//! Shuts the engine's process down in order: what keeps ClickHouse running, who requests the shutdown, and what is
+//! released then.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! What can go wrong with the embedded engine, as the program that starts it sees it.
+//! Errors of the embedded engine, as seen by the program that starts it.
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -1,8 +1,9 @@
-//! The C interface of `libchdb.so`, and the calls to the operating system that Rust's library has no safe form of.
+//! The C interface of `libchdb.so`, and the system calls that Rust's library has no safe form of.
 //!
-//! The only file of the crate with `unsafe`. Of the library two functions are called: the one that runs ClickHouse's own
-//! `clickhouse local` with a command line, and the one that keeps its hands off our signals. It ships no header: the
-//! declarations were written from its source and tried against the version that `library` pins; another is never loaded.
+//! The only file of the crate with `unsafe`. Of the library two functions are called: the one that runs ClickHouse's
+//! own `clickhouse local` with a command line, and the one that stops it from handling our signals. It ships no header:
+//! the declarations were written from its source and tested against the version that `library` pins; another is never
+//! loaded.
 
 #![expect(unsafe_code, reason = "calls into a C library: this file is the wall around them")]
 

@@ -1,4 +1,4 @@
-//! One process per data directory.
+//! The lock of an engine's data directory: one process at a time.
 
 use std::{
     fs::{File, TryLockError},

@@ -1,8 +1,8 @@
-//! What the engine's process says: its own lines, and those of ClickHouse's log.
+//! Passes the output of the engine's process on to our log: its own lines, and those of ClickHouse's log.
 //!
-//! ClickHouse writes one JSON object to a line. Warnings and errors become ours, with their level; what is worse too. An
-//! error that a statement was answered with is its client's, who was told. Lines of any other form are said as they are:
-//! the last words of a process that crashes are among them.
+//! ClickHouse logs one JSON object per line. Warnings, errors and worse keep their level. An error that was the
+//! response to a statement is logged as a detail: its client has it. Lines of any other form are logged as they are,
+//! the last words of a crashing process among them.
 
 use serde::Deserialize;
 

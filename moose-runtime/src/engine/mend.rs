@@ -1,20 +1,21 @@
-//! Mending of the tables' deduplication logs, before the library opens them.
+//! Repairs the tables' deduplication logs before the library opens them.
 //!
-//! A plain MergeTree writes an INSERT's token into its log and then renames the part into place. If the process is killed
-//! between the two, or the rename fails, the token stands for rows that are not there, and every resend of them is
-//! answered "ok" and dropped. So, at every open: a token whose block is on the disk in no part is taken out, by the record
-//! that the library itself writes for that, and a log that breaks off in the middle of a record is closed off.
+//! A plain MergeTree writes an INSERT's token into its log and then renames the part into place. If the process is
+//! killed between the two, or the rename fails, the log has a token for rows that don't exist, and every retry of that
+//! INSERT is answered "ok" and dropped. So, at every start: a token whose block is in no part on the disk is removed,
+//! by the same record that the library itself writes to remove one, and a log that ends in the middle of a record is
+//! terminated.
 //!
-//! Killed at that moment, nothing else can have happened to the table since: the library holds the table's lock from the
-//! token to the rename. While the process lives on after a rename that failed, a merge of the parts around it can come to
-//! cover the lost block's number; that token is not to be told from one whose rows were stored.
+//! If the process was killed at that moment, nothing else can have happened to the table since: the library holds the
+//! table's lock from the token to the rename. If the process lived on after a failed rename, a merge of the parts
+//! around it may since cover the lost block's number; that token can't be told from one whose rows were stored.
 //!
-//! Existing files are never touched: what is to be said goes into a new last one. Mending is an aid and never a reason not
-//! to start: what can't be read or written is said, and the library opens it as it is.
+//! Existing files are never changed: new records go into a new, last file. The repair is an aid and never a reason not
+//! to start: what can't be read or written is reported, and the library opens it as it is.
 //!
 //! The format, as library 26.7 writes it: `store/<3>/<uuid>/deduplication_logs/deduplication_log_<number>.txt`, read in
-//! the order of their numbers, lines `1\t<part>\t<token>` for a token taken and `2\t<part>\t<token>` for one taken out. Of
-//! a file with a line that is no record, the library reads no further than there. New lines go to the last file.
+//! the order of their numbers, lines `1\t<part>\t<token>` for an added token and `2\t<part>\t<token>` for a removed
+//! one. The library reads a file only up to its first invalid line. New lines go to the last file.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! A process of the system: its end, waited for or brought about, and what it says.
+//! Child processes: waiting for their exit or killing them, and reading their output.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},

@@ -1,4 +1,4 @@
-//! What the engine's process says: lines to its parent, and lines for people.
+//! Messages of the engine's process: lines for its parent, and lines for people.
 
 use std::{
     fs::File,

@@ -1,8 +1,9 @@
-//! The parent's side: starting the engine's process, starting it again when it dies, ending it in order.
+//! The supervisor, the parent's side: starts the engine's process, restarts it when it dies, and shuts it down in
+//! order.
 //!
 //! One thread does all of it and lives as long as the engine: the signal by which the system ends a child with its
-//! parent belongs to the thread that started the child. The address that was bound first stays the engine's address
-//! through every restart.
+//! parent belongs to the thread that started the child. The engine keeps the address that was bound first through every
+//! restart.
 
 use std::{
     env,

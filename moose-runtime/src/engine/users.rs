@@ -1,15 +1,16 @@
-//! Who may do what in the embedded engine: the text of its `users.xml`.
+//! Users and grants of the embedded engine: generates its `users.xml`.
 //!
-//! Three users. `default` is the one that the library's own session is, always and without a password: it may open the
-//! port and hold the process, and as it may have one session, and has it before the port opens, nobody else can be it.
-//! The pipeline's user has the tables of the one database, and what migrations and views need; the other one reads. No
-//! source is granted (`file`, `url`, `remote`, `s3` and whatever a later version adds), no user management, no
-//! `SYSTEM SHUTDOWN`, no database of one's own, and of table engines those that keep rows or pass them on inside. Settings
-//! that name files, disks or servers are fixed. `tests/engine/grants.rs` asks the library itself what there is to refuse.
+//! Three users. `default` is the user of the library's own session, always and without a password: it may open the port
+//! and keep the process alive. It may have one session, which is open before the port is, so nobody else can log in as
+//! it. The pipeline's user has the tables of the one database, and what migrations and views need; the third user
+//! reads. No source is granted (`file`, `url`, `remote`, `s3` and whatever a later version adds), no user management,
+//! no `SYSTEM SHUTDOWN`, no further database, and of table engines only those that keep rows or pass them on inside.
+//! Settings that name files, disks or servers are fixed. `tests/engine/grants.rs` asks the library itself what there is
+//! to refuse.
 //!
-//! What this library does not let be taken away from whoever has a password: `SELECT file('/path')`, the function, reads
-//! what this user of the machine may read; and `ATTACH TABLE … FROM '/path'` of the pipeline's user makes a directory from
-//! anywhere a table's.
+//! Two rights this library can't deny to users with a password: `SELECT file('/path')`, the function, reads what this
+//! user of the machine may read; and the pipeline's user can turn a directory anywhere into a table's with `ATTACH
+//! TABLE … FROM '/path'`.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Brings migrations to their end, one after the other, under the lock.
+//! Applies pending migrations, one after the other, under the lock.
 
 use super::{
     History, MigrateError, Options,

@@ -1,4 +1,4 @@
-//! A database that already has the tables: its migrations are taken as applied.
+//! `migrate baseline`: marks migrations as applied in a database that already has the tables.
 
 use super::{
     Drift, History, MigrateError, drift,

@@ -1,8 +1,8 @@
-//! A development database follows the declarations by itself: what they ask for beyond what was made last is planned and
-//! run, without files.
+//! Updates the tables of a development database to the declarations, without migration files: the difference from what
+//! was made last is planned and run.
 //!
-//! What needs a word of the author and has none is left as it is, and said. What has one and would take values away is
-//! asked about; where nobody can be asked it stays.
+//! A change that needs a decision of the author stays undone, and is reported, until the declaration contains it. One
+//! that is declared but would delete values needs a confirmation; where nobody can be asked, it stays undone.
 
 use std::collections::BTreeSet;
 

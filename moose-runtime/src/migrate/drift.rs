@@ -1,7 +1,7 @@
-//! How the real tables differ from what is declared: columns, keys, engine, TTL, indexes, settings, comments.
+//! Drift: how the real tables differ from what is declared, in columns, keys, engine, TTL, indexes, settings, comments.
 //!
-//! A server has its own spelling of expressions, codecs and defaults. So the declared table is made once more, empty and
-//! under another name, and the two texts of one server are compared.
+//! A server has its own spelling of expressions, codecs and defaults. So the declared table is created once more, empty
+//! and under another name, and the two `CREATE` statements that the server shows are compared.
 
 use std::fmt;
 

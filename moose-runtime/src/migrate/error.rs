@@ -1,4 +1,4 @@
-//! Why migrations can't be applied.
+//! Errors of applying migrations.
 
 use crate::{
     clickhouse::ClickHouseError,

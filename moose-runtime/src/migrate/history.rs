@@ -1,6 +1,7 @@
-//! What the database remembers of migrations: a row before each step, one after it, and one for each whole migration.
+//! The history of migrations in the database (`_moose_migrations`): a row before each step, one after it, and one for
+//! each whole migration.
 //!
-//! The rows are only ever added to. Of several rows about one step, the later one counts.
+//! Rows are only ever added. Of several rows about one step, the latest one counts.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,10 @@
-//! One runner at a time: a table that can be made only once, with the holder and the end of its lease in its comment.
+//! The lock of migrations, one runner at a time: a table that can be created only once, with the holder and the end of
+//! its lease in its comment.
 //!
-//! The holder renews the lease in the background. One that is gone is passed by after [`lease`]: its table is renamed to a
-//! name of its own, which of several successors only one can do, and which nobody can do twice. A holder that was frozen and
-//! wakes up can't renew another's: the renewal names its own constraint, and fails where that is not there.
+//! The holder renews the lease in the background. The table of a holder whose lease has expired (see [`lease`]) is
+//! renamed to a name of its own, which only one of several successors can do, and nobody twice. A holder that was
+//! frozen and wakes up can't renew another's lease: the renewal names its own constraint, and fails where that does not
+//! exist.
 
 use std::{sync::Arc, time::Duration};
 

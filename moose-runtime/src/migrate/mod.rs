@@ -1,25 +1,25 @@
-//! Running migrations: what was applied is remembered in the database, one runner works at a time, and whatever it is
-//! interrupted by, the next one goes on.
+//! Runs migrations: the history is kept in the database, one runner works at a time, and after any interruption the
+//! next runner resumes.
 //!
 //! - `history`: the table `_moose_migrations`, a row before and after each step;
 //! - `lock`: the table `_moose_migration_lock`, whose lease outlives its holder by half a minute;
 //! - `words`, `statement`: what a statement does, as far as repeating it depends on that;
-//! - `apply`: brings what is pending to its end, one migration after the other;
-//! - `runner`, `steps`, `sending`: take the steps of one, and send its statements;
-//! - `outcome`: what became of a step that was interrupted;
-//! - `develop`: brings a development database to the declarations, without files;
-//! - `section`: what a table is drained for: a copy, and its exchange;
-//! - `swap`: which table stands under which name, noted before it changes;
+//! - `apply`: applies what is pending, one migration after the other;
+//! - `runner`, `steps`, `sending`: execute the steps of one migration, and send its statements;
+//! - `outcome`: finds out whether an interrupted step took effect;
+//! - `develop`: updates a development database to the declarations, without files;
+//! - `section`: the steps between `drain` and `resume`: a copy, and its exchange;
+//! - `swap`: which table has which name, recorded before that changes;
 //! - `drift`: how the real tables differ from what the migrations lead to;
 //! - `status`: all of that at a glance.
 //!
-//! ClickHouse has no transactions over statements, so every step is either the same when it is done again, or its outcome
-//! can be found out: a table by its identity, a column by the table's text, a mutation by the table's list of them, a copy
-//! by beginning it anew. Of any other the operator is asked.
+//! ClickHouse has no transactions over several statements, so every step is either idempotent, or its outcome can be
+//! found out: of a table by its identity, of a column by the table's definition, of a mutation by the table's list of
+//! them; a copy is started again from the beginning. Of any other step the operator is asked.
 //!
-//! A runner may be frozen between its last look and its statement, and wake up when another has gone on in its place. So
-//! what it copies into has a name of its own; exchanges and renamings go out behind its fence ([`Fence`](crate::drain::Fence));
-//! and a table is renamed by its identity before it is dropped.
+//! A runner may be frozen between its last check and its statement, and wake up when another has taken over. So the
+//! table that it copies into has a unique name; exchanges and renames are sent behind its fence
+//! ([`Fence`](crate::drain::Fence)); and a table is renamed by its identity before it is dropped.
 
 mod apply;
 mod baseline;

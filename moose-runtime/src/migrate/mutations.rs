@@ -1,5 +1,5 @@
-//! Waiting for mutations: what an `ALTER` has begun goes on in the background, and a migration is done when that is. And
-//! finding one again whose `ALTER` was interrupted.
+//! Waits for mutations: an `ALTER` may go on in the background, and a migration is done only when that is. Also finds
+//! the mutation of an `ALTER` that was interrupted.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How to apply migrations, and what the operator says of them.
+//! Options of applying migrations, among them the operator's answer about a statement in doubt.
 
 use crate::schema::Storage;
 

@@ -1,4 +1,4 @@
-//! What is noted before a statement, and how it is told afterwards whether the statement took effect.
+//! Finds out whether an interrupted statement took effect, from what was recorded before it was sent.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Who takes the steps of migrations, as the holder of the lock, and what it knows of the step that it takes.
+//! The runner: executes the steps of migrations as the holder of the lock, and records each in the history.
 
 use super::{
     MigrateError, Options,

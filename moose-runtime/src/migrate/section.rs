@@ -1,4 +1,4 @@
-//! What stands between `drain` and `resume` of a migration: usually a copy of the table, and its exchange.
+//! A section: the steps of a migration between `drain` and `resume`, usually a copy of the table and its exchange.
 
 use std::ops::Range;
 

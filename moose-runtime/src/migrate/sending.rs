@@ -1,5 +1,5 @@
-//! How each kind of statement goes to the server: behind the fence or the bar of a drain where another runner may have gone
-//! on meanwhile, and a table by its identity before it is dropped.
+//! Sends each kind of statement to the server safely: behind the fence or the bar of a drain where another runner may
+//! have taken over meanwhile; a table is renamed by its identity before it is dropped.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! A table's text, as the server writes it, taken apart: what can be compared piece by piece.
+//! Splits a table's `CREATE` statement, as the server shows it, into pieces that can be compared one by one.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! What a statement of a migration does, as far as repeating it depends on that.
+//! Classifies a statement of a migration, as far as repeating it depends on that.
 //!
-//! A statement is read whole or not at all: of one that is not understood, or that names a table of another database,
-//! nobody can say whether it took effect, so it is never run twice unasked.
+//! A statement is understood completely or not at all. If it is not, or if it names a table of another database, nobody
+//! can say whether it took effect, so it is never repeated without asking.
 
 use super::words::{Is, Word, words};
 

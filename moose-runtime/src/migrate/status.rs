@@ -1,4 +1,4 @@
-//! Where a database stands: what was applied, what is pending, what differs.
+//! The status of a database: which migrations are applied or pending, and what differs.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Takes the steps of a migration, and goes on where an earlier runner was interrupted.
+//! Executes the steps of a migration, and resumes where an earlier runner was interrupted.
 
 use std::time::Duration;
 

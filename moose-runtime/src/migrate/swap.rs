@@ -1,5 +1,5 @@
-//! Which tables stand under which names: noted before an exchange or a renaming, and looked at when nobody knows whether
-//! it came to pass.
+//! The uuids of tables by name: recorded before an exchange or rename, and compared when it is unknown whether that
+//! took effect.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A statement as words, each with its place.
+//! Splits a statement into words, each with its position.
 
 use std::ops::Range;
 

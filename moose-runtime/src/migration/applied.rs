@@ -1,4 +1,4 @@
-//! What was applied to a database, compared with the files.
+//! Compares the migrations that were applied to a database with the files.
 
 use super::{Migration, Migrations};
 

@@ -1,4 +1,4 @@
-//! All migrations of a package, in order, out of its directory.
+//! Reads all migrations of a package, in order, from its directory.
 
 use std::{fs, io, path::Path};
 

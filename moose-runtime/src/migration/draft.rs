@@ -1,6 +1,6 @@
-//! What the declarations ask for beyond the migrations, and how it becomes one of them.
+//! The draft: what the declarations have beyond the migrations, and saving it as the next migration.
 //!
-//! The build script and the binary's `migrate` both come here, so what a build drafts is what either of them saves.
+//! The build script and the binary's `migrate` both use this, so what a build drafts is what either of them saves.
 
 use std::{
     fmt::{self, Display},

@@ -1,4 +1,4 @@
-//! The migrations inside what the build script leaves for the binary.
+//! Migrations embedded in the binary: reading and writing the text that the build script leaves for it.
 
 use std::path::PathBuf;
 

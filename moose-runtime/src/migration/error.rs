@@ -1,4 +1,4 @@
-//! What can be wrong with the files of migrations.
+//! Errors in migration files.
 
 use std::{io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! One migration: a numbered file of SQL.
+//! One migration: a numbered SQL file.
 
 use super::{
     MigrationError,

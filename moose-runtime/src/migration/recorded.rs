@@ -1,4 +1,4 @@
-//! `schema.json`: the schema that the migrations lead to.
+//! `schema.json`: the schema that the migrations lead to, as a file.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
-//! The text of a migration as steps.
+//! Splits the text of a migration into steps: statements and directives.
 //!
-//! Only where a statement ends is known here. What it means is the server's to say. Rows as data after an `INSERT … FORMAT` are not for a migration: a `;` in them would
-//! end the statement.
+//! Only the ends of statements are recognised here; their meaning is the server's. Rows as data after an `INSERT …
+//! FORMAT` are not supported in a migration: a `;` in them would end the statement.
 
 use std::collections::BTreeMap;
 

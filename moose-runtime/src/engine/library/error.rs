@@ -1,4 +1,4 @@
-//! Why no library can be used, and what was tried.
+//! Errors of finding the library: why there is none to use, and what was tried.
 
 use std::{fmt, io, path::PathBuf};
 

@@ -1,6 +1,6 @@
-//! Fetching the library: from the release archive, else out of the npm package.
+//! Downloads the library: from the release archive, else out of the npm package.
 //!
-//! Both are gzipped tar archives that are unpacked as they are read: the one file wanted is hashed on its way to a
+//! Both are gzipped tar archives that are unpacked while they are read: the one file wanted is hashed on its way to a
 //! temporary name, synced, and renamed only if its hash is the pinned one.
 
 use std::{

@@ -1,8 +1,8 @@
-//! Finding the engine's library on this machine, or fetching it once.
+//! Finds the engine's library on this machine, or downloads it once.
 //!
-//! Ways, in order: the file that `MOOSE_ENGINE_LIBRARY` names; the cache directory; chDB's release archive; the npm
-//! package. Whatever the way, a file whose SHA-256 is not the pinned one is never loaded. Two processes fetching at
-//! once wait for each other; a file appears in the cache under its name only when it is whole and checked.
+//! Sources, in order: the file that `MOOSE_ENGINE_LIBRARY` names; the cache directory; chDB's release archive; the npm
+//! package. Whatever the source, a file whose SHA-256 is not the pinned one is never loaded. Two processes that
+//! download at once wait for each other; a file gets its name in the cache only when it is complete and checked.
 
 mod error;
 mod fetch;

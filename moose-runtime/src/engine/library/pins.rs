@@ -1,4 +1,4 @@
-//! Which file is the engine's library, per platform: its names at the places it comes from, and its SHA-256.
+//! The pinned library file per platform: its names at each source, and its SHA-256.
 
 use std::env::consts;
 

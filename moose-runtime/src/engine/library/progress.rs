@@ -1,4 +1,4 @@
-//! Telling a person how far a long step is: a bar on a terminal, plain lines elsewhere. All on standard error.
+//! Shows the progress of a long step: a bar on a terminal, plain lines elsewhere. All on standard error.
 
 use std::{
     io::{self, IsTerminal as _, Read, Write as _},

@@ -1,8 +1,8 @@
-//! Checking a library file against its pin, and remembering the outcome.
+//! Checks a library file against its pinned checksum, and caches the result.
 //!
-//! Hashing 566 MB takes a second or more, so a good outcome is written down as a stamp in the cache directory: the
-//! file's size, time of change and number. A file that was touched since is hashed again. A stamp is a convenience:
-//! where it can't be written, every start hashes.
+//! Hashing 566 MB takes a second or more, so success is recorded as a stamp in the cache directory: the file's size,
+//! time of change and inode number. A file that was changed since is hashed again. A stamp is a convenience: where it
+//! can't be written, every start hashes.
 
 use std::{
     fmt::Write as _,
