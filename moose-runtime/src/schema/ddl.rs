@@ -1,8 +1,8 @@
-//! A table as DDL text.
+//! The DDL of a table, as text.
 //!
 //! Every identifier and string is quoted, so no name or comment can end a clause; expressions (`partition_by`, `ttl`,
-//! `codec`, defaults, indexes, projections, constraints) are the author's ClickHouse text and stand as they are.
-//! What stands between the parentheses of `CREATE TABLE` has a `definition`, which is also what `ALTER TABLE … ADD` takes.
+//! `codec`, defaults, indexes, projections, constraints) are the author's ClickHouse text, unchanged. The elements
+//! between the parentheses of `CREATE TABLE` have a `definition`, which `ALTER TABLE … ADD` takes too.
 
 use std::fmt::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Golden files of the DDL.
+//! Tests of the DDL against golden files.
 
 use std::collections::BTreeMap;
 

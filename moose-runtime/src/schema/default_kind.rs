@@ -1,4 +1,4 @@
-//! How a column gets its value where an INSERT does not give one.
+//! The kind of a column's default: `DEFAULT`, `MATERIALIZED`, `ALIAS`, `EPHEMERAL`.
 
 use std::fmt::{self, Display};
 

@@ -1,7 +1,7 @@
-//! How a real table differs from its declaration, column by column.
+//! Compares a real table with its declaration, column by column.
 //!
-//! Used where a pipeline starts, to say what differs, and before INSERTs, where a difference that
-//! [prevents them](Difference::prevents_insert) must never be written over: ClickHouse converts silently what does not
+//! Used when a pipeline starts, to report differences, and before INSERTs: nothing may be written to a table with a
+//! difference that [prevents them](Difference::prevents_insert), because ClickHouse silently converts values that don't
 //! fit.
 
 use std::{

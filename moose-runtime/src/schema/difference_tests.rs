@@ -1,4 +1,4 @@
-//! Tests of what differs between a declared table and a real one.
+//! Tests of the comparison of a real table with its declaration.
 
 use super::*;
 use crate::schema::{ColumnDefault, fixture};

@@ -1,6 +1,6 @@
-//! Table engines of the MergeTree family, from and to ClickHouse's own text.
+//! Table engines of the MergeTree family, parsed from and printed as ClickHouse's own text.
 //!
-//! The text is the engine alone, as DDL has it and as `system.tables` shows it at the beginning of `engine_full`.
+//! The text is the engine alone, as in DDL and at the beginning of `engine_full` in `system.tables`.
 
 use std::{
     fmt::{self, Display},

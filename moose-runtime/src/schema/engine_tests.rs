@@ -1,4 +1,4 @@
-//! Tests of engines and their texts.
+//! Tests of table engines and their texts.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Which of ClickHouse's functions matter here.
+//! The list of ClickHouse's non-deterministic functions.
 
 /// Functions whose value is another one at each try or on each server, in lower case. What they give must not decide
 /// where a row is stored: a range that is sent again would go to another place, where its token is not known.

@@ -1,5 +1,6 @@
-//! What a table is: data types, columns, engine, DDL, and how a real table differs from it. Pure data, no input or
-//! output, and no knowledge of Rust types: [`declare`](crate::declare) makes these values from the declarations.
+//! The schema of tables: data types, columns, table engine, DDL, and how a real table differs from it. Pure data, no
+//! input or output, and no knowledge of Rust types: [`declare`](crate::declare) makes these values from the
+//! declarations.
 
 pub mod change;
 mod data_type;

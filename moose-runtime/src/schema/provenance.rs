@@ -1,8 +1,8 @@
-//! The hidden columns that say from which record of a stream a row comes.
+//! The provenance columns: hidden columns that say from which record of a stream a row comes.
 //!
-//! A range in doubt is asked for by these columns and only its missing rows are inserted (see the delivery document).
-//! They are `MATERIALIZED`, which keeps them out of `SELECT *`, and default to the maximum of their type, which means
-//! "not from a stream": a row inserted by hand is nobody's.
+//! A range in doubt is looked up by these columns and only its missing rows are inserted (see `docs/delivery.md`). They
+//! are `MATERIALIZED`, which keeps them out of `SELECT *`, and default to the maximum of their type, which means "not
+//! from a stream": a row inserted by hand counts for no range.
 
 use super::{DataType, Index};
 

@@ -1,4 +1,4 @@
-//! Names, strings and settings as ClickHouse reads them back, whatever they contain.
+//! Quotes names, strings and settings for ClickHouse, whatever they contain.
 
 /// Numbers stand bare, anything else is a string.
 pub(super) fn setting_value(value: &str) -> String {

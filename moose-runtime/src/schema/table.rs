@@ -1,4 +1,4 @@
-//! A table as data.
+//! A table of the schema, as data: columns, keys, engine, TTL, settings.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
-//! The one table of ClickHouse's types: what both enums of types, [`schema::DataType`](crate::schema::DataType) and
-//! [`record::DataType`](crate::record::DataType), are made of, and what kind of values each type has.
+//! The one table of ClickHouse's types, from which both type enums, [`schema::DataType`](crate::schema::DataType) and
+//! [`record::DataType`](crate::record::DataType), are generated, and the class of values that each type has.
 //!
-//! A type without parameters is one line here: its text, its variants, its conversion, and whatever goes by its class
-//! (widening, sorting keys, `Variant`, samples) follow from it. One with parameters is a line for its class, a variant in
-//! each enum, and what the compiler asks for then.
+//! A type without parameters is one line here: its text, its variants, its conversion, and whatever depends on its
+//! class (widening, sorting keys, `Variant`, samples) follow from it. One with parameters is a line for its class, a
+//! variant in each enum, and what the compiler then asks for.
 
 /// What kind of values a type has. Rules about types go by it and name every class, so a new one can't be overlooked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! A table that is brought along in place.
+//! Changes a table in place, by `ALTER` statements.
 //!
-//! The order is the one in which ClickHouse takes it: what depends on a column goes before the column changes and comes
-//! back after; a column is there before something names it.
+//! They are in the order that ClickHouse accepts: what depends on a column is dropped before the column changes and
+//! added again after; a column exists before something names it.
 
 use std::collections::BTreeSet;
 

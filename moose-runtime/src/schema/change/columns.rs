@@ -1,4 +1,4 @@
-//! What changes about the columns of one table.
+//! Compares the columns of one table: added, dropped, renamed, changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Stage one: recorded tables against declared ones.
+//! Stage one: compares recorded tables with declared ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 

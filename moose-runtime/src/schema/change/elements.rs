@@ -1,4 +1,4 @@
-//! What changes about a table beside its columns.
+//! Compares a table's indexes, projections, constraints and settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 

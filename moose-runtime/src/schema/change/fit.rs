@@ -1,4 +1,4 @@
-//! Whether the values of one type fit into another.
+//! Whether a type can hold all values of another one (widening).
 
 use super::super::{Class, DataType};
 

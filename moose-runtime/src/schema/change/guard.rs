@@ -1,4 +1,4 @@
-//! Statements that fail where going on would lose something.
+//! Guard statements: they fail where the next statement would lose values or rows.
 
 use super::super::{DataType, Table, quote_identifier, quote_string};
 use super::{Change, Fit, fit::bare};

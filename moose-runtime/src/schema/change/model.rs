@@ -1,4 +1,4 @@
-//! What changes, as data, and what each change risks.
+//! The changes of a table, as data, and the risk of each.
 
 use std::fmt::{self, Display};
 

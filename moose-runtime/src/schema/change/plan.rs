@@ -1,4 +1,4 @@
-//! Stages three and four: how each table is brought along, and the text of it.
+//! Stages three and four: the plan of how each table is changed, and its text.
 
 use std::fmt::{self, Display};
 

@@ -1,7 +1,7 @@
-//! A table whose place a new one takes: for what no ALTER changes.
+//! Rebuilds a table, for changes that no ALTER can make: a new table takes its place.
 //!
-//! While the table is drained its rows are copied by the names of the columns, hidden ones included; then the two tables
-//! change places, and the old one stays under a name of its own until the author drops it.
+//! While the table is drained its rows are copied by column name, hidden columns included; then the two tables are
+//! exchanged, and the old one is kept under another name until the author drops it.
 
 use super::super::{DefaultKind, Replication, Table, provenance, quote_identifier};
 use super::{Change, PlanStep, Refusal, guard, step::drained};

@@ -1,4 +1,4 @@
-//! Changes that need a word of the author, or can't be made.
+//! Refusals: changes that need a decision of the author, or can't be made.
 
 /// Why a change is not planned. Each says what to write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

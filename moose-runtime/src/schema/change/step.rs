@@ -1,4 +1,4 @@
-//! What is done to bring a table along, one after the other.
+//! The steps of a plan: drain, statement, resume.
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]

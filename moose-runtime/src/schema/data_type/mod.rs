@@ -1,6 +1,6 @@
-//! The ClickHouse type of a column, from and to ClickHouse's own text.
+//! The ClickHouse type of a column, parsed from and printed as ClickHouse's own text.
 //!
-//! The text is the one of `system.columns` and of DDL. What this version does not know keeps its text, so a table with
+//! The text is the one in `system.columns` and in DDL. A type unknown to this version keeps its text, so a table with
 //! such columns can still be read and compared.
 
 mod parse;

@@ -1,5 +1,5 @@
-//! A type out of its text. Parameters that are not as ClickHouse writes them make the type one that is not known, and
-//! never an error: its text is kept.
+//! Parses a type. With parameters that ClickHouse would not write it becomes an unknown type that keeps its text, never
+//! an error.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! That types and their texts are one to one, and that no text breaks the parser.
+//! Tests that types and their texts correspond one to one, and that no text breaks the parser.
 
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
-//! ClickHouse's text as tokens, taken apart where ClickHouse takes it apart: the one reader of quotes, comments and heredocs.
+//! The lexer of ClickHouse's SQL: tokens as ClickHouse's own lexer splits them, with quotes, comments and heredocs.
 //!
-//! It works at compile time too. What a token means is the caller's business: a word may be a keyword, a name or a function.
-//! A test compares it with the lexer of the engine.
+//! It also works at compile time. What a token means is the caller's business: a word may be a keyword, a name or a
+//! function. A test compares it with the lexer of the engine.
 #![expect(
     clippy::indexing_slicing,
     reason = "const code has no iterators, and every place is compared with the end first"

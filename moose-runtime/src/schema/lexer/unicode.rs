@@ -1,4 +1,4 @@
-//! What ClickHouse reads beyond ASCII: typographic quotes, a minus sign, and blanks.
+//! The characters beyond ASCII that ClickHouse's lexer recognises: typographic quotes, a minus sign, and whitespace.
 
 use super::{Lexer, TokenKind};
 
