@@ -1,8 +1,7 @@
-//! What became of the records of a stream, by the stream's own durable counters.
+//! Accounting: what became of the records of a stream, by the stream's own durable counters.
 //!
 //! `accepted = inserted + dead-lettered + in the stream` holds at every moment, because the cursor and its counters are
-//! written in one commit. Whether the table has the same is for somebody else to ask: the two sides never come from one
-//! counter.
+//! written in one commit. Comparing that with the table is done elsewhere: the two sides never come from one counter.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

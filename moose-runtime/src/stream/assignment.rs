@@ -1,4 +1,4 @@
-//! Which partitions of a topic are this process's.
+//! Events of partition assignment: which partitions of a topic a group gives to this process, and revokes.
 
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,5 +1,5 @@
-//! The contract that every backend keeps, as one suite of tests. A backend's own tests call [`check`]; so do those of this
-//! repository that bring a service of their own, which is why it is there under the feature `fault-points`.
+//! The contract that every backend keeps, as one suite of tests. A backend's own tests call [`check`]; so do the tests
+//! of this repository against real services, which is why it is public with the feature `fault-points`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 #![expect(clippy::cast_possible_truncation, reason = "offsets of tests are small")]

@@ -1,4 +1,4 @@
-//! How far the readers of a topic have come, as it is stored.
+//! The cursor: how far a reader of a partition has come, as it is stored.
 
 use serde::{Deserialize, Serialize};
 

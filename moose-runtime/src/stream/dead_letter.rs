@@ -1,7 +1,7 @@
 //! Dead letters: records that can't be stored in a destination, kept with the reason.
 //!
-//! A dead letter stands for its record for ever: once it is there, the record is none of its range's rows, also when the
-//! letter was replayed or dropped since. Therefore ending a letter takes its payload away and leaves its key.
+//! A dead letter replaces its record for ever: once it exists, the record is not among its range's rows, even after the
+//! letter was replayed or dropped. Therefore ending a letter removes its payload and keeps its key.
 
 use std::{fmt, str::FromStr};
 

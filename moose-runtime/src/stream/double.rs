@@ -1,4 +1,4 @@
-//! A backend for tests: another one, with faults and pauses at some of its calls.
+//! A test double of a backend: wraps a real one, with faults and pauses at some of its calls.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The epochs of a partition: under which one each of its records was taken.
+//! The epochs of a partition: which offsets belong to which epoch.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -1,4 +1,4 @@
-//! Why a stream could not do what it was asked.
+//! Errors of a stream.
 
 /// Result of the stream's calls.
 pub type Result<T, E = StreamError> = std::result::Result<T, E>;

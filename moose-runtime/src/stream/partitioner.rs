@@ -1,5 +1,5 @@
-//! Which partition a record belongs to: as the Java client of Kafka decides it, so that records of one key stay together
-//! whoever sends them.
+//! The partitioner: chooses a record's partition as Kafka's Java client does, so that records of one key stay together,
+//! whichever program sends them.
 
 use bytes::Bytes;
 

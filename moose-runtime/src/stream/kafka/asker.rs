@@ -1,4 +1,4 @@
-//! Questions to the brokers about topics and their partitions; nothing is remembered here.
+//! Metadata requests to the brokers, about topics and their partitions; nothing is cached here.
 
 use std::{
     sync::Arc,

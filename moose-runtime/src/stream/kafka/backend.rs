@@ -1,4 +1,4 @@
-//! The cluster as a stream's backend: what each call of the contract comes to.
+//! The implementation of the stream contract on a Kafka cluster: what each call comes to.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What the topics of dead letters say, as far as it was read, and the client that writes to them.
+//! The in-memory state of the dead-letter topics, as far as they were read, and the producer that writes to them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -1,4 +1,4 @@
-//! What all clients of the cluster have in common: their properties, and where their log goes.
+//! The common configuration of all Kafka clients: their properties, and where their log goes.
 
 use std::{
     collections::BTreeMap,

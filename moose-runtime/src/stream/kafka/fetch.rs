@@ -1,9 +1,9 @@
-//! Reading: every reader of a partition has its own place in it, and its own prefetch.
+//! Reading: every reader of a partition has its own position and its own prefetch queue.
 //!
-//! One client of librdkafka reads a partition at one place at a time. Readers of one partition at several places (two
-//! tables of one stream, a range that is read again, a look at the oldest record) are therefore spread over several
-//! clients, *lanes*. A reader is recognised by its position: whoever asks for the offset at which one stopped goes on
-//! with what was prefetched for it.
+//! One client of librdkafka reads a partition at one position at a time. Readers of one partition at several positions
+//! (two tables of one stream, a range that is read again, a look at the oldest record) are therefore spread over
+//! several clients, *lanes*. A reader is recognised by its position: a read from the offset at which an earlier one
+//! stopped continues with what was prefetched for that.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

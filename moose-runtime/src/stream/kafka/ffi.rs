@@ -1,7 +1,7 @@
 //! The calls into librdkafka that `rdkafka` has no safe form of: reading one partition at a position through a queue of
 //! its own, and the id of a topic.
 //!
-//! The only file of the streams with `unsafe`. What leaves it is safe: a [`Fetch`] keeps the client alive that its
+//! The only file of the streams with `unsafe`. Its interface is safe: a [`Fetch`] keeps the client alive that its
 //! pointers belong to, every pointer is freed exactly once, by `Drop`, and messages are copied before they are freed.
 
 #![expect(unsafe_code, reason = "calls into a C library: this file is the wall around them")]

@@ -1,8 +1,8 @@
-//! Membership and cursors: one client per group, which is a member, commits, and reads nothing.
+//! Group membership and cursors: one client per group, which is a member, commits, and reads nothing.
 //!
-//! A thread of its own polls the client for ever, so that nothing that happens to records costs the membership. What the
-//! group gives to this process and takes away is told to whoever holds the [`Assignments`]; a partition that is taken
-//! away is let go only once they have said that their work on it is over.
+//! A thread of its own polls the client for ever, so that slow work on records never costs the membership. What the
+//! group assigns to this process and revokes is sent to the holder of the [`Assignments`]; a revoked partition is given
+//! up only once the holder has confirmed that its work on it is over.
 
 use std::{
     sync::{

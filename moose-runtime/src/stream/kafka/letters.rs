@@ -1,8 +1,8 @@
 //! Dead letters: one compacted topic of one partition per stream, `<stream>.dead-letters`.
 //!
-//! A message's key is that of the letter, its payload the record's as it came, and a header says why. A letter that has
-//! ended is written again without its payload. Each process keeps the keys in memory, and reads what others have
-//! written since before it answers.
+//! A message's key is that of the letter, its payload the record's as it came, and a header gives the reason. A letter
+//! that has ended is written again without its payload. Each process keeps the keys in memory, and reads what others
+//! have written since before it answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,20 +2,20 @@
 //!
 //! What it promises, and where:
 //!
-//! - What [`append`](crate::stream::Backend::append) answered is on all replicas in sync; what became of each record of a
-//!   failed append is told as far as it can be known (`produce`).
-//! - Reading is apart from membership: clients that are in no group read at any position, each reader with its own
+//! - What [`append`](crate::stream::Backend::append) confirmed is on all in-sync replicas; what became of each record
+//!   of a failed append is reported as far as it can be known (`produce`).
+//! - Reading is separate from membership: clients that are in no group read at any position, each reader with its own
 //!   prefetch (`fetch`); one client per group is a member and commits (`group`). So a table that is away for hours
-//!   costs no membership, and a pause throws nothing away.
+//!   costs no membership, and a pause discards nothing.
 //! - A cursor is the group's committed offset, with the rest in its metadata (`note`). Metadata that is not ours means
-//!   that somebody has moved the group: it is followed, under a new epoch.
-//! - Topics are made and grown, never changed otherwise (`topics`). One that was deleted and made anew is told by its id:
-//!   no cursor is committed for another topic than its epoch was given for. One that may be the same, moved here from
-//!   another cluster or restored, waits for somebody to say which it is.
-//! - Dead letters lie in a compacted topic beside each stream (`letters`).
+//!   that somebody has moved the group: the new offset is used, under a new epoch.
+//! - Topics are created and grown, never changed otherwise (`topics`). One that was deleted and created again is
+//!   recognised by its id: no cursor is committed for another topic than the one its epoch was given for. One that may
+//!   be the same, moved here from another cluster or restored, waits for the operator to say which it is.
+//! - Dead letters are in a compacted topic beside each stream (`letters`).
 //!
-//! Offsets have gaps: transactions leave markers, compaction takes records away. Nothing here or above counts on their
-//! being consecutive.
+//! Offsets have gaps: transactions leave markers, compaction removes records. Nothing here or above relies on
+//! consecutive offsets.
 
 mod asker;
 mod backend;

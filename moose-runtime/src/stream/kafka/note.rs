@@ -1,7 +1,7 @@
-//! The cursor as it is written down: the group's committed offset, and the rest in the metadata beside it.
+//! The stored form of a cursor: the group's committed offset, and the rest in the metadata beside it.
 //!
-//! The metadata is JSON with short names, version first; brokers take 4,096 bytes of it, and this needs half at most. What
-//! does not begin as ours does was written by somebody else, who has moved the group.
+//! The metadata is JSON with short names, version first; brokers accept 4,096 bytes of it, and this needs half at most.
+//! Metadata that does not begin like ours was written by somebody else, who has moved the group.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
 //! Appending: an idempotent producer whose delivery reports become the answer.
 //!
-//! All records of one append are handed to librdkafka at once and waited for together. A producer that has failed for
-//! good (the library says so) is replaced before the next append.
+//! All records of one append are handed to librdkafka at once and waited for together. A producer with a fatal error is
+//! replaced before the next append.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! The contract, on librdkafka's mock cluster. It can't be told to make a topic, nor to add partitions: topics are made
-//! from outside, with as many partitions as they will ever have. The real ones are asked in the integration tests.
+//! Runs the contract on librdkafka's mock cluster. That can't create topics or add partitions on request: topics are
+//! made from outside, with as many partitions as they will ever have. Real brokers are used in the integration tests.
 
 use std::{
     collections::BTreeMap,

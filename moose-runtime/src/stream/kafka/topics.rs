@@ -1,4 +1,5 @@
-//! Topics: made where they are missing, grown where they have too few partitions, and what else they are is said.
+//! Topics: created where they are missing, given more partitions where they have too few; other differences are
+//! reported.
 
 use std::{
     collections::{HashMap, VecDeque},

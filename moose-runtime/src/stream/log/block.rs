@@ -1,9 +1,10 @@
-//! The stored form of records: a block is the records of one partition that one commit of the log made durable together.
+//! The stored form of records: a block is the records of one partition that one commit of the log made durable
+//! together.
 //!
 //! ```text
-//! 0   u8       version: 1, or 2 where the body is packed
+//! 0   u8       version: 1, or 2 where the body is compressed
 //! 1   u32      CRC-32 over: epoch, partition, base offset, and all bytes from 5 on
-//! 5   i64      when the log took the records, milliseconds since the Unix epoch
+//! 5   i64      when the log accepted the records, milliseconds since the Unix epoch
 //! 13  u32      number of records, at least 1
 //! 17  …        the body; in version 2: u32 its length, and the body as an LZ4 block
 //!
@@ -12,8 +13,9 @@
 //! …        the records' bytes, one after the other
 //! ```
 //!
-//! Numbers are little-endian. Lengths are much alike, which packs better than ends do. The checksum covers where the block belongs, so a block that turns up in another place is
-//! seen as damage. A layout that changes gets another version; every version written once stays readable.
+//! Numbers are little-endian. Lengths are much alike, so they compress better than ends do. The checksum covers where
+//! the block belongs, so a block that turns up in another place is seen as damage. A layout that changes gets another
+//! version; every version written once stays readable.
 
 use bytes::Bytes;
 

@@ -1,12 +1,13 @@
-//! Group commit: one thread gathers what all callers want written, writes it as one batch with one fsync, and answers
-//! them all.
+//! Group commit: one thread gathers what all callers want written, writes it as one batch with one fsync, and replies
+//! to them all.
 //!
 //! While one batch is being synced the next one gathers, so nobody waits for a timer and a busy log shares each fsync
-//! among many. Offsets are given here and nowhere else.
+//! among many callers. Offsets are assigned here and nowhere else.
 //!
-//! A write or sync that fails stops all writes until the log is opened anew, which this thread does (`reopen`): what the
-//! disk holds then is unknown, and nothing may be acknowledged on top of it. Where the failed records were to go is noted
-//! beside the database before anybody is told, so that they are surely not stored: whatever is left of them goes.
+//! A failed write or sync stops all writes until this thread has reopened the log (`reopen`): what the disk holds then
+//! is unknown, and nothing may be acknowledged on top of it. The offsets at which the failed records would have begun
+//! are noted beside the database before any caller gets the error, so whatever is left of these records is removed and
+//! can't count as stored.
 
 use std::{
     collections::HashMap,

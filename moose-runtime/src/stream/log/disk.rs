@@ -1,4 +1,4 @@
-//! The point at which writes become durable, and whether it would take any again.
+//! The disk: where a batch becomes durable, and the probe that tells whether writing would work again after a failure.
 
 use std::{io::Write, path::Path};
 

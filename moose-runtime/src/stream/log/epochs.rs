@@ -1,9 +1,9 @@
-//! Each opening of the log begins a new epoch in each partition, durably before a record of it is taken: so no two records
-//! ever have the same epoch, partition and offset, even where the directory comes back from a copy.
+//! Epochs: each opening of the log begins a new one in each partition, durably before any record is written under it.
+//! So no two records ever have the same epoch, partition and offset, even where the directory is restored from a copy.
 //!
-//! `epochs/<storage id>/<partition>` in `meta` holds the list. A partition without one was written when the storage's id was
-//! the epoch of all records, and they keep it. An epoch under which nothing was taken gives its place to the next one, so
-//! that a process which starts again and again makes nothing grow; its number is random and never comes back.
+//! `epochs/<storage id>/<partition>` in `meta` holds the list. A partition without one was written when the storage's
+//! id was the epoch of all records, and they keep it. An epoch without records is replaced by the next one, so that a
+//! process which starts again and again makes nothing grow; its number is random and never used again.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! A failure of the storage: what it was, and how long to wait before the log is opened anew.
+//! A storage failure: its cause, and how long to wait before the log is reopened.
 
 use std::{
     error::Error,

@@ -1,4 +1,4 @@
-//! What is written together: the records of all who append, by partition, and the values.
+//! The batch of one group commit: the records of all callers, by partition, and the values.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! What callers want made durable, as it goes to the thread that commits.
+//! The messages from callers to the commit thread: records and values to be made durable.
 
 use std::sync::Arc;
 

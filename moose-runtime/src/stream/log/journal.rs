@@ -1,13 +1,13 @@
-//! The database's journal, as far as the log has to know it: which of its batches are whole.
+//! Reads the database's journal, as far as the log has to know it: which of its batches are complete.
 //!
-//! A batch is a start (tag 1, number of items u32, sequence number u64), its items, and an end (tag 3, XXH3 of the items
-//! u64, magic). An item is tag 2, kind u8, compression u8, keyspace u64, lengths of key u16 and of the value u32 twice, key,
-//! value; or tag 4 and a keyspace u64, which clears that. All numbers are little-endian. The newest journal has room for
-//! more behind its last batch, in zeros.
+//! A batch is a start (tag 1, number of items u32, sequence number u64), its items, and an end (tag 3, XXH3 of the
+//! items u64, magic). An item is tag 2, kind u8, compression u8, keyspace u64, lengths of key u16 and of the value u32
+//! twice, key, value; or tag 4 and a keyspace u64, which clears that. All numbers are little-endian. The newest journal
+//! is preallocated: zeros follow its last batch.
 //!
-//! The database cuts off what it can't read at the end. What it can read and finds wrong it takes for damage, although a
-//! write that the machine did not survive leaves just that: its pages reach the disk in any order. And a write that failed
-//! leaves bytes of which nobody knows whether they will be there after the next power failure.
+//! The database cuts off an unreadable end. Readable but invalid content it reports as damage, although a write
+//! interrupted by a power failure leaves exactly that: its pages reach the disk in any order. And a failed write leaves
+//! bytes of which nobody knows whether they will be there after the next power failure.
 
 use std::{
     fs::{self, File},

@@ -1,8 +1,8 @@
-//! Dead letters in the log: the keyspace `dead-letters`, apart from the records and from their retention.
+//! Dead letters in the log: the keyspace `dead-letters`, independent of the records and of their retention.
 //!
-//! Nothing here is counted against a stream's disk budget: a refused row that finds no room would hold its table. A key
-//! is `letter/<table>/<topic>/<epoch>/<partition>/<offset>` with numbers of equal length, so that keys are in the order
-//! of offsets. A value is the length of a JSON header (u32, big-endian), the header, and the payload.
+//! Nothing here is counted against a stream's disk budget: a refused row without space for its letter would hold its
+//! table. A key is `letter/<table>/<topic>/<epoch>/<partition>/<offset>` with numbers of equal length, so that keys
+//! sort by offset. A value is the length of a JSON header (u32, big-endian), the header, and the payload.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

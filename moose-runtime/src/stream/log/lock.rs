@@ -1,6 +1,7 @@
-//! One process per directory: a file that is locked as long as the log is open, with the holder's process id in it.
+//! The lock of a log's directory, one process at a time: a file that is locked while the log is open and contains the
+//! holder's process id.
 //!
-//! The lock belongs to the open file, so it is gone with the process however that ends.
+//! The lock belongs to the open file, so the system releases it however the process ends.
 
 use std::{
     fs::{File, TryLockError},

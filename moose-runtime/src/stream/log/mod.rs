@@ -2,30 +2,30 @@
 //!
 //! What it promises, and where:
 //!
-//! - What [`append`](crate::stream::Backend::append) answered is on the disk, synced; concurrent appends of all topics share one fsync
-//!   (`commit`). After a failed write nothing is acknowledged until the log has opened itself anew, with what was
-//!   acknowledged and nothing else (`failure`, `reopen`).
-//! - Records lie in blocks with a checksum each (`block`), packed by their callers where an append is large; offsets go on
-//!   without a gap, and whatever is missing or changed is [`StreamError::Damaged`] with the numbers: while opening
-//!   (`partition`, `witness`) or while reading.
-//! - Readers wait without polling, and those who keep up are served from memory (`tail`).
+//! - What [`append`](crate::stream::Backend::append) confirmed is on the disk, synced; concurrent appends of all topics
+//!   share one fsync (`commit`). After a failed write nothing is acknowledged until the log has reopened itself, with
+//!   what was acknowledged and nothing else (`failure`, `reopen`).
+//! - Records are stored in blocks with a checksum each (`block`), compressed by the callers where an append is large;
+//!   offsets have no gaps, and whatever is missing or changed is [`StreamError::Damaged`] with the offsets: while
+//!   opening (`partition`, `witness`) or while reading.
+//! - Readers wait without polling, and those that keep up are served from memory (`tail`).
 //! - Only what every known reader has passed is ever deleted (`retention`), whole segments at a time (`store`): up to
 //!   one segment per partition, and the database's journals, stay on the disk beyond what is counted.
 //! - Each opening begins a new epoch in each partition, so that a record's identity is never given twice (`epochs`).
 //! - Dead letters are kept beside the records and outlive them (`letters`).
-//! - One process per directory (`lock`), also while the log is opened anew.
-//! - A last write that a power failure has torn goes, if nothing acknowledged is in it (`journal`).
+//! - One process per directory (`lock`), also while the log is reopened.
+//! - A last write torn by a power failure is removed, if nothing acknowledged is in it (`journal`).
 //!
 //! ```text
-//! <path>/process.lock   who has it
+//! <path>/process.lock   which process has it open
 //! <path>/witness        how far each partition and cursor was acknowledged
 //! <path>/database/      fjall
 //! <path>/torn-…         a journal as it was before its torn end was cut off
 //! ```
 //!
 //! All of it takes below 64 MiB of memory by design: 16 MiB of newest blocks (shared with the database's memtables as
-//! long as they are there), about 32 MiB of memtables, 4 MiB of cache. Threads: the committer, retention, and two of
-//! the database.
+//! long as they exist), about 32 MiB of memtables, 4 MiB of cache. Threads: the committer, retention, and two of the
+//! database.
 
 mod backend;
 mod block;

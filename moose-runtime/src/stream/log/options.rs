@@ -1,4 +1,4 @@
-//! How a log is opened.
+//! Options for opening a log.
 
 use std::{
     path::PathBuf,

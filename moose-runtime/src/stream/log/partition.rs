@@ -1,4 +1,4 @@
-//! One partition: its segments in order, how far it goes, and reading it.
+//! One partition: its segments in order, its end, and reading it.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Who reads a topic, and forgetting one who does not any more.
+//! The readers of a topic: listing them, and forgetting one that no longer exists.
 
 use std::collections::BTreeSet;
 

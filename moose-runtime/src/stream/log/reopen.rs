@@ -1,8 +1,8 @@
-//! Opening the log anew after a failure, without a restart of the process.
+//! Reopens the log after a failure, without a restart of the process.
 //!
-//! After a failed write nobody knows what of it is in the files, in the page cache, or with the database's writer. So the
-//! database is let go of and opened from its files, like after a crash, and every partition is cut where its acknowledged
-//! records end. That is an opening as any other: a new epoch begins.
+//! After a failed write it is unknown what of it is in the files, in the page cache, or in the database's writer. So
+//! the database is closed and opened from its files, as after a crash, and every partition is truncated where its
+//! acknowledged records end. That is an opening like any other: a new epoch begins.
 
 use std::{
     collections::HashMap,

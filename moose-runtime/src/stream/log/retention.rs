@@ -1,4 +1,4 @@
-//! What may go: records that every known reader of their partition has passed, and of those what is too old or too much.
+//! Retention: deletes records that every known reader of their partition has passed, once they are too old or too many.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A segment of a partition: a run of its blocks, how they are read out of it, and what damage is.
+//! A segment of a partition: a run of its blocks, reading them, and detecting damage.
 
 use bytes::Bytes;
 use fjall::{Guard, Keyspace, Slice};

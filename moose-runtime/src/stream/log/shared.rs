@@ -1,4 +1,4 @@
-//! What callers and the log's threads share: the database as long as it is open, and the topics that are.
+//! The state that callers and the log's threads share: the database while it is open, and the open topics.
 
 use std::{
     collections::HashMap,

@@ -1,10 +1,10 @@
-//! The database under the log: what lies where in `fjall`, and how its errors are told.
+//! The database under the log: the layout of keys and keyspaces in `fjall`, and the mapping of its errors.
 //!
-//! - A partition's blocks lie in *segments*: one keyspace each, `<epoch>.<partition>.<base>`, the key being a block's
-//!   base offset, big-endian. A segment is dropped as a whole, so space comes back without rewriting anything; within a
+//! - A partition's blocks are in *segments*: one keyspace each, `<epoch>.<partition>.<base>`, the key being a block's
+//!   base offset, big-endian. A segment is dropped as a whole, so space is freed without rewriting anything; within a
 //!   partition keys only grow, so the database never merges, only moves.
-//! - The keyspace `meta` holds topics, cursors, registered groups, the epochs of partitions and where they start, and what
-//!   sealed segments hold. Keys are text, values JSON with a version.
+//! - The keyspace `meta` holds topics, cursors, registered groups, the epochs of partitions and where they start, and
+//!   the contents of sealed segments. Keys are text, values JSON with a version.
 //! - The keyspace `dead-letters` is described in `letters`.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the files of a partition hold, checked against what was acknowledged.
+//! Reads the files of a partition, and checks them against what was acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
 

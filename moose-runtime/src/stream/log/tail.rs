@@ -1,4 +1,4 @@
-//! The newest blocks of all partitions, kept in memory so that readers who keep up never touch the disk.
+//! A cache of the newest blocks of all partitions, so that readers that keep up never touch the disk.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,18 +1,17 @@
-//! What was acknowledged, kept beside the database: the second witness against a lost end.
+//! The witness: a file beside the database that records what was acknowledged, to detect a lost end.
 //!
-//! The database's journal ends, by its own rule, at the first entry that it can't read. Damage in the middle of it would
-//! take what was acknowledged after it away without a word: records, whose offsets would be given out again, and
-//! cursors. This file says how far each partition and each cursor had come. It is written after each commit and not
-//! synced on its own: after a power failure it may lag behind, it does not run ahead. What the database holds less of
-//! than this file says is damaged.
+//! The database's journal ends, by its own rule, at the first entry that it can't read. Damage in its middle would
+//! silently lose what was acknowledged after it: records, whose offsets would be assigned again, and cursors. This file
+//! says how far each partition and each cursor had come. It is written after each commit and not synced on its own:
+//! after a power failure it may be behind, never ahead. Where the database has less than this file says, it is damaged.
 //!
-//! After a failed write it says more: that there was one, and where the partitions ended that it was to reach. What lies
-//! beyond that was refused, and goes at the next opening.
+//! After a failed write it says more: that there was one, and the ends of the partitions that it was to reach. What is
+//! beyond these was refused, and is removed at the next opening.
 //!
-//! 32 bytes an entry: epoch u64, value u64, reader u64, partition u16, kind u16, CRC-32 of these 28. The reader is 0 for
-//! the end of a partition, else the hash of a group's name. Of kind 1, the value is one more than the offset at which the
-//! partition is to be cut, 0 where it is not; of kind 2, 1 says that a write has failed. An entry whose checksum is wrong
-//! says nothing.
+//! 32 bytes an entry: epoch u64, value u64, reader u64, partition u16, kind u16, CRC-32 of these 28. The reader is 0
+//! for the end of a partition, else the hash of a group's name. Of kind 1, the value is one more than the offset at
+//! which the partition is to be truncated, 0 where it is not; of kind 2, 1 says that a write has failed. An entry with
+//! a wrong checksum is ignored.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! A clock that was wrong once delays retention by a minute at most, and lag is told as it is.
+//! A clock that was once wrong delays retention by a minute at most, and lag is reported correctly.
 
 use super::{
     retention::{clock, hourly},

@@ -1,4 +1,4 @@
-//! Each opening begins a new epoch, whatever became of the directory before it.
+//! Each opening begins a new epoch, whatever happened to the directory before it.
 
 use std::{collections::HashSet, path::Path};
 

@@ -1,4 +1,4 @@
-//! No more files may be opened: the database's own threads meet that first, and say so to nobody.
+//! The limit on open files is reached: the database's own threads fail first, and don't report it.
 
 use std::{fs::File, process::Command};
 

@@ -1,4 +1,4 @@
-//! The log against its promises; each file one of them.
+//! Tests of the log's promises, one file for each.
 
 #![expect(clippy::cast_possible_truncation, reason = "offsets of tests are small")]
 

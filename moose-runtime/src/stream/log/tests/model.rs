@@ -1,5 +1,5 @@
-//! The log against a model of it: a vector per partition and the last cursor of each group, under random operations
-//! failed writes and reopenings, with segments and tails of all sizes.
+//! Compares the log with a model of it: a vector per partition and the last cursor of each group, under random
+//! operations, failed writes and reopenings, with segments and tails of all sizes.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Readers that are gone, or that go back: what waits for them, and what the second witness says.
+//! Readers that are gone, or that go back: what is kept for them, and what the witness says.
 
 use super::*;
 use crate::stream::Cursor;

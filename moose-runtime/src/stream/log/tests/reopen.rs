@@ -1,4 +1,4 @@
-//! After a failed write the log opens itself anew, with what was acknowledged and nothing else.
+//! After a failed write the log reopens itself, with what was acknowledged and nothing else.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A last write that a power failure has torn: cut off where it was never acknowledged, told as it is where it was.
+//! A last write torn by a power failure: cut off if it was never acknowledged, reported as damage if it was.
 
 use std::path::{Path, PathBuf};
 
