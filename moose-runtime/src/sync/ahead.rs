@@ -1,7 +1,7 @@
-//! The INSERT of the next range, sent ahead of its turn while the one before is on its way.
+//! Sends the INSERT of the next range ahead of its turn, while the one before is on its way.
 //!
-//! Only where nothing is in doubt, and only of a range that is written down. What was sent ahead counts for nothing until
-//! its turn: any failure before takes it back, and the range is then sent as if it had not been.
+//! Only where nothing is in doubt, and only for a range that is written down. An INSERT sent ahead has no effect until
+//! its turn: any failure before cancels it, and the range is then sent as if it had not been.
 
 use super::{
     Prepared, SyncError,

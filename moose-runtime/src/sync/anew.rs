@@ -1,8 +1,8 @@
-//! Where a group's cursor does not fit the partition any more: nothing is skipped and nothing is read once more until
-//! an operator has said where to go on.
+//! Handles a cursor that no longer fits its partition: the partition is held, so that nothing is skipped or read twice,
+//! until the operator has said where to resume.
 //!
-//! Brokers keep cursors and records apart: they forget the offsets of a group, and their retention passes a cursor as if
-//! there were none.
+//! Brokers keep cursors and records apart: they delete the offsets of a group, and their retention passes a cursor as
+//! if there were none.
 
 use super::{Assignment, ResumeFrom, Shared, SyncError, cause::Misfit, identity::fresh_id, known::Known};
 use crate::stream::{Bounds, Counted, Cursor, Pending};

@@ -1,4 +1,4 @@
-//! How long to wait before the next try: exponential, capped, with full jitter.
+//! The delay before a retry: exponential, capped, with full jitter.
 
 use std::time::Duration;
 

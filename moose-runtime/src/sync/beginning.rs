@@ -1,4 +1,5 @@
-//! How a worker begins: which cursor is its own, whose table it is, and what that has already.
+//! The start of a worker: reads its cursor, checks that the table is the cursor's, and finds out what the table already
+//! has.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Which of a row of things are refused, when only several can be asked for at once.
+//! Bisection: finds the refused items of a list, where only a whole slice can be accepted or refused.
 //!
-//! The whole is asked for; what is refused is halved, the left half first. When that is taken, the right one must be
-//! where the fault is, and is halved without being asked for. Only what was asked for alone counts as refused.
+//! The whole list is tried; a refused slice is halved, and its left half tried first. If that is accepted, the fault
+//! must be in the right one, which is halved without a try. Only an item that was tried alone counts as refused.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
-//! What lies behind an error, where there are several things that it can be.
+//! Details of sync errors that have several possible causes: rows that stay hidden, a cursor that does not fit its
+//! partition, a trial without a result.
 
 /// What may hide rows that a table has confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

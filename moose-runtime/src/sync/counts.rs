@@ -1,4 +1,4 @@
-//! The table's side of the accounting: what it has itself, by its hidden columns.
+//! The table's side of the accounting: counts the records that it has, by its provenance columns.
 
 use serde::Serialize;
 

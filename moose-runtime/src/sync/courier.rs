@@ -1,4 +1,4 @@
-//! Brings one range into the table, however often it must be tried.
+//! The courier: delivers one range into the table, with as many retries as it takes.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The cursor of one worker: changed in memory only after it was written down.
+//! The cursor of one worker: changed in memory only after the change was committed.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A table that records go to: from the streams that fill it, and from dead letters that are replayed.
+//! A destination: a table that records are inserted into, by the streams that fill it and by replays of dead letters.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Records become the one Native block of a range.
+//! Encodes the records of a range as one Native block.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Why a range is not in its table yet. Every one of these keeps the range and is tried again.
+//! Errors of the sync: why a range is not in its table yet. After each of them the range is kept and retried.
 
 use super::cause::{Hiding, Misfit, TrialFinding};
 use crate::{clickhouse::ClickHouseError, drain::DrainError, stream::StreamError};

@@ -1,9 +1,9 @@
-//! What becomes of a failed INSERT: one table of codes, one function.
+//! Classifies a failed INSERT: one table of error codes, one function.
 //!
-//! Every failure keeps the range, whatever its verdict. The verdict only says whether it is worth looking for rows that
-//! ClickHouse refuses: that takes a definite answer of its own, about the rows, from the table itself. ClickHouse has more
-//! than 600 codes, and most are about the machine, the server or the statement. So the codes are named that a value can
-//! have for its answer, and one that is not named, or that a later server brings, never makes a dead letter.
+//! Whatever the verdict, the range is kept. The verdict only says whether it is worth looking for rows that ClickHouse
+//! refuses: that takes a definite answer about the rows, from the table itself. ClickHouse has more than 600 codes, and
+//! most are about the machine, the server or the statement. So the codes that a value can cause are listed here, and
+//! one that is not listed, or that a later server adds, never makes a dead letter.
 
 use super::{SyncError, cause::TrialFinding};
 use crate::{

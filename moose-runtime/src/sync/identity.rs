@@ -1,7 +1,8 @@
-//! Whose records a table has, and which of them: what a worker finds out before it takes up its partition.
+//! The identity of records and tables: a worker finds out whose records a table has, and which of them, before it
+//! starts.
 //!
-//! A record is who it is by epoch, partition and offset, and a table by its uuid. Names say nothing: packages, tables and
-//! applications are renamed, and directories come back from copies.
+//! A record is identified by epoch, partition and offset, and a table by its uuid. Names don't count: packages, tables
+//! and applications are renamed, and directories are restored from copies.
 
 use std::collections::BTreeMap;
 

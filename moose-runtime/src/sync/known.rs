@@ -1,8 +1,9 @@
-//! Which partitions a table was filled from and by whom, noted in the database beside it.
+//! The registry of groups (`_moose_groups`): which partitions a table was filled from and by which group, stored in the
+//! database beside it.
 //!
-//! Brokers forget the cursors of groups that are away for long, and operators delete them. Without a note such a group
-//! would look like a new one, and the table would be filled once more. So would it be by an application under another
-//! name, which is another group.
+//! Brokers delete the cursors of groups that are inactive for long, and operators delete them too. Without this
+//! registry such a group would look like a new one, and the table would be filled a second time. The same would happen
+//! after the application was renamed, because that makes another group.
 
 use super::SyncError;
 use crate::{

@@ -1,4 +1,4 @@
-//! How far a table is behind its stream, measured whatever its worker is about: held, settling or in its stride.
+//! Measures the lag of a table behind its stream, whatever its worker is doing: held, settling or delivering.
 
 use std::time::Duration;
 

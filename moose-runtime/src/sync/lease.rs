@@ -1,8 +1,9 @@
-//! Whether a partition is this process's, as far as it knows.
+//! The lease of a partition: whether it is assigned to this process, as far as it knows.
 //!
-//! Brokers check who commits, not whose partition it is. So committing and letting go exclude each other: a commit holds
-//! the lease until it is answered, and a lease ends only when nobody holds it. No INSERT begins without it either; one
-//! on its way may end, since whoever has the partition next settles the same range under the same token.
+//! Brokers check who commits, not whose partition it is. So committing and giving up a partition exclude each other: a
+//! commit holds the lease until it is answered, and a lease ends only when nobody holds it. No INSERT begins without it
+//! either; one that is on its way may finish, since the next owner of the partition settles the same range under the
+//! same token.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,4 @@
-//! Records that become dead letters: made, kept, counted, and said.
+//! Makes dead letters of records, stores, counts and logs them.
 
 use super::{Assignment, Shared, encoder::Refused, now};
 use crate::{

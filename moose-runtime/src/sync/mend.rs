@@ -1,5 +1,5 @@
-//! Rows that a burnt token lost from a table with views, or with a TTL: they come in by way of a table of their own, whose
-//! parts are moved over, because a moved part feeds no view a second time, and no TTL takes it before it was seen.
+//! Inserts rows that a burnt token lost from a table with views or a TTL. They go by way of a table of their own, whose
+//! parts are moved over, because a moved part feeds no view a second time, and no TTL deletes it before it was seen.
 
 use bytes::Bytes;
 

@@ -1,12 +1,12 @@
 //! The delivery protocol: from a stream partition into a table, every record once.
 //!
-//! One [`Worker`] per partition and destination. Its `reader` closes *ranges* of consecutive offsets and encodes
-//! them; its `cursor` writes a range down before the range is sent; its `courier` sends it as one Native block under one
-//! token for ever, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and only
-//! the others are inserted. Nothing here gives a range up: a failure is shown and tried again. Single
-//! records that can't be stored, because they don't fit their type any more or because ClickHouse refuses their rows in
-//! a `trial`, become dead letters before the range passes. Where several processes share a stream, a [`Roster`] runs the
-//! workers of the partitions that are this one's, each under a [`Lease`].
+//! One [`Worker`] per partition and destination. Its `reader` closes *ranges* of consecutive offsets and encodes them;
+//! its `cursor` writes a range down before the range is sent; its `courier` sends it as one Native block, always under
+//! the same token, and settles it (`settle`) after any doubt: the table is asked which rows of the range it has, and
+//! only the others are inserted. A range is never given up: a failure is reported and retried. Single records that
+//! can't be stored, because they no longer fit their type or because ClickHouse refuses their rows in a `trial`, become
+//! dead letters before the cursor passes the range. Where several processes share a stream, a [`Roster`] runs the
+//! workers of the partitions that are assigned to this one, each under a [`Lease`].
 
 mod ahead;
 mod anew;

@@ -1,4 +1,4 @@
-//! Asking the table which rows of a range it has.
+//! The probe: a query for the rows of a range that the table has.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What follows once a range is in the table: the cursor passes it, and it is counted and said.
+//! Progress after a range was delivered: moves the cursor past it, counts and logs it.
 
 use super::{
     courier::{Courier, Delivered},

@@ -1,6 +1,6 @@
-//! Reads a partition and closes its ranges: at exactly `max_rows` records, at `max_bytes` encoded, or `max_delay` after
-//! the first record. Reading and decoding go on while earlier ranges are on their way; decoding runs on blocking
-//! threads.
+//! The reader of a partition, which closes its ranges: at exactly `max_rows` records, at `max_bytes` encoded, or
+//! `max_delay` after the first record. Reading and decoding go on while earlier ranges are on their way; decoding runs
+//! on blocking threads.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

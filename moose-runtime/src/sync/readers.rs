@@ -1,7 +1,7 @@
-//! Who has read a stream into which table: to be listed, taken over, or forgotten.
+//! The readers of a stream, by table: listing them, taking over their cursors, and forgetting them.
 //!
-//! The embedded log knows its readers. Brokers can't be asked who reads for which table, so there the notes beside the
-//! tables say it.
+//! The embedded log knows its readers. Brokers can't be asked which group reads for which table, so there the registry
+//! beside the tables is used.
 
 use super::{SyncError, known::Notes};
 use crate::{

@@ -1,8 +1,9 @@
-//! After a start: the ranges that an earlier process had written down are brought to their end before anything else.
+//! Recovery after a start: the ranges that an earlier process had written down are finished before anything else.
 //!
-//! Each try is an attempt, written down before it begins and taken back when it has not ended the process: when it fails, as
-//! in an outage, when the partition is taken away meanwhile, and when the process stops in order. What has ended the
-//! process three times may be what ends it: it is shown, and tried again only every minute, while the other tables go on.
+//! Each try is counted as an attempt, written down before it begins and removed unless it has ended the process: when
+//! it fails, as in an outage, when the partition is revoked meanwhile, and when the process stops in order. A range at
+//! which the process has ended three times may be the cause: it is reported, and retried only once a minute, while the
+//! other tables go on.
 
 use std::{
     sync::{Arc, PoisonError},

@@ -1,5 +1,5 @@
-//! Whether a table surely remembers the token of a range that it has, so that the range may be sent again as a whole for
-//! the views behind it. Where that can't be shown the table is left alone: it would store the rows twice.
+//! Whether a table surely still remembers the token of a range that it has, so that the whole range may be sent again
+//! for the views behind it. Where that can't be shown the table is left alone: it would store the rows twice.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! Opening the database anew, where it is ours to open.
+//! Decides when to restart the embedded engine after a failed INSERT.
 //!
-//! An INSERT that failed between its token and its rows has taken the token without them. The embedded engine takes such a
-//! token out when it opens, so that the range can be sent again under it, and comes into the table and into the views
-//! behind it once: therefore it is opened anew before the next try. A server can't be told to; there the table is asked.
+//! An INSERT that failed between its token and its rows has used the token without storing the rows. The embedded
+//! engine removes such a token when it starts, so that the range can be sent again under it, and gets into the table
+//! and into the views behind it once: therefore it is restarted before the retry. A server can't be restarted by us;
+//! there the table is asked.
 
 use tokio::time::Instant;
 

@@ -1,8 +1,8 @@
-//! Replaying dead letters: each record once more, to the destination that refused it and to no other.
+//! Replays dead letters: each record is sent once more, to the destination that refused it and to no other.
 //!
 //! A replay is idempotent. The table is asked first whether it has the record; the INSERT goes under a token that is
-//! the letter's alone; and the letter ends only after the table has the row. Whatever breaks off in between is done
-//! again by the next replay, and stores nothing twice.
+//! the letter's alone; and the letter ends only after the table has the row. A replay that was interrupted is repeated
+//! by the next one, and stores nothing twice.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! A range that was closed before, made again out of the stream: the same records, and so the same bytes.
+//! Reads a range that was closed before from the stream again: the same records, and so the same bytes.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The memory of the range that is being filled: reserved before its records are taken up, and as they turn out.
+//! The memory of the range that is being filled: reserved before its records are read, and adjusted to their real size.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The workers of one table: one for each partition that the table's group gives to this process.
+//! The workers of one table: one for each partition that the table's group assigns to this process.
 
 use std::collections::HashMap;
 

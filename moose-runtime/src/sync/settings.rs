@@ -1,4 +1,5 @@
-//! The settings of an INSERT and of a probe: what makes the protocol hold, whatever the user's profile says.
+//! The ClickHouse settings of an INSERT and of a probe: those that the protocol needs, whatever the user's profile
+//! says.
 
 use std::collections::HashSet;
 

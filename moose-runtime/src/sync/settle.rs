@@ -1,11 +1,13 @@
-//! Settling a range in doubt: the table is asked what it has, and only the rest is inserted.
+//! Settles a range in doubt: the table is asked which rows it has, and only the others are inserted.
 //!
-//! The token protects against an old INSERT that still runs; the hidden columns protect against a token that was taken
-//! without its rows, which a plain MergeTree does when it is killed between writing the token and renaming the part.
+//! The token protects against an old INSERT that still runs; the provenance columns protect against a token that was
+//! used without its rows, which happens to a plain MergeTree that is killed between writing the token and renaming the
+//! part.
 //!
-//! The views behind a table are fed after it, so they may lack rows that it has. Sending the whole range again heals that,
-//! but only while the table drops it by its token: a table that has forgotten the token would store every row twice. So
-//! that is done where the table can be shown to remember it, and where not, it is said what the views may lack.
+//! The views behind a table are fed after it, so they may lack rows that it has. Sending the whole range again repairs
+//! that, but only while the table drops it by its token: a table that has forgotten the token would store every row
+//! twice. So it is done only where the table can be shown to remember it; elsewhere a message says what the views may
+//! lack.
 
 use std::collections::BTreeSet;
 

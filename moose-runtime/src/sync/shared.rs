@@ -1,4 +1,4 @@
-//! What all workers of a process share.
+//! The state that all workers of a process share.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
-//! How large ranges may be: as configured, and less once ClickHouse has gone without the memory for them for long.
+//! The maximum size of ranges: as configured, and smaller after ClickHouse has been out of memory for them for long.
 //!
-//! A range that is written down never changes, so the one that fails stays as it is; those that come after it are halved.
+//! A range that is written down never changes, so the one that fails stays as it is; those that come after it are
+//! halved.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},

@@ -1,4 +1,4 @@
-//! The destination table as it is on the server, looked at again whenever it may have changed.
+//! The destination table as it is on the server, checked again whenever it may have changed.
 
 use std::{sync::Arc, time::Duration};
 

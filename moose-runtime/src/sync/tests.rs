@@ -1,4 +1,4 @@
-//! When ranges close, on a paused clock, and what is written down when.
+//! Tests of when ranges close, on a paused clock, and of what is written down when.
 
 use std::{
     sync::{Arc, atomic::Ordering},

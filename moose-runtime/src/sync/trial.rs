@@ -1,19 +1,19 @@
-//! The trial: which rows of a range ClickHouse refuses, found without touching the table.
+//! The trial: finds the rows of a range that ClickHouse refuses, without touching the table.
 //!
-//! A refused INSERT may have stored rows in other table partitions, so the table itself is never asked again with half
-//! of a range. The rows that it lacks are bisected into a table of their own, made like it, without views and without
-//! tokens. What is refused there alone, twice, is a dead letter, durable before anything else happens; the range without
-//! them is then settled under its token as ever. Between the two refusals, and after the second, a control row that was
-//! taken before must be taken again: what refuses everything for a while refuses that too. Rows whose answers change
-//! are nobody's fault, and break the trial off.
+//! A refused INSERT may have stored rows in other table partitions, so the table itself is never tried again with half
+//! of a range. The rows that it lacks are bisected into a table of their own, created like it, without views and
+//! without tokens. A row that is refused there alone, twice, becomes a dead letter, durable before anything else
+//! happens; the range without these rows is then settled under its token as usual. Between the two refusals, and after
+//! the second, a control row that was accepted before must be accepted again: a temporary cause that refuses everything
+//! refuses it too. If the answers for a row change, the row is not at fault, and the trial is aborted.
 //!
-//! A trial that takes every row has found nothing out about rows, and one that refuses every row blames the table: the
-//! range is held. Only a range of few rows may be refused as a whole, as at low traffic single wrong records are, if the
-//! same table takes rows of earlier ranges.
+//! A trial that accepts every row has found nothing about rows, and one that refuses every row shows a fault of the
+//! table: the range is held. Only a range of few rows may be refused completely, as single wrong records are at low
+//! traffic, if the same table accepts rows of earlier ranges.
 //!
 //! With `k` refused rows among `n` a trial takes at most `k * (2 * ceil(log2(n / k)) + 3) + 1` INSERTs (36 for one row
 //! of 100,000, 17,001 for a thousand), at most [`SAMPLES`] before them and as many and one of control rows, and six
-//! statements more. It is broken off at [`MOST_INSERTS`].
+//! statements more. It is aborted at [`MOST_INSERTS`].
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! What is remembered from one try at a range to the next: what was said, what was refused, what may have ended the process.
+//! State kept between the retries of a range: the last log line, the refusals so far, attempts that may have ended the
+//! process.
 
 use std::{
     sync::{Mutex, PoisonError},

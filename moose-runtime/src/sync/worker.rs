@@ -1,7 +1,8 @@
 //! The worker of one partition and one destination.
 //!
-//! Two ranges may be written down at once: the one on its way and the next. In steady state one write of the cursor says
-//! "done to here, the next is pending". INSERTs of a partition stay in order: the next one is sent ahead but for its end.
+//! Two ranges may be written down at once: the one on its way and the next. In steady state one write of the cursor
+//! says "done up to here, the next is pending". INSERTs of a partition stay in order: the next one is sent ahead but
+//! for its last byte.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a check may find, what it means for the promise, and what to set against it.
+//! The flaws that a check can find, what each means for the delivery guarantee, and its remedy.
 
 use std::fmt::{self, Display};
 

@@ -1,4 +1,4 @@
-//! From what is known about a table to what that means: no questions, only conclusions.
+//! Evaluates the facts about a table: which flaws they amount to. No queries here.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
-//! What can be promised for each table that a stream fills, found out before the first record is written.
+//! The check of tables: which delivery guarantee holds for each table that a stream fills, found out before the first
+//! record is written.
 //!
-//! Everything is read, nothing is tried: a check changes nothing on the server. [`check`] asks, [`Flaw`] is what it may
-//! find, [`Report`] says all of it in one message.
+//! It only reads: a check changes nothing on the server. [`check`] runs it, [`Flaw`] is what it may find, [`Report`]
+//! prints all of it in one message.
 
 mod flaw;
 mod judge;

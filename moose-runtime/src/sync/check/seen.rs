@@ -1,4 +1,4 @@
-//! What is asked about one table, before it is judged.
+//! Collects the facts about one table before they are evaluated.
 
 use std::collections::HashSet;
 

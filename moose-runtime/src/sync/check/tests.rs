@@ -1,4 +1,4 @@
-//! What each fact about a table means for its promise: also what the embedded engine can't be made to show.
+//! Tests of which flaws the facts about a table amount to, including facts that the embedded engine can't produce.
 
 use std::collections::{BTreeMap, HashSet};
 
