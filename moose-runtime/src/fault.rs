@@ -1,19 +1,20 @@
-//! Named places of the protocol at which a test may halt the process and kill it, and mechanisms that it may take out.
+//! Fault points: named places of the protocol at which a test may halt the process and kill it, and mechanisms that it
+//! may switch off.
 //!
 //! Only with the feature `fault-points`, which the tests alone turn on; without it every function here is empty and
-//! gone after compiling. What is to happen comes from the environment, so that the embedded engine's own process, which
-//! inherits it, obeys too:
+//! compiled away. The instructions come from the environment, so that the embedded engine's own process, which inherits
+//! it, follows them too:
 //!
-//! - `FAULT_POINT=<name>:<n>` and `FAULT_POINT_DIR=<directory>`: whoever passes the point for the n-th time since the
-//!   directory exists writes the number of its process into `<directory>/reached` and waits until `<directory>/go` is
-//!   there. A directory that is made later arms the point later.
-//! - `FAULT_WITHOUT=<mechanism>,…`: takes mechanisms out, for the proof that they are needed.
-//! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention is looked at.
-//! - `FAULT_BOOT=<number>`: which boot of the machine this is, as after a power failure.
-//! - `FAULT_ENGINE_VIA=<address>`: by way of whom the pipeline talks with its embedded engine.
+//! - `FAULT_POINT=<name>:<n>` and `FAULT_POINT_DIR=<directory>`: the process that passes the point for the n-th time
+//!   since the directory exists writes its id into `<directory>/reached` and waits until `<directory>/go` exists. A
+//!   directory that is created later arms the point later.
+//! - `FAULT_WITHOUT=<mechanism>,…`: switches mechanisms off, to prove that they are needed.
+//! - `FAULT_RETENTION_INTERVAL=<milliseconds>`: how often retention runs.
+//! - `FAULT_BOOT=<number>`: simulates a boot id of the machine, as after a power failure.
+//! - `FAULT_ENGINE_VIA=<address>`: the proxy through which the pipeline talks to its embedded engine.
 //! - `FAULT_LEASE=<milliseconds>`: how long the lock of migrations and drained tables outlive a holder that is gone.
 //!
-//! Who passes a point waits there without giving way, in asynchronous code too; everything else goes on.
+//! A thread that reaches the point blocks there, in asynchronous code too; everything else goes on.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The way into a stream for whoever has records: each is decoded by the code that will insert it, is no larger than the
-//! stream takes, goes to the partition of its key, and is durable when the append returns.
+//! The inlet, the one way to append records to a stream: each is decoded by the code that will insert it, checked
+//! against the stream's maximum size, sent to the partition of its key, and durable when the append returns.
 
 use std::{
     fmt,

@@ -1,8 +1,8 @@
 //! Event pipelines into ClickHouse, declared as Rust types.
 //!
-//! A struct with `#[derive(OlapRecord)]` is at once the validation of what comes in, the DDL of the table, and the
-//! encoding of the INSERT. `#[pipeline]` statics say where records come from and where they go. See
-//! `docs/architecture.md` in the repository for the house and the life of a record.
+//! A struct with `#[derive(OlapRecord)]` is at once the validation of incoming records, the DDL of the table, and the
+//! encoding of the INSERT. `#[pipeline]` statics declare where records come from and where they go. See
+//! `docs/architecture.md` in the repository for the modules and the life of a record.
 //!
 //! Without default features this crate is the *light set*: what a build script or a schema crate needs, with no async
 //! runtime, no HTTP and no C code.

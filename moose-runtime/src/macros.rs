@@ -1,4 +1,5 @@
-//! `run!` and `app!`: the program's `main`, with the name of its package and what its build script saw.
+//! `run!` and `app!`: the program's `main`, with the name of its package and the declarations that its build script
+//! saw.
 
 /// The whole of `main`: reads the command line and the configuration, and runs the pipelines that are linked into the
 /// program.

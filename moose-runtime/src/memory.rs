@@ -1,9 +1,9 @@
 //! The memory budget: how many bytes of records may be held at once, at the front door and on their way into tables.
 //!
-//! Each of the two sides has half of `memory.budget`, so that neither starves the other: while ClickHouse is away the sync
-//! holds all that it may, and the front door goes on taking records into the stream. What is held is reserved first: the
-//! front door answers 503 when there is no room, and the sync stops reading. Counted are bodies, columns, blocks and
-//! what a stream's clients read ahead, not what the process needs besides.
+//! Each of the two sides has half of `memory.budget`, so that neither starves the other: while ClickHouse is away the
+//! sync may use all of its half, and the front door still accepts records into the stream. Memory is reserved before it
+//! is used: without enough, the front door responds with 503, and the sync stops reading. Bodies, columns, blocks and
+//! what a stream's clients prefetch are counted, not what the process needs besides.
 
 use std::sync::Arc;
 

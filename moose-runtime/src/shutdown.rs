@@ -1,7 +1,8 @@
-//! The order of stopping: one [`Shutdown`] is asked once, and everything that holds a clone of it hears of it.
+//! Graceful shutdown: a [`Shutdown`] is requested once, and everything that holds a clone of it is notified.
 //!
-//! What a part does with it (finish, leave behind, close) is its own affair; the application stops its parts one after
-//! another, each with a `Shutdown` of its own, under one deadline. [`requested`] is how an operator asks.
+//! What a component does then (finish, leave work behind, close) is its own business; the application stops its
+//! components one after another, each with a `Shutdown` of its own, under one deadline. [`requested`] waits for the
+//! operator's signal.
 
 use std::{future::Future, io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Points in time as they are shown.
+//! Formats points in time.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 

@@ -1,4 +1,4 @@
-//! The way of one request: read, decode, append, answer.
+//! Handles one ingest request: read, decode, append, respond.
 
 use std::{sync::Arc, time::Duration};
 

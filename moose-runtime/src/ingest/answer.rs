@@ -1,4 +1,4 @@
-//! The answers: which status, which body. All of it is part of the HTTP contract.
+//! The responses: status and body of each. All of it is part of the HTTP contract.
 
 use std::time::Duration;
 

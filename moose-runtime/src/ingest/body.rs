@@ -1,4 +1,4 @@
-//! A request's body: read within its limits, decompressed within them, and what its headers say it is.
+//! Reads and decompresses a request's body, both within limits, and parses the headers that describe it.
 
 use std::{io::Read, time::Duration};
 

@@ -1,12 +1,12 @@
 //! The front door: HTTP requests in, records in the stream out.
 //!
 //! `POST /ingest/<name>` takes one JSON object, an array, or NDJSON; plain, gzip or zstd. Each record is decoded by the
-//! code that will insert it, so what is accepted can be inserted; the records' bytes go into the stream as they came.
-//! A 2xx is sent once the append is durable, and anything else says what was not taken. Every answer is JSON and none
-//! quotes a record.
+//! code that will insert it, so what is accepted can be inserted; the records' bytes go into the stream as they came. A
+//! 2xx is sent once the append is durable; any other response says what was not accepted. Every response is JSON and
+//! none quotes a record.
 //!
-//! The way of a request: `body` reads it, `records` takes it apart, the [`Inlet`] checks the records and appends what is
-//! valid, `accept` leads from one to the next, and `answer` is what goes back.
+//! A request passes through `body`, which reads it, `records`, which splits it, and the [`Inlet`], which checks the
+//! records and appends the valid ones; `accept` calls these in order, and `answer` is the response.
 
 mod accept;
 mod answer;

@@ -1,4 +1,4 @@
-//! A body taken apart into records, and the records decoded: which may be stored, and what is wrong with the others.
+//! Splits a body into records and decodes them: which are valid, and the errors of the others.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Log lines about records that were not taken: one per cause and ten seconds, however many requests there are.
+//! Rate limit for log lines about records that were not accepted: one per cause and ten seconds, however many requests
+//! there are.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! What all requests of a door share.
+//! The state that all requests of the front door share.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How much memory this process may have, as far as the system tells.
+//! The memory limit of this process, as far as the system reports one.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What the machine gives to this process, and keeps from others: open files, memory, and whose files ours are.
+//! Resources of the machine: the limits on open files and memory, and the permissions of our files.
 
 pub mod memory;
 pub mod open_files;

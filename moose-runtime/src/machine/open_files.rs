@@ -1,7 +1,7 @@
-//! How many files the process may have open, and who may have how many of them.
+//! The limit on open files, and how many of them clients' connections may use.
 //!
-//! A connection is an open file as those of the log are, and clients must not be able to take what the log needs: it
-//! could not be written any more. So the limit is raised as far as it can be, and all ports together get what the
+//! A connection is an open file just as the log's files are, and clients must not be able to use up what the log needs:
+//! it could not be written any more. So the limit is raised as far as it can be, and all ports together get what the
 //! process itself leaves.
 
 /// What the process needs by itself: threads and signals, the log with the tables that it keeps open, the engine's

@@ -1,4 +1,4 @@
-//! Whose files ours are: records, dead letters and tables are nobody's but the user's that the process runs as.
+//! File permissions: records, dead letters and tables are readable by nobody but the user that the process runs as.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Sockets that somebody else in this process opened.
+//! Closes sockets that other code in this process (the engine's library) opened.
 
 use std::os::fd::BorrowedFd;
 

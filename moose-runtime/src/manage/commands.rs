@@ -1,9 +1,9 @@
-//! `POST /dead-letters` and `/readers`: the way of the commands of these names into a running instance, whose log nobody
-//! else can open.
+//! `POST /dead-letters` and `/readers`: how the commands of these names reach a running instance, whose log is locked.
 //!
-//! Payloads are somebody's data and a drop is for good, so these paths answer only callers on the same machine, and only
-//! JSON under an address or `localhost`: a web page that is open in a browser here can send neither. What a proxy passes on
-//! comes from the same machine too, as far as anybody can see: so nothing is answered that says it was passed on.
+//! Payloads are somebody's data and a drop can't be undone, so these paths answer only callers on the same machine, and
+//! accept only JSON, with a host that is an IP address or `localhost`: a web page in a local browser can send neither.
+//! What a proxy forwards comes from the same machine too, as far as can be seen, so requests with forwarding headers
+//! are refused.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -1,9 +1,9 @@
-//! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive), `/ready` (nothing is
-//! stuck) and `/accounting` (what became of the records, by the stream's counters).
+//! The management port: `/metrics` (OpenMetrics), `/health` (the process is alive), `/ready` (nothing is stuck) and
+//! `/accounting` (what became of the records, by the stream's counters).
 //!
 //! `/dead-letters` and `/readers` are for the commands of those names on the same machine.
 //!
-//! `/ready` is about what is stuck, not about a backlog that is being worked off. All other answers are JSON.
+//! `/ready` is about what is stuck, not about a backlog that is being worked off. All other responses are JSON.
 
 mod commands;
 mod ready;

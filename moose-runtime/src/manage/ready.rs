@@ -1,7 +1,8 @@
-//! Whether the pipeline does its work, and if not, why.
+//! Readiness: whether the pipeline makes progress, and if not, why.
 //!
-//! Two things count. A failure that is being retried, once it is older than [`FAILURE_GRACE`](super::FAILURE_GRACE); of a stream at once,
-//! because nothing can be accepted without it. And a lag above its bound, if the table has taken no record for as long.
+//! Two things count. A failure that is being retried, once it is older than [`FAILURE_GRACE`](super::FAILURE_GRACE);
+//! for a stream at once, because nothing can be accepted without it. And a lag above its bound, if the table has
+//! received no record for as long.
 
 use std::{
     collections::BTreeMap,

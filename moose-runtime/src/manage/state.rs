@@ -1,4 +1,4 @@
-//! What the management port tells about, and the metrics that are worked out when they are asked for.
+//! The state behind the management port, and the metrics that are computed when they are scraped.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What the management port answers, asked over a real connection.
+//! Tests of the management port, over a real connection.
 
 use std::{net::SocketAddr, sync::Arc};
 

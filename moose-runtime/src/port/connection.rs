@@ -1,4 +1,4 @@
-//! A client's connection: a stream whose writes come to an end, and which can be looked at while it is served.
+//! A client's connection with a write timeout, whose state can be inspected while it is served.
 
 use std::{
     io,

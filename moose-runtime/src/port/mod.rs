@@ -1,8 +1,8 @@
-//! One port: the loop that accepts connections and serves HTTP/1.1 on them, the same for the front door and the management
-//! port.
+//! An HTTP port: the loop that accepts connections and serves HTTP/1.1 on them, shared by the front door and the
+//! management port.
 //!
-//! What a client can hold is bounded in number and in time: so many connections at once, so long for the head of a
-//! request (also between two requests), so long for taking an answer, so long once the port is asked to close.
+//! What clients can hold is limited in number and in time: a maximum of connections, and timeouts for the head of a
+//! request (also between two requests), for writing the response, and for closing the port.
 
 mod connection;
 #[cfg(test)]

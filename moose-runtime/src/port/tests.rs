@@ -1,4 +1,4 @@
-//! What clients may hold, over real connections.
+//! Tests of the limits on clients, over real connections.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which components of the process fail at present, each with its reason.
+//! Health: which components of the process are failing, each with its reason.
 
 use std::{
     collections::BTreeMap,

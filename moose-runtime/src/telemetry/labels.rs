@@ -1,5 +1,5 @@
-//! The labels of the metrics, each with the values that it may have: declared names, reasons and ClickHouse's codes, and
-//! never anything from a request. So every set of them is bounded.
+//! The labels of the metrics, each with its possible values: declared names, reasons and ClickHouse's codes, and never
+//! anything from a request. So the number of label sets is bounded.
 
 use prometheus_client::encoding::EncodeLabelSet;
 

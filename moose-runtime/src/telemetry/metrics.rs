@@ -1,4 +1,4 @@
-//! The one table of metrics. It registers them, and `docs/metrics.md` is made of it.
+//! The one table of metrics, from which they are registered and `docs/metrics.md` is generated.
 
 use std::{
     sync::atomic::AtomicU64,

@@ -1,4 +1,4 @@
-//! What the running pipeline tells about itself: its metrics, and which of its components fail at present.
+//! Telemetry of the running pipeline: its metrics, and which of its components are failing.
 
 mod health;
 mod labels;

@@ -1,4 +1,4 @@
-//! Reasons, as labels and failures have them: few and known, whatever the text beside them says.
+//! Reasons of failures and rejections, as label values: a small fixed set, whatever the text beside them says.
 
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 

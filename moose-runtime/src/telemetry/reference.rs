@@ -1,4 +1,4 @@
-//! `docs/metrics.md`, made from the table of metrics.
+//! `docs/metrics.md`, generated from the table of metrics.
 
 use std::{fmt::Write as _, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Bad input: each a clear answer, and nothing lost or stored by halves.
+//! Tests of bad input: each gets a clear response, and nothing is lost or half stored.
 
 use super::*;
 

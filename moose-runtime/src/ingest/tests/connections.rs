@@ -1,4 +1,4 @@
-//! Connections: slow clients, many clients, and an orderly end.
+//! Tests of connections: slow clients, many clients, and an orderly shutdown.
 
 use tokio::time::{Instant, timeout};
 

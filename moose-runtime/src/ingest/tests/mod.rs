@@ -1,4 +1,4 @@
-//! The HTTP contract, through real connections and onto the real log.
+//! Tests of the HTTP contract, over real connections and with the real log.
 
 mod bad_input;
 mod connections;

@@ -1,4 +1,4 @@
-//! What the stream says becomes the answer; records of one key stay together.
+//! Tests of what the stream's errors become as responses, and of records of one key staying together.
 
 use super::*;
 use crate::stream::{StreamError, double::Double, partition_of};
