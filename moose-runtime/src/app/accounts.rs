@@ -19,16 +19,16 @@ impl std::fmt::Debug for Streams {
     }
 }
 
-/// The streams of an application that does not run, opened to be counted.
+/// The streams of an application that does not run, opened to read their record counts.
 #[derive(Debug)]
 pub struct Books {
     streams: Streams,
-    /// The accounts.
+    /// The record counts.
     pub accounting: Accounting,
 }
 
 impl Books {
-    /// Opens the streams in the data directory; `None` where there are none yet. Nobody else can open them meanwhile.
+    /// Opens the streams in the data directory; `None` if there are none yet. Nobody else can open them meanwhile.
     pub async fn open(topology: &Topology, config: &Config) -> Result<Option<Self>, AppError> {
         if !streams::may_exist(config) {
             return Ok(None);
@@ -49,7 +49,7 @@ impl Books {
         self.accounting.ways()
     }
 
-    /// Lets go of the streams.
+    /// Closes the streams.
     pub async fn close(self) -> Result<(), AppError> {
         Ok(self.streams.0.close().await?)
     }

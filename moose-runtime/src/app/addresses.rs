@@ -16,7 +16,7 @@ use crate::machine::private;
 /// Name of the file in the data directory.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 
-/// Where a running application listens.
+/// The addresses of a running application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// The front door.
@@ -25,16 +25,16 @@ pub struct Addresses {
     pub management: SocketAddr,
     /// ClickHouse's HTTP interface: the address of the embedded engine, or the configured URL.
     pub engine: String,
-    /// How anybody gets into the embedded engine.
+    /// Credentials of the embedded engine.
     #[cfg(feature = "embedded")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
-    /// The process, by which a file that was left behind is told.
+    /// The process id, which tells whether the file is a stale one.
     pub pid: u32,
 }
 
 impl Addresses {
-    /// Writes the file as a whole: a reader sees the old one or the new one.
+    /// Writes the file atomically: a reader sees the old one or the new one.
     pub fn write(&self, data_dir: &Path) -> io::Result<()> {
         let text = serde_json::to_vec(self).map_err(io::Error::other)?;
         let new = data_dir.join(format!("{ADDRESSES_FILE}.new"));
@@ -42,9 +42,9 @@ impl Addresses {
         std::fs::rename(new, Self::file(data_dir))
     }
 
-    /// Takes the file away.
+    /// Deletes the file.
     pub fn remove(data_dir: &Path) {
-        // A file that is not there is what was wanted; one that stays is told by its pid.
+        // A missing file is fine; one that can't be deleted is recognised as stale by its pid.
         let _ = std::fs::remove_file(Self::file(data_dir));
     }
 

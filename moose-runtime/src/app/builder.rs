@@ -9,7 +9,7 @@ use crate::{
     sync::ResumeFrom,
 };
 
-/// What an application is to be.
+/// Builds an application.
 #[derive(Clone, Debug)]
 pub struct AppBuilder {
     pub(super) program: Program,
@@ -34,7 +34,7 @@ impl AppBuilder {
         }
     }
 
-    /// Runs on this configuration instead of the one from file and environment.
+    /// Uses this configuration instead of the one from file and environment.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = Some(config);
@@ -48,22 +48,23 @@ impl AppBuilder {
         self
     }
 
-    /// Starts the embedded engine out of this program instead of the running one: for programs that do not begin with
-    /// `run!()` or `app!()`, such as test binaries.
+    /// Runs this program as the embedded engine's process instead of the current one: for programs that do not begin
+    /// with `run!()` or `app!()`, such as test binaries.
     #[must_use]
     pub fn engine_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.engine_program = Some(program.into());
         self
     }
 
-    /// What to do about tables that were dropped or replaced since they were synced last; without it their workers hold.
+    /// Where to resume for tables that were dropped or replaced since they were last synced; without it their workers
+    /// hold.
     #[must_use]
     pub fn resume_from(mut self, resume: ResumeFrom) -> Self {
         self.resume = Some(resume);
         self
     }
 
-    /// Whether a table that can't be written exactly once ends the start; without it, that is only said.
+    /// Whether the start fails if a table can't be written exactly once; without it, that is only reported.
     #[must_use]
     pub fn refuse_unsafe_tables(mut self, refuse: bool) -> Self {
         self.refuse_unsafe = refuse;

@@ -16,19 +16,19 @@ use crate::{
     telemetry::{Health, Reason},
 };
 
-/// Once may be chance.
+/// A restart takes this many failures in a row: a single one may be transient.
 const REPEATED: u32 = 2;
-/// How often the failures are looked at.
+/// How often the failures are checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A start that did not help (a disk that stays full) is not repeated at once.
+/// The least time between restarts: one that did not help (a disk that stays full) is not repeated at once.
 const REST: Duration = Duration::from_secs(10);
 
-/// Looks after the engine.
+/// Restarts the embedded engine when needed.
 pub(super) struct Caretaker {
     engine: Arc<Engine>,
-    /// The engine's answers.
+    /// Runs statements on the engine.
     client: Client,
-    /// When it was started anew last. Locked while it is.
+    /// When it was last restarted. Locked during a restart.
     opened: Mutex<Option<Instant>>,
 }
 
@@ -37,13 +37,13 @@ impl Caretaker {
         Self { engine, client, opened: Mutex::new(None) }
     }
 
-    /// Watches the failures until the stop.
+    /// Watches the failures until shutdown.
     pub(super) async fn watch(&self, health: Arc<Health>, stop: Shutdown) {
         while stop.unless_signalled(sleep(LOOK_EVERY)).await.is_some() {
             if says_broken(&health) {
                 tracing::warn!("the embedded engine keeps answering that it is broken");
                 stop.unless_signalled(self.reopen(Instant::now())).await;
-                // The failures are still those from before, until they were tried again.
+                // Until the next retries, the failures are still those from before the restart.
                 stop.unless_signalled(sleep(REST)).await;
             }
         }
@@ -57,8 +57,8 @@ impl Reopen for Caretaker {
             if opened.is_some_and(|at| at > since) {
                 return;
             }
-            // A merge of the parts around a block that was lost would hide that it was. Until the engine opens again; if
-            // it can't be told, it is hardly about to merge.
+            // A merge of the parts around a lost block would hide that it is lost. Stopped until the engine is open
+            // again; if the engine does not answer, it is hardly about to merge.
             if let Err(error) = self.client.execute("SYSTEM STOP MERGES").await {
                 tracing::debug!(%error, "the embedded engine did not stop its merges");
             }

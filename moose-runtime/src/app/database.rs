@@ -22,7 +22,7 @@ pub(super) struct Database {
     pub(super) client: Client,
     /// For `addresses.json`.
     pub(super) address: String,
-    /// How anybody gets in, where it is our own.
+    /// Credentials of the embedded engine; `None` for a server.
     #[cfg(feature = "embedded")]
     pub(super) access: Option<Access>,
     #[cfg(feature = "embedded")]
@@ -32,7 +32,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Connects to the configured server, or starts the embedded engine, out of `program` where that is not this one.
+    /// Connects to the configured server, or starts the embedded engine, from `program` where that is not this one.
     pub(super) async fn start(config: &Config, program: Option<PathBuf>) -> Result<Self, AppError> {
         if let Some(url) = &config.clickhouse.url {
             return Ok(Self {
@@ -68,7 +68,7 @@ impl Database {
         })
     }
 
-    /// What looks after the embedded engine, where there is one.
+    /// The task that restarts the embedded engine when needed, if there is one.
     pub(super) fn watch(&self, health: Arc<Health>, stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
         let caretaker = self.caretaker.clone();
         async move {
@@ -78,7 +78,7 @@ impl Database {
         }
     }
 
-    /// Opens the embedded engine anew for whoever asks, where there is one.
+    /// Restarts the embedded engine on request, if there is one.
     pub(super) fn reopen(&self) -> Option<Arc<dyn Reopen>> {
         Some(Arc::clone(self.caretaker.as_ref()?) as Arc<dyn Reopen>)
     }
@@ -91,12 +91,12 @@ impl Database {
         std::future::ready(Err(AppError::NoClickHouse))
     }
 
-    /// What looks after the embedded engine: nothing.
+    /// There is no embedded engine to restart.
     pub(super) fn watch(&self, _health: Arc<Health>, _stop: Shutdown) -> impl Future<Output = ()> + Send + 'static {
         std::future::ready(())
     }
 
-    /// A server can't be told to open its database anew.
+    /// A server can't be restarted by us.
     pub(super) fn reopen(&self) -> Option<Arc<dyn Reopen>> {
         None
     }

@@ -31,7 +31,7 @@ pub enum AppError {
         #[source]
         source: io::Error,
     },
-    /// The process may have too few files open.
+    /// The limit on open files is too low.
     #[error(
         "this process may have {limit} files open, at least {least} are needed: raise the hard limit (`ulimit -Hn`, \
          `LimitNOFILE=` of systemd, `--ulimit nofile=` of docker)"
@@ -75,21 +75,21 @@ pub enum AppError {
         "kafka.brokers is set and this program was built without Kafka: give moose-runtime the feature `kafka` in [dependencies], or `kafka-tls` for TLS and SASL"
     )]
     NoKafka,
-    /// A table can't have the whole promise, and that was asked for.
+    /// The delivery guarantee does not hold for every table, and the start was to fail in that case.
     #[error(
         "not every table can be written exactly once; start with --allow-unsafe-tables to go on all the same\n{report}"
     )]
     UnsafeTables {
-        /// What is promised for each, and why.
+        /// The guarantee for each table, with reasons.
         report: Report,
     },
-    /// Migrations are pending, or the tables are not as they lead to.
+    /// Migrations are pending, or the tables are not as these leave them.
     #[error(
         "the tables are not as this program needs them; look with `migrate status`, apply what is pending with `migrate apply` \
          or start with --migrate:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<Vec<_>>().concat()
     )]
     Migrations {
-        /// All that speaks against a start.
+        /// All reasons against a start.
         problems: Vec<String>,
     },
     /// Migrations could not be applied.
@@ -98,15 +98,15 @@ pub enum AppError {
     /// A record is not valid.
     #[error("record {index} was not appended, nor were the others: {reason}")]
     Record {
-        /// Its place among those given.
+        /// Its index among those given.
         index: usize,
         /// What is wrong.
         reason: String,
     },
-    /// A part of the application ended.
+    /// A component of the application ended.
     #[error("{part} ended: {reason}")]
     Ended {
-        /// Which part.
+        /// Which component.
         part: &'static str,
         /// Why.
         reason: String,
@@ -121,7 +121,7 @@ impl From<MigrationError> for AppError {
 
 /// Exit codes, the same for every command; 2 (usage) is the argument parser's.
 pub(crate) mod exit_code {
-    /// It failed.
+    /// Failure.
     pub(crate) const FAILURE: u8 = 1;
     /// The configuration is wrong.
     pub(crate) const CONFIGURATION: u8 = 3;

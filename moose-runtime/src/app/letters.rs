@@ -18,10 +18,10 @@ use crate::{
     time::rfc3339,
 };
 
-/// Letters of one page when many are worked through.
+/// Letters per page when many are processed.
 const PAGE: usize = 100;
 
-/// What the desk is asked for.
+/// A request about dead letters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum LetterCommand {
@@ -39,9 +39,9 @@ pub enum LetterCommand {
         /// Its key.
         key: String,
     },
-    /// Send them to their destinations once more.
+    /// Sends them to their destinations again.
     Replay(Selection),
-    /// Give them up.
+    /// Drops them.
     Drop(Selection),
 }
 
@@ -57,14 +57,14 @@ pub enum Selection {
     All,
 }
 
-/// Where dead letters are asked for.
+/// Answers requests about dead letters.
 #[derive(Clone)]
 pub struct LetterDesk {
     backend: Arc<dyn Backend>,
     /// Needed for replays only.
     client: Option<Client>,
     destinations: Arc<[Destination]>,
-    /// Opens the database anew, where it is ours to open and goes on running.
+    /// Restarts the embedded engine, if it is ours and stays running.
     reopen: Option<Arc<dyn Reopen>>,
     /// Two replays of one letter at once would both find its row missing.
     one_at_a_time: Arc<Mutex<()>>,
@@ -77,18 +77,18 @@ impl std::fmt::Debug for LetterDesk {
 }
 
 impl LetterDesk {
-    /// A desk for the letters of `backend`.
+    /// Answers for the letters of `backend`.
     pub fn new(backend: Arc<dyn Backend>, client: Option<Client>, destinations: Vec<Destination>) -> Self {
         Self { backend, client, destinations: destinations.into(), reopen: None, one_at_a_time: Arc::default() }
     }
 
-    /// After a replay whose token may be taken without its row, the database is opened anew.
+    /// Restarts the embedded engine after a replay whose token may be used without its row being stored.
     #[must_use]
     pub fn reopening(self, reopen: Option<Arc<dyn Reopen>>) -> Self {
         Self { reopen, ..self }
     }
 
-    /// Does what is asked. The error is a text for whoever asked.
+    /// Executes a command. The error is a text for the caller.
     pub async fn answer(&self, command: LetterCommand) -> Result<Value, String> {
         match command {
             LetterCommand::List { table, after, limit } => {

@@ -12,34 +12,34 @@ use crate::{
 /// What a start does about migrations.
 #[derive(Clone, Copy, Debug)]
 pub enum Migrating {
-    /// Tables are made and brought along to the declarations.
+    /// Tables are created and changed to what is declared.
     Develop {
-        /// Asked before something is done that takes values away; told no, it is not done.
+        /// Asks before values are deleted; if the answer is no, that change is not made.
         confirm: Confirm,
     },
-    /// The start is refused while migrations are pending, or tables are not as these lead to. A package without
-    /// migrations is treated as in development.
+    /// The start is refused while migrations are pending, or while tables differ from what these lead to. A package
+    /// without migrations is treated as in development.
     Refuse,
-    /// Migrations that are pending are applied; then as with `Refuse`.
+    /// Pending migrations are applied; then as with `Refuse`.
     Apply,
 }
 
 impl Default for Migrating {
-    /// In development, with nobody to be asked.
+    /// Development, with nobody to ask.
     fn default() -> Self {
         Self::Develop { confirm: |_| false }
     }
 }
 
-/// Makes the tables fit to be written, as far as `migrating` allows. Without `migrations`, where only a part of the
-/// declarations runs, tables that are missing are made.
+/// Makes the tables ready to be written, as far as `migrating` allows. Without `migrations`, when only some of the
+/// declarations run, missing tables are created.
 pub(super) async fn prepare(
     client: &Client,
     topology: &Topology,
     migrations: Option<&Migrations>,
     migrating: Migrating,
 ) -> Result<(), AppError> {
-    // An engine that this process has just started has nobody else who writes.
+    // Nobody else can be writing to an engine that this process has just started.
     let storage = topology.storage;
     let options = Options { storage, alone: storage == Storage::Embedded, in_doubt: None };
     let Some(migrations) = migrations else {
@@ -59,8 +59,8 @@ pub(super) async fn prepare(
     let state = SchemaState::look(client, topology, migrations).await?;
     let problems = match state.status.ahead.as_slice() {
         [] => state.problems(),
-        // Migrations go before binaries: an older one may go on as long as its columns are there, which is looked at
-        // table by table.
+        // Migrations are deployed before binaries: an older binary may run as long as its columns exist, which is
+        // checked table by table.
         ahead => {
             let ahead = ahead.join(", ");
             tracing::warn!("the database has migrations that this program does not know: {ahead}");

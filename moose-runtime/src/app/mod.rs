@@ -39,7 +39,7 @@ pub use topology::{ApiNode, StreamNode, Subscription, TableNode, Topology};
 
 use crate::declare::Program;
 
-/// Where an application begins.
+/// The entry point: [`App::new`] begins an application.
 #[derive(Clone, Copy, Debug)]
 pub struct App;
 

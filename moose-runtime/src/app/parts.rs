@@ -13,10 +13,10 @@ use super::{Addresses, AppError};
 use crate::engine::Engine;
 use crate::{shutdown::Shutdown, stream::Backend, sync::Roster};
 
-/// Of the time that a stop may take, what is kept for the log and the engine.
+/// The part of the time for a stop that is reserved for the log and the engine.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// Everything that was started.
+/// All components that were started.
 pub(super) struct Parts {
     /// Servers that should never end by themselves: name and result.
     pub(super) servers: Mutex<JoinSet<(&'static str, std::io::Result<()>)>>,
@@ -26,7 +26,7 @@ pub(super) struct Parts {
     pub(super) door_closed: Shutdown,
     /// Drains the workers.
     pub(super) drain: Shutdown,
-    /// Closes the management port and what runs beside.
+    /// Closes the management port and the background tasks.
     pub(super) close_rest: Shutdown,
     pub(super) rosters: Vec<Roster>,
     pub(super) housekeeping: JoinHandle<()>,
@@ -48,18 +48,18 @@ impl Parts {
         AppError::Ended { part, reason }
     }
 
-    /// Of the time that a stop may take, what requests under way may take: a client that is slow must not cost the tables
-    /// theirs.
+    /// The part of the time for a stop that requests under way may take: a slow client must not use up the time that
+    /// the tables need.
     pub(super) fn for_door(deadline: Duration) -> Duration {
         deadline / 3
     }
 
-    /// Ends everything in order, within `deadline`.
+    /// Stops everything in order, within `deadline`.
     pub(super) async fn stop(self, deadline: Duration, data_dir: &Path) -> Result<(), AppError> {
         let end = Instant::now() + deadline;
         let soon = end.checked_sub(RESERVE.min(deadline / 2)).unwrap_or(end);
         self.close_door.signal();
-        // It cuts off by itself who takes longer than its part.
+        // The port closes connections that take longer than this by itself.
         let _ = timeout_at(soon, self.door_closed.wait()).await;
         self.drain.signal();
         for mut roster in self.rosters {
@@ -71,7 +71,7 @@ impl Parts {
             }
         }
         self.close_rest.signal();
-        // A task that was asked to end, or one that is cut off: neither has a result.
+        // A task that was asked to end, or was aborted: neither has a result.
         let _ = timeout_at(end, self.housekeeping).await;
         self.servers.into_inner().shutdown().await;
         let closed = self.backend.close().await;

@@ -67,7 +67,7 @@ impl<R: OlapRecord + serde::Serialize> Producer<R> {
     }
 }
 
-/// What is wrong, and where; a record as a whole has no place.
+/// What is wrong, and where; an error about the whole record has an empty pointer.
 fn reason(error: &FieldError) -> String {
     if error.pointer.is_empty() { error.message.clone() } else { format!("{}: {}", error.pointer, error.message) }
 }

@@ -15,29 +15,29 @@ use crate::{
     sync::readers,
 };
 
-/// What the desk is asked for.
+/// A request about readers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum ReaderCommand {
     /// All readers of all streams.
     List,
-    /// Go on where a reader was that is this application under another name.
+    /// Continue at the cursors of a reader that is this application under an earlier name.
     Adopt {
         /// `<application>`, or `<application>/<table>`.
         reader: String,
     },
-    /// Give a reader's place up: nothing is kept for it any more.
+    /// Delete a reader's cursors: no records are kept for it any more.
     Forget {
         /// `<application>`, or `<application>/<table>`.
         reader: String,
     },
 }
 
-/// Where readers are asked for.
+/// Answers requests about readers.
 #[derive(Clone)]
 pub struct ReaderDesk {
     backend: Arc<dyn Backend>,
-    /// Knows the tables; needed to take a place over, and on brokers for everything.
+    /// Knows the tables; needed to adopt a reader, and for everything when the streams are on Kafka.
     client: Option<Client>,
     ways: Arc<[Way]>,
 }
@@ -49,12 +49,12 @@ impl std::fmt::Debug for ReaderDesk {
 }
 
 impl ReaderDesk {
-    /// A desk for the readers of the streams of these ways, which are declared.
+    /// Answers for the readers of the declared streams and tables in `ways`.
     pub fn new(backend: Arc<dyn Backend>, client: Option<Client>, ways: Vec<Way>) -> Self {
         Self { backend, client, ways: ways.into() }
     }
 
-    /// Does what is asked. The error is a text for whoever asked.
+    /// Executes a command. The error is a text for the caller.
     pub async fn answer(&self, command: ReaderCommand) -> Result<Value, String> {
         let done = match command {
             ReaderCommand::List => return self.list().await,
@@ -157,7 +157,7 @@ impl ReaderDesk {
     }
 }
 
-/// Whether a group is the reader that is named, or one of the application that is.
+/// Whether `wanted` names this group, or its application.
 fn is_meant(group: &str, wanted: &str) -> bool {
     group == wanted || group.rsplit_once('/').is_some_and(|(application, _)| application == wanted)
 }

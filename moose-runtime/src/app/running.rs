@@ -14,7 +14,7 @@ use crate::{
     telemetry::{Health, Metrics},
 };
 
-/// An application that runs.
+/// A running application.
 pub struct RunningApp {
     pub(super) parts: Parts,
     pub(super) topology: Topology,
@@ -48,7 +48,7 @@ impl RunningApp {
         self.client.url().to_owned()
     }
 
-    /// How anybody gets into the embedded engine; a configured server has users of its own.
+    /// Credentials of the embedded engine; a configured server has users of its own.
     #[cfg(feature = "embedded")]
     pub fn engine_access(&self) -> Option<&Access> {
         self.addresses.access.as_ref()
@@ -59,27 +59,27 @@ impl RunningApp {
         &self.config
     }
 
-    /// What feeds what.
+    /// Which API feeds which stream, and which stream which table.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// What is counted.
+    /// The metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// What is stuck.
+    /// Which components are failing.
     pub fn health(&self) -> &Health {
         &self.health
     }
 
-    /// What was found out at the start about each table that a stream fills, and what is promised for it.
+    /// The result of the check at the start: the guarantee for each table that a stream fills, with the reasons.
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// The database, for what is not a query of the application's own.
+    /// The ClickHouse client, for statements other than the application's own queries.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -94,14 +94,14 @@ impl RunningApp {
         Producer::new(Arc::clone(&self.parts.backend), stream)
     }
 
-    /// Resolves when a part has died that does not come back by itself.
+    /// Resolves when a component has died that does not come back by itself.
     pub async fn failed(&self) -> AppError {
         self.parts.failed().await
     }
 
-    /// Stops in order: the door closes and its requests end, the streams are synced as far as they are filled, cursors
-    /// are written, the log is closed, the engine goes last. All of it within `shutdown.deadline`; what is not synced
-    /// by then stays in the stream for the next start.
+    /// Stops in order: the front door closes and finishes its requests, the records already in the streams are synced,
+    /// cursors are written, the log is closed, the engine goes last. All of it within `shutdown.deadline`; what is not
+    /// synced by then stays in the stream for the next start.
     pub async fn stop(self) -> Result<(), AppError> {
         let Self { parts, config, .. } = self;
         Box::pin(parts.stop(config.shutdown.deadline, &config.data_dir)).await

@@ -8,19 +8,19 @@ use crate::{
     migration::Migrations,
 };
 
-/// How the database stands to the migrations, and these to the declarations.
+/// The state of database and migrations, compared with each other and with the declarations.
 #[derive(Debug)]
 pub(crate) struct SchemaState {
     /// What was applied, is pending or differs.
     pub(crate) status: Status,
-    /// What is declared beyond what the migrations lead to, a line each.
+    /// What is declared beyond what the migrations lead to, one line each.
     pub(crate) unsaved: Vec<String>,
-    /// How the tables differ from what the applied migrations lead to. While some are pending that is not known.
+    /// How the tables differ from what the applied migrations lead to. Unknown while some are pending.
     pub(crate) drift: Vec<Drift>,
 }
 
 impl SchemaState {
-    /// Finds it out. Of a package without migrations nothing is asked: nothing speaks against it.
+    /// Queries the state. A package without migrations has no problems, so nothing is queried for it.
     pub(crate) async fn look(
         client: &Client,
         topology: &Topology,
@@ -39,12 +39,12 @@ impl SchemaState {
         Ok(Self { status, unsaved, drift })
     }
 
-    /// Whether nothing speaks against it.
+    /// Whether there are no problems.
     pub(crate) fn is_clean(&self) -> bool {
         self.status.is_clean() && self.unsaved.is_empty() && self.drift.is_empty()
     }
 
-    /// All that speaks against it, a line each.
+    /// All problems, one line each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.status.differences.clone();
         problems.extend(self.status.pending.iter().map(|pending| format!("migration `{}` is pending", pending.file)));

@@ -31,8 +31,8 @@ use crate::{
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 impl AppBuilder {
-    /// Boots everything, in order: data directory, ports, engine, tables, streams, workers, front door. When it returns,
-    /// events are accepted. A failure leaves nothing running.
+    /// Starts everything, in order: data directory, ports, engine, tables, streams, workers, front door. When it
+    /// returns, events are accepted. A failure leaves nothing running.
     pub async fn start(self) -> Result<RunningApp, AppError> {
         Box::pin(start(self)).await
     }
@@ -40,7 +40,7 @@ impl AppBuilder {
 
 async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     ignore_file_size_signal();
-    // Those of the package are none of a part of its declarations.
+    // Migrations belong to all declarations: they are skipped when only some resources run.
     let files = match builder.resources {
         None => Some(Migrations::of_program(builder.program.schema)?),
         Some(_) => None,
@@ -116,7 +116,7 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
             door.serve(http, closing, async move { asked.wait().await }).await;
             closed.signal();
             if close.is_signalled() {
-                // An orderly end is not to be reported as a death.
+                // An orderly end must not be reported as a death.
                 std::future::pending::<()>().await;
             }
             ("the front door", Ok(()))
@@ -163,7 +163,7 @@ async fn start(builder: AppBuilder) -> Result<RunningApp, AppError> {
     Ok(RunningApp { parts, topology, config, client: database.client, metrics, health, addresses, report })
 }
 
-/// Raises the limit of open files, and divides what there is: the front door gets what is configured or what there is.
+/// Raises the limit on open files and divides it: the front door gets what is configured, or what is available.
 fn share_open_files(topology: &Topology, config: &mut Config) -> Result<Ports, AppError> {
     let limit = open_files::raise();
     let ways = topology.streams.iter().map(|stream| usize::from(stream.topic.partitions) * stream.subscriptions.len());
@@ -181,15 +181,15 @@ fn share_open_files(topology: &Topology, config: &mut Config) -> Result<Ports, A
     Ok(ports)
 }
 
-/// A write beyond the limit of a file's size is to be an error, as on a full disk, and not the end of the process.
+/// A write beyond the limit on a file's size becomes an error, as on a full disk, and does not kill the process.
 fn ignore_file_size_signal() {
     /// `SIGXFSZ`.
     const FILE_SIZE: i32 = 25;
-    // The handler stays when the stream of signals is gone. Where there can be none, nothing is worse than before.
+    // The handler stays installed after the stream is dropped. If it can't be installed, nothing is worse than before.
     drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE)));
 }
 
-/// Looks for drained tables until the stop. The instance is named so that an operator finds it.
+/// Watches for drained tables until shutdown. The instance has a name so that an operator can find it.
 fn watch_drains(
     shared: &Shared,
     topology: &Topology,
@@ -202,7 +202,7 @@ fn watch_drains(
     async move { drains.watch(client, tables, instance, &health, stop).await }
 }
 
-/// What `/dead-letters` of the management port asks.
+/// Answers `/dead-letters` of the management port.
 fn desk_at(shared: &Shared, topology: &Topology) -> AnswerCommand {
     let client = Some(shared.client.clone());
     let desk =
@@ -216,7 +216,7 @@ fn desk_at(shared: &Shared, topology: &Topology) -> AnswerCommand {
     })
 }
 
-/// What `/readers` of the management port asks.
+/// Answers `/readers` of the management port.
 fn readers_at(shared: &Shared, accounting: &Accounting) -> AnswerCommand {
     let client = Some(shared.client.clone());
     let desk = ReaderDesk::new(Arc::clone(&shared.backend), client, accounting.ways().to_vec());
@@ -252,7 +252,7 @@ fn route(api: &ApiNode, backend: &Arc<dyn Backend>) -> Route {
     Route { name, inlet: Inlet::new(Arc::clone(backend), topic, new_batch) }
 }
 
-/// Measures the streams, until the stop.
+/// Measures the sizes of the streams until shutdown.
 async fn measure(backend: Arc<dyn Backend>, streams: Vec<String>, metrics: Arc<Metrics>, stop: Shutdown) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     while stop.unless_signalled(ticks.tick()).await.is_some() {

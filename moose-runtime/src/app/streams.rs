@@ -18,17 +18,17 @@ use crate::{
     },
 };
 
-/// Whether the streams are on Kafka's brokers; otherwise they are in the embedded log.
+/// Whether the streams are on Kafka; otherwise they are in the embedded log.
 pub(crate) fn on_brokers(config: &Config) -> bool {
     config.kafka.brokers.is_some()
 }
 
-/// Whether there may be streams already: what is on brokers only these know.
+/// Whether there may be streams already. Of those on Kafka only the brokers know.
 pub(super) fn may_exist(config: &Config) -> bool {
     on_brokers(config) || log_directory(config).exists()
 }
 
-/// The storage of the streams: Kafka where brokers are configured, else the embedded log.
+/// Opens the storage of the streams: Kafka where brokers are configured, else the embedded log.
 pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Backend>, AppError> {
     let directory = |source| AppError::DataDirectory { path: config.data_dir.clone(), source };
     private::data_directory(&config.data_dir).map_err(directory)?;
@@ -62,7 +62,7 @@ fn log_directory(config: &Config) -> PathBuf {
     config.data_dir.join("stream")
 }
 
-/// Opens the topics of all streams: each by name, and the ways of their records.
+/// Opens the topics of all streams: each by name, and the routes of their records.
 pub(super) async fn open_topics(
     backend: &dyn Backend,
     topology: &Topology,

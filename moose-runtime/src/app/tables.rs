@@ -6,8 +6,8 @@ use crate::{
     sync::check::{Report, check},
 };
 
-/// Makes the tables that are not there; true when that is all of them. What differs from its declaration is the
-/// [check](look)'s to say. A table that is there under its former name is for a migration to rename.
+/// Creates missing tables; true if all of them were missing. Differences from the declarations are left to the
+/// [check](look). A table that exists under its former name must be renamed by a migration.
 pub(super) async fn prepare(client: &Client, topology: &Topology) -> Result<bool, ClickHouseError> {
     let mut made = 0;
     for table in topology.tables.iter().map(TableNode::table) {
@@ -24,8 +24,8 @@ pub(super) async fn prepare(client: &Client, topology: &Topology) -> Result<bool
     Ok(made == topology.tables.len())
 }
 
-/// Finds out what can be promised for the tables that streams fill, and says it. With `refuse`, anything less than
-/// exactly once is an error.
+/// Finds out which delivery guarantee holds for the tables that streams fill, and logs it. With `refuse`, anything less
+/// than exactly once is an error.
 pub(super) async fn look(client: &Client, topology: &Topology, refuse: bool) -> Result<Report, AppError> {
     let report = check(client, topology.storage, topology.filled_tables()).await?;
     if refuse && !report.is_exactly_once() {

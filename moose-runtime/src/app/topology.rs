@@ -48,7 +48,7 @@ pub struct StreamNode {
     pub subscriptions: Vec<Subscription>,
 }
 
-/// That a table is filled by a stream.
+/// A subscription: a stream fills a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// Name of the table.
@@ -62,7 +62,7 @@ pub struct Subscription {
 pub struct TableNode {
     /// The table, with the batches that are inserted into it.
     pub destination: Destination,
-    /// Topics of the streams that fill it, by name; none of a table that is somebody else's to fill.
+    /// Topics of the streams that fill it, by name; empty for a table that is filled by others.
     pub topics: Vec<String>,
 }
 
@@ -73,12 +73,12 @@ impl fmt::Debug for ApiNode {
 }
 
 impl Topology {
-    /// All that is linked into the program, as it is configured.
+    /// All declarations linked into the program, as configured.
     pub fn linked(config: &Config) -> Result<Self, DeclarationErrors> {
         Ok(Self::new(&Model::linked()?, config))
     }
 
-    /// These declarations, as they are configured.
+    /// These declarations, as configured.
     pub fn new(model: &Model, config: &Config) -> Self {
         Self {
             apis: model.apis.iter().map(|api| ApiNode::new(api, model)).collect(),
@@ -104,7 +104,7 @@ impl Topology {
         self.tables.iter().map(|table| table.table().clone()).collect()
     }
 
-    /// Where dead letters may go: all tables, because a stream may have filled any of them once.
+    /// Possible destinations of dead letters: all tables, because a stream may once have filled any of them.
     pub fn destinations(&self) -> Vec<Destination> {
         self.tables.iter().map(|table| table.destination.clone()).collect()
     }
@@ -117,7 +117,7 @@ impl Topology {
 
 impl ApiNode {
     fn new(api: &ApiModel, model: &Model) -> Self {
-        // The stream, which takes the same records, knows by what they are spread.
+        // An API's records are partitioned as the stream declares.
         let stream = model.streams.iter().find(|stream| stream.name == api.stream);
         let new_batch = batches(stream.map_or(api.record, |stream| stream.record));
         Self { name: api.name.clone(), topic: api.stream.clone(), new_batch }
