@@ -7,39 +7,39 @@ use super::error::BuildError;
 /// Names of the variables, beside those that cargo sets, on which the output depends.
 pub(super) const VARIABLES: [&str; 3] = [SAVE, MODE, CI];
 
-/// Name under which the draft is to be saved.
+/// The name under which the draft is to be saved.
 const SAVE: &str = "MOOSE_SAVE_MIGRATION";
 /// `locked`: a draft is an error.
 const MODE: &str = "MOOSE_MIGRATIONS";
-/// Set by services that build what was committed.
+/// Set by CI services.
 const CI: &str = "CI";
 
-/// Files that tell a packaged, vendored or fetched package from one that somebody works on.
+/// Files by which a packaged, vendored or fetched package differs from one that is being worked on.
 const PACKAGED: [&str; 4] = ["Cargo.toml.orig", ".cargo_vcs_info.json", ".cargo-checksum.json", ".cargo-ok"];
 
-/// The environment, understood.
+/// The environment, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Environment {
     /// Directory of the package.
     pub(super) package: PathBuf,
     /// The build's output directory.
     pub(super) output: PathBuf,
-    /// What is done with a draft.
+    /// What to do with a draft.
     pub(super) mode: Mode,
     /// Features of the package that are on, beside the default.
     pub(super) features: Vec<String>,
 }
 
-/// What is done with a draft.
+/// What to do with a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// It is told.
+    /// Report it.
     Draft,
-    /// It is saved under this name.
+    /// Save it under this name.
     Save(String),
-    /// It is an error, for the reason given.
+    /// Fail, for the reason given.
     Locked(&'static str),
-    /// Nothing: this is somebody else's package.
+    /// Nothing: this is a dependency.
     Ignore,
 }
 
@@ -76,7 +76,7 @@ impl Environment {
     }
 }
 
-/// Whether the package was packaged, vendored or fetched. Of a fetched repository the mark lies in its root.
+/// Whether the package was packaged, vendored or fetched. In a fetched repository the mark is in the root.
 fn is_packaged(package: &std::path::Path) -> bool {
     PACKAGED.iter().any(|mark| package.join(mark).is_file())
         || package.ancestors().any(|directory| directory.join(".cargo-ok").is_file())

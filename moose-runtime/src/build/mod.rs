@@ -23,7 +23,7 @@ use environment::{Environment, Mode};
 use error::BuildError;
 use report::Report;
 
-/// Database under which the DDL is shown; the configuration of the running program decides.
+/// Database name in the generated DDL; the configuration of the running program decides.
 const DATABASE: &str = "moose";
 
 /// Evaluates the declarations that are compiled into this build script.
@@ -56,14 +56,14 @@ pub fn migrations() {
         Err(error) => Outcome::failed(&error),
     };
     let mut output = io::stdout().lock();
-    // Cargo has gone where this fails, and nobody reads an error.
+    // If this fails, cargo is gone, and nobody reads an error.
     let _ = output.write_all(directives.text.as_bytes()).and_then(|()| output.flush());
     if directives.failed {
         process::exit(1);
     }
 }
 
-/// What cargo is told.
+/// What cargo is told, and whether the build fails.
 struct Outcome {
     text: String,
     failed: bool,
@@ -96,7 +96,7 @@ fn evaluate(environment: &Environment) -> Result<Outcome, BuildError> {
     Ok(Outcome { text, failed: report.failed })
 }
 
-/// The migrations of the package, with the draft among them if it was to be saved, and what there is to say about it.
+/// The migrations of the package, including the draft if it was to be saved, and the messages about it.
 fn migrate(environment: &Environment, model: &Model) -> Result<(Migrations, Report), BuildError> {
     let directory = environment.package.join(DIRECTORY);
     let migrations = Migrations::read(&directory)?.unwrap_or_default();
@@ -136,7 +136,7 @@ fn statements(model: &Model) -> String {
     statements.join("\n")
 }
 
-/// What the binary is to know of its build.
+/// What the build leaves for the binary.
 #[derive(Serialize)]
 struct Left<'a> {
     #[serde(flatten)]
@@ -150,7 +150,7 @@ fn schema_json(model: &Model, migrations: &Migrations) -> Result<String, serde_j
     Ok(json)
 }
 
-/// What a good build script says to cargo.
+/// The directives for cargo after a successful build.
 fn directives(watched: &str, schema_path: &Path, sql: &str) -> String {
     let mut text = watched.to_owned();
     text.push_str("cargo::rustc-env=MOOSE_SCHEMA=");

@@ -6,7 +6,7 @@ use crate::migration::{Draft, Refused};
 
 use super::environment::{Environment, Mode};
 
-/// What cargo is to show, as warnings or as errors.
+/// Messages for cargo to show, as warnings or as errors.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) lines: Vec<String>,
@@ -32,7 +32,8 @@ pub(super) fn drafted(environment: &Environment, draft: &Draft, path: &Path) -> 
     Report { lines, failed: matches!(environment.mode, Mode::Locked(_)) }
 }
 
-/// About changes that need a word of the author: an error where a draft would be one or was asked for.
+/// About changes that need a decision of the author: an error where a draft would be one, or where saving was
+/// requested.
 pub(super) fn refused(environment: &Environment, refused: &Refused) -> Report {
     let mut lines = vec!["the declarations have changes that no migration makes unasked:".to_owned()];
     lines.extend(refused.refusals.iter().map(|refusal| format!("  {refusal}")));
@@ -48,7 +49,7 @@ pub(super) fn saved(draft: &Draft, path: &Path) -> Report {
     Report { lines, failed: false }
 }
 
-/// About a name that was given for nothing.
+/// About a name to save under when there is nothing to save.
 pub(super) fn nothing_to_save(name: &str) -> Report {
     let line = format!("nothing to save as `{name}`: migrations/ leads to the declarations already");
     Report { lines: vec![line], failed: false }

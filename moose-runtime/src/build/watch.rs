@@ -10,9 +10,9 @@ use crate::migration::DIRECTORY;
 
 use super::environment::VARIABLES;
 
-/// The lines for cargo.
+/// The directives for cargo.
 pub(super) fn lines(package: &Path, output: &Path) -> String {
-    // A manifest always exists, and where nothing is named everything counts.
+    // A manifest always exists, and without any directive cargo watches all files.
     let mut lines = "cargo::rerun-if-changed=Cargo.toml\n".to_owned();
     for variable in VARIABLES {
         lines.push_str("cargo::rerun-if-env-changed=");
@@ -32,11 +32,11 @@ pub(super) fn lines(package: &Path, output: &Path) -> String {
     lines
 }
 
-/// A directory of ours that changes in cargo's eyes when `directory` appears.
+/// A directory of ours that cargo regards as changed when `directory` appears.
 ///
-/// Cargo takes a path that is missing for one that has changed, so naming `migrations/` itself would build for ever, and
-/// the package's directory is too much to watch. But cargo follows links below a directory, and passes over one that
-/// leads nowhere. The directory must not be younger than this run, hence its time.
+/// Cargo regards a missing path as changed, so naming `migrations/` itself would rebuild every time, and watching the
+/// whole package is too much. But cargo follows symbolic links below a directory, and ignores a dangling one. The
+/// directory must not be newer than this run, hence its modification time.
 #[cfg(unix)]
 fn sentry(directory: &Path, output: &Path) -> Option<String> {
     use std::{
@@ -57,8 +57,8 @@ fn sentry(directory: &Path, output: &Path) -> Option<String> {
     Some(sentry.to_string_lossy().into_owned())
 }
 
-/// Elsewhere links need a privilege: there a directory that comes from outside is seen with the next change of the
-/// declarations or of Cargo.toml.
+/// Elsewhere symbolic links need a privilege: there a directory that is added later is noticed with the next change of
+/// the declarations or of Cargo.toml.
 #[cfg(not(unix))]
 fn sentry(_: &Path, _: &Path) -> Option<String> {
     None

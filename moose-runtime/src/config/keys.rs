@@ -4,16 +4,16 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{Config, value::Slot};
 
-/// What environment variables of the configuration begin with.
+/// Prefix of the configuration's environment variables.
 pub(super) const ENVIRONMENT_PREFIX: &str = "MOOSE";
 
-/// What stands between the levels of a key in an environment variable.
+/// Separator between the levels of a key in an environment variable.
 pub(super) const ENVIRONMENT_SEPARATOR: &str = "__";
 
 /// Variables (without the prefix, lower case) that belong to the build, the engine library or the tests.
 pub(super) const NOT_CONFIGURATION: [&str; 4] = ["engine_library", "migrations", "save_migration", "schema"];
 
-/// Variables that begin so (without the prefix, lower case) belong to the tests.
+/// Variables with this prefix (after the first one, lower case) belong to the tests.
 pub(super) const NOT_CONFIGURATION_PREFIX: &str = "test_";
 
 /// One key of the configuration.
@@ -22,11 +22,11 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// Its command-line flag, if it has one, without dashes in front.
     pub(super) flag: Option<&'static str>,
-    /// The default in words, where the value does not say it.
+    /// The default in words, where the value itself would not explain it.
     pub(super) default: Option<&'static str>,
-    /// What it is for, in one sentence.
+    /// Its purpose, in one sentence.
     pub(super) meaning: &'static str,
-    /// Where the value lies, and what may stand there.
+    /// The field of the configuration, and the values allowed there.
     pub(super) slot: for<'a> fn(&'a mut Config) -> Slot<'a>,
 }
 
@@ -36,7 +36,7 @@ impl Key {
         environment_of(self.name)
     }
 
-    /// The default as a reader wants it: the value, or what it is in words.
+    /// The default as documented: the value, or a description.
     pub(super) fn default(&self, config: &mut Config) -> String {
         self.default.map_or_else(|| (self.slot)(config).show(), str::to_owned)
     }
@@ -48,7 +48,7 @@ pub(crate) struct FlagHelp {
     pub(crate) key: &'static str,
     /// The flag, without dashes in front.
     pub(crate) flag: &'static str,
-    /// What it is for, with default and environment variable.
+    /// Its purpose, with default and environment variable.
     pub(crate) help: String,
 }
 
@@ -78,10 +78,10 @@ const fn milliseconds(first: u64, last: Duration) -> RangeInclusive<Duration> {
     Duration::from_millis(first)..=last
 }
 
-/// The section whose keys are whatever librdkafka knows.
+/// The section whose keys are librdkafka's.
 pub(super) const PROPERTIES: &str = "kafka.properties";
 
-/// Properties that the promise of the streams hangs on: what is made of them is not to be chosen.
+/// Properties that the streams' guarantees depend on: their values are fixed.
 pub(super) const RESERVED_PROPERTIES: &[&str] = &[
     "acks",
     "auto.offset.reset",

@@ -14,10 +14,10 @@ use super::{
     },
 };
 
-/// The file that is read when it is there and no other is named.
+/// The file that is read if it exists and no other is given.
 const FILE: &str = "moose.toml";
 
-/// A known key at most this many typing mistakes away is offered as what may have been meant.
+/// Suggests a known key that is at most this many typing mistakes away.
 const TYPING_MISTAKES: usize = 3;
 
 /// A value given on the command line.
@@ -29,14 +29,14 @@ pub struct Flag {
     pub value: String,
 }
 
-/// Where a configuration is read from.
+/// The sources of a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Directory in which `moose.toml` is looked for; relative paths stay relative to the process.
+    /// The directory of `moose.toml`; relative paths stay relative to the process.
     pub directory: PathBuf,
-    /// The file to read instead; it must be there.
+    /// The file to read instead; it must exist.
     pub file: Option<PathBuf>,
-    /// Environment variables; those that don't begin with `MOOSE_` don't matter.
+    /// Environment variables; those without the prefix `MOOSE_` are ignored.
     pub environment: HashMap<String, String>,
     /// Values from the command line.
     pub flags: Vec<Flag>,
@@ -58,7 +58,7 @@ impl Sources {
     }
 }
 
-/// Why there is no configuration. Every case ends the process with exit code 3.
+/// Why the configuration can't be loaded. Every case ends the process with exit code 3.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -67,7 +67,7 @@ pub enum ConfigError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column where it is the text.
+        /// What is wrong, with line and column if it is the text.
         detail: String,
     },
     /// An environment variable that is not text.
@@ -83,7 +83,7 @@ pub enum ConfigError {
         key: String,
         /// Where it came from: file, variable or flag.
         origin: String,
-        /// What may have been meant.
+        /// The suggested key.
         hint: String,
     },
     /// A value that does not fit its key.
@@ -95,10 +95,10 @@ pub enum ConfigError {
         value: String,
         /// Where it came from: file, variable or flag.
         origin: String,
-        /// What would fit.
+        /// What would be valid.
         expected: String,
     },
-    /// Two values that don't go together.
+    /// Two values that exclude each other.
     #[error("configuration keys `{first}` and `{second}` don't go together: {reason}")]
     Conflict {
         /// One key.
@@ -117,7 +117,7 @@ impl Config {
         Self::from_sources(program_name, &Sources::of_process(file, flags)?)
     }
 
-    /// The configuration that these sources give.
+    /// Loads the configuration from these sources.
     pub fn from_sources(program_name: &str, sources: &Sources) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         program_name.clone_into(&mut config.app.name);
@@ -128,7 +128,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What only the whole can tell.
+    /// Checks the rules over several keys.
     fn check(&self) -> Result<(), ConfigError> {
         if self.http.max_decompressed < self.http.max_body {
             return Err(ConfigError::Conflict {
@@ -171,7 +171,7 @@ impl Config {
     }
 }
 
-/// A value as it was given.
+/// A value as given by a source.
 struct Setting {
     /// Its text; `None` where it is not a single value.
     text: Option<String>,
@@ -179,7 +179,7 @@ struct Setting {
     origin: String,
 }
 
-/// All values of all sources by key, later sources over earlier ones, in the order of the keys' names.
+/// The values of all sources by key, later sources over earlier ones, in the order of the keys' names.
 fn gather(sources: &Sources) -> Result<Vec<(String, Setting)>, ConfigError> {
     let file = sources.file.clone().unwrap_or_else(|| sources.directory.join(FILE));
     let fail = |error: &dyn std::fmt::Display| ConfigError::File { path: file.clone(), detail: error.to_string() };
@@ -237,7 +237,7 @@ fn flatten(name: String, value: &Value, settings: &mut Vec<(String, Setting)>) {
     settings.push((name, Setting { text, origin }));
 }
 
-/// What `config` names the environment; the variable itself says more.
+/// The name that the crate `config` gives to the environment; we show the variable instead.
 const ENVIRONMENT_ORIGIN: &str = "the environment";
 
 fn apply(config: &mut Config, name: &str, setting: &Setting) -> Result<(), ConfigError> {
@@ -278,7 +278,7 @@ fn apply_property(config: &mut Config, property: &str, setting: &Setting) -> Res
     Ok(())
 }
 
-/// What may have been meant by a key that does not exist.
+/// A suggestion for a key that does not exist.
 fn hint(name: &str) -> String {
     let section: Vec<&str> = KEYS
         .iter()
@@ -312,7 +312,8 @@ fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The file as a source. Reads only the file of exactly this name: `config`'s own file source would also try endings.
+/// The file as a source. Reads only the file of exactly this name: the file source of `config` would also try
+/// extensions.
 #[derive(Clone, Debug)]
 struct ReadFile {
     path: PathBuf,
@@ -336,7 +337,7 @@ impl Source for ReadFile {
     }
 }
 
-/// The same values, each saying where it came from.
+/// The same values, each with its origin.
 fn with_origin(value: Value, origin: &String) -> Value {
     let kind = match value.kind {
         ValueKind::Table(table) => {

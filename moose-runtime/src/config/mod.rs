@@ -22,7 +22,7 @@ pub use load::{ConfigError, Flag, Sources};
 /// All settings of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where everything durable lies.
+    /// The directory of everything durable.
     pub data_dir: PathBuf,
     /// The application.
     pub app: AppConfig,
@@ -105,9 +105,9 @@ impl fmt::Debug for ClickHouseConfig {
 pub struct EngineConfig {
     /// Address of the embedded engine's HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Password of the pipeline's user; where it is empty, the one that is kept, or a new one.
+    /// Password of the pipeline's user; if empty, the stored one, or a new one.
     pub password: String,
-    /// Whether all that the engine has to say is written to a file.
+    /// Whether the engine's whole log is written to a file.
     pub log: bool,
 }
 
@@ -131,14 +131,14 @@ pub struct SyncConfig {
     pub max_bytes: ByteSize,
     /// A range closes this long after its first record.
     pub max_delay: Duration,
-    /// Lag in time above which `/ready` says no, unless the backlog is being worked off.
+    /// Lag in time above which `/ready` fails, unless the backlog is being worked off.
     pub lag_bound: Duration,
 }
 
 /// `stream.*`
 #[derive(Clone, Copy, Debug)]
 pub struct StreamConfig {
-    /// Age after which synced records go, unless the stream declares its own.
+    /// Age after which synced records are deleted, unless the stream declares its own.
     pub retention: Duration,
     /// Most that one stream may take on disk; above it the front door answers 503.
     pub disk_budget: ByteSize,
@@ -147,9 +147,9 @@ pub struct StreamConfig {
 /// `kafka.*`
 #[derive(Clone, Default)]
 pub struct KafkaConfig {
-    /// `host:port` of some brokers, divided by commas.
+    /// `host:port` of some brokers, separated by commas.
     pub brokers: Option<String>,
-    /// How many brokers keep each topic that is made; 0 for what the brokers are set to.
+    /// Replication factor of topics that are created; 0 for the brokers' default.
     pub replication_factor: usize,
     /// More properties of librdkafka.
     pub properties: BTreeMap<String, String>,
@@ -177,7 +177,7 @@ pub struct MemoryConfig {
 /// `shutdown.*`
 #[derive(Clone, Copy, Debug)]
 pub struct ShutdownConfig {
-    /// How long an orderly stop may take.
+    /// How long a graceful shutdown may take.
     pub deadline: Duration,
 }
 

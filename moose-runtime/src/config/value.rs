@@ -7,27 +7,27 @@ use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::Pat
 
 use bytesize::ByteSize;
 
-/// The place of one value, and what may stand there.
+/// A reference to one value, with the bounds of what is allowed.
 pub(super) enum Slot<'a> {
     /// A directory.
     Path(&'a mut PathBuf),
     /// Any text.
     Text(&'a mut String),
-    /// A password that a header can carry, or none.
+    /// A password that is valid in an HTTP header, or none.
     Secret(&'a mut String),
     /// True or false.
     Flag(&'a mut bool),
-    /// A name that may stand in cursors, tokens and SQL: letters, digits, `_`, `-`, `.`.
+    /// A name that is allowed in cursors, tokens and SQL: letters, digits, `_`, `-`, `.`.
     Name(&'a mut String),
     /// The HTTP address of a server, or none.
     Url(&'a mut Option<String>),
     /// Brokers, or none.
     Brokers(&'a mut Option<String>),
-    /// A section of names that others have given.
+    /// A section whose keys are defined elsewhere.
     Properties(&'a mut BTreeMap<String, String>),
     /// An address to listen on.
     Address(&'a mut SocketAddr),
-    /// A number of things.
+    /// A count.
     Count(&'a mut usize, RangeInclusive<usize>),
     /// A number of bytes.
     Size(&'a mut ByteSize, RangeInclusive<u64>),
@@ -36,7 +36,7 @@ pub(super) enum Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Stores what `text` says. `false`, with nothing stored, when it is not the form of the value or out of bounds.
+    /// Parses and stores `text`. `false`, with nothing stored, if it is malformed or out of bounds.
     #[must_use]
     pub(super) fn read(self, text: &str) -> bool {
         match self {
@@ -62,12 +62,12 @@ impl Slot<'_> {
         }
     }
 
-    /// Whether the value is nobody's to see.
+    /// Whether the value must not be shown.
     pub(super) fn is_secret(&self) -> bool {
         matches!(self, Self::Secret(_))
     }
 
-    /// The value as one would write it.
+    /// The value as one would write it in the file.
     pub(super) fn show(&self) -> String {
         match self {
             Self::Path(place) => place.display().to_string(),
@@ -84,7 +84,7 @@ impl Slot<'_> {
         }
     }
 
-    /// What may stand there; completes "expected …".
+    /// What is allowed; completes "expected …".
     pub(super) fn expected(&self) -> String {
         match self {
             Self::Path(_) => "the path of a directory".to_owned(),
@@ -117,7 +117,7 @@ fn store<T>(place: &mut T, value: Option<T>) -> bool {
     true
 }
 
-/// What stands in a header as it is.
+/// Whether the text is valid in an HTTP header as it is.
 fn is_secret(text: &str) -> bool {
     text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -127,7 +127,7 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
-/// Plain HTTP only: nothing in the process speaks TLS yet, and an address that can't work is better refused here.
+/// Plain HTTP only: nothing in the process supports TLS yet, and it is better to reject such an address here.
 fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<hyper::Uri>() else { return false };
     uri.scheme_str() == Some("http")
