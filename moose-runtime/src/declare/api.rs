@@ -32,7 +32,7 @@ use super::{
 #[must_use = "a declaration stands in a static under `#[pipeline]`"]
 pub struct IngestApi<R> {
     pub(super) spec: ApiSpec,
-    /// False for the part of a pipeline that was not asked for.
+    /// False for a member of a pipeline that was not asked for.
     pub(super) declared: bool,
     #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
     record: Record<R>,
@@ -71,7 +71,7 @@ impl<R: OlapRecord> IngestApi<R> {
 }
 
 impl<R> IngestApi<R> {
-    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    /// The check of the finished declaration, called by the code that `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]
     pub const fn __finished(&self) {

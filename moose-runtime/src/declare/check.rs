@@ -16,10 +16,10 @@ use super::{
     text::{contains, equal, equal_bytes},
 };
 
-/// Longest name of a resource: file names and topic names are made of it, with room for what we add.
+/// Maximum length of a resource's name: file and topic names are made from it, with suffixes.
 pub(super) const MAX_NAME: usize = 64;
 
-/// Settings that storing every record once depends on.
+/// Settings that exactly-once delivery depends on.
 const RESERVED_SETTINGS: [&str; 5] = [
     "non_replicated_deduplication_window",
     "replicated_deduplication_window",
@@ -55,7 +55,7 @@ pub(super) const fn name(kind: &str, name: &str) {
     }
 }
 
-/// Every entry of a key is a column that is not Nullable, or an expression over columns, and occurs once.
+/// Checks a key: every entry occurs once and is a column that is not Nullable, or an expression over columns.
 #[track_caller]
 pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     if key.is_empty() {
@@ -81,7 +81,7 @@ pub(super) const fn key(option: &str, key: &[&str], columns: &[ColumnSpec]) {
     }
 }
 
-/// The check of a key's type, called by generated code: that of a field of the record is not Nullable.
+/// Checks the type of a key column, called by generated code: it must not be Nullable.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_key<R: FieldColumn<PLACE>, const PLACE: usize>(key: &str) {
@@ -93,7 +93,7 @@ pub const fn check_key<R: FieldColumn<PLACE>, const PLACE: usize>(key: &str) {
     }
 }
 
-/// The check of an aggregate, called by generated code: the function gives values of the type that it takes.
+/// Checks an aggregate, called by generated code: the function must return the type of its argument.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_aggregate<R: FieldColumn<PLACE>, const PLACE: usize>() {
@@ -114,7 +114,7 @@ pub const fn check_aggregate<R: FieldColumn<PLACE>, const PLACE: usize>() {
         .fail();
 }
 
-/// The check of a variant's type, called by generated code: it can stand in one column with those before it.
+/// Checks the type of a variant, called by generated code: it must fit into one column with those before it.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_variant<E: ColumnType<Column: Variants>>(place: usize) {
@@ -136,7 +136,7 @@ pub const fn check_variant<E: ColumnType<Column: Variants>>(place: usize) {
     }
 }
 
-/// Settings have names, and none changes what the runtime promises.
+/// Checks table settings: each has a name, and none overrides one that the runtime depends on.
 #[track_caller]
 pub(super) const fn settings(settings: &[(&str, &str)]) {
     let mut index = 0;

@@ -8,13 +8,13 @@ use super::text::equal_bytes;
 /// The columns that an expression may name.
 #[derive(Clone, Copy)]
 pub(super) enum Columns<'a> {
-    /// Those of a table.
+    /// The columns of a table.
     Specs(&'a [ColumnSpec]),
-    /// Those of a record, whose types are not known yet.
+    /// The columns of a record, whose types are not known yet.
     Named(&'a [ColumnName]),
 }
 
-/// A column as the derive knows it: its name, and how ClickHouse gets its values.
+/// A column as the derive knows it: its name, and the kind of its default.
 pub type ColumnName = (&'static str, Option<DefaultKind>);
 
 impl<'a> Columns<'a> {
@@ -25,7 +25,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The column at a place below [`count`](Self::count).
+    /// The column at an index below [`count`](Self::count).
     pub(super) const fn at(&self, place: usize) -> (&'a str, Option<DefaultKind>) {
         match self {
             Self::Specs(specs) => match specs[place].default {
@@ -36,7 +36,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Place of the column of that name.
+    /// Index of the column of that name.
     pub(super) const fn find(&self, name: &[u8]) -> Option<usize> {
         let mut place = 0;
         while place < self.count() {

@@ -27,7 +27,7 @@ impl From<&TableSpec> for schema::Table {
             constraints: spec.constraints.iter().map(schema::Constraint::from).collect(),
             settings: spec.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             cluster: spec.cluster.map(str::to_owned),
-            // Merged, the columns would be of one record or a sum of several.
+            // After a merge one row would have the provenance of one record, or a sum of several.
             provenance: spec.provenance && spec.engine.keeps_every_row(),
             comment: spec.comment.map(str::to_owned),
             renamed_from: spec.renamed_from.map(str::to_owned),

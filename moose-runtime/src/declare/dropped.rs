@@ -24,7 +24,7 @@ pub struct DroppedTable {
 }
 
 impl DroppedTable {
-    /// The table of this name may go.
+    /// Permits dropping the table of this name.
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         check::name("a table", name);
@@ -36,12 +36,12 @@ impl DroppedTable {
         self.name
     }
 
-    /// Called by what `#[pipeline]` generates; there is nothing left to check.
+    /// Called by the code that `#[pipeline]` generates; there is nothing left to check.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
 }
 
-/// Nobody sends records to a table that goes.
+/// A dropped table has no records.
 #[cfg(feature = "runtime")]
 enum NoRecord {}
 

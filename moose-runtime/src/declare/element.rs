@@ -39,7 +39,7 @@ impl Index {
         Self { name, expression, index_type, granularity: 1 }
     }
 
-    /// How many granules of the table one of the index stands for (default 1).
+    /// How many granules of the table one granule of the index covers (default 1).
     #[track_caller]
     pub const fn granularity(mut self, granules: u64) -> Self {
         if granules == 0 {
@@ -65,10 +65,10 @@ pub(super) struct Constraint {
     pub(super) expression: &'static str,
 }
 
-/// Most indexes, projections or constraints that a table can have.
+/// Maximum number of indexes, projections or constraints per table.
 pub(super) const MOST: usize = 16;
 
-/// Up to [`MOST`] things, in the order in which they were said: const code has no vectors.
+/// A list of up to [`MOST`] items, in the order of declaration: const code has no vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Few<T> {
     pub(super) items: [Option<T>; MOST],
@@ -77,7 +77,7 @@ pub(super) struct Few<T> {
 impl<T: Copy> Few<T> {
     pub(super) const NONE: Self = Self { items: [None; MOST] };
 
-    /// With one more; `kind` is what they are called.
+    /// Appends an item; `kind` is its name in messages.
     #[track_caller]
     pub(super) const fn with(mut self, kind: &str, item: T) -> Self {
         let mut place = 0;
@@ -96,7 +96,7 @@ impl<T: Copy> Few<T> {
     }
 }
 
-/// The names of what is there already.
+/// The names of the items so far.
 macro_rules! names_of {
     ($few:expr) => {{
         let mut names = [None; MOST];

@@ -58,13 +58,13 @@ impl Engine {
         Self::of(Kind::MergeTree)
     }
 
-    /// `ReplacingMergeTree`: of the rows with one sorting key the last stays, or the one with the highest
+    /// `ReplacingMergeTree`: keeps the last of the rows with one sorting key, or the one with the highest
     /// [`version`](Self::version).
     pub const fn replacing() -> Self {
         Self::of(Kind::Replacing { version: None, is_deleted: None })
     }
 
-    /// `SummingMergeTree`: sums the numbers of the rows with one sorting key, all of them or those in
+    /// `SummingMergeTree`: sums the numbers of the rows with one sorting key, in all columns or only in those of
     /// [`columns`](Self::columns).
     pub const fn summing() -> Self {
         Self::of(Kind::Summing { columns: &[] })
@@ -75,23 +75,23 @@ impl Engine {
         Self::of(Kind::Aggregating)
     }
 
-    /// `CollapsingMergeTree`: a row whose `sign`, an `Int8`, is -1 takes away one with 1.
+    /// `CollapsingMergeTree`: a row whose `sign`, an `Int8`, is -1 cancels one with 1.
     pub const fn collapsing(sign: &'static str) -> Self {
         Self::of(Kind::Collapsing { sign })
     }
 
-    /// `VersionedCollapsingMergeTree`: the same for rows of one version, so that they may come in any order.
+    /// `VersionedCollapsingMergeTree`: the same for rows of one version, which may arrive in any order.
     pub const fn versioned_collapsing(sign: &'static str, version: &'static str) -> Self {
         Self::of(Kind::VersionedCollapsing { sign, version })
     }
 
-    /// `CoalescingMergeTree`: of the rows with one sorting key the last value stays that is not NULL, in all columns or
-    /// in those in [`columns`](Self::columns).
+    /// `CoalescingMergeTree`: keeps the last value that is not NULL of the rows with one sorting key, in all columns or
+    /// only in those of [`columns`](Self::columns).
     pub const fn coalescing() -> Self {
         Self::of(Kind::Coalescing { columns: &[] })
     }
 
-    /// For [`replacing`](Self::replacing): the row with the highest value stays. An unsigned integer, a date or a time.
+    /// For [`replacing`](Self::replacing): keeps the row with the highest value. An unsigned integer, a date or a time.
     #[track_caller]
     pub const fn version(mut self, column: &'static str) -> Self {
         let Kind::Replacing { is_deleted, .. } = self.kind else {
@@ -101,8 +101,8 @@ impl Engine {
         self
     }
 
-    /// For [`replacing`](Self::replacing) with a [`version`](Self::version): where the row that stays has 1 in this
-    /// `UInt8`, none does.
+    /// For [`replacing`](Self::replacing) with a [`version`](Self::version): if the row that would be kept has 1 in
+    /// this `UInt8`, it is deleted too.
     #[track_caller]
     pub const fn is_deleted(mut self, column: &'static str) -> Self {
         let Kind::Replacing { version, .. } = self.kind else {
@@ -131,14 +131,14 @@ impl Engine {
         self
     }
 
-    /// The same engine with replicas, placed in Keeper as the server's configuration says.
+    /// The same engine with replicas, at the Keeper path that the server's configuration defines.
     pub const fn replicated(mut self) -> Self {
         self.replication = Replication::Default;
         self
     }
 
-    /// The same engine with replicas at a path of Keeper, under a name: texts that may have the server's macros in them,
-    /// such as `/clickhouse/tables/{shard}/events` and `{replica}`.
+    /// The same engine with replicas at a Keeper path, under a replica name. Both may contain the server's macros, such
+    /// as `/clickhouse/tables/{shard}/events` and `{replica}`.
     #[track_caller]
     pub const fn replicated_at(mut self, path: &'static str, replica: &'static str) -> Self {
         if path.is_empty() || replica.is_empty() {
@@ -148,12 +148,12 @@ impl Engine {
         self
     }
 
-    /// Whether every row stays as it was inserted.
+    /// Whether every row stays as inserted.
     pub(super) const fn keeps_every_row(&self) -> bool {
         matches!(self.kind, Kind::MergeTree)
     }
 
-    /// Name of the engine where it has no replicas.
+    /// Name of the engine without replication.
     pub(super) const fn name(&self) -> &'static str {
         match self.kind {
             Kind::MergeTree => "MergeTree",

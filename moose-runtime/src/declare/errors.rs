@@ -28,7 +28,7 @@ impl Display for Kind {
     }
 }
 
-/// One mistake.
+/// One error in the declarations.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeclarationError {
@@ -38,51 +38,51 @@ pub enum DeclarationError {
          the program begins (`mod pipelines;` or `use schema as _;`)"
     )]
     Nothing,
-    /// Two resources of one kind have one name.
+    /// Two resources of one kind have the same name.
     #[error("two {kind}s are named `{name}`: {}; rename one", Places(places))]
     SameName {
         /// Their kind.
         kind: Kind,
         /// Their name.
         name: String,
-        /// Where they are declared, as far as it is known.
+        /// Where they are declared, as far as known.
         places: Vec<Option<Place>>,
     },
-    /// Two APIs would answer at one path.
+    /// Two APIs would have the same path.
     #[error("two APIs are at `POST /ingest/{name}`: {}; rename one", Places(places))]
     SamePath {
         /// Their name.
         name: String,
-        /// Where they are declared, as far as it is known.
+        /// Where they are declared, as far as known.
         places: Vec<Option<Place>>,
     },
-    /// A table is declared and to be dropped.
+    /// A table is both declared and listed as dropped.
     #[error("table `{name}` is declared and to be dropped: {}; take one of them away", Places(places))]
     DroppedAndDeclared {
         /// Its name.
         name: String,
-        /// Where both are declared, as far as it is known.
+        /// Where both are declared, as far as known.
         places: Vec<Option<Place>>,
     },
-    /// A table bears the name that another is said to have had.
+    /// A table has a name that another declares as its former name.
     #[error(
         "table `{name}`{} was renamed from `{former}`, and there is a table `{former}`: take `.renamed_from` off, or rename the other",
         At(*place)
     )]
     RenamedFromDeclared {
-        /// Name of the table that was renamed.
+        /// Name of the renamed table.
         name: String,
         /// Its former name.
         former: String,
         /// Where it is declared, if it is known.
         place: Option<Place>,
     },
-    /// One former table is claimed twice.
+    /// Two declarations claim the same former table.
     #[error("table `{former}` can't become {}: it became one table, or it was dropped", claims.join(" and "))]
     FormerTwice {
         /// The former name.
         former: String,
-        /// What it is said to have become, such as "table `a`" or "a dropped one".
+        /// What it is declared to have become, such as "table `a`" or "a dropped one".
         claims: Vec<String>,
     },
     /// A destination that is not among the declarations.
@@ -92,9 +92,9 @@ pub enum DeclarationError {
         At(*place)
     )]
     UnknownDestination {
-        /// Kind of what sends.
+        /// Kind of the sender.
         kind: Kind,
-        /// Name of what sends.
+        /// Name of the sender.
         name: String,
         /// Kind of what is missing.
         destination_kind: Kind,
@@ -113,10 +113,10 @@ pub enum DeclarationError {
     },
 }
 
-/// Everything that is wrong with the declarations; never empty.
+/// All errors in the declarations; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclarationErrors {
-    /// The mistakes, in the order of the resources' names.
+    /// The errors, in the order of the resources' names.
     pub errors: Vec<DeclarationError>,
 }
 

@@ -14,7 +14,7 @@ use super::{
     token::{Token, Tokens},
 };
 
-/// Words of the language that are nobody's columns.
+/// Keywords, which are never columns.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
     "AND", "AS", "ASC", "BETWEEN", "BOTH", "BY", "CASE", "COLLATE", "DELETE", "DESC", "DISTINCT", "DIV", "ELSE", "EXCEPT",
@@ -22,8 +22,7 @@ const KEYWORDS: &[&str] = &[
     "NULL", "NULLS", "OR", "RECOMPRESS", "REGEXP", "SELECT", "THEN", "TRAILING", "TRUE", "WHEN", "WHERE", "WITH", "XOR",
 ];
 
-/// Words of the language that could also be columns: they are not where a value or a word stands before them, as in
-/// `INTERVAL 1 DAY`.
+/// Keywords that could also be columns: they are keywords if a value or a word precedes them, as in `INTERVAL 1 DAY`.
 #[rustfmt::skip]
 const NOUNS: &[&str] = &[
     "DAY", "DAYS", "DISK", "END", "FIRST", "HOUR", "HOURS", "LAST", "LIMIT", "MICROSECOND", "MILLISECOND", "MINUTE",
@@ -31,14 +30,14 @@ const NOUNS: &[&str] = &[
     "YEAR", "YEARS",
 ];
 
-/// Which columns have values where an expression is computed.
+/// Which columns have values when an expression is evaluated.
 #[derive(Clone, Copy)]
 pub(super) enum Sees {
-    /// Those that are stored.
+    /// Stored columns.
     Stored,
-    /// And those that are computed by reading (`ALIAS`).
+    /// Also those computed on reading (`ALIAS`).
     Read,
-    /// And those that only come with an INSERT (`EPHEMERAL`).
+    /// Also those that only an INSERT gives (`EPHEMERAL`).
     All,
 }
 
@@ -46,28 +45,28 @@ pub(super) enum Sees {
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     sees: Sees,
-    /// Whether a value may be another one at each try.
+    /// Whether non-deterministic functions are allowed.
     made_up: bool,
-    /// Whether at least one column has to be named.
+    /// Whether at least one column must be named.
     needs_column: bool,
 }
 
 impl Rules {
-    /// What is computed when a row is inserted, such as a default.
+    /// Evaluated when a row is inserted, such as a default.
     pub(super) const VALUE: Self = Self { sees: Sees::All, made_up: true, needs_column: false };
-    /// What is computed by reading.
+    /// Evaluated on reading.
     pub(super) const READ: Self = Self { sees: Sees::Read, made_up: true, needs_column: false };
-    /// What is computed from stored rows, such as a constraint.
+    /// Evaluated over stored rows, such as a constraint.
     pub(super) const STORED: Self = Self { sees: Sees::Stored, made_up: true, needs_column: false };
-    /// When a row or value goes.
+    /// When a row or value expires.
     pub(super) const TTL: Self = Self { sees: Sees::Stored, made_up: true, needs_column: true };
-    /// What rows are sorted or divided by.
+    /// Keys: what rows are sorted or partitioned by.
     pub(super) const KEY: Self = Self { sees: Sees::Stored, made_up: false, needs_column: false };
     /// What is indexed.
     pub(super) const INDEX: Self = Self { sees: Sees::Read, made_up: false, needs_column: true };
 }
 
-/// Fails the compilation where the expression of `option` can't be one over these columns.
+/// Fails the compilation if the expression of `option` is not valid over these columns.
 #[track_caller]
 pub(super) const fn check(option: &str, expression: &str, columns: Columns<'_>, rules: Rules) {
     if expression.trim_ascii().is_empty() {
@@ -105,7 +104,7 @@ pub(super) const fn check(option: &str, expression: &str, columns: Columns<'_>, 
     }
 }
 
-/// Whether the word is a column that may be named; false where it is something else.
+/// Whether the word is a column that may be named; false if it is something else.
 #[track_caller]
 const fn is_column(
     option: &str,
@@ -164,7 +163,7 @@ const fn function(option: &str, expression: &str, function: &[u8], rules: Rules)
         .fail();
 }
 
-/// Quotes and parentheses have their partners, and nothing after the expression could be cut off by it.
+/// Checks that quotes and parentheses are balanced, and that nothing after the expression could be cut off by it.
 #[track_caller]
 const fn expect_whole(option: &str, expression: &str) {
     let mut tokens = Tokens::of(expression);
@@ -190,14 +189,14 @@ const fn expect_whole(option: &str, expression: &str) {
     Message::new("`").text(option).text("` is `").text(expression).text("`, which ").text(wrong).fail();
 }
 
-/// The hidden columns that say which record a row comes from.
+/// Whether the word is a provenance column.
 const fn is_hidden(word: &[u8]) -> bool {
     equal_bytes(word, provenance::EPOCH.as_bytes())
         || equal_bytes(word, provenance::PARTITION.as_bytes())
         || equal_bytes(word, provenance::OFFSET.as_bytes())
 }
 
-/// Whether a token is a word of the language, between these two.
+/// Whether a token is a keyword, judging by its neighbours.
 const fn is_language(token: Token<'_>, before: Token<'_>, following: Token<'_>) -> bool {
     let Token::Word(word) = token else { return false };
     contains(KEYWORDS, word)
@@ -206,7 +205,7 @@ const fn is_language(token: Token<'_>, before: Token<'_>, following: Token<'_>) 
         || (contains(&["DATE", "TIMESTAMP"], word) && matches!(following, Token::Text))
 }
 
-/// Whether a function's value is another one at each try or on each server.
+/// Whether a function is non-deterministic.
 const fn is_made_up(function: &[u8]) -> bool {
     contains(MADE_UP_FUNCTIONS, function)
 }
@@ -222,7 +221,7 @@ const fn contains(names: &[&str], word: &[u8]) -> bool {
     false
 }
 
-/// Whether the expression itself gives the word its meaning: `… AS word`, `word -> …`, `(word, other) -> …`.
+/// Whether the expression itself binds the word: `… AS word`, `word -> …`, `(word, other) -> …`.
 const fn is_bound(expression: &str, word: &[u8]) -> bool {
     let mut tokens = Tokens::of(expression);
     let mut before = Token::End;
@@ -237,7 +236,7 @@ const fn is_bound(expression: &str, word: &[u8]) -> bool {
     }
 }
 
-/// Whether `->` follows, at once or behind the end of a list of words.
+/// Whether `->` follows, directly or after the end of a list of words.
 const fn ends_in_arrow(mut tokens: Tokens<'_>) -> bool {
     loop {
         match tokens.next() {
@@ -249,7 +248,7 @@ const fn ends_in_arrow(mut tokens: Tokens<'_>) -> bool {
     }
 }
 
-/// The first function in the expression whose value is another one at each try.
+/// The first non-deterministic function in the expression.
 pub(super) const fn made_up_in(expression: &str) -> Option<&str> {
     let mut tokens = Tokens::of(expression);
     loop {
@@ -281,8 +280,8 @@ pub(super) const fn names(expression: &str, column: &str) -> bool {
     }
 }
 
-/// The check of a field's expression, called by generated code. `kind` is how ClickHouse gets the values of the column;
-/// `None` is its `ttl`.
+/// Checks a field's expression, called by generated code. `kind` is the kind of the column's default; `None` means that
+/// the expression is its `ttl`.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_field(column: &str, kind: Option<DefaultKind>, expression: &str, columns: &[ColumnName]) {

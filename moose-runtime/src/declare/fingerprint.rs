@@ -21,18 +21,18 @@ use super::{
     registry::{self, place_of},
 };
 
-/// What `run!` and `app!` know of the program that they stand in.
+/// What `run!` and `app!` know of the program that they are called in.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     /// Name of the package.
     pub name: &'static str,
     /// Version of the package.
     pub version: &'static str,
-    /// What the build script saw, and the migrations that it found, as JSON; `None` where there is no build script.
+    /// What the build script saw, and the migrations that it found, as JSON; `None` without a build script.
     pub schema: Option<&'static str>,
 }
 
-/// All resources as plain data: the content of `moose-schema.json`, in which the migrations stand beside them.
+/// All resources as plain data: the content of `moose-schema.json`, which also contains the migrations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkedSchema {
     /// Version of this layout; 1 today.
@@ -119,11 +119,11 @@ impl From<&StreamModel> for StreamSchema {
     }
 }
 
-/// Why what the build script saw is not what is linked.
+/// Why the declarations that the build script saw are not those linked into the binary.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildMismatch {
-    /// The build script's output is not what this version writes.
+    /// The build script's output is not in the format of this version.
     #[error(
         "failed to read the schema that the build script left: {source}; build again with one version of moose-runtime"
     )]
@@ -146,12 +146,12 @@ pub enum BuildMismatch {
     /// The declarations differ.
     #[error("{}", Lines(mismatches))]
     Differs {
-        /// How; never empty.
+        /// The differences; never empty.
         mismatches: Vec<Mismatch>,
     },
 }
 
-/// One resource that build script and binary do not agree about.
+/// A resource that is not the same for build script and binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mismatch {
@@ -173,13 +173,13 @@ pub enum Mismatch {
         /// Module that declares it.
         module: Option<String>,
     },
-    /// Both have it, declared otherwise.
+    /// Both have it, with different declarations.
     Differs {
         /// Its kind.
         kind: Kind,
         /// Its name.
         name: String,
-        /// In what, such as `columns` or `order_by`.
+        /// The fields that differ, such as `columns` or `order_by`.
         fields: Vec<String>,
     },
 }
@@ -210,11 +210,11 @@ impl Display for Mismatch {
     }
 }
 
-/// The line that links a module which the build script could name.
+/// The line that links a module whose path the build script knows.
 fn import(module: Option<&str>) -> String {
     let mut segments = module.unwrap_or_default().split("::");
     match (segments.next(), segments.next()) {
-        // A module of the build script itself stands in a file that the binary can name too.
+        // A module of the build script itself is in a file that the binary can name too.
         (Some(crate_name), Some(module)) if crate_name.starts_with("build_script_") => format!("`mod {module};`"),
         (Some(crate_name), _) if !crate_name.is_empty() && !crate_name.starts_with("build_script_") => {
             format!("`use {crate_name} as _;`")
@@ -223,7 +223,7 @@ fn import(module: Option<&str>) -> String {
     }
 }
 
-/// One line for each.
+/// One line for each mismatch.
 struct Lines<'a>(&'a [Mismatch]);
 
 impl Display for Lines<'_> {
@@ -238,15 +238,15 @@ impl Display for Lines<'_> {
     }
 }
 
-/// Compares what the build script saw, `schema_json`, with what is linked into this program. Mistakes in the
-/// declarations themselves are [`Model::linked`]'s to tell.
+/// Compares what the build script saw, `schema_json`, with what is linked into this program. Errors in the declarations
+/// themselves are reported by [`Model::linked`].
 pub fn check_against_build(schema_json: &str) -> Result<(), BuildMismatch> {
     let linked = registry::all().into_iter().map(|found| (found.resource, Some(found.place)));
     compare(schema_json, &LinkedSchema::of(&Collected::of(linked).unchecked()))
 }
 
 fn compare(schema_json: &str, linked: &LinkedSchema) -> Result<(), BuildMismatch> {
-    /// Read first, since another layout need not have the rest.
+    /// Read first, since another layout may lack the rest.
     #[derive(Deserialize)]
     struct Layout {
         version: u32,

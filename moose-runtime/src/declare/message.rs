@@ -3,7 +3,7 @@
 
 use super::columns::Columns;
 
-/// Text put together in the compiler.
+/// Text concatenated at compile time.
 pub(super) struct Message {
     bytes: [u8; Self::CAPACITY],
     length: usize,
@@ -21,7 +21,7 @@ impl Message {
         self.bytes(text.as_bytes())
     }
 
-    /// Appends a text that is known as bytes.
+    /// Appends a text given as bytes.
     pub(super) const fn bytes(mut self, bytes: &[u8]) -> Self {
         let mut index = 0;
         while index < bytes.len() && self.length < Self::CAPACITY {
@@ -55,7 +55,7 @@ impl Message {
         self
     }
 
-    /// Fails the compilation with the text.
+    /// Fails the compilation with this text.
     #[track_caller]
     pub(super) const fn fail(&self) -> ! {
         match core::str::from_utf8(self.bytes.split_at(self.length).0) {

@@ -9,7 +9,7 @@ use super::{
     registry::{self, place_of},
 };
 
-/// The checked whole. Names are unique within each list, and every name that is referred to is there.
+/// The checked model. Names are unique within each list, and every referenced name exists.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The tables, by name.
@@ -25,7 +25,7 @@ pub struct Model {
 /// A table.
 #[derive(Clone, Debug)]
 pub struct TableModel {
-    /// What is to be created.
+    /// The table to create.
     pub table: schema::Table,
     /// Makes batches of its records.
     pub record: &'static dyn Resource,
@@ -76,7 +76,7 @@ impl Model {
     }
 }
 
-/// What was found under one name: once, or wrongly several times.
+/// What was found under one name: one declaration, or wrongly several.
 struct Found<T> {
     model: T,
     places: Vec<Option<Place>>,
@@ -98,7 +98,7 @@ struct UncheckedApi {
 
 impl Collected {
     pub(super) fn of(resources: impl Iterator<Item = (&'static dyn Resource, Option<Place>)>) -> Self {
-        // The linker's order is nobody's: of two resources of one name, the one that stands first in the source is kept.
+        // The linker's order is arbitrary: of two resources with one name, the first in source order is kept.
         let mut resources: Vec<_> = resources.collect();
         resources.sort_by_key(|(_, place)| place.map(|place| (place.file, place.line)));
         let mut collected = Self::default();
@@ -138,7 +138,7 @@ impl Collected {
         Ok(self.unchecked())
     }
 
-    /// The model as far as it can be made.
+    /// The model as far as it can be made despite errors.
     pub(super) fn unchecked(self) -> Model {
         let apis = self.apis.into_iter().filter_map(|(name, found)| {
             let UncheckedApi { stream, record } = found.model;
@@ -172,7 +172,7 @@ impl Collected {
         errors
     }
 
-    /// What is wrong with tables that are said to be gone, or to have had another name.
+    /// Errors in tables declared as dropped or renamed.
     fn former_tables(&self) -> Vec<DeclarationError> {
         let mut errors = Vec::new();
         let mut claims: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -3,14 +3,14 @@
 
 use super::columns::Columns;
 
-/// Longest name that is compared; longer ones have no neighbours.
+/// Maximum length of names that are compared; for longer ones nothing is suggested.
 const LONGEST: usize = 64;
 
 /// Finds a name to suggest.
 pub(super) struct Nearest;
 
 impl Nearest {
-    /// The column to suggest for `wrong`, if one is near enough to have been meant.
+    /// The column to suggest for `wrong`, if one is near enough.
     pub(super) const fn among<'a>(wrong: &[u8], columns: Columns<'a>) -> Option<&'a str> {
         let mut best = None;
         let mut least = usize::MAX;
@@ -28,7 +28,7 @@ impl Nearest {
     }
 }
 
-/// How many letters must be put in, taken out or replaced to make one name the other, whatever their case.
+/// Edit distance between two names, ignoring case.
 const fn distance(left: &[u8], right: &[u8]) -> usize {
     if left.len() > LONGEST || right.len() > LONGEST {
         return usize::MAX;

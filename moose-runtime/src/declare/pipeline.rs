@@ -60,7 +60,7 @@ pub struct IngestPipeline<R> {
 }
 
 impl<R: OlapRecord> IngestPipeline<R> {
-    /// A pipeline of which nothing is asked for yet.
+    /// A pipeline without any member yet.
     #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         check::name("a pipeline", name);
@@ -135,7 +135,7 @@ impl<R> Resource for IngestPipeline<R> {
     fn spec(&self) -> Spec {
         let table = self.table.declared.then_some(self.table.spec);
         let stream = self.stream.declared.then(|| match table {
-            // A finished declaration has room for it.
+            // A finished declaration always has room for it.
             Some(table) => self.stream.spec.with_destination(table.name).unwrap_or(self.stream.spec),
             None => self.stream.spec,
         });

@@ -7,10 +7,10 @@ use crate::record::OlapRecord;
 #[cfg(feature = "runtime")]
 use crate::record::{Batch, ErasedBatch};
 
-/// What is needed of `R` after the declaration was begun. Whether it is a record was asked then, so nobody asks again, and
-/// of what is none it is told once.
+/// The batch factory of a declaration's record type. `R: OlapRecord` was checked in [`new`](Self::new); later uses
+/// don't need the bound, so a type that is no record is one compile error.
 pub(super) struct Record<R> {
-    /// An empty batch, spread by these columns or by the type's own key.
+    /// Creates an empty batch whose records are partitioned by these columns or by the type's own key.
     #[cfg(feature = "runtime")]
     new_batch: fn(Option<&[&str]>) -> Box<dyn ErasedBatch>,
     record: PhantomData<fn() -> R>,
@@ -28,12 +28,12 @@ impl<R: OlapRecord> Record<R> {
 
 #[cfg(feature = "runtime")]
 impl<R> Record<R> {
-    /// An empty batch, spread by the record's `#[key]`.
+    /// An empty batch whose records are partitioned by the record's `#[key]`.
     pub(super) fn new_batch(&self) -> Box<dyn ErasedBatch> {
         (self.new_batch)(None)
     }
 
-    /// An empty batch, spread by these columns.
+    /// An empty batch whose records are partitioned by these columns.
     pub(super) fn new_batch_with_key(&self, columns: &[&str]) -> Box<dyn ErasedBatch> {
         (self.new_batch)(Some(columns))
     }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{DroppedTable, IngestApi, IngestPipeline, OlapTable, Resource, Stream};
 
-/// Where a declaration stands in the source.
+/// The place of a declaration in the source code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Name of the static.
@@ -36,26 +36,26 @@ impl Display for Place {
     }
 }
 
-/// A declaration that the linker has put into the program.
+/// A declaration that is linked into the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Registered {
     /// The declaration.
     pub resource: &'static dyn Resource,
-    /// Where it stands.
+    /// Where it is declared.
     pub place: Place,
 }
 
 inventory::collect!(Registered);
 
-/// What `#[pipeline]` may stand on.
+/// Types that `#[pipeline]` accepts.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a declaration",
     label = "expected an `OlapTable`, a `Stream`, an `IngestApi`, an `IngestPipeline` or a `DroppedTable`"
 )]
 pub trait Declaration {
-    /// The type itself. Asked for by way of the trait, it is unknown where there is no declaration, and then nothing that
-    /// is done with it is another mistake.
+    /// The type itself. Since it is reached through the trait, it is unknown for a type that is no declaration, and
+    /// then its uses cause no follow-up errors.
     type Itself: 'static;
 }
 
@@ -73,7 +73,7 @@ impl Declaration for DroppedTable {
     type Itself = Self;
 }
 
-/// The declaration, called by what `#[pipeline]` generates.
+/// The declaration, called by the code that `#[pipeline]` generates.
 #[doc(hidden)]
 pub const fn declared<D: Declaration<Itself = D>>(declaration: &'static D) -> &'static <D as Declaration>::Itself {
     declaration
@@ -84,7 +84,7 @@ pub(super) fn all() -> Vec<Registered> {
     inventory::iter::<Registered>.into_iter().copied().collect()
 }
 
-/// Where the declaration stands, if it is a `#[pipeline]` static.
+/// The place of a declaration, if it is a `#[pipeline]` static.
 pub(super) fn place_of(resource: &'static dyn Resource) -> Option<Place> {
     all().into_iter().find(|registered| std::ptr::addr_eq(registered.resource, resource)).map(|found| found.place)
 }

@@ -18,12 +18,12 @@ use super::{
     text,
 };
 
-/// Name of the index that every table with hidden columns has.
+/// Name of the index that every table with provenance columns has.
 const OFFSET_INDEX: &str = "_stream_offset_range";
-/// What a table with projections needs where merging changes rows.
+/// The setting that a table with projections needs if its engine merges rows.
 const PROJECTION_MODE: &str = "deduplicate_merge_projection_mode";
 
-/// The columns that an engine names are there and have the types that it can work with.
+/// Checks that the columns named by an engine exist and have types that it accepts.
 #[track_caller]
 pub(super) const fn engine(engine: &Engine, columns: &[ColumnSpec]) {
     match engine.kind {
@@ -90,7 +90,7 @@ const fn sign(engine: &Engine, name: &str, columns: &[ColumnSpec]) {
     }
 }
 
-/// The stored column that an engine names.
+/// The stored column named by an engine.
 #[track_caller]
 const fn column_of<'a>(engine: &Engine, name: &str, columns: &'a [ColumnSpec]) -> &'a ColumnSpec {
     let message = Message::new(engine.name()).text(" names `").text(name).text("`, which is ");
@@ -142,8 +142,8 @@ const fn is_unsigned(data_type: DataType) -> bool {
     matches!(data_type.class(), Class::Integer { signed: false, .. })
 }
 
-/// A partition key is over columns that come with the record, or follow from those: a range that is sent again goes to
-/// the same partition, where its token is known.
+/// Checks that a partition key uses only columns that come with the record or are derived from those: a range that is
+/// sent again must go to the same partition, where its token is known.
 #[track_caller]
 pub(super) const fn partition_key(key: &str, columns: &[ColumnSpec]) {
     expression::check("partition_by", key, Columns::Specs(columns), Rules::KEY);
@@ -165,7 +165,8 @@ pub(super) const fn partition_key(key: &str, columns: &[ColumnSpec]) {
     }
 }
 
-/// The column is the same at each try. Materialized columns follow from each other, at most as deep as there are columns.
+/// Checks that the column is deterministic. Materialized columns may depend on each other, at most as deep as there are
+/// columns.
 #[track_caller]
 const fn expect_settled(column: &ColumnSpec, columns: &[ColumnSpec], depth: usize) {
     let Some((DefaultKind::Materialized | DefaultKind::Alias, expression)) = column.default else { return };
@@ -188,7 +189,7 @@ const fn expect_settled(column: &ColumnSpec, columns: &[ColumnSpec], depth: usiz
     }
 }
 
-/// What `SAMPLE` picks by is in the primary key and an unsigned integer, as far as its type is known.
+/// Checks that the `SAMPLE` expression is in the primary key and an unsigned integer, as far as its type is known.
 #[track_caller]
 const fn sample_key(table: &TableSpec) {
     let Some(expression) = table.sample_by else { return };
@@ -215,7 +216,7 @@ const fn sample_key(table: &TableSpec) {
     }
 }
 
-/// The rules that hold between the options of a finished table.
+/// Checks the rules between the options of a finished table.
 #[track_caller]
 pub(super) const fn finished(table: &TableSpec) {
     sample_key(table);
@@ -290,7 +291,7 @@ const fn has_setting(table: &TableSpec, wanted: &str) -> bool {
     false
 }
 
-/// The name of an index, a projection or a constraint is a name, ours to give, and the first of its kind.
+/// Checks the name of an index, projection or constraint: valid, not reserved, and not used twice.
 #[track_caller]
 pub(super) const fn new_name(kind: &str, name: &str, known: [Option<&str>; MOST]) {
     check::name(kind, name);

@@ -14,7 +14,7 @@ use super::{
     text,
 };
 
-/// Most tables that one stream can fill.
+/// Maximum number of tables that one stream can fill.
 pub(super) const MAX_DESTINATIONS: usize = 8;
 
 /// A declaration without its record type: what the registry holds.
@@ -41,7 +41,7 @@ impl fmt::Debug for dyn Resource {
     }
 }
 
-/// The resources that one declaration makes; an [`IngestPipeline`](super::IngestPipeline) up to three.
+/// The resources of one declaration; up to three for an [`IngestPipeline`](super::IngestPipeline).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spec {
     /// The table.
@@ -74,24 +74,24 @@ pub struct TableSpec {
     pub primary_key: &'static [&'static str],
     /// Partition key, a ClickHouse expression.
     pub partition_by: Option<&'static str>,
-    /// What `SAMPLE` picks rows by, a ClickHouse expression.
+    /// The expression that `SAMPLE` uses, a ClickHouse expression.
     pub sample_by: Option<&'static str>,
-    /// When rows go, a ClickHouse `TTL` clause.
+    /// When rows expire, a ClickHouse `TTL` clause.
     pub ttl: Option<&'static str>,
     pub(super) indexes: Few<Index>,
     pub(super) projections: Few<Projection>,
     pub(super) constraints: Few<Constraint>,
     /// Settings of the table, name and value.
     pub settings: &'static [(&'static str, &'static str)],
-    /// The cluster on all of whose servers the table is made.
+    /// The cluster on whose servers the table is created.
     pub cluster: Option<&'static str>,
-    /// Whether the table has the hidden columns that say which record a row comes from.
+    /// Whether the table has the provenance columns, which say from which record a row comes.
     pub provenance: bool,
     /// Comment of the table.
     pub comment: Option<&'static str>,
     /// The name that the table had before.
     pub renamed_from: Option<&'static str>,
-    /// Names of columns that may be dropped with what is in them.
+    /// Names of columns that may be dropped with their values.
     pub dropped: &'static [&'static str],
 }
 
@@ -104,9 +104,9 @@ pub struct StreamSpec {
     pub partitions: u16,
     /// Columns of the record's key.
     pub record_key: &'static [&'static str],
-    /// Records older than this may go once every table has them.
+    /// Records older than this may be deleted once every table has them.
     pub retention: Option<Duration>,
-    /// The oldest records beyond this many bytes in a partition may go once every table has them.
+    /// The oldest records beyond this many bytes in a partition may be deleted once every table has them.
     pub retention_bytes: Option<u64>,
     pub(super) destinations: [Option<&'static str>; MAX_DESTINATIONS],
 }
@@ -117,7 +117,7 @@ impl StreamSpec {
         self.destinations.into_iter().flatten()
     }
 
-    /// The same stream, filling one more table; `None` where it fills that one already, or no more can be named.
+    /// The same stream with one more table to fill; `None` if it fills that one already, or can have no more.
     pub(super) const fn with_destination(mut self, table: &'static str) -> Option<Self> {
         let mut index = 0;
         while index < MAX_DESTINATIONS {
@@ -133,7 +133,7 @@ impl StreamSpec {
         None
     }
 
-    /// Fails the compilation where [`with_destination`](Self::with_destination) would not give a stream.
+    /// Fails the compilation if [`with_destination`](Self::with_destination) would return `None`.
     #[track_caller]
     pub(super) const fn expect_room_for(&self, table: &'static str) {
         if self.with_destination(table).is_none() {
@@ -152,6 +152,6 @@ impl StreamSpec {
 pub struct ApiSpec {
     /// Name of the API: `POST /ingest/<name>`.
     pub name: &'static str,
-    /// Name of the stream that takes the records; `None` in a declaration that is not finished.
+    /// Name of the stream that takes the records; `None` in an unfinished declaration.
     pub stream: Option<&'static str>,
 }

@@ -34,7 +34,7 @@ use super::{
 #[must_use = "a declaration stands in a static under `#[pipeline]`"]
 pub struct Stream<R> {
     pub(super) spec: StreamSpec,
-    /// False for the part of a pipeline that was not asked for.
+    /// False for a member of a pipeline that was not asked for.
     pub(super) declared: bool,
     #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
     pub(super) record: Record<R>,
@@ -56,10 +56,10 @@ impl<R: OlapRecord> Stream<R> {
         Self { spec, declared: true, record: Record::new() }
     }
 
-    /// Number of partitions (default 1). Records of one key stay in order; partitions are synced beside each other.
+    /// Number of partitions (default 1). Records of one key stay in order; partitions are synced concurrently.
     #[track_caller]
     pub const fn partitions(mut self, partitions: u16) -> Self {
-        // The largest number stands for "no partition" in the hidden columns.
+        // In the provenance columns the largest number means "no partition".
         if partitions == 0 || partitions == u16::MAX {
             Message::new("stream `").text(self.spec.name).text("` must have from 1 to 65534 partitions").fail();
         }
@@ -67,8 +67,8 @@ impl<R: OlapRecord> Stream<R> {
         self
     }
 
-    /// The columns whose values are a record's key, in place of those with `#[key]`: records of one key go to one
-    /// partition and stay in order, and on Kafka the key is that of the message.
+    /// The columns that make a record's key, instead of those with `#[key]`: records of one key go to one partition and
+    /// stay in order, and on Kafka it is the message's key.
     #[track_caller]
     pub const fn record_key(mut self, columns: &'static [&'static str]) -> Self {
         check::key("record_key", columns, <R::Columns as RecordColumns<R>>::COLUMNS);
@@ -76,7 +76,7 @@ impl<R: OlapRecord> Stream<R> {
         self
     }
 
-    /// How long records are kept; never shorter than until every destination has them.
+    /// How long records are kept; never deleted before every destination has them.
     #[track_caller]
     pub const fn retention(mut self, age: Duration) -> Self {
         if age.is_zero() {
@@ -86,7 +86,7 @@ impl<R: OlapRecord> Stream<R> {
         self
     }
 
-    /// How many bytes of records a partition keeps; never fewer than what destinations have yet to take.
+    /// How many bytes of records a partition keeps; records that a destination lacks are never deleted.
     #[track_caller]
     pub const fn retention_bytes(mut self, bytes: u64) -> Self {
         if bytes == 0 {
@@ -99,7 +99,7 @@ impl<R: OlapRecord> Stream<R> {
         self
     }
 
-    /// A table that the stream fills; may be said several times. The table must be declared too.
+    /// A table that the stream fills; may be called several times. The table must be declared too.
     #[track_caller]
     pub const fn destination(mut self, table: &'static OlapTable<R>) -> Self {
         if !table.declared {
@@ -129,7 +129,7 @@ impl<R: OlapRecord> Stream<R> {
 }
 
 impl<R> Stream<R> {
-    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    /// The check of the finished declaration, called by the code that `#[pipeline]` generates.
     #[doc(hidden)]
     pub const fn __finished(&self) {}
 }

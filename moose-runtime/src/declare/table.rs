@@ -43,7 +43,7 @@ use super::{
 #[must_use = "a declaration stands in a static under `#[pipeline]`"]
 pub struct OlapTable<R> {
     pub(super) spec: TableSpec,
-    /// False for the part of a pipeline that was not asked for.
+    /// False for a member of a pipeline that was not asked for.
     pub(super) declared: bool,
     #[cfg_attr(not(feature = "runtime"), expect(dead_code, reason = "only the runtime makes batches"))]
     record: Record<R>,
@@ -76,8 +76,8 @@ impl<R: OlapRecord> OlapTable<R> {
         Self { spec, declared: true, record: Record::new() }
     }
 
-    /// Sorts by these in place of the record's `#[key]`: names of columns, after renaming, or ClickHouse expressions over
-    /// them, such as `toStartOfHour(timestamp)`.
+    /// Sorts by these instead of the record's `#[key]`: names of columns, after renaming, or ClickHouse expressions
+    /// over them, such as `toStartOfHour(timestamp)`.
     #[track_caller]
     pub const fn order_by(mut self, columns: &'static [&'static str]) -> Self {
         check::key("order_by", columns, self.spec.columns);
@@ -85,7 +85,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// Keeps only the first entries of the sorting key in the index, in memory.
+    /// Primary key: a prefix of the sorting key, kept in memory as the index.
     #[track_caller]
     pub const fn primary_key(mut self, columns: &'static [&'static str]) -> Self {
         check::key("primary_key", columns, self.spec.columns);
@@ -101,7 +101,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// When rows go: a ClickHouse `TTL` clause, such as `timestamp + INTERVAL 90 DAY`.
+    /// When rows expire: a ClickHouse `TTL` clause, such as `timestamp + INTERVAL 90 DAY`.
     #[track_caller]
     pub const fn ttl(mut self, clause: &'static str) -> Self {
         self.expect("ttl", clause, Rules::TTL);
@@ -117,7 +117,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// What `SAMPLE` picks rows by: a ClickHouse expression of unsigned integers that is in the primary key.
+    /// The sampling key: a ClickHouse expression of unsigned integers that is in the primary key.
     #[track_caller]
     pub const fn sample_by(mut self, expression: &'static str) -> Self {
         self.expect("sample_by", expression, Rules::KEY);
@@ -125,7 +125,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// A skipping index; may be said up to 16 times.
+    /// Adds a skipping index; up to 16.
     #[track_caller]
     pub const fn index(mut self, index: Index) -> Self {
         rules::new_name("an index", index.name, self.spec.indexes.names());
@@ -134,7 +134,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// A projection: `SELECT … [GROUP BY …] [ORDER BY …]` without a table; may be said up to 16 times.
+    /// Adds a projection: `SELECT … [GROUP BY …] [ORDER BY …]` without a table; up to 16.
     #[track_caller]
     pub const fn projection(mut self, name: &'static str, query: &'static str) -> Self {
         rules::new_name("a projection", name, self.spec.projections.names());
@@ -143,13 +143,14 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// A constraint: ClickHouse refuses rows for which the expression is not true. They become dead letters.
+    /// Adds a constraint: ClickHouse refuses rows for which the expression is not true. They become dead letters.
     #[track_caller]
     pub const fn constraint(self, name: &'static str, expression: &'static str) -> Self {
         self.with_constraint(name, ConstraintKind::Check, expression)
     }
 
-    /// An expression that ClickHouse may believe to be true for every row, to make queries faster. It is never checked.
+    /// Adds an assumption: ClickHouse may take it to be true for every row, to make queries faster. It is never
+    /// checked.
     #[track_caller]
     pub const fn assume(self, name: &'static str, expression: &'static str) -> Self {
         self.with_constraint(name, ConstraintKind::Assume, expression)
@@ -169,7 +170,7 @@ impl<R: OlapRecord> OlapTable<R> {
         expression::check(option, text, Columns::Specs(self.spec.columns), rules);
     }
 
-    /// Makes the table on all servers of a cluster (`ON CLUSTER`).
+    /// Creates the table on all servers of a cluster (`ON CLUSTER`).
     #[track_caller]
     pub const fn cluster(mut self, cluster: &'static str) -> Self {
         expect_text("cluster", cluster);
@@ -177,7 +178,7 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// The name that the table had before: a migration renames it and keeps its rows.
+    /// The former name of the table: a migration renames it and keeps its rows.
     #[track_caller]
     pub const fn renamed_from(mut self, name: &'static str) -> Self {
         check::name("a table", name);
@@ -193,15 +194,15 @@ impl<R: OlapRecord> OlapTable<R> {
         self
     }
 
-    /// Whether the table has the hidden columns that say which record a row comes from (default: yes). Without them a
-    /// hard kill of ClickHouse in the middle of an INSERT may cost the rows of that INSERT. A table whose engine merges rows
-    /// has none: it can't be asked which records it has.
+    /// Whether the table has the provenance columns, which say from which record a row comes (default: yes). Without
+    /// them a hard kill of ClickHouse in the middle of an INSERT may lose the rows of that INSERT. A table whose engine
+    /// merges rows has none: it can't be asked which records it has.
     pub const fn provenance(mut self, provenance: bool) -> Self {
         self.spec.provenance = provenance;
         self
     }
 
-    /// A comment, shown by ClickHouse, in place of the record's doc comment.
+    /// A comment, shown by ClickHouse, instead of the record's doc comment.
     pub const fn comment(mut self, comment: &'static str) -> Self {
         self.spec.comment = Some(comment);
         self
@@ -214,7 +215,7 @@ impl<R: OlapRecord> OlapTable<R> {
 }
 
 impl<R> OlapTable<R> {
-    /// The check of the finished declaration, called by what `#[pipeline]` generates.
+    /// The check of the finished declaration, called by the code that `#[pipeline]` generates.
     #[doc(hidden)]
     #[track_caller]
     pub const fn __finished(&self) {

@@ -32,7 +32,7 @@ pub(super) const fn equal_bytes(left: &[u8], right: &[u8]) -> bool {
     true
 }
 
-/// `beginning` is how `whole` begins.
+/// Whether `whole` begins with `beginning`.
 pub(super) const fn is_prefix(beginning: &[&str], whole: &[&str]) -> bool {
     if beginning.len() > whole.len() {
         return false;

@@ -4,12 +4,12 @@
 use super::text::equal_bytes;
 use crate::schema::lexer::{Lexer, TokenKind};
 
-/// A piece of an expression.
+/// A token of an expression.
 #[derive(Clone, Copy)]
 pub(super) enum Token<'a> {
     /// A bare word.
     Word(&'a [u8]),
-    /// What stands between backticks or double quotes.
+    /// A name quoted by backticks or double quotes.
     Name(&'a [u8]),
     /// `'…'`
     Text,
@@ -20,17 +20,17 @@ pub(super) enum Token<'a> {
     DoubleColon,
     /// Any other sign.
     Sign(u8),
-    /// A quote without its end.
+    /// A quote that is not closed.
     Broken,
-    /// ClickHouse would not read what follows.
+    /// A comment: ClickHouse would not read what follows.
     Comment,
-    /// What is no sign of ClickHouse's language.
+    /// A character that ClickHouse's language does not have.
     Unknown,
-    /// Nothing more.
+    /// The end.
     End,
 }
 
-/// Reads an expression, one token after another.
+/// Reads an expression token by token.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     text: &'a [u8],
@@ -42,7 +42,7 @@ impl<'a> Tokens<'a> {
         Self { text: expression.as_bytes(), lexer: Lexer::new(expression) }
     }
 
-    /// A name with an escaped quote in it is kept as it is written, and then found to be no column's.
+    /// The next token. A name with an escaped quote is kept as written, and then found to be no column's.
     pub(super) const fn next(&mut self) -> Token<'a> {
         loop {
             let Some(token) = self.lexer.next() else { return Token::End };
@@ -70,13 +70,13 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The token after the next one would be, without reading it.
+    /// The token after the next one, without consuming it.
     pub(super) const fn following(&self) -> Token<'a> {
         let mut ahead = *self;
         ahead.next()
     }
 
-    /// Reads a type: a word, and what stands in parentheses behind it.
+    /// Skips a type: a word, and its parameters in parentheses.
     pub(super) const fn skip_type(&mut self) {
         self.next();
         if !self.following().is(b'(') {
@@ -109,7 +109,7 @@ impl Token<'_> {
         }
     }
 
-    /// Whether a value can end with it, or a word of the language is it.
+    /// Whether a value can end with it, so that a keyword may follow.
     pub(super) const fn ends_value(&self) -> bool {
         matches!(self, Self::Word(_) | Self::Name(_) | Self::Text | Self::Number | Self::Sign(b')' | b']'))
     }
