@@ -1,4 +1,4 @@
-//! Compares a table's indexes, projections, constraints and settings.
+//! Compares what a table has besides columns: keys, engine, TTL, indexes, projections, constraints, settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
