@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Courier {
-    /// Sends the INSERT of a range that is written down, but for its end, unless something speaks against it. False when
-    /// it may be tried again: too little is known of the table.
+    /// Sends the INSERT of a range that is written down, all but its last byte, unless something is in the way. False
+    /// if a later attempt may succeed: too little is known of the table yet.
     pub(super) fn send_ahead(&self, range: &Prepared) -> bool {
         if range.rows() == 0 || !self.assignment.lease.is_held() || self.is_drained() || self.may_have(range.first) {
             return true;
@@ -28,13 +28,13 @@ impl Courier {
         true
     }
 
-    /// Takes back what was sent ahead.
+    /// Cancels the INSERT that was sent ahead.
     pub(super) fn take_back(&self) {
         self.next.put(None);
     }
 
-    /// Brings the INSERT of a range to its end that was sent ahead, now that it is its turn. False when there is none, or
-    /// none that is good any more.
+    /// Completes the INSERT of a range that was sent ahead, now that it is its turn. False if there is none, or none
+    /// that is still valid.
     pub(super) async fn send_end(&self, range: &Prepared, state: &TableState) -> Result<bool, SyncError> {
         let Some(sent) = self.next.take().filter(|sent| sent.first == range.first && sent.table == state.uuid) else {
             return Ok(false);

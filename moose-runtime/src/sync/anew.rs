@@ -7,18 +7,18 @@
 use super::{Assignment, ResumeFrom, Shared, SyncError, cause::Misfit, identity::fresh_id, known::Known};
 use crate::stream::{Bounds, Counted, Cursor, Pending};
 
-/// What was said about holds: where to go on.
+/// The operator's answer about held partitions: where to resume.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
-    /// What this start was given.
+    /// The answer given at this start.
     pub(super) given: Option<ResumeFrom>,
-    /// An earlier start was given an answer, and it has counted for this partition: until a start without one.
+    /// An answer was given at an earlier start and has been used for this partition. Reset by a start without one.
     pub(super) used_up: bool,
 }
 
 impl Answer {
-    /// What this start was given, and whether it still counts for the partition. A start without an answer makes the next
-    /// one count again.
+    /// The answer given at this start, and whether it still counts for the partition. A start without an answer resets
+    /// it, so that the next one counts again.
     pub(super) async fn of_this_start(
         shared: &Shared,
         assignment: &Assignment,
@@ -36,7 +36,7 @@ impl Answer {
         Ok(Self { given: shared.resume, used_up })
     }
 
-    /// Where to go on from a hold, or the hold.
+    /// Where to resume, or the hold if there is no answer.
     pub(super) fn or(self, hold: SyncError) -> Result<ResumeFrom, SyncError> {
         match self {
             Self { given: None, .. } => Err(hold),
@@ -46,8 +46,8 @@ impl Answer {
     }
 }
 
-/// Fails where the cursor of a group that has begun (`begun`) is gone, or names offsets that the partition does not
-/// have; unless it was said where to go on: then the cursor is written anew.
+/// Fails if the cursor of a group that has read the partition before (`begun`) is gone, or names offsets that the
+/// partition does not have. If the operator has said where to resume, the cursor is reset instead.
 pub(super) async fn begin_anew_if_told(
     shared: &Shared,
     assignment: &mut Assignment,
@@ -80,7 +80,7 @@ pub(super) async fn begin_anew_if_told(
                 };
             };
             if matches!(misfit, Misfit::Ahead { .. }) {
-                // The offsets past the end will be given once more, to other records.
+                // The offsets past the end will be assigned again, to other records.
                 assignment.storage.epoch = rand::random_range(0..u64::MAX);
             } else {
                 assignment.storage.epoch = cursor.epoch;
@@ -92,7 +92,7 @@ pub(super) async fn begin_anew_if_told(
     };
     let text = error.to_string();
     let (next, pending) = match answer.or(error)? {
-        // What is left of a pending range may be in the table: it is settled before anything else.
+        // The rest of a pending range may be in the table: it is settled before anything else.
         ResumeFrom::Earliest => (start, pending),
         ResumeFrom::Next => (end, Vec::new()),
     };
@@ -102,9 +102,9 @@ pub(super) async fn begin_anew_if_told(
     take_over(shared, assignment, &group, &cursor).await
 }
 
-/// Fails where the topic has another id than the one that the cursor was written for, and everything that the cursor needs:
-/// it may have been moved, or made anew. If it was moved, its offsets are the records that they were; so the cursor stays
-/// as it is, with the epoch, and what is pending is settled as ever.
+/// Fails if the topic has another id than the one that the cursor was written for, while its offsets fit: it may have
+/// been moved, or created again. If the operator says that it was moved, its offsets are still the same records; so the
+/// cursor keeps its epoch, and what is pending is settled as usual.
 async fn take_up_if_told(
     shared: &Shared,
     assignment: &mut Assignment,
@@ -141,8 +141,8 @@ async fn take_over(shared: &Shared, assignment: &Assignment, group: &str, cursor
     Ok(shared.backend.take_over(group, topic, *partition, cursor).await?)
 }
 
-/// Where the table or the application has another name than before: goes on where the cursor under the former name is,
-/// which names the same table by its identity. Nothing once the new name has a cursor of its own.
+/// After a rename of the table or the application: continues at the cursor under the former name, if that names the
+/// same table by its uuid. Does nothing once the new name has a cursor of its own.
 pub(super) async fn inherit(
     shared: &Shared,
     assignment: &Assignment,
@@ -160,14 +160,14 @@ pub(super) async fn inherit(
     let revoked = || SyncError::Revoked { topic: topic.clone(), partition: *partition };
     let _held = lease.hold().await.ok_or_else(revoked)?;
     tracing::info!(topic, partition, former, next = cursor.next, "goes on where the former name was");
-    // Where the storage knows its readers, nobody has the former name any more, and nothing is kept for it.
+    // Where the storage knows its readers: the former name has no reader any more, and no records are kept for it.
     let moved = shared.backend.forget_reader(topic, &former, Some(group)).await?;
     if moved || shared.backend.cursor(group, topic, *partition).await?.is_some() {
         return Ok(());
     }
     cursor.id.get_or_insert_with(|| Cursor::id_of_names(&former, topic));
     shared.backend.commit(group, topic, *partition, &cursor).await?;
-    // From now on nobody has the former name; whoever gets another partition takes its place there.
+    // From now on the former name has no reader; a worker that gets another partition continues at its cursor there.
     known.take_place_of(&former).await
 }
 
@@ -179,14 +179,14 @@ fn misfit(cursor: &Cursor, start: u64, end: u64) -> Option<Misfit> {
     (needed > end).then_some(Misfit::Ahead { needed })
 }
 
-/// What is left of ranges whose first records are gone; nothing where the partition ends before them.
+/// What is left of pending ranges whose first records are gone; nothing if the partition ends before them.
 fn cut(pending: Vec<Pending>, start: u64, end: u64) -> Vec<Pending> {
     if pending.iter().any(|range| range.last >= end) {
         return Vec::new();
     }
     let left = pending.into_iter().filter(|range| range.last >= start);
     let of_it = |range: Pending| {
-        // Another range, whose rows came under the token of the whole one.
+        // A range of its own then, but its rows were sent under the token of the whole one.
         if range.first < start { Pending { first: start, boot: None, ..range } } else { range }
     };
     left.map(of_it).collect()

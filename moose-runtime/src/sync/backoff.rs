@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(50);
-/// While the server is not reachable: its return must be noticed soon.
+/// Cap while the server is not reachable: its return must be noticed soon.
 const CAP_UNREACHABLE: Duration = Duration::from_secs(1);
-/// While the server answers with errors: it is not to be pressed.
+/// Cap while the server responds with errors: retries must not add to its load.
 const CAP_ANSWERED: Duration = Duration::from_secs(10);
 
-/// Counts the tries of one thing.
+/// Counts the retries of one operation.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     tries: u32,
 }
 
 impl Backoff {
-    /// A random time up to a bound that doubles with each try.
+    /// A random delay up to a bound that doubles with each retry.
     pub(super) fn next(&mut self, unreachable: bool) -> Duration {
         let bound = self.bound(unreachable);
         self.tries = self.tries.saturating_add(1);

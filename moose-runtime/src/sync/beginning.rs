@@ -23,7 +23,7 @@ use crate::{
     telemetry::Component,
 };
 
-/// Opens the cursor and looks at the table, for as long as it takes. `None` when the process stops before.
+/// Opens the cursor and checks the table, with retries for as long as it takes. `None` if the process stops before.
 pub(super) async fn ready(shared: &Shared, assignment: &Assignment) -> Option<Arc<Courier>> {
     let component = Component::Table(assignment.delivery());
     let part = component.to_string();
@@ -57,7 +57,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     let (topic, group) = (topic.as_str(), group(&shared.app_name, &assignment.table.name));
     let backend = &shared.backend;
     let Capabilities { lists_readers, cursors_expire, .. } = backend.capabilities();
-    // It may have been made anew since the process started.
+    // The topic may have been created again since the process started.
     assignment.storage.epoch = backend.topic(topic).await?.epoch;
     let notes = Notes { client: &shared.client, topic, epoch: assignment.storage.epoch };
     let known = Known { notes, group: &group, partition };
@@ -65,7 +65,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     inherit(shared, &assignment, &group, &known).await?;
     let mut looked = None;
     if !lists_readers {
-        // Before there is a cursor: whoever has one takes nobody's place.
+        // Done before a cursor exists: a group that has one of its own never continues at another's.
         let (state, _) = looked.insert(target.look_with_settings().await?);
         identity::alone(shared, &assignment, state.uuid).await?;
     }
@@ -86,7 +86,7 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     } else {
         let (state, settings) = target.look_with_settings().await?;
         identity::alone(shared, &assignment, state.uuid).await?;
-        // It may have been given another's place while the table was asked for.
+        // Another reader may have been adopted while the table was queried.
         (state, settings, CursorKeeper::open(shared, &assignment).await?)
     };
     assignment.id = cursor.get().await.id.unwrap_or_default();
@@ -101,8 +101,8 @@ async fn open(shared: &Shared, assignment: &Assignment) -> Result<Courier, SyncE
     Ok(Courier::new(shared.clone(), assignment, Arc::new(cursor), target, horizon))
 }
 
-/// Goes on in a table that is not the one that the cursor knows, where it was said how; and notes that what was said has
-/// counted.
+/// Continues in a table that is not the one that the cursor knows, where the operator has said how; and records that
+/// the answer was used.
 async fn go_on_in(
     target: &Target,
     state: &TableState,
@@ -138,14 +138,14 @@ async fn go_on_in(
                         cursor.pending.clear();
                     }
                     for pending in &mut cursor.pending {
-                        // Nobody knows under which token the new table got what it has.
+                        // It is unknown under which token the new table got what it has.
                         pending.boot = None;
                     }
-                    // The new table has nothing of what was counted for the old one.
+                    // The new table has none of what was counted for the old one.
                     cursor.counted = Some(Counted::since(cursor.next));
                 })
                 .await;
-            // Retention may have gone on until the cursor was there to hold it.
+            // Retention may have deleted records until the cursor existed to hold them.
             let now = bounds().await?.start;
             if resume != ResumeFrom::Earliest || now == start {
                 break;

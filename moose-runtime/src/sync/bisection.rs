@@ -14,19 +14,19 @@ pub(super) struct Bisection {
 #[derive(Debug)]
 struct Span {
     places: Range<usize>,
-    /// The other half of the one before was taken, which together with this one was refused.
+    /// The other half was accepted, while both halves together were refused.
     known_refused: bool,
     left: bool,
 }
 
 impl Bisection {
-    /// Among the places `0..count`.
+    /// A search among the indexes `0..count`.
     pub(super) fn new(count: usize) -> Self {
         let whole = Span { places: 0..count, known_refused: false, left: false };
         Self { open: if count == 0 { Vec::new() } else { vec![whole] } }
     }
 
-    /// What is to be asked for next; nothing when all is known.
+    /// The slice to try next; `None` when the search is over.
     pub(super) fn question(&mut self) -> Option<Range<usize>> {
         while self.open.last()?.known_refused && self.open.last()?.places.len() > 1 {
             self.halve();
@@ -34,7 +34,7 @@ impl Bisection {
         Some(self.open.last()?.places.clone())
     }
 
-    /// The answer to the last question. True when it names one place as refused.
+    /// The answer for the last slice. True if it identifies a single index as refused.
     pub(super) fn answer(&mut self, taken: bool) -> bool {
         let Some(span) = self.open.last() else { return false };
         if taken {
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// What is found, and after how many questions.
+    /// The refused indexes, and the number of tries.
     fn search(count: usize, bad: &BTreeSet<usize>) -> (Vec<usize>, usize) {
         let mut bisection = Bisection::new(count);
         let (mut found, mut questions) = (Vec::new(), 0);
@@ -82,7 +82,7 @@ mod tests {
         (found, questions)
     }
 
-    /// The bound that `trial` states.
+    /// The bound that `trial` documents.
     fn bound(count: usize, bad: usize) -> usize {
         if bad == 0 { 1 } else { bad * (2 * (count.div_ceil(bad).next_power_of_two().ilog2() as usize) + 2) + 1 }
     }

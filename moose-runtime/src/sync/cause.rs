@@ -26,7 +26,7 @@ pub enum Hiding {
          to it"
     )]
     Unseen,
-    /// Nothing that is known.
+    /// No known cause.
     #[error("there is no row policy that would hide them; see what deletes rows as soon as they are there")]
     Nothing,
 }
@@ -35,14 +35,14 @@ pub enum Hiding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misfit {
-    /// Records that it was to go on with are gone.
+    /// Records after the cursor are gone.
     Behind {
         /// Every offset below was done.
         next: u64,
         /// First offset stored.
         start: u64,
     },
-    /// The partition ends before what was read of it.
+    /// The partition ends before offsets that were already read.
     Ahead {
         /// Every offset below was read.
         needed: u64,
@@ -63,20 +63,20 @@ impl std::fmt::Display for Misfit {
     }
 }
 
-/// What a trial can't go on from.
+/// Why a trial has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrialFinding {
-    /// No row by itself is at fault.
+    /// No single row is at fault.
     #[error("takes every row")]
     TookAll,
     /// The fault is not in single rows.
     #[error("refuses every row")]
     RefusedAll,
-    /// The fault is in very many rows.
+    /// Too many rows are at fault.
     #[error("refuses too many rows")]
     TooMany,
-    /// The fault passes, and is in no row.
+    /// The fault is temporary, and in no row.
     #[error("now takes a row and now refuses it")]
     Unsteady,
 }

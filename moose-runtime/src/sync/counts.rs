@@ -14,23 +14,23 @@ use crate::{
 pub struct TableCounts {
     /// Rows of records that are done.
     pub rows: u64,
-    /// Different records among them.
+    /// Distinct records among them.
     pub records: u64,
-    /// Rows of records that are not done yet: on their way, or done since the stream was asked.
+    /// Rows of records that are not done yet: on their way, or finished since the stream was queried.
     pub ahead_rows: u64,
-    /// Different records among those.
+    /// Distinct records among those.
     pub ahead_records: u64,
     /// One more than the last offset that the table has; 0 without any.
     pub end: u64,
-    /// Rows of records that the stream does not have, under epochs that it knows: it was put back from a copy since.
+    /// Rows of records that the stream does not have, under epochs that it knows: it was restored from a copy since.
     pub beyond: u64,
-    /// It is another table than the one that the stream was synced into.
+    /// The table is not the one that the stream was synced into.
     pub replaced: bool,
 }
 
 impl TableCounts {
-    /// How the table contradicts the stream; nothing where both agree. `end` is the end of the stream's partition,
-    /// asked for after the table was.
+    /// How the table contradicts the stream; empty if both agree. `end` is the end of the stream's partition, queried
+    /// after the table was.
     pub fn contradictions(&self, account: &Account, end: u64) -> Vec<String> {
         let mut found = Vec::new();
         if self.replaced {
@@ -45,7 +45,7 @@ impl TableCounts {
         if self.records < least {
             found.push(format!("{} rows were confirmed and are not there", least - self.records));
         }
-        // A dead letter may be in the table while its replay is not noted yet, or when it was dropped after a doubt.
+        // A dead letter may be in the table while its replay is not recorded yet, or if it was dropped after a doubt.
         let most = account.inserted.saturating_add(account.dead_lettered);
         if self.records > most {
             found.push(format!("{} records are there that were not counted", self.records - most));
@@ -57,30 +57,30 @@ impl TableCounts {
     }
 }
 
-/// Why a table can't be asked which records it has.
+/// Why the records in a table can't be counted.
 #[derive(Debug, thiserror::Error)]
 pub enum Uncounted {
     /// There is none of that name, or none that our user may see.
     #[error("it is not there, or this user may not see it")]
     NoTable,
-    /// It is declared without the hidden columns.
+    /// It is declared without the provenance columns.
     #[error("it has no hidden columns (`.provenance(false)`)")]
     NoProvenance,
-    /// Its rows are not those that were inserted.
+    /// Its engine merges rows.
     #[error("its engine {engine} collapses rows")]
     Collapses {
         /// The engine.
         engine: String,
     },
-    /// Nothing that is declared has that name any more.
+    /// No declared table has that name any more.
     #[error("it is not declared")]
     NotDeclared,
-    /// The server did not answer with numbers.
+    /// The server failed to respond with numbers.
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
 }
 
-/// Counts what tables have of streams.
+/// Counts the records of streams in tables.
 #[derive(Debug)]
 pub struct Counter<'a> {
     client: &'a Client,
@@ -88,7 +88,7 @@ pub struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    /// Asks the server for what concerns all its tables. Fails where it can't be asked anything at all.
+    /// Queries what concerns all tables of the server. Fails if the server can't be queried at all.
     pub async fn new(client: &'a Client) -> Result<Self, ClickHouseError> {
         Ok(Self { client, settings: Settings::known_to(&client.setting_names().await?) })
     }
@@ -105,7 +105,7 @@ impl<'a> Counter<'a> {
         }
         let unexpected = |reason| ClickHouseError::Unexpected { url: client.url().to_owned(), reason };
         let (offset, next) = (provenance::OFFSET, account.next);
-        // Where each epoch begins and ends: what lies beyond belongs to records that the stream has lost.
+        // Where each epoch begins and ends: what is beyond belongs to records that the stream has lost.
         let epochs: Vec<u64> = account.epochs.iter().map(|start| start.epoch).collect();
         let firsts: Vec<u64> = account.epochs.iter().map(|start| start.first).collect();
         let ends: Vec<u64> = firsts.iter().skip(1).copied().chain([u64::MAX]).collect();

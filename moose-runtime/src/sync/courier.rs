@@ -31,7 +31,7 @@ use crate::{
     telemetry::{Component, RetryLabel, TableLabel},
 };
 
-/// Everything that delivering a range needs.
+/// Everything needed to deliver a range.
 pub(super) struct Courier {
     pub(super) shared: Shared,
     pub(super) assignment: Assignment,
@@ -42,13 +42,13 @@ pub(super) struct Courier {
     horizon: Horizon,
     size: Arc<RangeSize>,
     patience: Patience,
-    /// What of the next range was sent ahead.
+    /// The INSERT of the next range that was sent ahead.
     pub(super) next: Next,
-    /// When the table was asked last what it has.
+    /// When the table was last asked which rows it has.
     asked: Mutex<Option<AskedAt>>,
-    /// How often the table had been drained when it was looked at.
+    /// How often the table had been drained when it was last checked.
     drained: AtomicU64,
-    /// When an INSERT was sent last: one opening of the database since then is enough.
+    /// When the last INSERT was sent: one restart of the engine since then is enough.
     sent: Mutex<tokio::time::Instant>,
     /// The attempt at a range that an earlier process had written down.
     pub(super) attempt: Mutex<Attempt>,
@@ -61,9 +61,9 @@ pub(super) struct Next(Mutex<Option<Sent>>);
 
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// Of the range that begins there.
+    /// First offset of its range.
     pub(super) first: u64,
-    /// The table that it goes to, whatever has its name by then.
+    /// The uuid of its table, whichever table has the name by then.
     pub(super) table: uuid::Uuid,
     pub(super) insert: Ahead,
 }
@@ -78,7 +78,7 @@ impl Next {
     }
 }
 
-/// What came of settling.
+/// The result of settling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settled {
     /// Rows that the table had at first.
@@ -87,7 +87,7 @@ pub(super) struct Settled {
     pub(super) views_in_doubt: bool,
 }
 
-/// How a range came into the table.
+/// How a range got into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivered {
     /// Rows of the range, without those that became dead letters on the way.
@@ -141,12 +141,12 @@ impl Courier {
         self.shared.drains.is_drained(&self.assignment.table.name)
     }
 
-    /// Notes that the table is asked what it has.
+    /// Records that the table is now asked which rows it has.
     pub(super) fn ask(&self) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(AskedAt::now());
     }
 
-    /// Fails when the table was asked too long ago: somebody else may have settled the range since.
+    /// Fails if the table was asked too long ago: another process may have settled the range since.
     pub(super) fn still_fresh(&self) -> Result<(), SyncError> {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.is_some_and(AskedAt::is_fresh) {
@@ -155,25 +155,26 @@ impl Courier {
         Err(SyncError::Stale { table: self.assignment.table.name.clone() })
     }
 
-    /// Whether the table may have something of a range that this cursor has never sent: it is in doubt from the beginning.
+    /// Whether the table may have rows of a range that this cursor has never sent, which is then in doubt from the
+    /// start.
     pub(super) fn may_have(&self, first: u64) -> bool {
         self.horizon.reaches(&self.assignment.epochs, first)
     }
 
-    /// A range as it is written down before its INSERT.
+    /// A range in the form that is written down before its INSERT.
     pub(super) fn pending(&self, range: &Prepared) -> Pending {
-        // Where that can't be found out it is 0, which counts for nothing on the embedded engine.
+        // If the boot can't be found out it is 0, which counts for nothing on the embedded engine.
         let boot = if self.may_have(range.first) { None } else { Some(boot().unwrap_or(0)) };
         Pending { boot, ..Pending::new(range.first, range.last, now()) }
     }
 
-    /// How large the ranges may be that are not written down yet.
+    /// The maximum size of ranges that are not written down yet.
     pub(super) fn size(&self) -> Arc<RangeSize> {
         Arc::clone(&self.size)
     }
 
-    /// Returns when every row of the range is in the table, or a dead letter; `None` when it failed once more while the
-    /// process stops, which leaves the range pending. `in_doubt`: an earlier INSERT of it may have been sent.
+    /// Returns when every row of the range is in the table, or a dead letter; `None` if it failed again while the
+    /// process was stopping, which leaves the range pending. `in_doubt`: an earlier INSERT of it may have been sent.
     pub(super) async fn deliver(&self, mut range: Arc<Prepared>, mut in_doubt: bool) -> Option<Delivered> {
         let component = Component::Table(self.assignment.delivery());
         let part = component.to_string();
@@ -248,7 +249,7 @@ impl Courier {
         }
     }
 
-    /// Between a failed try and the next.
+    /// Waits between a failure and the retry.
     async fn pause(&self, wait: Duration, error: &SyncError) {
         if let Some(database) = self.shared.reopen.as_deref().filter(|_| calls_for_reopening(error)) {
             let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,7 +258,7 @@ impl Courier {
         tokio::time::sleep(wait).await;
     }
 
-    /// One try. The answer is what the table had already.
+    /// One try. Returns what the table had already.
     async fn attempt(&self, range: &Prepared, in_doubt: bool) -> Result<Settled, SyncError> {
         let drained = self.shared.drains.ended(&self.assignment.table.name);
         if self.drained.swap(drained, Ordering::AcqRel) != drained {
@@ -291,14 +292,14 @@ impl Courier {
         Ok(())
     }
 
-    /// An INSERT of the table was confirmed.
+    /// Records that an INSERT into the table was confirmed.
     pub(super) fn answered(&self, took: Duration) {
         fault::point(Point::InsertAnswered);
         let label = TableLabel { table: self.assignment.table.name.clone() };
         self.shared.metrics.insert_seconds.get_or_create(&label).observe(took.as_secs_f64());
     }
 
-    /// One INSERT. The answer is how long it took.
+    /// Sends one INSERT. Returns how long it took.
     pub(super) async fn send(
         &self,
         table: &str,
@@ -312,7 +313,7 @@ impl Courier {
         Ok(started.elapsed())
     }
 
-    /// Notes that an INSERT begins, or the end of one is sent, and when; an error when it may not.
+    /// Records when an INSERT, or the last byte of one, is sent; an error if that is not allowed.
     pub(super) fn begin_to_send(&self) -> Result<Instant, SyncError> {
         if !self.assignment.lease.is_held() {
             let (topic, partition) = (self.assignment.topic.clone(), self.assignment.partition);

@@ -11,10 +11,10 @@ use crate::{
     telemetry::{Component, Reason},
 };
 
-/// How often a cursor that goes back is tried to be written.
+/// How many times writing a cursor that goes back is tried.
 const GO_BACK_TRIES: usize = 20;
 
-/// Keeps one cursor, durably.
+/// Keeps one cursor durable.
 pub(super) struct CursorKeeper {
     shared: Shared,
     backend: Arc<dyn Backend>,
@@ -28,14 +28,14 @@ pub(super) struct CursorKeeper {
 }
 
 impl CursorKeeper {
-    /// Reads the cursor, or makes it at the start of the partition. Fails when it can't belong to the topic as it is.
+    /// Reads the cursor, or creates it at the start of the partition. Fails if it can't belong to the topic as it is.
     pub(super) async fn open(shared: &Shared, assignment: &Assignment) -> Result<Self, SyncError> {
         let (topic, partition, epoch) = (assignment.topic.as_str(), assignment.partition, assignment.storage.epoch);
         let group = super::group(&shared.app_name, &assignment.table.name);
         let backend = Arc::clone(&shared.backend);
         let bounds = backend.bounds(topic, partition).await?;
         let cursor = if let Some(mut cursor) = backend.cursor(&group, topic, partition).await? {
-            // Written down with the next change; until then there is nothing to count.
+            // Committed with the next change; until then there is nothing to count.
             cursor.counted.get_or_insert(Counted::since(cursor.next));
             cursor.id.get_or_insert_with(|| Cursor::id_of_names(&group, topic));
             cursor
@@ -73,8 +73,8 @@ impl CursorKeeper {
         self.cursor.lock().await.clone()
     }
 
-    /// Changes the cursor and writes it down; returns when that is durable, however long it takes. Once the partition is
-    /// another process's, or another partition, it never returns: the worker that waits here is being ended.
+    /// Changes the cursor and commits it; returns when that is durable, with retries for as long as it takes. Once the
+    /// partition was revoked, or created again, it never returns: the worker that waits here is being ended.
     pub(super) async fn update(&self, change: impl FnOnce(&mut Cursor)) {
         let mut cursor = self.cursor.lock().await;
         let mut changed = cursor.clone();
@@ -95,8 +95,8 @@ impl CursorKeeper {
         *cursor = changed;
     }
 
-    /// Changes it once more while the partition is let go, under a hold that is older than that. One try: what can't be
-    /// written now is the next one's.
+    /// One last change while the partition is being given up, under a hold acquired before that. One try: what can't be
+    /// committed now is left to the next owner.
     pub(super) async fn update_last(&self, _held: RwLockReadGuard<'_, ()>, change: impl FnOnce(&mut Cursor)) {
         let mut cursor = self.cursor.lock().await.clone();
         change(&mut cursor);
@@ -105,10 +105,11 @@ impl CursorKeeper {
         }
     }
 
-    /// Goes back to what was confirmed earlier, and ends the work on the partition, which is begun anew from there: what came
-    /// since may be in another table that had the name for a while. Where it is in this one, the table says so.
+    /// Goes back to an offset that was confirmed earlier, and ends the work on the partition, which restarts from
+    /// there: the rows after it may be in another table that had the name for a while. If they are in this one, the
+    /// probe will say so.
     pub(super) async fn go_back(&self, next: u64) {
-        // Locked until it is over: nobody else's change is written on top of it.
+        // Locked until it is over, so that no other change is committed on top of it.
         let mut cursor = self.cursor.lock().await;
         let Some(_held) = self.lease.hold().await else { return };
         let Ok(bounds) = self.backend.bounds(&self.topic, self.partition).await else { return };
@@ -142,10 +143,10 @@ impl CursorKeeper {
         }
     }
 
-    /// Whether the partition is no longer what it was when this was opened; said with what the table may lack of it.
+    /// Whether the partition is no longer what it was when this was opened; logged with what the table may lack of it.
     async fn is_outdated(&self, cursor: &Cursor) -> bool {
         let Self { backend, group, topic, partition, .. } = self;
-        // A failed question is no answer.
+        // A failed request says nothing.
         let outdated = backend.epoch(group, topic, *partition).await.is_ok_and(|epoch| epoch != self.epoch);
         if outdated {
             tracing::warn!(
@@ -161,11 +162,11 @@ impl CursorKeeper {
     }
 
     async fn write_down(&self, cursor: &Cursor) -> Result<(), StreamError> {
-        // Held until the answer: while the partition is let go nothing of it is committed.
+        // Held until the response: nothing is committed for a partition that is being given up.
         let Some(held) = self.lease.hold_on().await else { return std::future::pending().await };
         let (backend, group, topic) = (Arc::clone(&self.backend), self.group.clone(), self.topic.clone());
         let (partition, cursor) = (self.partition, cursor.clone());
-        // A task of its own: a commit that is on its way goes on when the worker is ended, and so must the hold.
+        // A task of its own: a commit on its way goes on when the worker is ended, and so must the hold.
         let commit = tokio::spawn(async move {
             let answer = backend.commit(&group, &topic, partition, &cursor).await;
             drop(held);
@@ -178,7 +179,7 @@ impl CursorKeeper {
     }
 }
 
-/// Passes the points of a change: one if it adds a range, one if it goes past one.
+/// Passes the fault points of a change: one if it adds a range, one if it goes past one.
 fn pass(cursor: &Cursor, changed: &Cursor, adds: Point, passes: Point) {
     if changed.pending.iter().any(|range| cursor.pending.iter().all(|known| known.first != range.first)) {
         fault::point(adds);

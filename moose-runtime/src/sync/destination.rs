@@ -14,7 +14,7 @@ use crate::{
 pub struct Destination {
     /// The table.
     pub table: Arc<schema::Table>,
-    /// Batches of its record type.
+    /// Creates batches of its record type.
     pub new_batch: BatchFactory,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Debug for Destination {
 }
 
 impl Destination {
-    /// A partition of a topic that goes to this table.
+    /// The assignment of a topic's partition to this table.
     pub(super) fn assignment(&self, topic: String, storage: Topic, partition: u16) -> Assignment {
         // Partitions may have been added since the topic was opened.
         let partitions = storage.partitions.max(partition.saturating_add(1));

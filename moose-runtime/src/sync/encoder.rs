@@ -10,10 +10,10 @@ use crate::{
     stream::{Epochs, Record},
 };
 
-/// The range that is being filled.
+/// Encodes the range that is being filled.
 pub(super) struct RangeEncoder {
     batch: Box<dyn ErasedBatch>,
-    /// First and last record, rows or not.
+    /// First and last record, including those that are no rows.
     span: Option<(u64, u64)>,
     records: usize,
     /// Offsets of the rows.
@@ -22,7 +22,7 @@ pub(super) struct RangeEncoder {
     refused_bytes: usize,
     oldest: i64,
     epochs: Epochs,
-    /// The next record is of another epoch, and no range has two.
+    /// The next record has another epoch, and a range has only one.
     ends_epoch: bool,
     partition: u16,
     provenance: bool,
@@ -32,11 +32,11 @@ pub(super) struct RangeEncoder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) record: Record,
-    /// Everything that is wrong with it.
+    /// All errors in it.
     pub(super) errors: Vec<FieldError>,
 }
 
-/// A closed range with those of its records that are no rows.
+/// A closed range, with those of its records that are no rows.
 #[derive(Debug)]
 pub(super) struct Closed {
     pub(super) range: Prepared,
@@ -60,29 +60,29 @@ impl RangeEncoder {
         }
     }
 
-    /// Records that the range spans, whether they are rows or not.
+    /// Number of records in the range, including those that are no rows.
     pub(super) fn records(&self) -> usize {
         self.records
     }
 
-    /// Bytes of the block, but for its header.
+    /// Bytes of the block without its header.
     pub(super) fn byte_size(&self) -> usize {
         self.batch.byte_size()
     }
 
-    /// Bytes that the range holds: its columns, and the records that are no rows.
+    /// Bytes in memory: the columns, and the records that are no rows.
     pub(super) fn held_bytes(&self) -> usize {
         self.batch.byte_size() + self.refused_bytes
     }
 
-    /// Whether the range can't go on, because what comes next is of another epoch.
+    /// Whether the range must end because the next record has another epoch.
     pub(super) fn ends_epoch(&self) -> bool {
         self.ends_epoch
     }
 
-    /// Takes records from the front of `records`, as long as the range stays within one epoch and `max_records` and has not
-    /// reached `max_bytes`. Those of `without` are spanned and are no rows, as are those that don't fit the type. The answer is
-    /// how many were taken.
+    /// Takes records from the front of `records`, as long as the range stays within one epoch and `max_records` and has
+    /// not reached `max_bytes`. Those in `without`, and those that don't fit the type, are part of the range but no
+    /// rows. Returns the number of records taken.
     pub(super) fn push(
         &mut self,
         records: &[Record],
@@ -115,7 +115,7 @@ impl RangeEncoder {
         taken
     }
 
-    /// The first ones, those of the range's epoch.
+    /// The first records, up to the end of the range's epoch.
     fn of_one_epoch<'a>(&mut self, records: &'a [Record]) -> &'a [Record] {
         let first = self.span.map(|(first, _)| first).or(records.first().map(|record| record.offset));
         let Some(end) = first.and_then(|first| self.epochs.end_of(first)) else { return records };
@@ -133,7 +133,7 @@ impl RangeEncoder {
         self.records += taken.len();
     }
 
-    /// Closes the range and begins an empty one. `None` when it spans nothing.
+    /// Closes the range and begins an empty one. `None` if it has no records.
     pub(super) fn close(&mut self) -> Option<Closed> {
         let (first, last) = self.span.take()?;
         let body = if self.offsets.is_empty() { Bytes::new() } else { self.block(first) };

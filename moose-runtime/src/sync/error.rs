@@ -7,7 +7,7 @@ use crate::{clickhouse::ClickHouseError, drain::DrainError, stream::StreamError}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SyncError {
-    /// ClickHouse failed to answer a question.
+    /// A query of ClickHouse failed.
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
     /// An INSERT failed or was refused.
@@ -16,7 +16,7 @@ pub enum SyncError {
     /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
-    /// The table is drained, or that could not be found out.
+    /// The table is drained, or it is unknown whether it is.
     #[error(transparent)]
     Drain(#[from] DrainError),
     /// There is no such table.
@@ -27,7 +27,7 @@ pub enum SyncError {
     NoTable {
         /// Its name.
         table: String,
-        /// Where it was looked for.
+        /// The database.
         database: String,
     },
     /// The table is not the one that the cursor knows.
@@ -39,12 +39,12 @@ pub enum SyncError {
     TableReplaced {
         /// Its name.
         table: String,
-        /// What it is.
+        /// Its uuid.
         found: uuid::Uuid,
-        /// What it was.
+        /// The uuid in the cursor.
         known: uuid::Uuid,
     },
-    /// Somebody else has read the partition into the same table.
+    /// Another group has read the partition into the same table.
     #[error(
         "topic `{topic}` partition {partition} was read into table `{table}` by `{reader}` too, up to offset {next}: if that was this application \
          under another name, `readers adopt {reader}` goes on where it was; if not, `readers forget {reader}` gives up its place \
@@ -61,10 +61,10 @@ pub enum SyncError {
         reader: String,
         /// Every offset below is done by it.
         next: u64,
-        /// What follows when it is forgotten.
+        /// What happens if it is forgotten.
         forgotten: &'static str,
     },
-    /// It was said where to go on, and that has counted at an earlier start already.
+    /// An answer where to resume is given, but one was already used at an earlier start.
     #[error(
         "{hold} (`--from` is given and does not count: it counts once, and did at an earlier start; start once without it, and it \
          counts again)"
@@ -73,7 +73,7 @@ pub enum SyncError {
         /// What holds the table.
         hold: Box<SyncError>,
     },
-    /// The table's columns can't take the block.
+    /// The table's columns can't accept the block.
     #[error("table `{table}` differs from its declaration: {differences}")]
     Columns {
         /// Its name.
@@ -81,7 +81,7 @@ pub enum SyncError {
         /// All that differs.
         differences: String,
     },
-    /// The table has one record of the range more than once.
+    /// The table has a record of the range more than once.
     #[error(
         "table `{table}` holds offset {offset} of partition {partition} more than once; it was not written by this application alone"
     )]
@@ -90,17 +90,17 @@ pub enum SyncError {
         table: String,
         /// The partition.
         partition: u16,
-        /// The first offset that is there more than once.
+        /// The first offset with duplicates.
         offset: u64,
     },
-    /// The group has read the partition before, and the brokers know no offset of it.
+    /// The group has read the partition before, and the brokers have no offset of it.
     #[error(
         "the brokers have lost the offset of `{group}` on topic `{topic}` partition {partition}, which holds {start}..{end}: \
          start with `--from earliest` to fill the table from the oldest record still stored, with `--from next` to go on with \
          new records only, or set the group's offset with Kafka's own tools"
     )]
     LostCursor {
-        /// Whose cursor.
+        /// The group.
         group: String,
         /// The topic.
         topic: String,
@@ -108,17 +108,17 @@ pub enum SyncError {
         partition: u16,
         /// First offset stored.
         start: u64,
-        /// Next offset to be given.
+        /// Next offset to be assigned.
         end: u64,
     },
-    /// The topic has another id than the one that the cursor was written for, and offsets that go on where it stands.
+    /// The topic has another id than the one that the cursor was written for, and offsets that fit the cursor.
     #[error(
         "topic `{topic}` is not the one that `{group}` has read, by its id, and its partition {partition} holds {start}..{end}, \
          with the offset {next} where that was left: if it was moved here with its records, start with `--from next` to go on \
          at {next}; if it was deleted and made anew, start with `--from earliest` to read it from its start"
     )]
     AnotherTopic {
-        /// Whose cursor.
+        /// The group.
         group: String,
         /// The topic.
         topic: String,
@@ -128,7 +128,7 @@ pub enum SyncError {
         next: u64,
         /// First offset stored.
         start: u64,
-        /// Next offset to be given.
+        /// Next offset to be assigned.
         end: u64,
     },
     /// The cursor names offsets that the partition does not have.
@@ -138,7 +138,7 @@ pub enum SyncError {
          new records only"
     )]
     Truncated {
-        /// Whose cursor.
+        /// The group.
         group: String,
         /// The topic.
         topic: String,
@@ -146,12 +146,12 @@ pub enum SyncError {
         partition: u16,
         /// First offset stored.
         start: u64,
-        /// Next offset to be given.
+        /// Next offset to be assigned.
         end: u64,
         /// What does not fit.
         misfit: Misfit,
     },
-    /// The partition is another process's by now.
+    /// The partition was revoked.
     #[error("topic `{topic}` partition {partition} was given to another process")]
     Revoked {
         /// The topic.
@@ -159,7 +159,7 @@ pub enum SyncError {
         /// The partition.
         partition: u16,
     },
-    /// The partition is not the one that the work on it began with.
+    /// The partition is no longer the one that the work began with.
     #[error(
         "topic `{topic}` partition {partition} was deleted and made anew, or its group was moved: it is begun anew"
     )]
@@ -169,7 +169,7 @@ pub enum SyncError {
         /// The partition.
         partition: u16,
     },
-    /// Too long ago the table was asked which rows it has.
+    /// The table was asked too long ago which rows it has.
     #[error("what table `{table}` has was asked too long ago to act on it; it is asked anew")]
     Stale {
         /// Its name.
@@ -186,10 +186,10 @@ pub enum SyncError {
         first: u64,
         /// Last offset of the range.
         last: u64,
-        /// How many rows are not there.
+        /// How many rows are missing.
         missing: usize,
     },
-    /// The table confirms rows again and again, and does not show them.
+    /// The table confirms rows again and again, but they can't be read.
     #[error(
         "table `{table}` has confirmed offsets {first}..={last} and does not show {missing} of them: {why}; they are not sent \
          again before, so that they are not stored again and again"
@@ -212,7 +212,7 @@ pub enum SyncError {
          they do not belong together; was a part of the data directory replaced?"
     )]
     ForeignCursor {
-        /// Whose cursor.
+        /// The group.
         group: String,
         /// The topic.
         topic: String,
@@ -223,25 +223,25 @@ pub enum SyncError {
         /// Epoch of the topic.
         found: u64,
     },
-    /// Records that the cursor needs are not there.
+    /// Records that the cursor needs are gone.
     #[error(
         "the cursor of `{group}` on topic `{topic}` partition {partition} is at {wanted}, the partition holds {start}..{end}"
     )]
     OutOfRange {
-        /// Whose cursor.
+        /// The group.
         group: String,
         /// The topic.
         topic: String,
         /// The partition.
         partition: u16,
-        /// The offset that is needed.
+        /// The offset needed.
         wanted: u64,
         /// First offset stored.
         start: u64,
-        /// Next offset to be given.
+        /// Next offset to be assigned.
         end: u64,
     },
-    /// Rows that ClickHouse refuses were looked for, and it is not single rows that are at fault.
+    /// A trial was made of rows that ClickHouse refuses, and no single rows are at fault.
     #[error(
         "table `{table}` refuses offsets {first}..={last}, and a table made like it {finding}{answer}; \
          {}: nothing is lost meanwhile", .finding.advice()
@@ -253,11 +253,11 @@ pub enum SyncError {
         first: u64,
         /// Last offset of the range.
         last: u64,
-        /// What came out.
+        /// The result of the trial.
         finding: TrialFinding,
         /// ClickHouse's error code.
         code: Option<u32>,
-        /// ClickHouse's own text, after a colon.
+        /// ClickHouse's message, after a colon.
         answer: String,
     },
     /// The process has ended several times with this range on its way.
@@ -280,7 +280,7 @@ pub enum SyncError {
         /// How often.
         attempts: u32,
     },
-    /// The process stops, and this can wait for the next start.
+    /// The process is stopping, and this can wait for the next start.
     #[error("the process stops; the next start goes on")]
     Stopping,
     /// The code that decodes records panicked.
@@ -296,7 +296,7 @@ pub enum SyncError {
 }
 
 impl SyncError {
-    /// What ClickHouse answered, or that it did not, whatever it was asked for.
+    /// The error of ClickHouse, or of reaching it, whatever the request was.
     fn clickhouse(&self) -> Option<&ClickHouseError> {
         match self {
             Self::ClickHouse(error) | Self::Insert(error) | Self::Drain(DrainError::ClickHouse(error)) => Some(error),
@@ -304,7 +304,7 @@ impl SyncError {
         }
     }
 
-    /// ClickHouse's error code, where it was ClickHouse that answered.
+    /// ClickHouse's error code, if it was ClickHouse that responded.
     pub fn code(&self) -> Option<u32> {
         match self {
             Self::Trial { code, .. } => *code,
@@ -312,17 +312,17 @@ impl SyncError {
         }
     }
 
-    /// Whether the server was away and is there again.
+    /// Whether the server was away and is back.
     pub(super) fn is_return(&self) -> bool {
         self.clickhouse().is_some_and(ClickHouseError::is_return)
     }
 
-    /// How long an answer was waited for in vain.
+    /// How long a response was waited for in vain.
     pub(super) fn waited(&self) -> std::time::Duration {
         self.clickhouse().map(ClickHouseError::waited).unwrap_or_default()
     }
 
-    /// Whether the server was not heard at all.
+    /// Whether the server did not respond at all.
     pub(super) fn is_unreachable(&self) -> bool {
         self.clickhouse().is_some_and(ClickHouseError::is_unreachable)
     }

@@ -12,37 +12,37 @@ use crate::{
     telemetry::Reason,
 };
 
-/// What a failure is.
+/// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Passes by itself: an outage, a limit, too much at once, an answer that is not ClickHouse's.
+    /// Temporary: an outage, a limit, overload, a response that is not ClickHouse's.
     Retry,
-    /// Passes when somebody mends the server, the table, its views, its grants or the declaration.
+    /// Lasts until the server, the table, its views, its grants or the declaration are fixed.
     Hold,
-    /// A definite answer about values: given twice, the rows are tried.
+    /// A definite answer about values: after the second, a trial of the rows follows.
     Trial,
 }
 
-/// Codes of values: what a column, a constraint, a key or a computed column can't do with them.
+/// Codes caused by values: what a column, a constraint, a key or a computed column rejects.
 const VALUES: &[u32] = &[
-    // Texts that are not what they are read as, each type with a code of its own.
+    // Text that can't be parsed, each type with a code of its own.
     6, 25, 26, 27, 32, 38, 41, 72, 130, 376, 441, 467, 563, 632, 675, 676, 691,
     // Too long, too large, beyond a type or what a function takes.
     12, 19, 69, 131, 135, 153, 248, 321, 407, //
-    // Of a type that does not go there, as `Variant`, `Dynamic` and `JSON` bring it.
+    // Of an unsuitable type, as can happen with `Variant`, `Dynamic` and `JSON`.
     36, 43, 70, 120, 124, 127, 169, 170, 349, 386, 645, //
-    // Arrays that don't belong together; texts that are no expression, no charset, no time.
+    // Arrays that don't match; texts that are no expression, no charset, no time.
     190, 346, 366, 427, 490, 621, 760, //
-    // Refused on purpose: `throwIf`, a constraint.
+    // Rejected on purpose: `throwIf`, a constraint.
     395, 469,
 ];
 
-/// Codes of values where a function in an expression gives them, and of something else where not.
+/// Codes that are caused by values if a function in an expression raises them, and by something else if not.
 const VALUES_IN_FUNCTIONS: &[u32] = &[33, 117, 128, 454, 592];
 
-/// Codes that say nothing about the rows and pass by themselves.
+/// Codes that say nothing about the rows and are temporary.
 const RETRY: &[u32] = &[
-    // Files, disks and what stands for them.
+    // Files, disks and other storage.
     3, 23, 24, 74, 75, 76, 77, 83, 84, 87, 88, 107, 172, 204, 214, 243, 272, 273, 274, 275, 294, 363, 400, 402, 424,
     458, 463, 499, 500, 504, 521, 531, 566, 586, 615, 625, 641, 660, 662, 678, 679, 693, 707, 737, 747, 771, 900, 901,
     903, 1008, 1009, //
@@ -55,23 +55,23 @@ const RETRY: &[u32] = &[
     159, 160, 164, 201, 202, 216, 236, 252, 290, 384, 394, 473, 574, 677, 692, 696, 700, 710, 733, 735, 738, 745, 763,
     776, // Keeper and replicas.
     224, 225, 242, 244, 254, 255, 265, 285, 286, 289, 319, 369, 416, 529, 568, 571, 904, 999, 1005, //
-    // Whatever a library threw.
+    // Exceptions of libraries.
     1000, 1001, 1002,
 ];
 
-/// Codes that say that what we sent can't be read: the mistake is ours, and no row's.
+/// Codes that say that our block can't be read: the fault is ours, not a row's.
 const ENCODER: &[u32] = &[33, 50, 117, 128];
 
-/// Codes after which ClickHouse does not heal by itself; 49 is a logical error.
+/// Codes from which ClickHouse does not recover by itself; 49 is a logical error.
 const BROKEN: &[u32] = &[49, 734];
 
-/// Texts of failures behind the table or before the rows were looked at.
+/// Messages of failures behind the table, or before the rows were looked at.
 const ELSEWHERE: &[&str] = &["while pushing to view", "while converting column"];
 
-/// How a failure within an expression is told.
+/// The message of a failure within an expression.
 const IN_FUNCTION: &[&str] = &["while executing 'function ", "while executing function "];
 
-/// The verdict on a failed try.
+/// Classifies a failed try.
 pub(super) fn verdict(error: &SyncError) -> Verdict {
     match error {
         SyncError::Insert(ClickHouseError::Exception { code, text }) => of_answer(*code, text),
@@ -88,7 +88,7 @@ pub(super) fn verdict(error: &SyncError) -> Verdict {
 }
 
 impl SyncError {
-    /// What a failure is called where it shows.
+    /// The label of a failure in metrics and health.
     pub(super) fn reason(&self) -> Reason {
         if self.code().is_some_and(|code| BROKEN.contains(&code)) {
             return Reason::Broken;

@@ -16,13 +16,13 @@ use crate::{
     },
 };
 
-/// The highest offset that a table has of each epoch of a partition. What lies above has never reached it. A range at or
-/// below it may have, whatever the cursor says: the cursor may be older than the table, or the table another one.
+/// The highest offset that a table has of each epoch of a partition. Later offsets have never reached it. Earlier ones
+/// may have, whatever the cursor says: the cursor may be older than the table, or the table another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Horizon(BTreeMap<u64, u64>);
 
 impl Horizon {
-    /// Asks the table, of the epochs that have offsets from `next` on.
+    /// Queries the table for the epochs that have offsets from `next` on.
     pub(super) async fn ask(
         shared: &Shared,
         assignment: &Assignment,
@@ -41,7 +41,7 @@ impl Horizon {
             assignment.partition,
             settings.probe,
         );
-        // The index of the offsets leaves little to be read; without it, all of the table.
+        // With the index over the offsets little is read; without it, the whole table.
         let answer: Vec<(String, String)> = client.unhurried().query_rows(&sql).await?;
         let number = |text: &str| {
             text.parse::<u64>().map_err(|_| ClickHouseError::Unexpected {
@@ -56,14 +56,14 @@ impl Horizon {
         Ok(Self(highest))
     }
 
-    /// Whether the table may have something of a range that begins there.
+    /// Whether the table may have rows of a range that begins at `first`.
     pub(super) fn reaches(&self, epochs: &Epochs, first: u64) -> bool {
         self.0.get(&epochs.at(first)).is_some_and(|highest| *highest >= first)
     }
 }
 
-/// Fails when the partition was read into the same table by somebody else: another application, or this one under another
-/// name of the table. Which of the two it is nobody can know, and one of them must not go on where the other was.
+/// Fails if another group has read the partition into the same table: another application, or this one under an earlier
+/// name of the table. Which of the two it is can't be known, and they must not be treated alike.
 pub(super) async fn alone(shared: &Shared, assignment: &Assignment, table: uuid::Uuid) -> Result<(), SyncError> {
     let (topic, partition) = (&assignment.topic, assignment.partition);
     let way = Way {
@@ -91,7 +91,7 @@ pub(super) async fn alone(shared: &Shared, assignment: &Assignment, table: uuid:
     }
 }
 
-/// 64 random bits, for what must never be mistaken for another of its kind.
+/// 64 random bits, for ids that must never collide.
 pub(super) fn fresh_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }

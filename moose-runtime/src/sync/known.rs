@@ -11,18 +11,18 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// Where the notes lie.
+/// The table of the registry.
 const TABLE: &str = "_moose_groups";
-/// `UNKNOWN_IDENTIFIER`: the table was made before notes said who takes whose place.
+/// `UNKNOWN_IDENTIFIER`: the table was created by a version that did not record adoptions.
 const UNKNOWN_IDENTIFIER: u32 = 47;
-/// `UNKNOWN_TABLE`: nothing was noted yet.
+/// `UNKNOWN_TABLE`: nothing is registered yet.
 const UNKNOWN_TABLE: u32 = 60;
 
-/// The notes about a topic.
+/// The entries of a topic.
 pub(super) struct Notes<'a> {
     pub(super) client: &'a Client,
     pub(super) topic: &'a str,
-    /// Which topic of that name.
+    /// The epoch that identifies the topic.
     pub(super) epoch: u64,
 }
 
@@ -31,7 +31,7 @@ impl Notes<'_> {
         quote_identifier(TABLE)
     }
 
-    /// The condition for notes about this topic.
+    /// The condition that selects this topic's entries.
     fn of_topic(&self) -> String {
         format!("topic = {} AND topic_epoch = {}", quote_string(self.topic), self.epoch)
     }
@@ -48,7 +48,7 @@ impl Notes<'_> {
         Ok(())
     }
 
-    /// Every group that has begun to read, with the partitions.
+    /// Every group that has begun to read, with its partitions.
     pub(super) async fn all(&self) -> Result<Vec<(String, u16)>, SyncError> {
         let (table, of_topic) = (Self::table(), self.of_topic());
         let sql = format!("SELECT DISTINCT group, partition FROM {table} WHERE {of_topic} ORDER BY group, partition");
@@ -58,7 +58,7 @@ impl Notes<'_> {
         }
     }
 
-    /// Notes that `heir` takes the place of a group, which is known no longer. The answer is whether it was.
+    /// Records that `heir` continues for a group, which is then no longer registered. Returns whether it was.
     pub(super) async fn adopt(&self, group: &str, heir: &str) -> Result<bool, SyncError> {
         let (table, of_topic) = (Self::table(), self.of_topic());
         if !self.all().await?.iter().any(|(known, _)| known == group) {
@@ -75,7 +75,7 @@ impl Notes<'_> {
         self.forget(group).await
     }
 
-    /// Forgets a group. The answer is whether it was known.
+    /// Deletes a group's entries. Returns whether it was registered.
     pub(super) async fn forget(&self, group: &str) -> Result<bool, SyncError> {
         let known = self.all().await?.iter().any(|(known, _)| known == group);
         if known {
@@ -87,7 +87,7 @@ impl Notes<'_> {
     }
 }
 
-/// One partition, as a group reads it.
+/// One partition as read by a group.
 pub(super) struct Known<'a> {
     pub(super) notes: Notes<'a>,
     pub(super) group: &'a str,
@@ -100,7 +100,7 @@ impl Known<'_> {
         format!("group = {} AND partition = {partition} AND {}", quote_string(group), notes.of_topic())
     }
 
-    /// Whether the group has begun to read the partition before.
+    /// Whether the group is registered as having read the partition.
     pub(super) async fn is_noted(&self) -> Result<bool, SyncError> {
         self.notes.make_table().await?;
         let (table, of_partition) = (Notes::table(), self.of_partition());
@@ -109,7 +109,7 @@ impl Known<'_> {
         Ok(!found.is_empty())
     }
 
-    /// Whose place the group takes, if it is said to take one.
+    /// The group that this one is to continue for, if any.
     pub(super) async fn adopts(&self) -> Result<Option<String>, SyncError> {
         let (table, of_partition) = (Notes::table(), self.of_partition());
         let sql =
@@ -120,12 +120,12 @@ impl Known<'_> {
         }
     }
 
-    /// Notes that the group has the place of another one, in all partitions that it was noted for.
+    /// Records that the group continues for another one, in all partitions registered for that.
     pub(super) async fn take_place_of(&self, former: &str) -> Result<(), SyncError> {
         self.notes.adopt(former, self.group).await.map(drop)
     }
 
-    /// Notes that it has.
+    /// Registers that the group reads the partition.
     pub(super) async fn note(&self) -> Result<(), SyncError> {
         let Self { notes, group, partition } = self;
         let (group, topic, epoch) = (quote_string(group), quote_string(notes.topic), notes.epoch);

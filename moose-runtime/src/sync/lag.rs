@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{Assignment, Shared, now};
 use crate::telemetry::LagLabel;
 
-/// How often the lag is measured when nothing else happens.
+/// How often the lag is measured while nothing else updates it.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Shows how many records from `next` on are not in the table, and how long the oldest of them has waited; `oldest` is
-/// when that was accepted, where it is known.
+/// Sets the metrics of lag: how many records from `next` on are not in the table, and how long the oldest of them has
+/// waited; `oldest` is when that was accepted, if known.
 pub(super) async fn measure(shared: &Shared, assignment: &Assignment, next: u64, oldest: Option<i64>) -> u64 {
     let (topic, partition) = (&assignment.topic, assignment.partition);
     let Ok(bounds) = shared.backend.bounds(topic, partition).await else { return 0 };
@@ -29,7 +29,7 @@ pub(super) async fn measure(shared: &Shared, assignment: &Assignment, next: u64,
     lag
 }
 
-/// Goes on measuring, from what the cursor says, until dropped: for the time before a worker is in its stride.
+/// Keeps measuring, from the committed cursor, until dropped: for the time before a worker delivers.
 pub(super) async fn keep_measuring(shared: &Shared, assignment: &Assignment) {
     let group = super::group(&shared.app_name, &assignment.table.name);
     loop {

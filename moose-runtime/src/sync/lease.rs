@@ -14,53 +14,54 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock, RwLockReadGuard};
 
 use crate::shutdown::Shutdown;
 
-/// An INSERT of rows that were missing goes out within this time of the question.
+/// Missing rows are inserted within this time after the table was asked for them.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// One partition's lease, shared by all that work on it.
+/// The lease of one partition, shared by everything that works on it.
 #[derive(Clone, Debug, Default)]
 pub struct Lease {
     commits: Arc<RwLock<()>>,
     over: Shutdown,
-    /// What is worked on is no longer what the partition is.
+    /// The partition has changed since the work on it began.
     outdated: Shutdown,
 }
 
 impl Lease {
-    /// For a commit; to be kept until it is answered. `None` when the partition is this process's no longer, or another.
+    /// A hold for a commit, kept until its response. `None` if the partition was revoked or has changed.
     pub(super) async fn hold(&self) -> Option<RwLockReadGuard<'_, ()>> {
         let held = self.commits.read().await;
         self.is_held().then_some(held)
     }
 
-    /// The same for a commit that goes on where whoever asked for it is gone: it keeps the hold itself.
+    /// The same for a commit that continues after its caller is gone: it owns its hold.
     pub(super) async fn hold_on(&self) -> Option<OwnedRwLockReadGuard<()>> {
         let held = Arc::clone(&self.commits).read_owned().await;
         self.is_held().then_some(held)
     }
 
-    /// Whether it is not over.
+    /// Whether it has not ended.
     pub(super) fn is_held(&self) -> bool {
         !self.over.is_signalled() && !self.outdated.is_signalled()
     }
 
-    /// The same lease, for whoever begins with the partition as it is now.
+    /// The same lease, for new work on the partition as it is now.
     pub(super) fn begun_anew(&self) -> Self {
         Self { outdated: Shutdown::new(), ..self.clone() }
     }
 
-    /// The partition is not what it was when the work on it began.
+    /// Marks the partition as changed since the work on it began.
     pub(super) fn outdate(&self) {
         self.outdated.signal();
     }
 
-    /// Resolves once it is outdated and no commit is on its way any more.
+    /// Resolves once the partition has changed and no commit is on its way any more.
     pub(super) async fn outdated(&self) {
         self.outdated.wait().await;
         drop(self.commits.write().await);
     }
 
-    /// Resolves once it is over or outdated, though a commit may be on its way: true where it is over.
+    /// Resolves once the lease has ended or the partition has changed, though a commit may be on its way: true if it
+    /// has ended.
     pub(super) async fn ending(&self) -> bool {
         tokio::select! {
             () = self.over.wait() => true,
@@ -75,7 +76,7 @@ impl Lease {
     }
 }
 
-/// When the table was asked what it has. Both clocks count: one may stand still while the machine sleeps, the other may
+/// When the table was asked which rows it has. Both clocks count: one may stop while the machine sleeps, the other may
 /// be set back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AskedAt(Instant, SystemTime);
@@ -85,7 +86,7 @@ impl AskedAt {
         Self(Instant::now(), SystemTime::now())
     }
 
-    /// Whether what was answered then may still be acted on.
+    /// Whether the answer may still be used.
     pub(super) fn is_fresh(self) -> bool {
         self.0.elapsed() < FRESH && self.1.elapsed().is_ok_and(|elapsed| elapsed < FRESH)
     }

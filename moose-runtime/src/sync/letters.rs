@@ -9,8 +9,8 @@ use crate::{
     telemetry::{LetterLabel, LetterReason},
 };
 
-/// Bytes of the errors in a letter, and of each text in it: a name in a record may have megabytes, and a letter must have
-/// room in its topic beside its record.
+/// Maximum bytes of the errors in a letter, and of each text in it: a name in a record may have megabytes, and a letter
+/// must fit into its topic together with its record.
 const ERRORS: usize = 4 << 10;
 const TEXT: usize = 1 << 10;
 
@@ -53,7 +53,7 @@ impl Assignment {
     }
 }
 
-/// As many errors as have room in a letter, and how many there are more.
+/// As many errors as fit into a letter, and the number of the others.
 fn first_of(errors: Vec<FieldError>) -> Vec<WrongField> {
     let (all, mut left, mut kept) = (errors.len(), ERRORS, Vec::new());
     for error in errors {
@@ -86,7 +86,7 @@ struct Details {
 }
 
 impl Shared {
-    /// Makes dead letters durable, before anything passes their records.
+    /// Makes dead letters durable, before the cursor passes their records.
     pub(super) async fn bury(&self, letters: &[DeadLetter]) -> Result<(), StreamError> {
         let Some(first) = letters.first() else { return Ok(()) };
         fault::point(Point::LettersBefore);

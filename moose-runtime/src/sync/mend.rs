@@ -10,13 +10,13 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// Begin of the names of all mending tables of a partition.
+/// Prefix of the names of a partition's mending tables.
 fn prefix(assignment: &Assignment) -> String {
     format!("{}__mend_{:016x}_{}_", assignment.table.name, assignment.storage.epoch, assignment.partition)
 }
 
 impl Courier {
-    /// Brings `body` into the table without its views seeing it.
+    /// Inserts `body` into the table without triggering its views.
     pub(super) async fn mend(
         &self,
         range: &Prepared,
@@ -29,7 +29,7 @@ impl Courier {
         let mending = format!("{}{}_{number}", prefix(&self.assignment), range.first);
         let (source, table) = (quote_identifier(&mending), quote_identifier(&self.assignment.table.name));
         client.execute(&format!("CREATE TABLE IF NOT EXISTS {source} AS {table}")).await?;
-        // A part that knows no TTL stays in the table until its next merge: what is too old must be found there once.
+        // A table without the TTL keeps the part until its next merge: rows that have expired must be seen once.
         if client.facts(&mending).await?.is_some_and(|facts| facts.has_ttl) {
             client.execute(&format!("ALTER TABLE {source} REMOVE TTL")).await?;
         }
@@ -44,7 +44,7 @@ impl Courier {
             ))
             .await?;
         for (partition,) in partitions {
-            // The bar of a drained table holds INSERTs off, and not this.
+            // The bar of a drained table stops INSERTs, but not this.
             Drains::ask(client, &self.assignment.table.name).await?;
             let partition = quote_string(&partition);
             client.execute(&format!("ALTER TABLE {source} MOVE PARTITION ID {partition} TO TABLE {table}")).await?;
@@ -53,8 +53,8 @@ impl Courier {
         Ok(())
     }
 
-    /// Drops the mending tables of ranges that the cursor has passed. Called at a start, when no other settler of such
-    /// a range can be alive on the embedded log.
+    /// Drops the mending tables of ranges that the cursor has passed. Called at a start, when nothing else can be
+    /// settling such a range on the embedded log.
     pub(super) async fn drop_mending_tables(&self) -> Result<(), SyncError> {
         let client = &self.shared.client;
         let prefix = prefix(&self.assignment);

@@ -82,35 +82,35 @@ pub struct Assignment {
     pub partition: u16,
     /// The epochs of its records.
     pub epochs: Epochs,
-    /// What the tokens of its ranges begin with: the id of its cursor, once that is known.
+    /// The prefix of its ranges' tokens: the id of its cursor, once that is known.
     pub id: String,
     /// The table.
     pub table: Arc<schema::Table>,
-    /// Batches of the table's record type.
+    /// Creates batches of the table's record type.
     pub new_batch: BatchFactory,
-    /// Whether it is this process's.
+    /// Whether it is assigned to this process.
     pub lease: Lease,
 }
 
 impl Assignment {
-    /// What health and log name it by.
+    /// Its name in health and log.
     fn delivery(&self) -> Delivery {
         let (table, stream) = (self.table.name.clone(), self.topic.clone());
         Delivery { table, stream, partition: self.partition, partitions: self.storage.partitions }
     }
 
-    /// The deduplication token of a range: the same for ever, and no other range's. No name is in it that may change.
+    /// The deduplication token of a range: always the same, and no other range's. It contains no name that may change.
     fn token(&self, first: u64, last: u64) -> String {
         format!("{}/{:016x}/{}/{first}-{last}", self.id, self.epochs.at(first), self.partition)
     }
 }
 
-/// Where a stream goes on into a table that is not the one its cursor knows.
+/// Where to resume when the table is not the one that the cursor knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResumeFrom {
     /// From the oldest record still stored.
     Earliest,
-    /// From where the cursor is: what was synced before stays out of the new table.
+    /// At the cursor: what was synced before stays out of the new table.
     Next,
 }
 
@@ -119,13 +119,13 @@ pub enum ResumeFrom {
 struct Prepared {
     first: u64,
     last: u64,
-    /// The offsets of its rows: those of its records that are no dead letters.
+    /// The offsets of its rows: those of its records that are not dead letters.
     offsets: Arc<[u64]>,
     /// The block; empty where there are no rows.
     body: bytes::Bytes,
     /// When the stream took its first record, in milliseconds since the Unix epoch.
     oldest: i64,
-    /// The memory that it holds, given back with the last copy of it.
+    /// The memory that it holds, released with its last clone.
     room: Option<Arc<Reserved>>,
 }
 
@@ -140,7 +140,7 @@ impl Prepared {
 enum Ended {
     /// There is nothing more to do.
     Done,
-    /// The partition is no longer what it was when the work began: the topic was made anew.
+    /// The partition is no longer what it was when the work began: the topic was created again.
     Outdated,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     schema::quote_identifier,
 };
 
-/// Offsets of the range that the table lacks. Fails when it has one of them twice.
+/// Offsets of the range that the table lacks. Fails if it has one of them twice.
 pub(super) async fn missing(
     client: &Client,
     settings: &Settings,

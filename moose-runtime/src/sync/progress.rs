@@ -9,7 +9,7 @@ use crate::{
     telemetry::TableLabel,
 };
 
-/// Moves the cursor behind a range that is in the table with that many rows.
+/// Moves the cursor past a range that is in the table with that many rows.
 pub(super) fn pass(cursor: &mut Cursor, first: u64, last: u64, delivered: Delivered) {
     if let Some(counted) = &mut cursor.counted {
         counted.inserted = counted.inserted.saturating_add(delivered.rows as u64);
@@ -23,13 +23,13 @@ pub(super) fn pass(cursor: &mut Cursor, first: u64, last: u64, delivered: Delive
     cursor.pending.retain(|pending| pending.last > last);
 }
 
-/// Shows how far the table is behind; `oldest` is when the first record that it lacks was accepted, where that is known.
+/// Measures the lag of the table; `oldest` is when the first record that it lacks was accepted, if known.
 pub(super) async fn measure_lag(courier: &Courier, oldest: Option<i64>) -> u64 {
     let next = courier.cursor.get().await.next;
     lag::measure(&courier.shared, &courier.assignment, next, oldest).await
 }
 
-/// Counts a delivered range and says so; `oldest` is when the next one's first record was accepted, where it is known.
+/// Counts and logs a delivered range; `oldest` is when the next one's first record was accepted, if known.
 pub(super) async fn note(courier: &Courier, delivered: Delivered, oldest: Option<i64>) {
     let table = courier.assignment.table.name.as_str();
     let label = TableLabel { table: table.to_owned() };

@@ -20,7 +20,7 @@ use crate::{
     telemetry::{Component, Reason},
 };
 
-/// A partition that gives nothing for so long is looked at, whether it is still the same.
+/// A partition without new records is checked this often for whether it is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Fills and closes the ranges of one partition.
@@ -29,9 +29,9 @@ pub(super) struct Reader {
     assignment: Assignment,
     /// Next offset to be read.
     position: u64,
-    /// The read from there on: it goes on while what came before is decoded.
+    /// The read-ahead from there: it goes on while earlier records are decoded.
     ahead: JoinSet<stream::Result<Vec<Record>>>,
-    /// Read, but in no range yet.
+    /// Records that are read, but in no range yet.
     buffer: Vec<Record>,
     /// The last read was so large that more follows it.
     is_backlog: bool,
@@ -39,10 +39,10 @@ pub(super) struct Reader {
     size: Arc<RangeSize>,
     /// The memory of the open range.
     room: Room,
-    /// Offsets from the position on that have dead letters already: an earlier process has passed them, or the stream is
-    /// read once more into a new table.
+    /// Offsets from the position on that have dead letters already: an earlier process has passed them, or the stream
+    /// is read a second time into a new table.
     without: Arc<BTreeSet<u64>>,
-    /// Once the process stops: where to end.
+    /// Once the process is stopping: where to end.
     drain_to: Option<u64>,
     /// The partition is no longer what it was when reading began.
     outdated: bool,
@@ -74,14 +74,14 @@ impl Reader {
         }
     }
 
-    /// Sends closed ranges until the process stops and the partition is read to its end, it is found to be another one, or
-    /// nobody takes them. A place in the channel is reserved before a range begins, so the channel's capacity bounds the
-    /// memory.
+    /// Sends closed ranges until the process stops and the partition is read to its end, the partition has changed, or
+    /// the receiver is gone. A slot in the channel is reserved before a range begins, so the channel's capacity bounds
+    /// the memory.
     pub(super) async fn run(mut self, ranges: mpsc::Sender<Prepared>) -> Ended {
         if self.look_for_letters().await.is_some() {
             while let Ok(place) = ranges.reserve().await {
                 match self.next_range().await {
-                    // Nobody knows of which topic the last records of an outdated one are.
+                    // The last records read from a changed partition may be of either topic.
                     Some(range) if !self.outdated => place.send(range),
                     _ => break,
                 }
@@ -102,7 +102,7 @@ impl Reader {
             }
             if self.encoder.records() == 0 {
                 let due_at = Instant::now() + self.shared.config.max_delay;
-                // What there is enough of for a whole range has no use for a smaller one that is in time.
+                // A backlog always fills whole ranges, so `max_delay` starts only once their memory is granted.
                 let of_backlog = self.is_backlog.then_some((max_rows, max_bytes));
                 self.room.begin(self.buffered(), self.buffer.len(), of_backlog).await;
                 due = Some(if self.is_backlog { Instant::now() + self.shared.config.max_delay } else { due_at });
@@ -158,13 +158,13 @@ impl Reader {
                     Ok(Err(error)) => error,
                     Err(error) => match error.try_into_panic() {
                         Ok(panic) => std::panic::resume_unwind(panic),
-                        // The runtime ends, and this task with it.
+                        // The async runtime is shutting down, and this task with it.
                         Err(_ended) => return Filled::End,
                     },
                 },
                 () = sleep_until(due) => return Filled::Due,
                 () = tokio::time::sleep(LOOK_AGAIN), if self.shared.backend.capabilities().topics_can_be_recreated => {
-                    // Not every client notices that a topic was made anew.
+                    // Not every client notices that a topic was created again.
                     if self.is_outdated().await {
                         return Filled::End;
                     }
@@ -184,7 +184,7 @@ impl Reader {
         }
     }
 
-    /// Begins to read from the position on, unless that is going on.
+    /// Starts reading from the position on, unless that is already under way.
     fn read_ahead(&mut self) {
         if self.ahead.is_empty() {
             let (backend, position) = (Arc::clone(&self.shared.backend), self.position);
@@ -197,7 +197,7 @@ impl Reader {
     async fn is_outdated(&mut self) -> bool {
         let Assignment { topic, partition, table, storage, .. } = &self.assignment;
         let group = group(&self.shared.app_name, &table.name);
-        // A failed question is no answer.
+        // A failed request says nothing.
         let epoch = self.shared.backend.epoch(&group, topic, *partition).await;
         self.outdated = epoch.is_ok_and(|epoch| epoch != storage.epoch);
         if self.outdated {
@@ -212,7 +212,7 @@ impl Reader {
         self.outdated
     }
 
-    /// A failure to read, with what there is to be done about it.
+    /// A failure to read, with what can be done about it.
     fn told(&self, error: StreamError) -> SyncError {
         match error {
             StreamError::OutOfRange { topic, partition, wanted, start, end } if wanted < start => {
@@ -274,7 +274,7 @@ impl Reader {
         });
         if !refused.is_empty() {
             let letters: Vec<_> = refused.into_iter().map(|refused| self.assignment.misfit(refused, false)).collect();
-            // Durable before the range is written down: from then on nobody looks at these records again.
+            // Durable before the range is written down: from then on nothing looks at these records again.
             let mut tries = self.tries("keep dead letters");
             while let Err(error) = self.shared.bury(&letters).await {
                 tries.failed(error).await?;
@@ -284,10 +284,10 @@ impl Reader {
         Some(range)
     }
 
-    /// Asks which of the records ahead have dead letters. `None` when the process stops before there is an answer.
+    /// Finds out which of the records ahead have dead letters. `None` if the process stops before.
     async fn look_for_letters(&mut self) -> Option<()> {
         let mut found = BTreeSet::new();
-        // What is taken from now on has none yet.
+        // Records accepted from now on have none yet.
         for EpochSpan { first, last, .. } in self.assignment.epochs.spans(self.position, u64::MAX) {
             let first = self.assignment.letter_key(first);
             let mut tries = self.tries("look for dead letters");
@@ -304,7 +304,7 @@ impl Reader {
         Some(())
     }
 
-    /// The stream's side of the delivery.
+    /// The reading side of the delivery, for health.
     fn component(&self) -> Component {
         Component::Partition(self.assignment.delivery())
     }
@@ -313,9 +313,9 @@ impl Reader {
         Tries { shared: &self.shared, component: self.component(), action, backoff: Backoff::default() }
     }
 
-    /// Shows a failure that only a new build can mend, until the process stops. Nothing of the stream is lost.
+    /// Reports a failure that only a new build can fix, until the process stops. The stream loses nothing.
     async fn stay_failed(&mut self, error: &SyncError) {
-        // A name of its own: the deliveries of what was read before clear theirs.
+        // A name of its own: deliveries of what was read before clear theirs.
         let component = Component::Reading(self.assignment.delivery());
         tracing::error!(part = component.to_string(), %error, "held; nothing of the stream is lost");
         self.shared.failed(&component, error);
@@ -330,7 +330,7 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// The tries of something that the stream must do before anything goes on.
+/// The retries of a request to the stream that everything else waits for.
 struct Tries<'a> {
     shared: &'a Shared,
     component: Component,
@@ -339,7 +339,7 @@ struct Tries<'a> {
 }
 
 impl Tries<'_> {
-    /// Shows a failure and waits for the next try. `None` when the process stops before.
+    /// Reports a failure and waits before the retry. `None` if the process stops before.
     async fn failed(&mut self, error: StreamError) -> Option<()> {
         let Self { shared, component, action, backoff } = self;
         tracing::error!(part = component.to_string(), action, %error, "failed; will be tried again");

@@ -9,8 +9,8 @@ use crate::{
     stream::{Backend, Cursor, Reader},
 };
 
-/// Everyone who has read the topic, a place for each partition. Of readers other than `own` on brokers, one whose offset
-/// is gone is at 0.
+/// Every reader of the topic, with an entry for each partition. On Kafka, a reader other than `own` whose offset is
+/// gone is reported at 0.
 pub async fn readers(
     backend: &dyn Backend,
     client: Option<&Client>,
@@ -24,7 +24,7 @@ pub async fn readers(
     let epoch = backend.topic(topic).await?.epoch;
     let mut found = Vec::new();
     for (group, partition) in (Notes { client, topic, epoch }).all().await? {
-        // What is its own its worker has, and is asked for nothing here.
+        // Its own cursor is the worker's business, and is not queried here.
         let cursor = if group == own { None } else { backend.cursor(&group, topic, partition).await? };
         let gone = (group != own).then(|| Cursor::new(epoch, 0));
         let cursor = cursor.or(gone);
@@ -33,7 +33,8 @@ pub async fn readers(
     Ok(found)
 }
 
-/// Makes `heir` go on where `reader` was. On brokers that is noted, and done by whoever gets the partitions.
+/// Makes `heir` continue at the cursors of `reader`. On Kafka that is recorded, and done by the process that gets the
+/// partitions.
 pub async fn adopt(
     backend: &dyn Backend,
     client: Option<&Client>,
@@ -49,7 +50,7 @@ pub async fn adopt(
     Notes { client, topic, epoch }.adopt(reader, heir).await
 }
 
-/// Gives up a reader's place.
+/// Deletes a reader.
 pub async fn forget(
     backend: &dyn Backend,
     client: Option<&Client>,

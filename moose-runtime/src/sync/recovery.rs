@@ -22,9 +22,9 @@ use crate::{
     telemetry::Component,
 };
 
-/// So many attempts that ended the process are no chance.
+/// After as many attempts that ended the process, the range is taken to be the cause.
 const CRASHES: u32 = 3;
-/// How long such a range rests before the next attempt.
+/// The pause before the next attempt at such a range.
 const REST: Duration = Duration::from_mins(1);
 
 /// Settles the ranges that an earlier process had written down. False when the process stops before that is done.
@@ -41,7 +41,7 @@ pub(super) async fn settle_pending(courier: &Courier) -> bool {
     true
 }
 
-/// `None` when the process stops before.
+/// Settles one range. `None` if the process stops before.
 async fn settle(courier: &Courier, range: &Pending) -> Option<()> {
     if range.attempts >= CRASHES {
         let (table, topic) = (courier.assignment.table.name.clone(), courier.assignment.topic.clone());
@@ -52,14 +52,14 @@ async fn settle(courier: &Courier, range: &Pending) -> Option<()> {
     }
     courier.begin_attempt(range.first).await;
     let lease = &courier.assignment.lease;
-    // Held all the time: so the attempt can still be taken back when the partition is let go.
+    // Held all the time, so that the attempt can still be removed when the partition is revoked.
     let Some(lease_held) = lease.hold().await else { return std::future::pending().await };
     let delivered = tokio::select! {
         biased;
         over = lease.ending() => {
             match courier.end_attempt().filter(|_| over) {
                 Some(first) => courier.cursor.update_last(lease_held, |cursor| take_back(cursor, first)).await,
-                // Whoever takes the partition away, or begins it anew, waits for this.
+                // Revoking the partition, or restarting the work on it, waits for this.
                 None => drop(lease_held),
             }
             return std::future::pending().await;
@@ -104,7 +104,7 @@ impl Courier {
         std::mem::replace(&mut *self.attempt.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 
-    /// The recovery of the range is over, or was ended. The answer is the range of the attempt that is written down.
+    /// Ends the recovery of the range. Returns the range of the attempt that is written down.
     fn end_attempt(&self) -> Option<u64> {
         match self.set_attempt(Attempt::None) {
             Attempt::WrittenDown(first) => Some(first),
@@ -112,7 +112,7 @@ impl Courier {
         }
     }
 
-    /// The attempt that is written down, if there is one, has failed without ending the process.
+    /// Records that the attempt that is written down, if any, has failed without ending the process.
     pub(super) async fn survived(&self) {
         if let Some(first) = self.end_attempt() {
             self.cursor.update(|cursor| take_back(cursor, first)).await;
@@ -120,7 +120,7 @@ impl Courier {
         }
     }
 
-    /// The next try at a range of which one was survived may end the process too.
+    /// Counts another attempt: the retry after a failed one may end the process too.
     pub(super) async fn attempt_again(&self) {
         let survived = *self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         if let Attempt::Survived(first) = survived {
@@ -129,7 +129,7 @@ impl Courier {
     }
 }
 
-/// The range as it was, however often it must be tried.
+/// Reads and encodes the range as it was, with as many retries as it takes.
 async fn prepare(courier: &Courier, range: &Pending) -> Option<Prepared> {
     let mut backoff = Backoff::default();
     let mut said = Said::default();

@@ -10,7 +10,7 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// The boot of this machine; `None` where that can't be found out.
+/// The boot id of this machine; `None` if that can't be found out.
 pub(super) fn boot() -> Option<u64> {
     if let Some(boot) = fault::boot() {
         return Some(boot);
@@ -20,26 +20,26 @@ pub(super) fn boot() -> Option<u64> {
     Some(high ^ low)
 }
 
-/// When this machine was booted, in milliseconds since the Unix epoch; `None` where that can't be found out.
+/// When this machine was booted, in milliseconds since the Unix epoch; `None` if that can't be found out.
 pub(super) fn booted_at() -> Option<i64> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<i64>().ok()?;
     seconds.checked_mul(1000)
 }
 
-/// Replicated tables forget a token by its age: after a week, as we make them and as the check at the start wants it. A
-/// day is kept for clocks that differ.
+/// Replicated tables forget a token by its age: after a week, as our tables are created and as the check at the start
+/// requires. A day is reserved for clocks that differ.
 const REMEMBERED: Duration = Duration::from_hours(24 * 6);
-/// How far the server's clock may differ where parts are told by their time, in seconds.
+/// How far the server's clock may differ where parts are selected by their time, in seconds.
 const CLOCKS: i64 = 3600;
 
 fn is_forgotten(age: Duration) -> bool {
     age > REMEMBERED
 }
 
-/// Whether the table, which has the range, surely remembers the tokens of its blocks, given not before `since` (milliseconds
-/// since the Unix epoch); and so every table that its views fill. Half of each window is left for what comes before the
-/// INSERT does.
+/// Whether the table, which has the range, surely remembers the tokens of its blocks, inserted not before `since`
+/// (milliseconds since the Unix epoch); and so every table that its views fill. Half of each window is reserved for
+/// other blocks that arrive before the INSERT does.
 pub(super) async fn is_remembered(
     client: &Client,
     settings: &Settings,
@@ -75,8 +75,8 @@ pub(super) async fn is_remembered(
     Ok(true)
 }
 
-/// How many blocks a table, named with its database, has got since then, at most: those of all parts that were made or merged
-/// since, with all that was merged into them.
+/// An upper bound of the blocks that a table, named with its database, got since then: those of all parts that were
+/// created or merged since, with all that was merged into them.
 async fn blocks_after(client: &Client, settings: &Settings, table: &str, since: i64) -> Result<Option<u64>, SyncError> {
     let sql = format!(
         "SELECT toString(sum(max_block_number - min_block_number + 1)) FROM system.parts WHERE active \
@@ -89,8 +89,8 @@ async fn blocks_after(client: &Client, settings: &Settings, table: &str, since: 
     Ok(answer.into_iter().next().and_then(|(blocks,)| blocks.parse().ok()))
 }
 
-/// How many blocks the table has got since it got those of the range, at most: block numbers only grow, and a merged part
-/// keeps the lowest of those that are in it. `None` where that can't be told.
+/// An upper bound of the blocks that the table got after those of the range: block numbers only grow, and a merged part
+/// keeps the lowest of its sources. `None` if that is unknown.
 async fn blocks_since(
     client: &Client,
     settings: &Settings,
@@ -98,7 +98,7 @@ async fn blocks_since(
     range: &Prepared,
 ) -> Result<Option<u64>, SyncError> {
     let table = &assignment.table.name;
-    // Parts that were merged meanwhile are listed for minutes, so none is missed between the two questions.
+    // Parts that were merged meanwhile are listed for minutes, so none is missed between the two queries.
     let sql = format!(
         "WITH (SELECT groupUniqArray(_part) FROM {} WHERE _stream_epoch = {} AND _stream_partition = {} \
          AND _stream_offset BETWEEN {} AND {}) AS with_range \

@@ -10,18 +10,18 @@ use tokio::time::Instant;
 use super::SyncError;
 use crate::{clickhouse::ClickHouseError, stream::BoxFuture};
 
-/// Answers of an INSERT after which its token may be taken without its rows: the system refused to read, to write or to
+/// Error codes of an INSERT after which its token may be used without its rows: the system failed to read, write or
 /// rename, or the disk is full.
 const BURNT: [u32; 4] = [74, 75, 243, 1001];
 
-/// Who can open the database anew.
+/// Restarts the embedded engine.
 pub trait Reopen: Send + Sync {
-    /// Closes the database and opens it again, unless that was done since `since`. Returns when it answers, or when all was
-    /// done that can be done. Bounded in how often it does so: it may wait first.
+    /// Restarts it, unless that was done since `since`. Returns when it is up again, or when nothing more can be done.
+    /// The rate of restarts is limited: it may wait first.
     fn reopen(&self, since: Instant) -> BoxFuture<'_, ()>;
 }
 
-/// Whether the database must be opened anew before the range is sent again.
+/// Whether the embedded engine must be restarted before the range is sent again.
 pub(super) fn calls_for_reopening(error: &SyncError) -> bool {
     matches!(error, SyncError::Insert(ClickHouseError::Exception { code, .. }) if BURNT.contains(code))
 }

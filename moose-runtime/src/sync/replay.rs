@@ -19,17 +19,17 @@ use crate::{
     stream::{Backend, DeadLetter, Ending, Record, StreamError, Topic},
 };
 
-/// How many tokens a row is tried under: the first may be burnt.
+/// How many tokens are tried for a row: the first may be burnt.
 const TOKENS: u32 = 2;
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
     /// The row was inserted.
     Inserted,
     /// The table had the row already.
     WasThere {
-        /// The views behind it may lack the row: the table can't be shown to remember that it was sent it.
+        /// The views behind it may lack the row: it is unknown whether the table remembers its token.
         views_in_doubt: bool,
     },
 }
@@ -38,7 +38,7 @@ pub enum Replayed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The program has no such table any more.
+    /// The program no longer declares the table.
     #[error("table `{table}` is not declared any more")]
     NotDeclared {
         /// The table.
@@ -47,10 +47,10 @@ pub enum ReplayError {
     /// The record does not fit the record type.
     #[error("it does not fit the record type: {errors}")]
     Misfit {
-        /// Everything that is wrong.
+        /// All errors in it.
         errors: String,
     },
-    /// An earlier build may have stored it, and nobody can be asked.
+    /// An earlier build may have stored it, and the table can't be asked.
     #[error(
         "it may be stored already, and table `{table}` can't be asked: look for the row, then drop the dead letter"
     )]
@@ -64,7 +64,7 @@ pub enum ReplayError {
         /// The table.
         table: String,
     },
-    /// The table or the server is not as it must be.
+    /// The table or the server is not in the required state.
     #[error(transparent)]
     Sync(#[from] SyncError),
     /// The stream failed.
@@ -73,7 +73,7 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Whether the database must be opened anew before the letter is replayed again.
+    /// Whether the embedded engine must be restarted before the letter is replayed again.
     pub fn calls_for_reopening(&self) -> bool {
         matches!(self, Self::Sync(error) if calls_for_reopening(error))
     }
@@ -85,7 +85,7 @@ impl From<ClickHouseError> for ReplayError {
     }
 }
 
-/// Sends a dead letter to its destination once more, and ends it when the row is there.
+/// Sends a dead letter to its destination again, and ends it when the row is there.
 pub async fn replay(
     backend: &dyn Backend,
     client: &Client,
@@ -131,7 +131,7 @@ fn encode(assignment: &Assignment, letter: DeadLetter) -> Result<Prepared, Repla
     }
 }
 
-/// One row on its way.
+/// One row to insert.
 struct Row<'a> {
     client: &'a Client,
     settings: Settings,
@@ -140,9 +140,9 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Brings the row into a table that can be asked. One that the table has, of a record that was never stored before it
-    /// became a letter, is an earlier replay's, of which the views may have failed: it is sent again for them, where the
-    /// table surely remembers the token by which it drops it.
+    /// Inserts the row into a table that can be asked. If the table has it, although the record was never stored before
+    /// it became a letter, an earlier replay inserted it, and its views may have failed: it is sent again for them, if
+    /// the table surely remembers the token and so drops it itself.
     async fn bring(&self, has_views: bool, maybe_stored: bool, since: i64) -> Result<Replayed, ReplayError> {
         let token = format!("dead-letter/{}", self.assignment.letter_key(self.row.first));
         if self.is_there().await? {
@@ -162,8 +162,8 @@ impl Row<'_> {
         Err(ReplayError::Lost { table: self.assignment.table.name.clone() })
     }
 
-    /// Whether the table surely remembers the token of the row, which it has: the machine was not booted since the letter was
-    /// written, and the table got few blocks since.
+    /// Whether the table surely remembers the token of the row, which it has: the machine was not rebooted since the
+    /// letter was written, and the table got few blocks since.
     async fn remembers(&self, since: i64) -> Result<bool, SyncError> {
         if remembered::booted_at().is_none_or(|booted| booted >= since) {
             return Ok(false);

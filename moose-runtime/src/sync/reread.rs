@@ -21,7 +21,7 @@ impl Courier {
         let backend = &self.shared.backend;
         let records = backend.read_range(topic, partition, first, last).await;
         if backend.capabilities().topics_can_be_recreated {
-            // The offsets of a topic that was made anew are given to other records.
+            // The offsets of a topic that was created again belong to other records.
             let group = group(&self.shared.app_name, &self.assignment.table.name);
             if backend.epoch(&group, topic, partition).await? != self.assignment.storage.epoch {
                 self.assignment.lease.outdate();
@@ -31,7 +31,7 @@ impl Courier {
         Ok(records?)
     }
 
-    /// Encodes records, without some of them.
+    /// Encodes records, leaving some out.
     pub(super) async fn encode(
         &self,
         records: Vec<Record>,
@@ -47,10 +47,12 @@ impl Courier {
         work.await.map_err(|_panic| SyncError::Panicked { topic, partition, offset })
     }
 
-    /// A range that was written down earlier, as it was: its records without their dead letters. Records that this build
-    /// refuses and an earlier one did not become dead letters too, marked as maybe stored; not those that the table has.
+    /// A range that was written down earlier, as it was: its records without their dead letters. Records that an
+    /// earlier build accepted and this one rejects become dead letters too, marked as maybe stored, unless the table
+    /// has them.
     pub(super) async fn prepare_again(&self, first: u64, last: u64) -> Result<Prepared, SyncError> {
-        // How large it is is not known before. Who holds the memory may wait for a table that is gone, so not for ever.
+        // Its size is not known before. The holder of the memory may be waiting for a table that is gone, so there is a
+        // timeout.
         let size = self.shared.config.max_bytes.as_u64().saturating_mul(2);
         let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.memory.reserve(size)).await;
         let records = self.read_again(first, last).await?;

@@ -9,15 +9,15 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// How much is read from the stream at once, at most: room for a whole block of the embedded log, which is a mebibyte and a
-/// record, so that none of them is read in parts.
+/// Most bytes per read from the stream: enough for a whole block of the embedded log, a mebibyte and one record, so
+/// that no block is read in pieces.
 pub(crate) const READ_BYTES: usize = 1152 << 10;
-/// Columns, and later the block that they are written into: so many times their size. Records that are no columns yet count as
-/// much.
+/// Memory per byte of a range: its columns, and later the block that they are written into. Records that are not
+/// decoded yet count as much.
 const COST: u64 = 2;
-/// A range of a backlog that has not begun waits for its memory no longer than this.
+/// How long the first range of a backlog waits for its memory.
 const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
-/// An open range waits no longer than this for more memory, then it closes with what it has: ranges that wait for each
+/// How long an open range waits for more memory; then it closes with what it has, because ranges that wait for each
 /// other would stay open.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 
@@ -27,16 +27,16 @@ pub(super) struct Room {
     memory: Share,
     stop: Shutdown,
     reserved: Option<(Reserved, Of)>,
-    /// What the range will hold once it is whole, where there is enough for a whole one.
+    /// The planned size of the range, if the backlog is enough for a whole one.
     planned: u64,
-    /// It was waited for in vain: whoever has the memory keeps it.
+    /// The last wait timed out: others keep the memory.
     gave_up: bool,
-    /// What this reader may have beyond the share of all, for a range of a single read: so that it goes on, if slowly,
-    /// while others hold everything.
+    /// Memory of this reader outside the shared budget, for a range of a single read: so that it makes slow progress
+    /// while others hold the whole budget.
     spare: Share,
 }
 
-/// What memory is reserved of.
+/// Which memory is reserved.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     All,
@@ -49,9 +49,9 @@ impl Room {
         Self { memory, stop, reserved: None, planned: 0, gave_up: false, spare }
     }
 
-    /// Reserves the memory of a range that begins with `rows` records of `bytes` together. Of a backlog a whole range, of
-    /// at most so many rows and bytes, is reserved and waited for: of a hundred partitions that begin at once a few after
-    /// the other fill theirs, where otherwise all would close what they have.
+    /// Reserves the memory of a range that begins with `rows` records of `bytes` together. For a backlog the memory of
+    /// a whole range, of at most so many rows and bytes, is reserved and waited for: if a hundred partitions begin at
+    /// once, a few at a time fill theirs, where otherwise all of them would close small ranges.
     pub(super) async fn begin(&mut self, bytes: u64, rows: usize, of_backlog: Option<(usize, usize)>) {
         let bytes = bytes * COST;
         self.planned = of_backlog.map_or(0, |(max_rows, max_bytes)| {
@@ -75,8 +75,8 @@ impl Room {
         self.reserved = Some(reserved);
     }
 
-    /// Reserves the memory for `rows` records where there are columns of `records`, which take `held` bytes, by what these
-    /// took: a range is not made to wait for what its plan has already. False when it is to close without it.
+    /// Reserves memory for `rows` records, estimated from the `held` bytes that the columns of `records` take: what the
+    /// plan covers needs no wait. False if the range must close without it.
     pub(super) async fn more(&mut self, held: usize, records: usize, rows: usize, due: Option<Instant>) -> bool {
         let wanted = held as u64 * COST * rows as u64 / records.max(1) as u64;
         let Some((reserved, Of::All)) = &mut self.reserved else { return false };
@@ -90,8 +90,8 @@ impl Room {
         true
     }
 
-    /// Reserves what the columns of `records` hold and will hold, instead of what was thought before they were decoded:
-    /// columns may be much smaller than their JSON, or larger. False when there is no room for it: the range is to close.
+    /// Corrects the reservation to what the columns of `records` take and will take, now that they are decoded: columns
+    /// may be much smaller than their JSON, or larger. False if there is too little memory: the range must close.
     pub(super) fn settle(&mut self, held: usize, records: usize, max_rows: usize) -> bool {
         // An eighth more, for records that differ.
         let whole = held / records.max(1) * max_rows;
@@ -106,7 +106,7 @@ impl Room {
         true
     }
 
-    /// What is reserved, for whoever goes on with the range.
+    /// Takes the reservation, to go on with the range.
     pub(super) fn take(&mut self) -> Option<Reserved> {
         self.reserved.take().map(|(reserved, _)| reserved)
     }

@@ -14,8 +14,8 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Takes part in the group of the table, which the streams with these topics fill, and works on what it is given. Ends
-    /// by itself some time after the process was told to stop, when all workers have.
+    /// Joins the group of the table, which the streams with these topics fill, and runs a worker for each assigned
+    /// partition. Ends by itself some time after the process was told to stop, when all workers have.
     pub async fn start(
         shared: &Shared,
         destination: Destination,
@@ -30,11 +30,11 @@ impl Roster {
 
     /// Waits for the end of all workers. What is pending then is settled at the next start.
     pub async fn ended(&mut self) {
-        // A task that was cut off has no result.
+        // An aborted task has no result.
         let _ = (&mut self.task).await;
     }
 
-    /// Ends all workers where they are.
+    /// Aborts all workers.
     pub fn abort(&self) {
         self.task.abort();
     }
@@ -64,7 +64,7 @@ impl Running {
                     Some(AssignmentEvent::Assigned { topic, partition }) => self.begin(topic, partition),
                     Some(AssignmentEvent::Revoked { topic, partition, done }) => {
                         self.let_go(topic, partition).await;
-                        // Nobody waits for it where the process ends.
+                        // At the end of the process nobody waits for it.
                         let _ = done.send(());
                     }
                     None => more = false,
@@ -84,7 +84,7 @@ impl Running {
         self.workers.insert((topic, partition), (assignment, worker));
     }
 
-    /// The partition is another's: nothing of it is committed any more when this returns.
+    /// The partition was revoked: when this returns nothing is committed for it any more.
     async fn let_go(&mut self, topic: String, partition: u16) {
         let Some((assignment, mut worker)) = self.workers.remove(&(topic, partition)) else { return };
         assignment.lease.end().await;

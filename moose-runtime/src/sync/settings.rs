@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use crate::clickhouse::insert::Insert;
 
-/// What every INSERT says, and why it is not left to the server's profile.
+/// Settings of every INSERT, each with the reason why it is not left to the server's profile.
 const INSERT: &[(&str, &str)] = &[
-    // An answer means stored, not queued.
+    // A response means stored, not queued.
     ("async_insert", "0"),
     ("wait_for_async_insert", "1"),
     // The token counts, in the table and in the views behind it.
@@ -17,7 +17,7 @@ const INSERT: &[(&str, &str)] = &[
     ("deduplicate_insert", "enable"),
     ("deduplicate_blocks_in_dependent_materialized_views", "1"),
     ("materialized_views_ignore_errors", "0"),
-    // The hidden columns are ours to fill.
+    // The provenance columns are ours to fill.
     ("insert_allow_materialized_columns", "1"),
     // One block stays one block, so that its token is one too.
     ("max_insert_threads", "1"),
@@ -28,9 +28,9 @@ const INSERT: &[(&str, &str)] = &[
     ("use_strict_insert_block_limits", "0"),
     // A range over many table partitions would be refused for ever.
     ("max_partitions_per_insert_block", "0"),
-    // Nothing is stored other than as it was sent.
+    // Nothing is stored in another form than it was sent.
     ("input_format_null_as_default", "0"),
-    // A column whose type was changed behind our back refuses the block, where it would convert without a word.
+    // A column whose type was changed meanwhile refuses the block, instead of converting it silently.
     ("input_format_native_allow_types_conversion", "0"),
     ("input_format_skip_unknown_fields", "0"),
     // A string in `JSON` stays one, though it looks like a date.
@@ -41,7 +41,7 @@ const INSERT: &[(&str, &str)] = &[
 /// A parameter of the HTTP interface, not a setting: the status is sent when the INSERT has ended.
 const WAIT_END_OF_QUERY: (&str, &str) = ("wait_end_of_query", "1");
 
-/// What every probe says: a profile's limit, filter or cache would make it lie.
+/// Settings of every probe: a profile's limit, filter or cache would falsify it.
 const PROBE: &[(&str, &str)] = &[
     ("limit", "0"),
     ("offset", "0"),
@@ -58,7 +58,7 @@ const PROBE: &[(&str, &str)] = &[
     ("max_parallel_replicas", "1"),
 ];
 
-/// The settings that the server at hand knows.
+/// The settings that the current server knows.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) insert: Vec<(String, String)>,
@@ -68,7 +68,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// An INSERT of a block under these settings, and under its token where the server has any.
+    /// An INSERT of a block with these settings, and with its token where the server has any.
     pub(super) fn insert_into<'a>(
         &'a self,
         table: &'a str,
@@ -95,7 +95,7 @@ impl Settings {
         }
     }
 
-    /// The same without anything being recognised as stored already.
+    /// The same without deduplication.
     pub(super) fn without_tokens(&self) -> Self {
         let mut settings = self.clone();
         settings.tokens = false;

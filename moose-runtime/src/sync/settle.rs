@@ -33,12 +33,12 @@ pub(super) fn can_be_asked(table: &schema::Table, state: &TableState) -> bool {
     table.provenance && state.keeps_every_row()
 }
 
-/// So many INSERTs in a row may be confirmed and have left no rows, where nothing can hide them: each was cut off at the one
-/// moment at which a token is taken without its rows.
+/// How many INSERTs in a row may be confirmed and leave no rows, where nothing can hide them: each was interrupted at
+/// the one moment at which a token is stored without its rows.
 const MOST_AGAIN: u32 = 16;
 
 impl Courier {
-    /// One try to bring the range to its end.
+    /// One try to settle the range.
     pub(super) async fn settle(
         &self,
         range: &Prepared,
@@ -51,7 +51,7 @@ impl Courier {
         let table = self.assignment.table.name.as_str();
         let token = self.assignment.token(range.first, range.last);
         if !self.can_probe(state) {
-            // Nobody can be asked: the token stands alone.
+            // The table can't be asked: the token is the only protection.
             self.insert(table, &token, range.body.clone(), settings).await?;
             return Ok(Settled::default());
         }
@@ -62,7 +62,7 @@ impl Courier {
         let views_in_doubt;
         let written = self.pending_of(range).await;
         if written.as_ref().is_some_and(|pending| pending.burnt) {
-            // What was not sent again for the views before the token was found to be burnt is not now.
+            // What was not sent again for the views before the token was found to be burnt is not sent now.
             views_in_doubt = state.has_views && had > 0 && written.is_some_and(|pending| pending.boot.is_none());
         } else {
             let whole = state.has_views && had > 0 && self.remembers(range, settings).await?;
@@ -99,12 +99,12 @@ impl Courier {
 
     /// Whether the table surely remembers the token of a range of which it has rows.
     async fn remembers(&self, range: &Prepared, settings: &Settings) -> Result<bool, SyncError> {
-        // Written down above everything that the table had then: its rows came under its token.
+        // Written down after everything that the table had then: so its rows came under its token.
         let Some(Pending { boot: Some(boot), since, .. }) = self.pending_of(range).await else { return Ok(false) };
         if !self.target.may_know_tokens_from(range.first).await || !settings.tokens {
             return Ok(false);
         }
-        // The embedded engine does not sync its tokens: after a power failure it has rows without them.
+        // The embedded engine does not sync its tokens: after a power failure it may have rows without them.
         if self.shared.reopen.is_some() && remembered::boot() != Some(boot) {
             return Ok(false);
         }
@@ -116,8 +116,8 @@ impl Courier {
         self.cursor.get().await.pending.into_iter().find(|pending| pending.first == range.first)
     }
 
-    /// The views behind the table may lack rows of the range: said in the log and counted by view. With the range it is
-    /// written down in the cursor.
+    /// Reports that the views behind the table may lack rows of the range: in the log and, by view, in the metrics. The
+    /// cursor records the range.
     async fn say_what_views_may_lack(&self, range: &Prepared) -> Result<(), SyncError> {
         let (table, first, last) = (&self.assignment.table.name, range.first, range.last);
         let facts = self.shared.client.facts(table).await?;
@@ -137,8 +137,8 @@ impl Courier {
         Ok(())
     }
 
-    /// Inserts what a burnt token lost, under tokens of its own. The next number is used only after the one before was
-    /// answered and the table was asked: going on after an error could store rows twice.
+    /// Inserts what a burnt token lost, under tokens of its own. The next number is used only after the INSERT before
+    /// was answered and the table was asked: going on after an error could store rows twice.
     async fn insert_again(
         &self,
         range: &Prepared,
@@ -179,10 +179,10 @@ impl Courier {
         Ok(())
     }
 
-    /// What may hide rows that were confirmed, and how often they are inserted again then: each time may store them once
-    /// more.
+    /// What may hide rows that were confirmed, and how many times they are inserted again in that case: each time may
+    /// store them once more.
     async fn hiding(&self) -> Result<(Hiding, u32), SyncError> {
-        // The embedded engine knows no row policies.
+        // The embedded engine has no row policies.
         if self.shared.reopen.is_some() {
             return Ok((Hiding::Nothing, MOST_AGAIN));
         }

@@ -13,7 +13,7 @@ use crate::{
     telemetry::{Component, Health, LagLabel, Metrics},
 };
 
-/// What all workers of a process share.
+/// The state that all workers of a process share.
 #[derive(Clone)]
 pub struct Shared {
     /// The streams.
@@ -22,31 +22,31 @@ pub struct Shared {
     pub client: Client,
     /// When ranges close.
     pub config: SyncConfig,
-    /// What all ranges may hold in memory, together.
+    /// The memory that all ranges together may hold.
     pub memory: Share,
-    /// Names the cursors, together with the table.
+    /// Part of the cursors' group name, together with the table.
     pub app_name: String,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What is stuck.
+    /// Which components are failing.
     pub health: Arc<Health>,
     /// Tells the workers to drain and end.
     pub stop: Shutdown,
-    /// What to do about a table that was dropped or replaced since the cursor was written.
+    /// Where to resume for a table that was dropped or replaced since the cursor was written.
     pub resume: Option<ResumeFrom>,
     /// Which tables are drained.
     pub drains: Drains,
-    /// Opens the database anew, where it is ours to open.
+    /// Restarts the embedded engine; `None` for a server.
     pub reopen: Option<Arc<dyn Reopen>>,
 }
 
 impl Shared {
-    /// Shows a failed try. It began when the answer that did not come was asked for.
+    /// Reports a failed try. It began when the request that got no response was sent.
     pub(super) fn failed(&self, component: &Component, error: &SyncError) {
         self.health.failed_after(error.waited(), component, error.reason(), error.code(), error.to_string());
     }
 
-    /// What was stuck about a partition, and how far it was behind, is another process's affair now.
+    /// Drops the failures and the lag of a partition, which another process has now.
     pub(super) fn forget(&self, assignment: &Assignment) {
         self.health.forget(&assignment.delivery());
         let Assignment { topic, partition, table, .. } = assignment;

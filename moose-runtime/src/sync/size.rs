@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use super::SyncError;
 use crate::config::SyncConfig;
 
-/// What ClickHouse answers when it is out of memory.
+/// ClickHouse's error code when it is out of memory.
 const OUT_OF_MEMORY: u32 = 241;
-/// Queries come and go; what is so for this long is no chance.
+/// Queries come and go; a condition that lasts this long is not transient.
 const LASTING: Duration = Duration::from_mins(5);
-/// Ranges of less than a thousandth are no help.
+/// Ranges of less than a thousandth don't help.
 const MOST_HALVINGS: u32 = 10;
 
 /// The size of the ranges of one worker.
@@ -27,17 +27,17 @@ pub(super) struct RangeSize {
 }
 
 impl RangeSize {
-    /// Most records and most encoded bytes of a range that begins now.
+    /// Maximum records and encoded bytes of a range that begins now.
     pub(super) fn limits(&self, config: SyncConfig) -> (usize, usize) {
         let halvings = self.halvings.load(Ordering::Relaxed);
         let bytes = usize::try_from(config.max_bytes.as_u64()).unwrap_or(usize::MAX);
         ((config.max_rows >> halvings).max(1), (bytes >> halvings).max(1))
     }
 
-    /// Later ranges are half as large.
+    /// Halves later ranges.
     pub(super) fn halve(&self) {
         let more = |halvings: u32| (halvings < MOST_HALVINGS).then_some(halvings + 1);
-        // An error says that they are as small as they get.
+        // An error means that they are at their minimum.
         let _ = self.halvings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 }
@@ -49,7 +49,7 @@ pub(super) struct OutOfMemory {
 }
 
 impl OutOfMemory {
-    /// Notes a failure; true each time that ClickHouse has been out of memory for five minutes more, and nothing else.
+    /// Records a failure; true for every five minutes in which ClickHouse was out of memory and nothing else failed.
     pub(super) fn lasts(&mut self, error: &SyncError) -> bool {
         if error.code() != Some(OUT_OF_MEMORY) {
             self.since = None;

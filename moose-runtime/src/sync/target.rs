@@ -12,7 +12,7 @@ use crate::{
     schema::{self, adopting, differences, provenance},
 };
 
-/// How long a look at the table is good for.
+/// How long the result of a check is used.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// Names of the columns of a block for the table, in its order.
@@ -25,16 +25,17 @@ pub(super) fn columns(table: &schema::Table) -> Vec<String> {
     columns
 }
 
-/// Watches one table.
+/// Keeps track of one table.
 pub(super) struct Target {
     client: Client,
     table: Arc<schema::Table>,
     seen: Mutex<Option<(Instant, Arc<TableState>)>>,
     settings: Mutex<Option<Arc<Settings>>>,
-    /// The last offset of the ranges that were on their way when the table took another's place: it knows no tokens of
-    /// them.
+    /// The last offset that was on its way when this table replaced another: it has no tokens of the ranges up to
+    /// there.
     strange_to: Mutex<Option<u64>>,
-    /// What was confirmed when the right table was seen last: later rows may be in one that had its name meanwhile.
+    /// The offset up to which rows were confirmed when the right table was last seen: later ones may be in another
+    /// table that had its name meanwhile.
     confirmed: Mutex<Option<u64>>,
 }
 
@@ -50,7 +51,7 @@ impl Target {
         }
     }
 
-    /// The table, if it can take what is declared: the right one, with the right columns.
+    /// The state of the table, checked: the right uuid, and columns that accept what is declared.
     pub(super) async fn checked(&self, cursor: &CursorKeeper) -> Result<Arc<TableState>, SyncError> {
         let mut seen = self.seen.lock().await;
         if let Some((at, state)) = &*seen
@@ -64,7 +65,7 @@ impl Target {
         Ok(state)
     }
 
-    /// The same with a look that was just taken.
+    /// The same with a state that was just queried.
     pub(super) async fn check(&self, state: TableState, cursor: &CursorKeeper) -> Result<(), SyncError> {
         self.meet(&Arc::new(state), cursor, &mut *self.seen.lock().await).await
     }
@@ -87,28 +88,28 @@ impl Target {
             None => cursor.update(|cursor| cursor.table_uuid = Some(state.uuid)).await,
         }
         *self.confirmed.lock().await = Some(cursor.get().await.next);
-        // While ranges are on their way that the table knows no tokens of, it is looked at for each: so that the cursor
-        // is told as soon as they are done.
+        // Until the ranges whose tokens the table does not have are done, it is checked for each of them, so that the
+        // cursor gets the new uuid as soon as they are.
         if self.strange_to.lock().await.is_none() {
             *seen = Some((Instant::now(), Arc::clone(state)));
         }
         Ok(())
     }
 
-    /// Whether the table took the place of the one with that identity, rows and all.
+    /// Whether the table replaced the one with that uuid, with its rows.
     pub(super) async fn is_successor(&self, known: Uuid, state: &TableState) -> Result<bool, SyncError> {
         Ok(Successor::leads(&self.client, &self.table.name, known, state.uuid).await?)
     }
 
-    /// The table and the server's settings, where both are known and nobody is just looking.
+    /// The table and the server's settings, if both are known and nobody is querying them.
     pub(super) fn at_hand(&self) -> Option<(Arc<TableState>, Arc<Settings>)> {
         let (at, state) = self.seen.try_lock().ok()?.clone()?;
         let settings = self.settings.try_lock().ok()?.clone()?;
         (at.elapsed() < GOOD_FOR).then_some((state, settings))
     }
 
-    /// Goes on with a table that took the known one's place. The cursor is told once the ranges are done that were on
-    /// their way then: until that, a restart must still know that the table has no tokens of them.
+    /// Continues with a table that replaced the known one. The cursor gets its uuid once the ranges that were on their
+    /// way then are done: until that, a restart must still know that the table has no tokens of them.
     async fn take_up(&self, cursor: &CursorKeeper, state: &TableState) {
         let now = cursor.get().await;
         let mut strange_to = self.strange_to.lock().await;
@@ -121,12 +122,12 @@ impl Target {
         }
     }
 
-    /// Whether the table, as it was last looked at, may know the token of the range that begins there.
+    /// Whether the table, as last checked, may have the token of the range that begins there.
     pub(super) async fn may_know_tokens_from(&self, first: u64) -> bool {
         self.strange_to.lock().await.is_none_or(|strange_to| first > strange_to)
     }
 
-    /// The table as it is now, whatever the cursor says.
+    /// Queries the table's current state, whatever the cursor says.
     pub(super) async fn look(&self) -> Result<TableState, SyncError> {
         let Some(state) = self.client.table(&self.table.name).await? else {
             return Err(SyncError::NoTable {
@@ -144,12 +145,12 @@ impl Target {
         Err(SyncError::Columns { table: self.table.name.clone(), differences: all.join("; ") })
     }
 
-    /// The same with the settings, asked for at once.
+    /// The same together with the settings.
     pub(super) async fn look_with_settings(&self) -> Result<(TableState, Arc<Settings>), SyncError> {
         tokio::try_join!(self.look(), self.settings())
     }
 
-    /// The settings that the server knows, asked for again after any doubt: it may be another server now.
+    /// The settings that the server knows, queried again after any doubt: it may be another server now.
     pub(super) async fn settings(&self) -> Result<Arc<Settings>, SyncError> {
         let mut settings = self.settings.lock().await;
         if let Some(known) = &*settings {
@@ -166,7 +167,7 @@ impl Target {
         Ok(known)
     }
 
-    /// Something went wrong: look again before the next INSERT.
+    /// Something went wrong: check again before the next INSERT.
     pub(super) async fn doubt(&self) {
         *self.seen.lock().await = None;
         *self.settings.lock().await = None;

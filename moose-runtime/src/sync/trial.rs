@@ -36,10 +36,10 @@ use crate::{
 
 /// A trial that needs more INSERTs than this is about the table rather than about rows.
 const MOST_INSERTS: usize = 32_768;
-/// So many single rows from all over the range are tried first: when all of them are refused, there is no use in going
-/// through the rest. So many rows are tried for a control row, too.
+/// Number of single rows from all over the range that are tried first: if all of them are refused, the rest need not be
+/// tried. Also the number of rows tried for a control row.
 const SAMPLES: usize = 16;
-/// Settings of the table of a trial: nothing of it needs to last, and it may get many small parts.
+/// Settings of the trial's table: its data need not last, and it may get many small parts.
 const TABLE_SETTINGS: &str = "fsync_after_insert = 0, fsync_part_directory = 0, parts_to_delay_insert = 1000000, \
                               parts_to_throw_insert = 1000000, max_parts_in_total = 1000000";
 
@@ -47,7 +47,7 @@ const TABLE_SETTINGS: &str = "fsync_after_insert = 0, fsync_part_directory = 0, 
 struct Keys(String, String, String);
 
 impl Courier {
-    /// Finds the rows that ClickHouse refuses, makes dead letters of them, and answers the range without them.
+    /// Finds the rows that ClickHouse refuses, makes dead letters of them, and returns the range without them.
     pub(super) async fn trial(&self, range: &Prepared) -> Result<Prepared, SyncError> {
         let state = self.target.checked(&self.cursor).await?;
         let settings = self.target.settings().await?;
@@ -68,12 +68,12 @@ impl Courier {
         let found = Trial { courier: self, range, table: &table, settings: settings.without_tokens() };
         let refused = found.refused(&records, &stored).await;
         fault::point(Point::TrialDrop);
-        // Left behind it is dropped at the next start.
+        // A table left behind is dropped at the next start.
         let dropped = self.drop_table(&table).await;
         let mut refused = refused?;
         dropped?;
         if asked {
-            // An INSERT that was given up long ago may have ended meanwhile.
+            // An INSERT that was given up long ago may have finished meanwhile.
             let offsets = refused.iter().map(|(record, _)| record.offset).collect();
             let missing = self.missing(&settings, range, &offsets).await?;
             refused.retain(|(record, _)| missing.contains(&record.offset));
@@ -110,7 +110,7 @@ impl Courier {
         Ok(self.shared.client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(table))).await?)
     }
 
-    /// A plain `MergeTree` with the columns, the constraints and the keys of the table.
+    /// Creates a plain `MergeTree` with the columns, the constraints and the keys of the table.
     async fn make_trial_table(&self, name: &str, state: &TableState) -> Result<(), SyncError> {
         self.drop_table(name).await?;
         let client = &self.shared.client;
@@ -142,7 +142,7 @@ impl Courier {
     }
 }
 
-/// One trial that runs.
+/// A running trial.
 struct Trial<'a> {
     courier: &'a Courier,
     range: &'a Prepared,
@@ -151,8 +151,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// The refused rows with ClickHouse's answers, at least one and not all of the range. `stored`: rows of the range that
-    /// the table has.
+    /// The refused rows with ClickHouse's errors, at least one and not all of the range. `stored`: rows of the range
+    /// that the table has.
     async fn refused<'a>(
         &self,
         records: &'a [Record],
@@ -207,7 +207,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Records right before the range that are rows of the table.
+    /// Records just before the range that are rows of the table.
     async fn earlier(&self) -> Result<Vec<Record>, SyncError> {
         let (courier, first) = (self.courier, self.range.first);
         let (topic, partition) = (&courier.assignment.topic, courier.assignment.partition);
@@ -223,10 +223,10 @@ impl Trial<'_> {
         Ok(records)
     }
 
-    /// The block of one of the last of these rows that is taken: then it is not the table that refuses rows.
+    /// The block of the last of these rows that is accepted: it shows that the table does not refuse everything.
     async fn first_taken(&self, records: &[Record]) -> Result<Option<Bytes>, SyncError> {
         for record in records.iter().rev().take(SAMPLES) {
-            // What an earlier build has stored need not be a row of this one's.
+            // A record that an earlier build has stored may not fit this one's type.
             let closed = self.courier.encode(vec![record.clone()], BTreeSet::new()).await?;
             let Some(row) = closed.map(|closed| closed.range).filter(|range| range.rows() == 1) else { continue };
             if self.refusal_of(row.body.clone()).await?.is_none() {
@@ -236,7 +236,7 @@ impl Trial<'_> {
         Ok(None)
     }
 
-    /// Fails when every one of a few rows is refused.
+    /// Fails if every one of a few rows is refused.
     async fn sample(&self, records: &[Record]) -> Result<(), SyncError> {
         let mut answer = None;
         for record in records.iter().step_by(records.len().div_ceil(SAMPLES)) {
@@ -248,7 +248,7 @@ impl Trial<'_> {
         Err(self.held(TrialFinding::RefusedAll, answer))
     }
 
-    /// How ClickHouse refuses these rows, if it does. Whatever is not a definite answer breaks the trial off.
+    /// The error with which ClickHouse refuses these rows, if it does. Anything but a definite answer aborts the trial.
     async fn refusal(&self, records: &[Record]) -> Result<Option<ClickHouseError>, SyncError> {
         if self.courier.shared.stop.is_signalled() {
             return Err(SyncError::Stopping);

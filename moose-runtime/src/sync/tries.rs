@@ -11,19 +11,19 @@ use super::{
     failure::{Verdict, blames_the_encoder, verdict},
 };
 
-/// A definite answer counts once it was given so often in a row.
+/// How many times in a row a definite answer must be given to count.
 const GIVEN: u32 = 2;
 /// A trial that found no single rows at fault is repeated only after this long: it may have been many statements.
 const TRIAL_AGAIN: Duration = Duration::from_mins(1);
-/// A failure that goes on is logged again after this long.
+/// A failure that lasts is logged again after this time.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
-/// What was logged last of a failure that is tried again and again.
+/// The last log line of a failure that is retried, to avoid repeating it.
 #[derive(Debug, Default)]
 pub(super) struct Said(Option<(String, Instant)>);
 
 impl Said {
-    /// Whether to log this: it is another text than the last, or that was a while ago.
+    /// Whether to log this: its text is new, or the last one was a while ago.
     pub(super) fn is_news(&mut self, error: &SyncError) -> bool {
         let text = error.to_string();
         let news = self.0.as_ref().is_none_or(|(last, at)| *last != text || at.elapsed() >= SAY_AGAIN);
@@ -34,7 +34,7 @@ impl Said {
     }
 }
 
-/// How often a definite answer was given in a row, and when rows were tried last.
+/// How many times in a row a definite answer was given, and when the last trial was.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     code: Option<u32>,
@@ -43,7 +43,7 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Whether this failure, after those before, asks for a trial of the rows.
+    /// Whether this failure, after those before, calls for a trial of the rows.
     pub(super) fn call_for_a_trial(&mut self, error: &SyncError) -> bool {
         let code = if verdict(error) == Verdict::Trial { error.code() } else { None };
         self.count = if code.is_some() && code == self.code { self.count.saturating_add(1) } else { 1 };
@@ -51,8 +51,7 @@ impl Refusals {
         code.is_some() && self.count >= GIVEN && self.rests_until.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// A trial has ended with this error: the next one is not to follow at once, unless it was only the server that went
-    /// away meanwhile.
+    /// A trial has ended with this error: the next one must wait, unless the error was only an outage of the server.
     pub(super) fn rest(&mut self, error: SyncError) -> SyncError {
         let passes = verdict(&error) == Verdict::Retry;
         let rest = if passes || !matches!(error, SyncError::Trial { .. }) { SAY_AGAIN } else { TRIAL_AGAIN };
@@ -61,7 +60,7 @@ impl Refusals {
     }
 }
 
-/// Says that a try has failed.
+/// Logs that a try has failed.
 pub(super) fn tell(part: &str, range: &Prepared, error: &SyncError) {
     let (first, last) = (range.first, range.last);
     if blames_the_encoder(error) {
@@ -73,12 +72,12 @@ pub(super) fn tell(part: &str, range: &Prepared, error: &SyncError) {
     }
 }
 
-/// The last INSERT of what a burnt token lost that has failed: those up to it may have burnt their tokens too.
+/// The last failed INSERT of rows that a burnt token lost: up to that number the tokens may be burnt too.
 #[derive(Debug, Default)]
 pub(super) struct FailedAgain(Mutex<(u64, u32)>);
 
 impl FailedAgain {
-    /// The number of the last that failed of the range that begins there; 0 if none has.
+    /// The number of the last failed INSERT for the range that begins there; 0 if there is none.
     pub(super) fn of(&self, first: u64) -> u32 {
         let (range, number) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if range == first { number } else { 0 }
@@ -89,14 +88,14 @@ impl FailedAgain {
     }
 }
 
-/// Where the recovery of a range stands.
+/// The state of a range's recovery.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Attempt {
-    /// There is nothing to be recovered.
+    /// There is nothing to recover.
     #[default]
     None,
     /// One attempt at the range that begins there is written down, and has neither ended nor failed yet.
     WrittenDown(u64),
-    /// The last attempt failed, and was taken back.
+    /// The last attempt failed, and was removed.
     Survived(u64),
 }

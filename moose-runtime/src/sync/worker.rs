@@ -27,9 +27,9 @@ use crate::{
     telemetry::{Component, Reason},
 };
 
-/// How many ranges may be written down and not confirmed.
+/// Maximum number of ranges that are written down and not confirmed.
 const PENDING: usize = 2;
-/// A worker that has run this long had started well.
+/// A worker that has run this long counts as started.
 const GOOD_RUN: Duration = Duration::from_secs(30);
 
 /// A running worker.
@@ -39,7 +39,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the worker. It ends by itself some time after the process was told to stop, with its cursor written.
+    /// Starts the worker. It ends by itself some time after the process was told to stop, with its cursor committed.
     pub fn spawn(shared: Shared, assignment: Assignment) -> Self {
         Self { task: tokio::spawn(keep_running(shared, assignment)) }
     }
@@ -47,12 +47,12 @@ impl Worker {
     /// Waits for the worker's end. What is pending then is settled at the next start.
     pub async fn ended(&mut self) {
         if !self.task.is_finished() {
-            // A task that was cut off has no result.
+            // An aborted task has no result.
             let _ = (&mut self.task).await;
         }
     }
 
-    /// Ends the worker where it is. Whatever it was about stays pending and is settled at the next start.
+    /// Aborts the worker. A range on its way stays pending and is settled at the next start.
     pub fn abort(&self) {
         self.task.abort();
     }
@@ -64,13 +64,13 @@ impl Drop for Worker {
     }
 }
 
-/// Runs the worker to its end. One that panics is started anew, as after a crash of the process: a bug in one of them
-/// must not end a table's supply without a word.
+/// Runs the worker to its end. A worker that panics is restarted, as after a crash of the process: a bug in one of them
+/// must not silently stop delivery to a table.
 async fn keep_running(shared: Shared, assignment: Assignment) {
     let component = Component::Worker(assignment.delivery());
     let mut backoff = Backoff::default();
     loop {
-        // A set, so that the run ends with whoever awaits it.
+        // A set, so that the run is aborted together with this future.
         let mut running = JoinSet::new();
         running.spawn(run(shared.clone(), assignment.clone()));
         let ended = tokio::select! {
@@ -101,7 +101,7 @@ async fn run(shared: Shared, assignment: Assignment) -> Ended {
     let lease = assignment.lease.begun_anew();
     let assignment = Assignment { lease: lease.clone(), ..assignment };
     tokio::select! {
-        // Before another commit can begin.
+        // Checked before another commit can begin.
         biased;
         () = lease.outdated() => Ended::Outdated,
         ended = work(shared, assignment) => ended,
@@ -127,19 +127,19 @@ async fn work(shared: Shared, assignment: Assignment) -> Ended {
     let position = courier.cursor.get().await.next;
     let (sender, ranges) = mpsc::channel(1);
     let reader = Reader::new(shared, courier.assignment.clone(), position, courier.size());
-    // What is on its way when the reader finds that there is another topic is still brought to its end.
+    // Ranges on their way when the reader finds another topic are still delivered.
     let (read, ()) = tokio::join!(reader.run(sender), Steady::new(courier).run(ranges));
     read
 }
 
-/// The steady state: ranges come, are written down, sent and passed.
+/// The steady state: ranges arrive, are written down, sent and passed.
 struct Steady {
     courier: Arc<Courier>,
-    /// What is written down, in order; the first one is on its way.
+    /// Ranges that are written down, in order; the first one is on its way.
     queue: VecDeque<(Arc<Prepared>, OnItsWay)>,
-    /// Closed, and not written down while the table is drained.
+    /// A closed range that is not written down while the table is drained.
     waiting: Option<Prepared>,
-    /// The range of which it is settled whether it is sent ahead.
+    /// The range for which it is decided whether it is sent ahead.
     ahead: Option<u64>,
 }
 
@@ -197,7 +197,7 @@ impl Steady {
         }
     }
 
-    /// Sends the first of those that are written down.
+    /// Sends the first range that is written down.
     fn send_first(&self, in_doubt: bool, on_its_way: &mut JoinSet<Option<Delivered>>) {
         if let Some((range, _)) = self.queue.front() {
             let (courier, range) = (Arc::clone(&self.courier), Arc::clone(range));
@@ -205,7 +205,7 @@ impl Steady {
         }
     }
 
-    /// The range to be written down next, if there is one, there is room and the table is not drained.
+    /// The range to write down next, if there is one, a slot is free and the table is not drained.
     fn next_to_write(&mut self, ranges: Option<&mut mpsc::Receiver<Prepared>>) -> Option<(Arc<Prepared>, OnItsWay)> {
         if self.queue.len() >= PENDING {
             return None;
@@ -218,8 +218,8 @@ impl Steady {
         Some((Arc::new(self.waiting.take()?), written))
     }
 
-    /// The first range is in the table, and that is written down while the next one is on its way, which was written down
-    /// before; one that is already there is written down with the same write.
+    /// The first range is in the table: commits that. The next one, written down before, is already on its way; a
+    /// further one that is waiting is written down in the same commit.
     async fn arrived(
         &mut self,
         delivered: Delivered,

@@ -2,21 +2,21 @@
 
 use std::fmt::{self, Display};
 
-/// Engines whose rows are gone with the server, or were never there.
+/// Engines whose rows are lost with the server, or were never stored.
 const VANISHES: [&str; 4] = ["Join", "Memory", "Null", "Set"];
 
-/// What a flaw does to the delivery into its table. In the order of their weight.
+/// What a flaw means for delivery into its table, in the order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// Worth knowing; the promise stands.
+    /// Worth knowing; the guarantee holds.
     Note,
-    /// After certain failures rows can be there twice.
+    /// After certain failures rows can be duplicated.
     Repeats,
-    /// After certain failures of the server rows can be missing.
+    /// After certain failures of the server rows can be lost.
     Loses,
     /// Nothing can be written; records wait in the stream.
     Blocks,
-    /// Nothing is known, so nothing is promised.
+    /// Nothing is known, so nothing is guaranteed.
     Unknown,
 }
 
@@ -32,7 +32,7 @@ impl Display for Effect {
     }
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Flaw {
@@ -45,21 +45,21 @@ pub enum Flaw {
     /// There is no such table.
     #[error("the table is not there")]
     NoTable,
-    /// Its columns can't take what is sent.
+    /// Its columns can't accept the block.
     #[error("the table differs from its declaration: {}", differences.join("; "))]
     ColumnsDiffer {
         /// All that prevents an INSERT.
         differences: Vec<String>,
-        /// How the table can be taken as it is, where that is possible.
+        /// How to accept the table as it is, where that is possible.
         adopting: Option<String>,
     },
-    /// It is not quite as declared, but takes what is sent.
+    /// It differs from its declaration, but accepts the block.
     #[error("the table is not quite as declared: {}", differences.join("; "))]
     ColumnsVary {
         /// All that differs.
         differences: Vec<String>,
     },
-    /// The user may not do what delivery needs.
+    /// The user lacks a privilege that delivery needs.
     #[error("the user of this application lacks the privilege {privilege}: {consequence}")]
     NotGranted {
         /// Which privilege.
@@ -69,7 +69,7 @@ pub enum Flaw {
         /// How much that matters.
         effect: Effect,
     },
-    /// The server has no setting that delivery needs.
+    /// The server lacks a setting that delivery needs.
     #[error("the server has no setting `{setting}`: {consequence}")]
     SettingUnknown {
         /// Which setting.
@@ -79,7 +79,7 @@ pub enum Flaw {
         /// How much that matters.
         effect: Effect,
     },
-    /// It remembers no tokens.
+    /// The table remembers no tokens.
     #[error(
         "`{setting}` is 0: the table remembers no tokens, so an INSERT that is sent again while the first still runs is stored twice"
     )]
@@ -87,7 +87,7 @@ pub enum Flaw {
         /// The setting of the table.
         setting: &'static str,
     },
-    /// It remembers few tokens.
+    /// The table remembers few tokens.
     #[error(
         "`{setting}` is {window}, less than {wanted}: other parts can push out the token of a range that is still on its way"
     )]
@@ -96,10 +96,10 @@ pub enum Flaw {
         setting: &'static str,
         /// Its value.
         window: u64,
-        /// Least that is enough.
+        /// The minimum.
         wanted: u64,
     },
-    /// It forgets tokens soon.
+    /// The table forgets tokens soon.
     #[error(
         "`replicated_deduplication_window_seconds` is {seconds}: after a longer outage the token of a range is forgotten"
     )]
@@ -109,10 +109,10 @@ pub enum Flaw {
         /// How much that matters.
         effect: Effect,
     },
-    /// INSERTs are collected before they are stored.
+    /// INSERTs are buffered before they are stored.
     #[error("`async_insert` is set on the table: ranges are mixed with other INSERTs before they are stored")]
     AsyncInserts,
-    /// Rows vanish by design.
+    /// The engine merges rows away by design.
     #[error(
         "{engine} collapses rows, so the table can't be asked which rows of a range it has and the token stands alone: {consequence}"
     )]
@@ -124,7 +124,7 @@ pub enum Flaw {
         /// How much that matters.
         effect: Effect,
     },
-    /// Nobody can be asked which rows are there.
+    /// The table can't be asked which rows it has.
     #[error(
         "the table is declared with `.provenance(false)`, so it can't be asked which rows of a range it has and the token stands alone: {consequence}"
     )]
@@ -134,20 +134,20 @@ pub enum Flaw {
         /// How much that matters.
         effect: Effect,
     },
-    /// An engine that knows no tokens.
+    /// The engine does not deduplicate.
     #[error("the engine {engine} knows no deduplication tokens")]
     OtherEngine {
         /// Its engine.
         engine: String,
     },
-    /// The same rows go to another partition at each try.
+    /// A range may go to another partition at each retry.
     #[error(
         "its partition key `{partition_key}` takes `{value}`, which is another one at each try, and tokens count within one partition of the table"
     )]
     PartitionKey {
         /// The partition key.
         partition_key: String,
-        /// What in it the server makes up.
+        /// The non-deterministic value in it.
         value: String,
     },
     /// A view whose target remembers too few tokens.
@@ -164,7 +164,7 @@ pub enum Flaw {
         /// Its value.
         window: u64,
     },
-    /// A view whose target knows no tokens.
+    /// A view whose target does not deduplicate.
     #[error(
         "view {view} writes into {target}, whose engine {engine} knows no deduplication tokens: a range that is sent again comes into it twice"
     )]
@@ -176,38 +176,38 @@ pub enum Flaw {
         /// Engine of the target.
         engine: String,
     },
-    /// A view whose target is not to be seen.
+    /// A view whose target our user may not see.
     #[error("where view {view} writes to can't be seen: nothing is promised for it")]
     ViewUnknown {
         /// The view.
         view: String,
     },
-    /// Views on a server that may lose their part of a range.
+    /// Views on a server where an INSERT may not reach them.
     #[error("a hard kill or a disk error of the server can cost the views behind the table ({}) a range; the table has it", views.join(", "))]
     ViewsOnPlainServer {
         /// The views.
         views: Vec<String>,
     },
-    /// Rows are hidden from our user.
+    /// Row policies hide rows from our user.
     #[error("row policies can hide rows from this application ({}): hidden rows look missing and are stored again", policies.join(", "))]
     RowPolicies {
         /// Their names.
         policies: Vec<String>,
     },
-    /// Whether rows are hidden can't be seen.
+    /// Our user can't see whether rows are hidden.
     #[error(
         "whether row policies hide rows from this application can't be seen; if one does, hidden rows look missing after a failure and are stored again"
     )]
     RowPoliciesUnknown,
-    /// Rows go by themselves.
+    /// Rows expire.
     #[error(
         "the table has a TTL: rows that it takes while their range is on its way look missing and may come back once"
     )]
     Ttl,
-    /// A confirmed INSERT need not be on the disk.
+    /// A confirmed INSERT may not be on the disk yet.
     #[error("the server does not sync INSERTs to its disk: a power failure there can take confirmed rows")]
     NotSynced,
-    /// One replica confirms.
+    /// A single replica confirms.
     #[error(
         "one replica confirms an INSERT by itself: if it is lost before the others have fetched the part, so are its rows"
     )]
@@ -215,7 +215,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// What it does to the delivery.
+    /// Its effect on delivery.
     pub fn effect(&self) -> Effect {
         match self {
             Self::NotSeen { .. } => Effect::Unknown,
@@ -244,7 +244,7 @@ impl Flaw {
         }
     }
 
-    /// What to do, where that can be said in a sentence.
+    /// What to do, if that fits in a sentence.
     pub fn remedy(&self, table: &str) -> Option<String> {
         Some(match self {
             Self::ColumnsDiffer { adopting, .. } => return adopting.clone(),

@@ -8,10 +8,10 @@ use crate::{
     schema::{Difference, MADE_UP_FUNCTIONS, Storage, adopting, differences, quote_identifier},
 };
 
-/// Fewer tokens than this can be pushed out while a range is on its way: two ranges of each stream partition over up to
-/// a hundred table partitions, and what others write meanwhile.
+/// Fewer tokens than this could be displaced while a range is on its way: two ranges of each stream partition over up
+/// to a hundred table partitions, and what others write meanwhile.
 const ENOUGH_TOKENS: u64 = 10_000;
-/// For how long tokens must be remembered where age counts: a week's outage.
+/// How long tokens must be remembered if they expire by age: a week's outage.
 const LONG_ENOUGH: u64 = 604_800;
 
 const TOKEN_ALONE: &str = "a range whose token was written down before a hard kill of the server lost its rows is lost";
@@ -20,7 +20,7 @@ const TOKEN_ALONE_EMBEDDED: &str = "the embedded engine takes tokens back that a
                                     power failure a range can be there twice";
 const TOKEN_ALONE_REPLICATED: &str = "a replicated table commits token and rows together, so that is enough";
 
-/// Everything that is wrong or worth knowing.
+/// All flaws of a table.
 pub(super) fn flaws(seen: &Seen<'_>) -> Vec<Flaw> {
     let Some(facts) = &seen.facts else { return vec![Flaw::NoTable] };
     let mut flaws = columns(seen, facts);
@@ -123,7 +123,7 @@ fn window(facts: &TableFacts, seen: &Seen<'_>) -> Vec<Flaw> {
     }
     let seconds = number(&facts.settings, "replicated_deduplication_window_seconds");
     if facts.state.is_replicated() && seconds < LONG_ENOUGH {
-        // Where the table can be asked, only what it lacks is sent after an outage.
+        // If the table can be asked, only what it lacks is sent after an outage.
         let asked = seen.declared.provenance && facts.state.keeps_every_row() && facts.views.is_empty();
         flaws.push(Flaw::ShortWindow { seconds, effect: if asked { Effect::Note } else { Effect::Repeats } });
     }
@@ -133,7 +133,7 @@ fn window(facts: &TableFacts, seen: &Seen<'_>) -> Vec<Flaw> {
     flaws
 }
 
-/// Whether both nets are there.
+/// Flaws of the two safety nets: tokens, and provenance columns.
 fn nets(seen: &Seen<'_>, facts: &TableFacts) -> Option<Flaw> {
     let (consequence, effect) = if facts.state.is_replicated() {
         (TOKEN_ALONE_REPLICATED, Effect::Note)
@@ -179,12 +179,12 @@ fn row_policies(seen: &Seen<'_>, facts: &TableFacts) -> Option<Flaw> {
     match &facts.row_policies {
         Some(policies) if policies.is_empty() => None,
         Some(policies) => Some(Flaw::RowPolicies { policies: policies.clone() }),
-        // The embedded engine has no way to make one.
+        // The embedded engine can't have one.
         None => (seen.storage != Storage::Embedded).then_some(Flaw::RowPoliciesUnknown),
     }
 }
 
-/// What no setting of ours can mend and the promise leaves out.
+/// Flaws that no setting of ours can fix and that the guarantee excludes.
 fn surroundings(seen: &Seen<'_>, facts: &TableFacts) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     if facts.has_ttl {

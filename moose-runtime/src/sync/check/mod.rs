@@ -20,7 +20,7 @@ use crate::{
     schema::{self, Storage},
 };
 
-/// What is promised for the rows of a table.
+/// The delivery guarantee for the rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// Every record once, whatever fails.
@@ -31,17 +31,17 @@ pub enum Promise {
     MayLose(Vec<String>),
 }
 
-/// What was found out about one table.
+/// The findings about one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableReport {
     /// Its name.
     pub table: String,
-    /// All that was found, the heaviest first.
+    /// All findings, the most severe first.
     pub flaws: Vec<Flaw>,
 }
 
 impl TableReport {
-    /// What is promised for the table.
+    /// The guarantee for the table.
     pub fn promise(&self) -> Promise {
         let reasons = |wanted: &[Effect]| -> Vec<String> {
             self.flaws.iter().filter(|flaw| wanted.contains(&flaw.effect())).map(ToString::to_string).collect()
@@ -53,31 +53,31 @@ impl TableReport {
         if reasons.is_empty() { Promise::ExactlyOnce } else { Promise::AtLeastOnce(reasons) }
     }
 
-    /// Nothing can be written into the table as it is, as far as is known; records wait in the stream.
+    /// Nothing can be inserted into the table as it is, as far as known; records wait in the stream.
     pub fn is_blocked(&self) -> bool {
         self.flaws.iter().any(|flaw| matches!(flaw.effect(), Effect::Blocks | Effect::Unknown))
     }
 }
 
-/// What was found out about all tables.
+/// The findings about all tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Each table, in the order in which they were asked about.
+    /// Each table, in the order of the check.
     pub tables: Vec<TableReport>,
 }
 
 impl Report {
-    /// Whether every table has the whole promise.
+    /// Whether every table has the full guarantee.
     pub fn is_exactly_once(&self) -> bool {
         self.tables.iter().all(|table| table.promise() == Promise::ExactlyOnce)
     }
 
-    /// Whether every table can be written into.
+    /// Whether every table can be inserted into.
     pub fn is_open(&self) -> bool {
         !self.tables.iter().any(TableReport::is_blocked)
     }
 
-    /// What was found out about one table.
+    /// The findings about one table.
     pub fn table(&self, name: &str) -> Option<&TableReport> {
         self.tables.iter().find(|report| report.table == name)
     }
@@ -109,7 +109,7 @@ impl Display for Report {
     }
 }
 
-/// Looks at the tables. Fails only where the server is away; a table that it does not tell about is a finding.
+/// Checks the tables. Fails only if the server is away; a table that it does not describe is a finding.
 pub async fn check<'a>(
     client: &Client,
     storage: Storage,

@@ -7,7 +7,7 @@ use crate::{
     schema::{self, Storage, provenance, quote_identifier},
 };
 
-/// All that is known about one table, before it is judged.
+/// All facts about one table, before they are evaluated.
 pub(super) struct Seen<'a> {
     pub(super) storage: Storage,
     pub(super) declared: &'a schema::Table,
@@ -18,14 +18,14 @@ pub(super) struct Seen<'a> {
     pub(super) grants: Grants,
 }
 
-/// What our user may do; `None` where the server can't be asked.
+/// The grants of our user; `None` if the server can't be asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Grants {
-    /// Insert every column that we send.
+    /// To insert every column that we send.
     pub(super) insert: Option<bool>,
-    /// Ask which rows are there.
+    /// To query which rows the table has.
     pub(super) probe: Option<bool>,
-    /// Make the tables by which rows are mended.
+    /// To create the tables by which lost rows are inserted again.
     pub(super) mend: Option<bool>,
 }
 
