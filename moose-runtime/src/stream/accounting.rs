@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Backend, Counted, Cursor, DeadLetterKey, Ending, EpochStart, Epochs, Reader, Result, Trouble};
 
-/// A stream and one of its destinations: an account for each partition that the stream has.
+/// A route: a stream and one of its destinations, with an account for each partition of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
     /// Name of the stream's topic.
@@ -22,11 +22,11 @@ pub struct Way {
     pub epoch: u64,
     /// The table.
     pub table: String,
-    /// Whose cursor.
+    /// The group that fills it.
     pub group: String,
 }
 
-/// The stream's side of the accounting of one place.
+/// The stream's side of the accounting, for one partition and destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Name of the stream.
@@ -37,41 +37,41 @@ pub struct Account {
     pub table: String,
     /// Epoch of the topic, in hex.
     pub epoch: String,
-    /// What the tokens of its ranges begin with; nothing before the first range.
+    /// Prefix of its ranges' tokens; `None` before the first range.
     #[serde(default)]
     pub id: Option<String>,
     /// The epochs of the partition's records from `from` on, by their first offsets.
     pub epochs: Vec<EpochStart>,
-    /// The table that was filled, as far as is known.
+    /// The uuid of the table that was filled, as far as known.
     #[serde(default)]
     pub table_uuid: Option<uuid::Uuid>,
-    /// Who else has read the partition into that table, or into one of that name: the groups.
+    /// Other groups that have read the partition into that table, or into one of that name.
     #[serde(default)]
     pub others: Vec<String>,
-    /// Ranges of which the table has the rows and the views behind it may lack some.
+    /// Ranges that are in the table, but of which the views behind it may lack rows.
     #[serde(default)]
     pub views_in_doubt: Vec<(u64, u64)>,
     /// First offset that is counted: 0, unless the table was replaced or counting began later.
     pub from: u64,
     /// Every offset below is done.
     pub next: u64,
-    /// Offset that the next record will get.
+    /// Offset of the next record.
     pub end: u64,
-    /// Rows that the table has confirmed.
+    /// Rows that were confirmed.
     pub inserted: u64,
-    /// Records that are dead letters, those that were replayed or dropped included.
+    /// Records that became dead letters, including those that were replayed or dropped.
     pub dead_lettered: u64,
-    /// Dead letters that are in the table by now.
+    /// Dead letters whose rows are in the table by now.
     pub replayed: u64,
-    /// Offsets that are done and hold no record that a reader sees: markers of transactions, what was aborted, what was
-    /// compacted away. 0 where the stream has no such thing. Brokers don't count them, so this is what remains, and a
-    /// contradiction between stream and table shows on the table's side alone.
+    /// Offsets that are done and hold no record that a reader sees: transaction markers, aborted records, and records
+    /// removed by compaction. 0 where the stream has no such thing. Brokers don't count them, so this is the remainder,
+    /// and a contradiction between stream and table shows on the table's side alone.
     #[serde(default)]
     pub without_record: u64,
 }
 
 impl Account {
-    /// Records that were taken since counting began.
+    /// Records accepted since counting began.
     pub fn accepted(&self) -> u64 {
         self.end.saturating_sub(self.from).saturating_sub(self.without_record)
     }
@@ -81,25 +81,25 @@ impl Account {
         self.end.saturating_sub(self.next)
     }
 
-    /// Whether every record that was taken is accounted for.
+    /// Whether every accepted record is accounted for.
     pub fn is_balanced(&self) -> bool {
         let known = self.inserted.checked_add(self.dead_lettered).and_then(|sum| sum.checked_add(self.in_the_stream()));
         known == Some(self.accepted())
     }
 }
 
-/// A reader that is not declared, and for which records are kept.
+/// A reader that is not declared, but for which records are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Undeclared {
     /// Name of the stream.
     pub stream: String,
     /// Its group.
     pub reader: String,
-    /// Records that it has not passed.
+    /// Records that it has not read.
     pub lag: u64,
 }
 
-/// Keeps the accounts of an application.
+/// Computes the accounts of an application.
 #[derive(Clone)]
 pub struct Accounting {
     backend: Arc<dyn Backend>,
@@ -113,28 +113,28 @@ impl fmt::Debug for Accounting {
 }
 
 impl Accounting {
-    /// The accounts of these ways, whose topics are open.
+    /// The accounting of these routes, whose topics are open.
     pub fn new(backend: Arc<dyn Backend>, ways: Vec<Way>) -> Self {
         Self { backend, ways }
     }
 
-    /// The ways.
+    /// The routes.
     pub fn ways(&self) -> &[Way] {
         &self.ways
     }
 
-    /// Why the stream's storage takes nothing at present.
+    /// Why the stream's storage accepts nothing at present.
     pub fn trouble(&self) -> Option<Trouble> {
         self.backend.trouble()
     }
 
-    /// Every way with every partition that it has now: some may have been added since the topic was opened.
+    /// Every route with every partition that it has now: some may have been added since the topic was opened.
     pub fn places(&self) -> impl Iterator<Item = (&Way, u16)> {
         let of_way = |way: &Way| 0..self.backend.partitions(&way.topic);
         self.ways.iter().flat_map(move |way| of_way(way).map(move |partition| (way, partition)))
     }
 
-    /// Readers that are not those of the ways, and for which records are kept all the same.
+    /// Readers that belong to no route, but for which records are kept.
     pub async fn undeclared(&self) -> Result<Vec<Undeclared>> {
         let topics: BTreeSet<&str> = self.ways.iter().map(|way| way.topic.as_str()).collect();
         let mut found: BTreeMap<(&str, String), u64> = BTreeMap::new();
@@ -153,7 +153,7 @@ impl Accounting {
         Ok(found.into_iter().map(undeclared).collect())
     }
 
-    /// Every account as it is now.
+    /// The current state of every account.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let mut accounts = Vec::new();
         for (way, partition) in self.places() {
@@ -164,7 +164,7 @@ impl Accounting {
 
     async fn account(&self, way: &Way, partition: u16) -> Result<Account> {
         let Way { topic, group, .. } = way;
-        // In this order: the cursor can't be past an end that is asked for later.
+        // In this order: a cursor can't be past an end that is queried after it.
         let cursor = self.backend.cursor(group, topic, partition).await?;
         let bounds = self.backend.bounds(topic, partition).await?;
         let next = cursor.as_ref().map_or(bounds.start, |cursor| cursor.next);
@@ -202,7 +202,7 @@ impl Accounting {
         })
     }
 
-    /// Dead letters from an offset on, below `next`, and how they have ended.
+    /// Dead letters from an offset on, below `next`, and how each has ended.
     async fn letters(
         &self,
         way: &Way,
@@ -222,7 +222,7 @@ impl Accounting {
     }
 }
 
-/// Whether a reader is another than the way's and has filled the same table, by its identity or its name.
+/// Whether a reader is not the route's, but has filled the same table, by its uuid or its name.
 pub fn is_other(way: &Way, table: Option<uuid::Uuid>, reader: &Reader) -> bool {
     let Reader { group, cursor: Some(Cursor { table_uuid, .. }), .. } = reader else { return false };
     let same_name = group.rsplit_once('/').is_some_and(|(_, name)| name == way.table);

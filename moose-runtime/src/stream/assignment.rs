@@ -2,18 +2,18 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-/// What a group gives to this process, and takes away.
+/// A change in what a group assigns to this process.
 #[derive(Debug)]
 pub enum AssignmentEvent {
-    /// The partition is this process's: its cursor may be read and written, its records sent.
+    /// The partition is assigned: its cursor may be read and written, its records sent.
     Assigned {
         /// The topic.
         topic: String,
         /// The partition.
         partition: u16,
     },
-    /// The partition is taken away. Whoever works on it answers `done` once no commit of theirs is on its way and none
-    /// will be begun; the group goes on only then. Dropping `done` is an answer too.
+    /// The partition is revoked. The worker answers `done` once no commit of its own is on its way and none will begin;
+    /// only then the group goes on. Dropping `done` is an answer too.
     Revoked {
         /// The topic.
         topic: String,
@@ -24,7 +24,7 @@ pub enum AssignmentEvent {
     },
 }
 
-/// The changes of a group's assignments, as long as this process takes part.
+/// The changes of a group's assignments, while this process is a member.
 #[derive(Debug)]
 pub struct Assignments {
     events: mpsc::UnboundedReceiver<AssignmentEvent>,
@@ -36,7 +36,7 @@ impl Assignments {
         Self { events }
     }
 
-    /// These partitions, for good: nobody else takes part.
+    /// Assigns these partitions for good: there is no other member.
     pub fn of_all(partitions: impl IntoIterator<Item = (String, u16)>) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         for (topic, partition) in partitions {
@@ -46,7 +46,7 @@ impl Assignments {
         Self { events }
     }
 
-    /// The next change; `None` when there will be none any more. Dropping the future loses nothing.
+    /// The next change; `None` if there will be no more. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<AssignmentEvent> {
         self.events.recv().await
     }

@@ -18,8 +18,8 @@ use super::{
 /// Long enough for the slowest machine; only a broken backend waits for it.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The topics that are opened, by what follows the prefix and a dash, and how many partitions they come to: for backends
-/// whose topics others make.
+/// The topics that are opened, by their suffix after the prefix and a dash, and the partitions that each will have: for
+/// backends whose topics are created elsewhere.
 pub const TOPICS: &[(&str, u16)] = &[
     ("order", 1),
     ("size", 1),
@@ -40,22 +40,22 @@ pub fn topic(name: &str, partitions: u16) -> TopicSpec {
     TopicSpec { name: name.to_owned(), partitions, retention: Retention { age: None, bytes: None } }
 }
 
-/// Records with these texts, to be appended.
+/// Records to append, with these texts.
 pub fn records<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<NewRecord> {
     payloads(texts).into_iter().map(NewRecord::from).collect()
 }
 
-/// These texts, as they are read.
+/// The texts as they are read.
 pub fn payloads<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Bytes> {
     texts.into_iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
 }
 
-/// A cursor that has done everything below `next`.
+/// A cursor after everything below `next`.
 pub fn cursor(epoch: u64, next: u64) -> Cursor {
     Cursor::new(epoch, next)
 }
 
-/// Reads from `from` until `end`, in as many reads as the backend makes of it.
+/// Reads from `from` until `end`, in as many reads as the backend needs.
 pub async fn read_all(backend: &dyn Backend, topic: &str, partition: u16, from: u64, end: u64) -> Vec<Record> {
     let mut all: Vec<Record> = Vec::new();
     let mut next = from;
@@ -69,7 +69,7 @@ pub async fn read_all(backend: &dyn Backend, topic: &str, partition: u16, from: 
     all
 }
 
-/// Holds a backend against the contract (and panics where it does not keep it), with topics whose names begin with `prefix`.
+/// Tests the backend against the contract (and panics if it breaks it), with topics whose names begin with `prefix`.
 pub async fn check(backend: &dyn Backend, prefix: &str) {
     records_come_back_in_order_with_consecutive_offsets(backend, &format!("{prefix}-order")).await;
     a_read_takes_at_least_one_record_and_then_about_as_much_as_asked(backend, &format!("{prefix}-size")).await;

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct Cursor {
     /// Version of this layout; 1 today.
     pub version: u8,
-    /// The epoch of the topic that the offsets belong to, as [`Backend::epoch`](super::Backend::epoch) tells it.
+    /// The epoch of the topic that the offsets belong to, as given by [`Backend::epoch`](super::Backend::epoch).
     pub epoch: u64,
-    /// What the tokens of its ranges begin with: made with the cursor, so that no name is in them. Absent in a cursor that
-    /// was written when names were.
+    /// The prefix of its ranges' tokens: generated with the cursor, so that it contains no names. Absent in a cursor
+    /// that was written when tokens contained names.
     #[serde(default)]
     pub id: Option<String>,
-    /// It has been said where to go on, and that counts once: until a start without such an answer.
+    /// An answer where to resume was used, and counts only once: until a start without such an answer.
     #[serde(default)]
     pub answered: bool,
     /// `uuid` of the destination table in `system.tables`, once known.
@@ -22,17 +22,17 @@ pub struct Cursor {
     pub next: u64,
     /// Ranges written down before their INSERT, in order, at most two.
     pub pending: Vec<Pending>,
-    /// Ranges, first and last offset, of which the table has the rows and the views behind it may lack some: the newest
+    /// Ranges, first and last offset, that are in the table, but of which the views behind it may lack rows: the newest
     /// [`VIEWS_IN_DOUBT`].
     #[serde(default)]
     pub views_in_doubt: Vec<(u64, u64)>,
-    /// What became of the records below `next`; absent in a cursor that was written before there was counting.
+    /// Counts of the records below `next`; absent in a cursor that was written before there was counting.
     #[serde(default)]
     pub counted: Option<Counted>,
 }
 
 impl Cursor {
-    /// A cursor that has come as far as `next` and knows nothing more.
+    /// A cursor at `next`, with nothing else known.
     pub fn new(epoch: u64, next: u64) -> Self {
         Self {
             version: 1,
@@ -49,17 +49,18 @@ impl Cursor {
 }
 
 impl Cursor {
-    /// The id of a group's cursor that was written before cursors had ids: tokens began with the names of table and topic.
+    /// The id of a group's cursor that was written before cursors had ids: tokens began with the names of table and
+    /// topic.
     pub fn id_of_names(group: &str, topic: &str) -> String {
         let table = group.rsplit_once('/').map_or(group, |(_, table)| table);
         format!("{table}/{topic}")
     }
 }
 
-/// How many ranges a cursor names of which views may lack something.
+/// Maximum number of ranges with views in doubt that a cursor lists.
 pub const VIEWS_IN_DOUBT: usize = 16;
 
-/// Counts that are written with the cursor, in the same commit.
+/// Counts that are committed with the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// The offset at which counting began.
@@ -69,7 +70,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Counting that begins at an offset.
+    /// Counting from this offset on.
     pub fn since(from: u64) -> Self {
         Self { from, inserted: 0 }
     }
@@ -84,24 +85,24 @@ pub struct Pending {
     pub last: u64,
     /// When it was written down, in milliseconds since the Unix epoch.
     pub since: i64,
-    /// How many starts of the process have found it pending.
+    /// How many attempts at it were begun.
     pub attempts: u32,
-    /// Its token was taken by ClickHouse without its rows (see the delivery document).
+    /// ClickHouse has its token without its rows (see the delivery document).
     pub burnt: bool,
-    /// The boot of the machine in which it was written down, 0 where that is not known; absent where its rows may have come
-    /// into the table under another token than its own.
+    /// The boot of the machine in which it was written down, 0 if unknown; absent if its rows may have got into the
+    /// table under another token than its own.
     #[serde(default)]
     pub boot: Option<u64>,
 }
 
 impl Pending {
-    /// A range that is written down now, at `since`.
+    /// A range that is written down at `since`.
     pub fn new(first: u64, last: u64, since: i64) -> Self {
         Self { first, last, since, attempts: 0, burnt: false, boot: None }
     }
 }
 
-/// A reader of a partition that is known to the storage.
+/// A reader of a partition, as known to the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// Its group.

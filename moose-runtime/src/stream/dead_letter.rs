@@ -8,12 +8,12 @@ use std::{fmt, str::FromStr};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Which record, and for which destination.
+/// Identifies a dead letter: which record, and for which destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeadLetterKey {
     /// The table that it can't be stored in.
     pub destination: String,
-    /// The topic that it lies in.
+    /// The topic of the record.
     pub topic: String,
     /// Epoch of the topic.
     pub epoch: u64,
@@ -30,7 +30,7 @@ impl fmt::Display for DeadLetterKey {
     }
 }
 
-/// A text that is no key of a dead letter.
+/// A text that is not the key of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not the key of a dead letter: expected <table>/<stream>/<epoch>/<partition>/<offset>, as `dead-letters list` shows it"
@@ -59,7 +59,7 @@ impl FromStr for DeadLetterKey {
 pub struct DeadLetter {
     /// Which record, and for which destination.
     pub key: DeadLetterKey,
-    /// The bytes that came.
+    /// The record's bytes as they came.
     pub payload: Bytes,
     /// Why not.
     pub details: DeadLetterDetails,
@@ -68,21 +68,21 @@ pub struct DeadLetter {
 /// Why a record is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterDetails {
-    /// When the stream took the record, in milliseconds since the Unix epoch.
+    /// When the stream accepted the record, in milliseconds since the Unix epoch.
     pub timestamp: i64,
     /// When it became a dead letter, in milliseconds since the Unix epoch.
     pub since: i64,
-    /// ClickHouse's error code, where it was ClickHouse that refused.
+    /// ClickHouse's error code, if it was ClickHouse that refused the row.
     pub code: Option<u32>,
     /// What is wrong, in one line.
     pub reason: String,
-    /// What is wrong with which field, where the record does not fit its type.
+    /// What is wrong with which field, if the record does not fit its type.
     pub errors: Vec<WrongField>,
     /// An earlier build may have stored the row before this one refused the record.
     pub maybe_stored: bool,
 }
 
-/// One thing wrong with a record.
+/// One error in a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrongField {
     /// JSON pointer to the place, empty for the record itself.
@@ -91,24 +91,24 @@ pub struct WrongField {
     pub message: String,
 }
 
-/// Which dead letters are asked for.
+/// A query for dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetterQuery {
     /// Only those of this table.
     pub destination: Option<String>,
     /// Only those after this one, in the order of keys: the last one of the page before.
     pub after: Option<DeadLetterKey>,
-    /// At most so many.
+    /// The maximum number of results.
     pub limit: usize,
 }
 
-/// How a dead letter ends.
+/// How a dead letter has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Its row is in the destination now.
     Replayed,
-    /// Somebody decided that it is not needed.
+    /// Somebody decided that the record is not needed.
     Dropped,
 }
 

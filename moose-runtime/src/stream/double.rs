@@ -15,19 +15,19 @@ use super::{
     Epochs, NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
-/// Passes on what it has no fault for.
+/// Forwards every call for which no fault is set.
 pub(crate) struct Double {
     pub(crate) inner: Arc<dyn Backend>,
-    /// Appends to which partitions fail, and how.
+    /// Which partitions' appends fail, and how.
     pub(crate) fails: fn(u16) -> Option<StreamError>,
-    /// The largest record, where it is not that of the backend within.
+    /// The maximum record size, if it is not that of the backend inside.
     pub(crate) most: Option<usize>,
     /// A commit goes on while there is a permit.
     pub(crate) commits: Arc<Semaphore>,
     pub(crate) commits_begun: AtomicUsize,
-    /// The topics were made anew, and have this epoch; cursors went with them.
+    /// The topics were created again, and have this epoch; their cursors are gone.
     pub(crate) made_anew: Option<u64>,
-    /// What a group gives, instead of what the other backend says.
+    /// The assignments of a group, instead of those of the backend inside.
     pub(crate) assignments: Mutex<Option<Assignments>>,
 }
 

@@ -13,7 +13,7 @@ pub struct EpochStart {
     pub epoch: u64,
 }
 
-/// Consecutive offsets of one epoch.
+/// Consecutive offsets with one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochSpan {
     /// The epoch.
@@ -30,8 +30,8 @@ impl From<EpochSpan> for EpochStart {
     }
 }
 
-/// The epochs of one partition, in the order of their offsets. Clones share one list: an epoch that begins later is seen
-/// by all of them before a record of it can be read.
+/// The epochs of one partition, in the order of their offsets. Clones share one list: an epoch that begins later is
+/// visible in all of them before any record of it can be read.
 #[derive(Clone, Debug)]
 pub struct Epochs {
     list: Arc<RwLock<Vec<EpochStart>>>,
@@ -53,25 +53,25 @@ impl Epochs {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the list: only by one that says the same of every offset that a record was read of.
+    /// Replaces the list: only by one that agrees with it for every offset from which a record was read.
     pub fn replace(&self, list: Vec<EpochStart>) {
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
     }
 
-    /// The epoch of an offset. What lies before the first one that is known belongs to that.
+    /// The epoch of an offset. Offsets before the first known epoch belong to that one.
     pub fn at(&self, offset: u64) -> u64 {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
         let after = list.partition_point(|start| start.first <= offset);
         list.get(after.saturating_sub(1)).map_or(u64::MAX, |start| start.epoch)
     }
 
-    /// Where the epoch of an offset ends: the first offset of the next one, if there is one.
+    /// The end of an offset's epoch: the first offset of the next one, if there is one.
     pub fn end_of(&self, offset: u64) -> Option<u64> {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
         list.get(list.partition_point(|start| start.first <= offset)).map(|next| next.first)
     }
 
-    /// The offsets `first..=last`, taken apart by epochs.
+    /// The offsets `first..=last`, split by epoch.
     pub fn spans(&self, first: u64, last: u64) -> Vec<EpochSpan> {
         let starts = self.list();
         let mut spans = Vec::new();

@@ -1,9 +1,9 @@
 //! Errors of a stream.
 
-/// Result of the stream's calls.
+/// The result type of the stream's calls.
 pub type Result<T, E = StreamError> = std::result::Result<T, E>;
 
-/// Why a stream could not do what it was asked.
+/// An error of a stream.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
@@ -30,16 +30,16 @@ pub enum StreamError {
         topic: String,
         /// Partitions that it has.
         stored: u16,
-        /// Partitions that were asked for.
+        /// Partitions that are declared.
         declared: u16,
     },
     /// Another process has the directory open.
     #[error("{}", .message)]
     Locked {
-        /// What is locked, by whom, and what to do.
+        /// What is locked, by which process, and what to do.
         message: String,
     },
-    /// An offset that the partition does not hold.
+    /// The partition does not have that offset.
     #[error("topic `{topic}` partition {partition} holds offsets {start}..{end}; {wanted} was asked for")]
     OutOfRange {
         /// The topic.
@@ -50,7 +50,7 @@ pub enum StreamError {
         wanted: u64,
         /// First offset stored.
         start: u64,
-        /// Next offset to be given.
+        /// Next offset to be assigned.
         end: u64,
     },
     /// Stored bytes are not what was written.
@@ -60,29 +60,29 @@ pub enum StreamError {
         topic: String,
         /// The partition.
         partition: u16,
-        /// Where.
+        /// The offset.
         offset: u64,
         /// What is wrong.
         detail: String,
     },
-    /// The stream takes no more at present; nothing of the request was stored.
+    /// The stream accepts no more at present; nothing of the request was stored.
     #[error("topic `{topic}` can't take more: {reason}")]
     Full {
-        /// The topic.
+        /// Why, and what frees space.
         topic: String,
         /// Why, and what frees it.
         reason: String,
     },
-    /// The storage has failed, and takes nothing until it has mended itself.
+    /// The storage has failed, and accepts nothing until it has recovered.
     #[error("the stream takes nothing at present: {cause}; once that is over it opens itself anew")]
     Paused {
         /// What failed.
         cause: String,
-        /// Whether what was asked for may be stored all the same: some of it was written before it failed, and it could not
-        /// be noted that it is to go.
+        /// Whether the request may be stored all the same: some of it was written before the failure, and it could not
+        /// be recorded that it must be removed.
         maybe_stored: bool,
     },
-    /// Not all records of an append were taken.
+    /// Not all records of an append were accepted.
     #[error(
         "topic `{topic}` partition {partition} took {accepted} records, not {rejected}, and of {unknown} it is not known: {reason}"
     )]
@@ -93,37 +93,37 @@ pub enum StreamError {
         partition: u16,
         /// Records that are durable.
         accepted: usize,
-        /// Records that are not there and will not be.
+        /// Records that are not stored and will not be.
         rejected: usize,
-        /// Records that may be there, or come to be.
+        /// Records that may be stored, or may still be.
         unknown: usize,
         /// The first error.
         reason: String,
     },
-    /// A dead letter has no room in its topic.
+    /// A dead letter is too large for its topic.
     #[error(
         "a dead letter of {bytes} bytes is more than topic `{topic}` takes; {remedy}: its table is held until then"
     )]
     LetterTooLarge {
         /// The topic.
         topic: String,
-        /// The largest of those that were to be written.
+        /// The largest of the letters.
         bytes: usize,
         /// What to do.
         remedy: String,
     },
-    /// No broker answers.
+    /// No broker responds.
     #[error("no broker of {brokers} answers: {reason}; set `kafka.brokers` to ones that do")]
     Unreachable {
-        /// Who was asked.
+        /// The brokers that were tried.
         brokers: String,
         /// The error.
         reason: String,
     },
-    /// The brokers are there and don't let this process in, or are not those that it trusts.
+    /// The brokers are reachable but refuse this process, or it does not trust their certificates.
     #[error("{brokers} can't be talked to: {reason}; set `kafka.properties` to what the brokers ask for")]
     Denied {
-        /// Who was asked.
+        /// The brokers that were tried.
         brokers: String,
         /// The error.
         reason: String,
@@ -137,7 +137,7 @@ pub enum StreamError {
     /// The storage failed.
     #[error("failed to {action}: {source}")]
     Storage {
-        /// What was being done, with the place.
+        /// The failed operation, with its place.
         action: String,
         /// The cause.
         #[source]

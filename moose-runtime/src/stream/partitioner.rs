@@ -10,8 +10,8 @@ pub fn partition_of(key: &[u8], partitions: u16) -> u16 {
     u16::try_from(positive % u32::from(partitions.max(1))).unwrap_or(0)
 }
 
-/// Spreads the records of one append over the partitions of a topic: those of one key to one partition, those without a
-/// key all to one that is chosen at random, so that they stay one batch.
+/// Chooses the partitions for the records of one append: records of one key go to one partition, those without a key
+/// all to one that is chosen at random, so that they stay one batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
     partitions: u16,
@@ -20,13 +20,13 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Over so many partitions, of a stream that keeps keys or not.
+    /// For a topic with so many partitions, on a stream that stores keys or not.
     pub fn new(partitions: u16, keeps_keys: bool) -> Self {
         let partitions = partitions.max(1);
         Self { partitions, keeps_keys, without_key: rand::random_range(0..partitions) }
     }
 
-    /// Where a record goes, and the key that is to be kept with it. `key` is called only if it matters.
+    /// The partition of a record, and the key to store with it. `key` is called only if it matters.
     pub fn place(&self, key: impl FnOnce() -> Option<Vec<u8>>) -> (u16, Option<Bytes>) {
         if self.partitions == 1 && !self.keeps_keys {
             return (0, None);

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::stream::{Bounds, Result};
 
-/// How long it is listened to what went wrong with the brokers, and how long there may be nothing more to hear.
+/// How long events about failures of the brokers are collected, and how long to wait for the next one.
 const TROUBLES: Duration = Duration::from_secs(1);
 const TROUBLE: Duration = Duration::from_millis(100);
-/// Asks the brokers; in no group.
+/// The client for metadata requests; a member of no group.
 pub(super) struct Asker {
     consumer: Arc<BaseConsumer<Troubles>>,
     brokers: String,
@@ -33,7 +33,7 @@ impl Asker {
         Ok(Self { consumer: Arc::new(consumer), brokers: options.brokers.clone() })
     }
 
-    /// Whether the brokers answer.
+    /// Checks that the brokers respond.
     pub(super) async fn reach(&self) -> Result<()> {
         let (consumer, brokers) = (Arc::clone(&self.consumer), self.brokers.clone());
         blocking("ask the brokers", move || {
@@ -41,7 +41,7 @@ impl Asker {
             if !is_unreachable(&error) {
                 return Err(failed("ask the brokers for their topics", error));
             }
-            // The error says no more than that the time is over; what happened in it waits to be taken, piece by piece.
+            // The error only reports a timeout; the causes are in events that wait to be polled, one by one.
             let end = Instant::now() + TROUBLES;
             while consumer.poll(TROUBLE).is_some() && !consumer.context().is_refusal() && Instant::now() < end {}
             Err(consumer.context().told(brokers, &error))
@@ -49,7 +49,7 @@ impl Asker {
         .await
     }
 
-    /// How many partitions the brokers know of; 0 where there is no such topic.
+    /// The number of partitions that the brokers know; 0 if there is no such topic.
     pub(super) async fn look(&self, topic: &str) -> Result<u16> {
         let (consumer, name) = (Arc::clone(&self.consumer), topic.to_owned());
         blocking("look at a topic", move || {
@@ -70,7 +70,7 @@ impl Asker {
         .await
     }
 
-    /// The offsets of a partition that a reader may see.
+    /// The offsets of a partition that a reader can see.
     pub(super) async fn bounds(&self, topic: &str, partition: u16) -> Result<Bounds> {
         let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
         blocking("ask for the bounds of a partition", move || {
@@ -82,7 +82,7 @@ impl Asker {
         .await
     }
 
-    /// Whether the partition begins with records from before that time.
+    /// Whether the partition begins with records older than that time.
     pub(super) async fn begins_before(&self, topic: &str, partition: u16, time: i64) -> Result<bool> {
         let Bounds { start, end } = self.bounds(topic, partition).await?;
         let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
@@ -95,7 +95,7 @@ impl Asker {
             let elements = found.elements();
             let Some(element) = elements.first() else { return Ok(false) };
             element.error().map_err(|error| failed(action(), error))?;
-            // The first one that is not from before; the end where all of them are.
+            // The first record that is not older; the end if all of them are.
             Ok(match element.offset() {
                 Offset::Offset(first) => u64::try_from(first).unwrap_or(0) > start,
                 _ => end > start,
@@ -104,7 +104,7 @@ impl Asker {
         .await
     }
 
-    /// The id that the brokers gave the topic, 0 where they give none.
+    /// The topic's id as assigned by the brokers, 0 if they assign none.
     pub(super) async fn id(&self, topic: &str) -> Result<u128> {
         let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
         blocking("ask for the id of a topic", move || {

@@ -14,11 +14,11 @@ use crate::stream::{
 
 /// How long leaving the groups may take.
 const LEAVE_WITHIN: Duration = Duration::from_secs(15);
-/// How long records on their way may take while the process ends.
+/// How long the last records may take to be delivered while the process ends.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 
 impl Kafka {
-    /// The records from `first` to `last` that there are; the partition's end must lie past `last`.
+    /// The existing records from `first` to `last`; the partition's end must be past `last`.
     pub(super) async fn range(
         &self,
         topic: &str,
@@ -41,7 +41,7 @@ impl Kafka {
         }
     }
 
-    /// What a failed read comes to; the brokers are asked for the numbers.
+    /// Converts the error of a read; the brokers are asked for the offsets.
     async fn read_error(&self, error: ReadError, topic: &str, partition: u16, wanted: u64) -> StreamError {
         match error {
             ReadError::Other(error) => error,
@@ -53,8 +53,8 @@ impl Kafka {
     }
 }
 
-/// The epoch of the topic with an id that the brokers gave. Both halves of the id matter; the maximum stands for rows from
-/// no stream.
+/// The epoch of a topic with an id from the brokers. It depends on both halves of the id; the maximum is reserved for
+/// rows that are not from a stream.
 fn epoch_of(id: u128) -> u64 {
     u64::try_from((id >> 64) ^ (id & u128::from(u64::MAX))).unwrap_or(0).min(u64::MAX - 1)
 }
@@ -253,16 +253,16 @@ impl Backend for Kafka {
             let groups = std::mem::take(&mut *self.groups.lock().unwrap_or_else(PoisonError::into_inner));
             let (sender, left) = tokio::sync::oneshot::channel();
             let leave = move || {
-                // All at once, as leaving waits for the brokers.
+                // All at once, because leaving waits for the brokers.
                 std::thread::scope(|scope| {
                     for group in groups.into_values() {
                         scope.spawn(move || group.close());
                     }
                 });
-                // Nobody waits any longer where it took too long.
+                // After a timeout nobody waits any longer.
                 let _ = sender.send(());
             };
-            // A thread that the end of the process does not wait for: what it waits for may never answer.
+            // A detached thread, so that the end of the process does not wait for brokers that may never respond.
             let started = std::thread::Builder::new().name("kafka-leave".to_owned()).spawn(leave);
             started.map_err(|error| failed("leave the groups", error))?;
             if tokio::time::timeout(LEAVE_WITHIN, left).await.is_err() {

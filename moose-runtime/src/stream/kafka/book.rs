@@ -8,26 +8,26 @@ use std::{
 use super::{client::KafkaOptions, produce::Producer};
 use crate::stream::{DeadLetterKey, Ending, Result};
 
-/// The books of all streams.
+/// The dead letters of all streams.
 #[derive(Default)]
 pub(super) struct LetterTopics {
     books: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Book>>>>,
-    /// Made with the first letter.
+    /// Created with the first letter.
     producer: Mutex<Option<Arc<Producer>>>,
 }
 
-/// What one topic of letters says.
+/// The state of one dead-letter topic.
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) is_open: bool,
-    /// Everything below was read.
+    /// Everything below this offset was read.
     pub(super) next: u64,
     pub(super) letters: BTreeMap<DeadLetterKey, Entry>,
 }
 
 pub(super) struct Entry {
     pub(super) ended: Option<Ending>,
-    /// Where its newest message lies.
+    /// The offset of its newest message.
     pub(super) offset: u64,
 }
 
@@ -41,7 +41,7 @@ impl LetterTopics {
         self.books.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// A client of its own: it packs what it sends, and has no limit but the topic's.
+    /// A producer of its own: it compresses, and has no size limit but the topic's.
     pub(super) fn producer(&self, options: &KafkaOptions) -> Result<Arc<Producer>> {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(producer) = &*producer {

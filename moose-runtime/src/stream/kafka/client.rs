@@ -15,20 +15,20 @@ use rdkafka::{
 
 use crate::stream::StreamError;
 
-/// How long an answer of the brokers is waited for.
+/// Timeout for responses of the brokers.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
-/// An answer means that every replica in sync has the record, once.
+/// A confirmation means that every in-sync replica has the record, once.
 const SAFE: [(&str, &str); 2] = [("enable.idempotence", "true"), ("acks", "all")];
 
 /// The cluster, and how to talk to it.
 #[derive(Clone)]
 pub struct KafkaOptions {
-    /// `host:port` of some brokers, divided by commas.
+    /// `host:port` of some brokers, separated by commas.
     pub brokers: String,
-    /// How the process is named at the brokers.
+    /// The client id by which the brokers know the process.
     pub client_id: String,
-    /// How many brokers keep each topic that is made; what the brokers are set to where none is given.
+    /// Replication factor of topics that are created; the brokers' default if `None`.
     pub replication: Option<u16>,
     /// More properties of librdkafka, for every client.
     pub properties: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl KafkaOptions {
         config.set_log_level(RDKafkaLogLevel::Warning);
         config.set("client.id", &self.client_id);
         config.set("socket.keepalive.enable", "true");
-        // A broker that comes back is to be seen soon, and a partition that was added.
+        // A broker that comes back, or a partition that was added, must be noticed soon.
         config.set("reconnect.backoff.max.ms", "1000");
         config.set("topic.metadata.refresh.interval.ms", "10000");
         for (name, value) in defaults {
@@ -73,18 +73,18 @@ impl KafkaOptions {
     /// For the client that appends.
     pub(super) fn producer(&self) -> ClientConfig {
         let defaults = [
-            // A request of many records is one batch, and those that come at once share it.
+            // A request with many records is one batch, and concurrent requests share one.
             ("linger.ms", "5"),
-            // What is not taken by then is answered 503; it may still land.
+            // A record not confirmed by then is answered with 503; it may still be stored.
             ("message.timeout.ms", "30000"),
-            // What a topic takes is for its own settings to say.
+            // The limit of a record's size is the topic's own setting.
             ("message.max.bytes", "16777216"),
         ];
         self.client(&defaults, &SAFE)
     }
 
-    /// For the client that appends dead letters. A record may have come packed, and brokers count what is packed: so does
-    /// this, and takes whatever it is given.
+    /// For the client that appends dead letters. A record may have been received compressed, and brokers check the
+    /// compressed size; so this compresses too, and has no limit of its own.
     pub(super) fn producer_of_letters(&self) -> ClientConfig {
         let mut config = self.client(&[("message.timeout.ms", "30000")], &SAFE);
         config.remove("compression.codec");
@@ -92,23 +92,23 @@ impl KafkaOptions {
         config
     }
 
-    /// For the client that makes topics.
+    /// For the client that creates topics.
     pub(super) fn admin(&self) -> ClientConfig {
         self.client(&[], &[])
     }
 
-    /// For clients that read at positions of their own, in no group, and so many bytes ahead in each partition.
+    /// For clients that read at positions of their own, in no group, with a prefetch of that many bytes per partition.
     pub(super) fn reader(&self, ahead: u64) -> ClientConfig {
         let queued = (ahead / 1024).max(1).to_string();
-        // One answer may come on top of what is queued.
+        // One more response may arrive on top of what is queued.
         let answer = (ahead / 4).clamp(16 << 10, 1 << 20).to_string();
         let defaults = [
-            // Bounded by bytes, for each partition; asked for again soon after there is room.
+            // Limited by bytes, for each partition; fetching resumes soon after there is space.
             ("queued.min.messages", "1000000"),
             ("queued.max.messages.kbytes", &queued),
             ("fetch.message.max.bytes", &answer),
             ("fetch.queue.backoff.ms", "20"),
-            // A partition that is new to a client waits for the answer that others wait for.
+            // A partition that is new to a client waits for a fetch already under way for the others.
             ("fetch.wait.max.ms", "100"),
         ];
         let fixed = [
@@ -136,7 +136,7 @@ impl KafkaOptions {
     }
 }
 
-/// Sends the library's log where all of it goes.
+/// Forwards librdkafka's log to ours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context;
 
@@ -152,17 +152,17 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
-/// The same, and remembers what went wrong with the brokers: the last refusal, else the last of all.
+/// The same, and remembers the brokers' failures: the last refusal, else the last failure.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(Mutex<Option<(RDKafkaErrorCode, String)>>);
 
 impl Troubles {
-    /// Whether a broker is known to refuse us; nothing that happens later tells more.
+    /// Whether a broker is known to refuse us; later events add nothing to that.
     pub(super) fn is_refusal(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(code, _)| is_refusal(*code))
     }
 
-    /// Why no broker answers, as far as it is known.
+    /// Why no broker responds, as far as known.
     pub(super) fn told(&self, brokers: String, error: &KafkaError) -> StreamError {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some((code, reason)) if is_refusal(code) => StreamError::Denied { brokers, reason },
@@ -179,19 +179,19 @@ impl ClientContext for Troubles {
 
     fn error(&self, error: KafkaError, reason: &str) {
         Context.error(error.clone(), reason);
-        // That all brokers are down follows from what went wrong with each.
+        // "All brokers down" only follows from the failure of each.
         let Some(code) = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::AllBrokersDown) else {
             return;
         };
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A connection that just ended hides no refusal.
+        // A connection that merely ended must not hide a refusal.
         if is_refusal(code) || !last.as_ref().is_some_and(|(code, _)| is_refusal(*code)) {
             *last = Some((code, reason.to_owned()));
         }
     }
 }
 
-/// Whether a broker let us know, or we let it, that we are not to talk to each other.
+/// Whether a broker refused us (authentication, authorisation), or we refused it (TLS).
 fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
 }
@@ -206,7 +206,7 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// What failed, as the stream says it.
+/// Converts an error of librdkafka.
 pub(super) fn failed(
     action: impl Into<String>,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -214,7 +214,7 @@ pub(super) fn failed(
     StreamError::Storage { action: action.into(), source: source.into() }
 }
 
-/// What is wrong with a client's properties.
+/// An error in a client's properties.
 pub(super) fn not_made(error: &KafkaError) -> StreamError {
     let reason = match error {
         KafkaError::ClientConfig(_, reason, name, _) => format!("`kafka.properties.{name}`: {reason}"),
@@ -223,7 +223,7 @@ pub(super) fn not_made(error: &KafkaError) -> StreamError {
     StreamError::Settings { reason }
 }
 
-/// Whether the error is about brokers that don't answer, or refuse to.
+/// Whether the error means that brokers don't respond, or refuse to.
 pub(super) fn is_unreachable(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(|code| {
         let silent = matches!(
@@ -237,7 +237,7 @@ pub(super) fn is_unreachable(error: &KafkaError) -> bool {
     })
 }
 
-/// Runs a call that waits for the brokers off the async threads.
+/// Runs a blocking call to the brokers off the async threads.
 pub(super) async fn blocking<T: Send + 'static>(
     action: &str,
     work: impl FnOnce() -> Result<T, StreamError> + Send + 'static,
@@ -250,7 +250,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
-    /// What is told of brokers with which this went wrong, one after the other.
+    /// The error reported after these events, in order.
     fn told(troubles: &[(RDKafkaErrorCode, &str)]) -> String {
         let context = Troubles::default();
         for (code, reason) in troubles {

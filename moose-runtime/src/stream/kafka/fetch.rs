@@ -23,16 +23,16 @@ use super::{
 };
 use crate::stream::{Record, Result};
 
-/// A place that nobody has read at for so long is given up, with what was prefetched.
+/// A position that is not read from for this long is given up, with its prefetched records.
 const IDLE: Duration = Duration::from_mins(1);
-/// A range that gives nothing for so long is not waited for any longer.
+/// Timeout for a range that makes no progress.
 const NO_PROGRESS: Duration = Duration::from_secs(30);
-/// Even where nobody tells of new records they are looked for.
+/// New records are looked for this often even without a notification.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What is read ahead in a partition at the most: enough for the time in which a range is encoded.
+/// Maximum prefetch per partition: enough for the time in which a range is encoded.
 const AHEAD: u64 = 8 << 20;
-/// And at the least, however many partitions there are.
+/// Minimum prefetch, however many partitions there are.
 const LEAST_AHEAD: u64 = 64 << 10;
 
 type Place = (String, u16);
@@ -41,36 +41,36 @@ type Place = (String, u16);
 pub(super) struct Fetcher {
     options: KafkaOptions,
     lanes: Mutex<Vec<Lane>>,
-    /// Bytes that are read ahead in each partition.
+    /// Prefetched bytes per partition.
     ahead: AtomicU64,
 }
 
-/// A client, and what it reads.
+/// A client, and the partitions that it reads.
 struct Lane {
     client: Polled,
     tracks: HashMap<Place, Arc<Track>>,
-    /// Topics that were made anew since the client was: it may take what it knows of the old one for the new one's.
+    /// Topics that were created again since the client was: its metadata may still be that of the old one.
     outdated: HashSet<String>,
 }
 
-/// One reader's place in a partition.
+/// One reader's position in a partition.
 struct Track {
-    /// The next offset that it gives.
+    /// The next offset that it will return.
     position: AtomicU64,
     used: Mutex<Instant>,
-    /// Held by whoever reads.
+    /// Locked while it is being read.
     state: Arc<tokio::sync::Mutex<State>>,
 }
 
 struct State {
     fetch: Fetch,
-    /// Taken from the library, but not given yet.
+    /// Received from the library, but not returned yet.
     buffer: VecDeque<Record>,
-    /// Everything below was read, when the end was met last.
+    /// The offset up to which everything had been read when the end was last reached.
     end: Option<u64>,
 }
 
-/// A client whose own events are served by a thread.
+/// A client whose events are polled by a thread.
 struct Polled {
     client: Arc<BaseConsumer<Context>>,
     stop: Arc<AtomicBool>,
@@ -85,7 +85,7 @@ impl Polled {
             let (client, stop) = (Arc::clone(&client), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    // Nothing but events comes here: records have queues of their own.
+                    // Only events come here: records have queues of their own.
                     drop(client.poll(Duration::from_millis(250)));
                 }
             }
@@ -104,12 +104,12 @@ impl Drop for Polled {
     }
 }
 
-/// The position of a reader that nobody goes on with.
+/// The position of a reader that must not be continued.
 const NOBODY: u64 = u64::MAX;
-/// Whoever wants no more than this takes a look, and does not go on from there.
+/// A read of at most this much is a look that will not be continued.
 const LOOK_BYTES: usize = 1;
 
-/// A reader at work, with the place to be held by nobody else.
+/// A reader in use, with exclusive access to its position.
 struct Reading {
     track: Arc<Track>,
     state: OwnedMutexGuard<State>,
@@ -118,7 +118,7 @@ struct Reading {
 /// Why a partition could not be read.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The offset is not there; who asks the brokers can tell the numbers.
+    /// The offset does not exist; the caller asks the brokers for the valid ones.
     NoSuchOffset,
     /// Anything else.
     Other(crate::stream::StreamError),
@@ -129,7 +129,7 @@ impl Fetcher {
         Self { options: options.clone(), lanes: Mutex::default(), ahead: AtomicU64::new(AHEAD) }
     }
 
-    /// So many readers share so much memory. The answer is what they take of it together.
+    /// Divides the memory among so many readers. Returns what they take of it together.
     pub(super) fn read_ahead(&self, readers: usize, most: u64) -> u64 {
         let readers = readers.max(1) as u64;
         let each = (most / readers).clamp(LEAST_AHEAD, AHEAD);
@@ -137,12 +137,12 @@ impl Fetcher {
         each.saturating_mul(readers).min(most)
     }
 
-    /// Lets go of all clients.
+    /// Closes all clients.
     pub(super) fn close(&self) {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The topic was deleted and made anew: nobody goes on where they were in the old one.
+    /// The topic was deleted and created again: no reader of the old one is continued.
     pub(super) fn begin_anew(&self, topic: &str) {
         for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             lane.outdated.insert(topic.to_owned());
@@ -186,7 +186,7 @@ impl Fetcher {
         }
     }
 
-    /// The records from `first` to `last` that there are. The partition's end lies past `last`.
+    /// The existing records from `first` to `last`. The partition's end is past `last`.
     pub(super) async fn read_range(
         &self,
         topic: &str,
@@ -197,7 +197,7 @@ impl Fetcher {
     ) -> Result<Vec<Record>, ReadError> {
         let reading = self.new_reading(topic, partition, first, content);
         let mut reading = reading.map_err(ReadError::Other)?;
-        // A range is read once: should this be dropped half-way, nobody may go on with the rest.
+        // A range is read once: if this future is dropped half-way, the rest must not be continued.
         reading.track.position.store(NOBODY, Ordering::Release);
         let mut records = Vec::new();
         let ended = loop {
@@ -230,7 +230,7 @@ impl Fetcher {
         let known = lanes.iter().find_map(|lane| {
             let track = lane.tracks.get(&place).filter(|track| track.position.load(Ordering::Acquire) == from)?;
             let state = Arc::clone(&track.state).try_lock_owned().ok()?;
-            // It may have moved on before it was held.
+            // Its position may have changed before it was locked.
             (track.position.load(Ordering::Acquire) == from).then(|| Reading { track: Arc::clone(track), state })
         });
         if let Some(reading) = known {
@@ -277,7 +277,7 @@ impl Fetcher {
         Ok(Reading { track, state })
     }
 
-    /// Takes a reader away that nobody is to go on with, and what was prefetched for it.
+    /// Removes a reader that must not be continued, with its prefetched records.
     fn forget(&self, reading: Reading) {
         let Reading { track, state } = reading;
         track.position.store(NOBODY, Ordering::Release);
@@ -286,7 +286,7 @@ impl Fetcher {
         for lane in lanes.iter_mut() {
             lane.tracks.retain(|_, known| !Arc::ptr_eq(known, &track));
         }
-        // Before another can begin in its place, which needs the lanes too.
+        // Dropped before another reader can begin in its place, which needs the lock on the lanes.
         drop(track);
         drop(lanes);
     }
@@ -304,7 +304,7 @@ impl Track {
 }
 
 impl Reading {
-    /// Records out of the buffer; none where it is empty.
+    /// Records from the buffer; `None` if it is empty.
     fn some(&mut self, max_bytes: usize) -> Option<Vec<Record>> {
         let (mut records, mut bytes) = (Vec::new(), 0_usize);
         while let Some(record) = self.state.buffer.front() {
@@ -323,7 +323,7 @@ impl Reading {
         Some(records)
     }
 
-    /// Takes over what the library has.
+    /// Moves what the library has received into the buffer.
     fn take(&mut self, topic: &str, partition: u16) -> Result<(), ReadError> {
         for fetched in self.state.fetch.take() {
             match fetched {

@@ -26,36 +26,36 @@ use tokio::sync::Notify;
 use super::client::Context;
 use crate::stream::Record;
 
-/// So many messages are taken over at once.
+/// Maximum number of messages per call.
 const BATCH: usize = 512;
 
-/// What came out of a partition.
+/// An event of a partition.
 #[derive(Debug)]
 pub(super) enum Fetched {
     /// A record.
     Record(Record),
-    /// Everything below this offset was read, and there is nothing more at present.
+    /// The end: everything below this offset was read.
     End(u64),
     /// The partition can't be read.
     Failed(RDKafkaErrorCode, String),
 }
 
-/// What is taken of each message.
+/// What to copy of each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// Its payload.
     Payload,
-    /// Its key, the header of this name and its payload, to be taken apart by [`open_envelope`].
+    /// Its key, the header of this name and its payload, to be decoded by [`open_envelope`].
     Envelope(&'static CStr),
 }
 
-/// A partition that is being read from some position on.
+/// A partition that is being read from a position.
 pub(super) struct Fetch {
     topic: NonNull<rd::rd_kafka_topic_t>,
     queue: NonNull<rd::rd_kafka_queue_t>,
     partition: i32,
     content: Content,
-    /// Told when the queue has something. Boxed, because the library holds its address.
+    /// Notified when the queue has something. Boxed, because the library holds its address.
     awake: Box<Notify>,
     /// Last, so that it outlives the pointers.
     _client: Arc<BaseConsumer<Context>>,
@@ -107,12 +107,12 @@ impl Fetch {
         if started == 0 { Ok(fetch) } else { Err(error) }
     }
 
-    /// Resolves when there may be something to take.
+    /// Resolves when the queue may have something.
     pub(super) async fn filled(&self) {
         self.awake.notified().await;
     }
 
-    /// Takes what is there, up to some hundred records, without waiting.
+    /// Takes what the queue has, up to [`BATCH`], without waiting.
     pub(super) fn take(&self) -> Vec<Fetched> {
         let mut messages = [std::ptr::null_mut::<rd::rd_kafka_message_t>(); BATCH];
         // SAFETY: the queue is alive, and the library writes no more than the array has.
@@ -154,7 +154,7 @@ impl Drop for Fetch {
     }
 }
 
-/// The metadata of the only partition in a list, as it lies there: nobody checks that it is text.
+/// The metadata of the only partition in a list, as raw bytes: it need not be UTF-8.
 pub(super) fn metadata(list: &TopicPartitionList) -> Vec<u8> {
     // SAFETY: the list is alive, has as many elements as it says, and an element's metadata the length that it says.
     unsafe {
@@ -175,7 +175,7 @@ fn last_error() -> RDKafkaErrorCode {
     unsafe { rd::rd_kafka_last_error() }.into()
 }
 
-/// The payload of a message; none is empty. What is there of an error is its text.
+/// The payload of a message; empty if there is none. For an error it is the error's text.
 fn payload<'a>(message: *const rd::rd_kafka_message_t) -> &'a [u8] {
     // SAFETY: the library gave the message and has not got it back; its payload has the length that it says.
     unsafe {
@@ -186,7 +186,7 @@ fn payload<'a>(message: *const rd::rd_kafka_message_t) -> &'a [u8] {
     }
 }
 
-/// The key of a message; none is empty.
+/// The key of a message; empty if there is none.
 fn key<'a>(message: *const rd::rd_kafka_message_t) -> &'a [u8] {
     // SAFETY: as for the payload.
     unsafe {
@@ -197,7 +197,7 @@ fn key<'a>(message: *const rd::rd_kafka_message_t) -> &'a [u8] {
     }
 }
 
-/// The last header of that name; none is empty.
+/// The last header of that name; empty if there is none.
 fn header<'a>(message: *const rd::rd_kafka_message_t, name: &CStr) -> &'a [u8] {
     let (mut headers, mut value, mut size) = (std::ptr::null_mut(), std::ptr::null(), 0);
     // SAFETY: headers and their values belong to the message, which the library has not got back.
@@ -214,7 +214,7 @@ fn header<'a>(message: *const rd::rd_kafka_message_t, name: &CStr) -> &'a [u8] {
     }
 }
 
-/// Key, header and payload of a message that was taken as [`Content::Envelope`].
+/// Decodes key, header and payload of a message that was taken as [`Content::Envelope`].
 pub(super) fn open_envelope(envelope: &Bytes) -> Option<(Bytes, Bytes, Bytes)> {
     let mut rest = envelope.clone();
     let mut part = || {
@@ -252,7 +252,7 @@ fn read(message: *const rd::rd_kafka_message_t) -> Fetched {
     }
 }
 
-/// The id that the brokers gave the topic when it was made; none where they give none. Blocks.
+/// The id that the brokers assigned to the topic; `None` if they assign none. Blocks.
 pub(super) fn topic_id(
     client: &BaseConsumer<impl ConsumerContext>,
     topic: &str,

@@ -28,15 +28,15 @@ use super::{
 };
 use crate::stream::{AssignmentEvent, Assignments, Result};
 
-/// How long the thread waits for an event before it looks whether it is to end.
+/// How long the thread waits for an event before it checks whether to end.
 const POLL: Duration = Duration::from_millis(100);
-/// After an event of the group, whoever works on partitions has so long to end before they are let go all the same: the
-/// group would go on without this process soon after.
+/// How long workers have to finish after partitions are revoked; then the partitions are given up all the same, because
+/// the group would soon go on without this process.
 const LET_GO_WITHIN: Duration = Duration::from_mins(4);
-/// The same once the process leaves: an answer that has not come by then is nobody's any more.
+/// The same when the process leaves the group: later answers are ignored.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// A group, seen from this process.
+/// This process's membership in a group.
 pub(super) struct Group {
     name: String,
     consumer: Arc<BaseConsumer<Member>>,
@@ -44,11 +44,11 @@ pub(super) struct Group {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Receives what the group decides.
+/// Handles the events of the group.
 struct Member {
     group: String,
     events: Mutex<Option<mpsc::UnboundedSender<AssignmentEvent>>>,
-    /// The process leaves: whoever worked on partitions has ended or is being ended.
+    /// The process leaves: its workers have ended or are being ended.
     closing: AtomicBool,
 }
 
@@ -116,13 +116,13 @@ impl Member {
 
     fn tell(&self, event: AssignmentEvent) {
         if let Some(events) = self.events.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            // Nobody listens any more while the process ends.
+            // The receiver may be gone while the process ends.
             let _ = events.send(event);
         }
     }
 }
 
-/// Whether the answer is there, or will never come.
+/// Whether the answer has arrived, or never will.
 fn is_answered(over: &mut oneshot::Receiver<()>) -> bool {
     !matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty))
 }
@@ -132,7 +132,7 @@ fn places(list: &TopicPartitionList) -> Vec<(String, u16)> {
     list.elements().iter().filter_map(|element| place(element.topic(), element.partition())).collect()
 }
 
-/// What the group has committed for a partition.
+/// The committed offset of a group in a partition, with its metadata.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Committed {
     pub(super) offset: u64,
@@ -149,7 +149,7 @@ impl Group {
             let (consumer, stop) = (Arc::clone(&consumer), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    // Nothing is read here; one that slipped in before the pause is read elsewhere.
+                    // Nothing is read here; a record that slipped in before the pause is read elsewhere.
                     if let Some(Err(error)) = consumer.poll(POLL) {
                         tracing::debug!(target: "moose::kafka", %error, "membership");
                     }
@@ -161,7 +161,7 @@ impl Group {
         Ok(Self { name: name.to_owned(), consumer, stop, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Becomes a member that takes part in these topics.
+    /// Joins the group and subscribes to these topics.
     pub(super) fn join(&self, topics: &[String]) -> Result<Assignments> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.consumer.context().events.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
@@ -171,7 +171,7 @@ impl Group {
         Ok(Assignments::new(receiver))
     }
 
-    /// What was committed last for a partition.
+    /// The last commit for a partition.
     pub(super) async fn committed(&self, topic: &str, partition: u16) -> Result<Option<Committed>> {
         let action = format!("read the offset of `{}` on topic `{topic}` partition {partition}", self.name);
         let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
@@ -189,7 +189,7 @@ impl Group {
         .await
     }
 
-    /// Commits; returns once the brokers have answered.
+    /// Commits; returns once the brokers have responded.
     pub(super) async fn commit(&self, topic: &str, partition: u16, offset: u64, metadata: String) -> Result<()> {
         let action = format!("commit the offset of `{}` on topic `{topic}` partition {partition}", self.name);
         let (consumer, topic) = (Arc::clone(&self.consumer), topic.to_owned());
@@ -213,14 +213,14 @@ impl Group {
     pub(super) fn close(&self) {
         self.consumer.context().closing.store(true, Ordering::Release);
         self.consumer.unsubscribe();
-        // The thread goes on until what was assigned is let go.
+        // The thread runs until everything assigned is given up.
         let end = Instant::now() + ANSWER;
         while Instant::now() < end && self.consumer.assignment().is_ok_and(|list| list.count() > 0) {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // A thread that panicked has nothing more to say.
+            // A thread that panicked has no result.
             let _ = thread.join();
         }
     }

@@ -25,17 +25,17 @@ use crate::stream::{
     DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, Retention, StreamError, TopicSpec,
 };
 
-/// What the topic's name ends with.
+/// Suffix of the topic's name.
 const ENDING: &str = ".dead-letters";
-/// The header that says why.
+/// The header with the reason.
 const HEADER: &str = "moose-dead-letter";
 const HEADER_TO_READ: &CStr = c"moose-dead-letter";
-/// So many offsets are read at once.
+/// How many offsets are read at once.
 const PAGE: u64 = 1000;
 
-/// What the topic is made for: records that came packed, too.
+/// The topic's maximum message size: records may have been received compressed, too.
 const LETTER_BYTES: u64 = 16 << 20;
-/// What a letter has beside its record, at the most: its key, and the reason, which is cut where it is made.
+/// The most that a letter adds to its record: its key, and the reason, which is limited where it is made.
 const BESIDE_A_RECORD: u64 = 64 << 10;
 
 /// The header's value.
@@ -48,7 +48,7 @@ struct Why {
     details: DeadLetterDetails,
 }
 
-/// The largest letter that a topic is to take beside a stream that takes records of so many bytes.
+/// The maximum message size for the dead letters of a stream with this maximum record size.
 fn wanted(of_stream: Option<u64>) -> u64 {
     of_stream.map_or(LETTER_BYTES, |bytes| bytes.saturating_add(BESIDE_A_RECORD).max(LETTER_BYTES))
 }
@@ -63,7 +63,7 @@ fn topic_of(stream: &str) -> String {
     format!("{stream}{ENDING}")
 }
 
-/// Key, reason and payload of a message; `None` where it is no letter of ours.
+/// Key, reason and payload of a message; `None` if it is not a letter of ours.
 fn read(message: &Bytes) -> Option<(DeadLetterKey, Why, Bytes)> {
     let (key, why, payload) = open_envelope(message)?;
     let key = std::str::from_utf8(&key).ok()?.parse().ok()?;
@@ -71,7 +71,7 @@ fn read(message: &Bytes) -> Option<(DeadLetterKey, Why, Bytes)> {
 }
 
 impl Kafka {
-    /// Makes the topic where it is missing.
+    /// Creates the topic if it is missing.
     async fn open_letters(&self, stream: &str, book: &mut Book) -> Result<()> {
         if !book.is_open {
             let retention = Retention { age: None, bytes: None };
@@ -86,7 +86,7 @@ impl Kafka {
         Ok(())
     }
 
-    /// Reads what was written since. There is nothing where nobody has made the topic yet.
+    /// Reads the messages written since. If the topic does not exist yet, there are none.
     async fn catch_up(&self, stream: &str, book: &mut Book) -> Result<()> {
         let topic = topic_of(stream);
         if !book.is_open {
@@ -136,7 +136,7 @@ impl Kafka {
         outcome.told(&topic, 0).map(drop)
     }
 
-    /// What a dead letter of the stream may not fit, and what to do.
+    /// Which dead letters of the stream may be too large, and what to do.
     pub(super) async fn letters_at_risk(&self, stream: &str) -> Result<Option<String>> {
         let topic = topic_of(stream);
         let (Some(of_stream), Some(of_letters)) =
@@ -157,7 +157,7 @@ impl Kafka {
     pub(super) async fn store_letters(&self, letters: &[DeadLetter]) -> Result<u64> {
         let mut by_stream: BTreeMap<&str, BTreeMap<&DeadLetterKey, &DeadLetter>> = BTreeMap::new();
         for letter in letters {
-            // Of letters with one key the first stays.
+            // Of letters with one key the first is kept.
             by_stream.entry(&letter.key.topic).or_default().entry(&letter.key).or_insert(letter);
         }
         let mut new = 0;
@@ -203,7 +203,7 @@ impl Kafka {
         self.letters_at(found).await
     }
 
-    /// The letters whose newest messages lie there.
+    /// The letters with their newest messages at these offsets.
     async fn letters_at(&self, places: Vec<(DeadLetterKey, u64)>) -> Result<Vec<DeadLetter>> {
         let mut by_stream: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         for (key, offset) in &places {

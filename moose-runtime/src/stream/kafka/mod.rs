@@ -50,7 +50,7 @@ use self::{
 };
 use super::{Bounds, Cursor, Result, StreamError};
 
-/// By how much clocks may differ, ours and those that records have their time from.
+/// How far clocks may differ, ours and those of the records' timestamps.
 const CLOCKS: i64 = 60_000;
 
 /// Group, topic and partition.
@@ -64,9 +64,9 @@ pub struct Kafka {
     fetcher: Fetcher,
     letters: LetterTopics,
     groups: Mutex<HashMap<String, Arc<Group>>>,
-    /// Epochs that were made here and are not written down yet, and for which topic.
+    /// Epochs that were generated here and are not written down yet, and for which topic.
     epochs: Mutex<HashMap<Part, (u128, u64)>>,
-    /// For which topic an epoch was given.
+    /// The topic for which each epoch was generated.
     ids: Mutex<HashMap<(Part, u64), u128>>,
     closed: AtomicBool,
 }
@@ -78,12 +78,12 @@ impl std::fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Makes the clients, and fails when no broker answers.
+    /// Creates the clients; fails if no broker responds.
     pub async fn connect(options: KafkaOptions) -> Result<Self> {
         Self::connect_with(options, Topics::new).await
     }
 
-    /// The same for librdkafka's mock cluster, which leaves questions about topics without an answer.
+    /// The same for librdkafka's mock cluster, which does not answer metadata requests about topics.
     #[cfg(any(test, feature = "fault-points"))]
     #[doc(hidden)]
     pub async fn connect_to_mock(options: KafkaOptions) -> Result<Self> {
@@ -126,11 +126,12 @@ impl Kafka {
         Ok(group)
     }
 
-    /// The cursor of a group, or where somebody has moved it, with the epoch under which it is read from now on.
+    /// The cursor of a group, or the offset to which somebody has moved it, with the epoch under which it is read from
+    /// now on.
     async fn place(&self, group: &str, topic: &str, partition: u16) -> Result<Place> {
         self.topics.known(topic, partition)?;
         let committed = self.group(group)?.committed(topic, partition).await?;
-        // Asked last: what was committed to a topic that is gone by now is not taken for this one's.
+        // Queried last: a commit to a topic that is gone by now must not be taken for this one's.
         let now = self.identity(topic).await?;
         let part = (group.to_owned(), topic.to_owned(), partition);
         let note = committed.as_ref().and_then(|Committed { offset, metadata }| note::read(*offset, metadata));
@@ -173,18 +174,19 @@ impl Kafka {
         Place { epoch, cursor, moved: None }
     }
 
-    /// Whether a topic with another id than the noted one is another topic, whose records nobody has read: it can also be
-    /// the same one, moved here with its records, as by a mirror of the cluster or from the disks of one that is gone.
+    /// Whether a topic with another id than the recorded one is a new topic, of which nothing was read: it can also be
+    /// the same one, moved here with its records, for example by mirroring the cluster or from the disks of one that is
+    /// gone.
     ///
-    /// Records from before the noted one was seen last can only have come with it. Where there are none, offsets that go
-    /// on where the cursor stands are a chance only if this process has seen the noted topic itself and now sees this
-    /// one: a mirror that is taken over has its records before that. Otherwise they may have been copied while nobody
-    /// looked.
+    /// Records older than the last sight of the recorded topic can only have been moved with it. If there are none,
+    /// offsets that fit the cursor are a coincidence only if this process has seen the recorded topic itself and now
+    /// sees this one: a mirror has its records before it is taken over. Otherwise they may have been copied while
+    /// nobody looked.
     async fn is_new(&self, topic: &str, partition: u16, note: &Note) -> Result<bool> {
         let Note { cursor, topic_id, written } = note;
         let bounds = self.topics.bounds(topic, partition).await?;
         if cursor.next == bounds.start && cursor.pending.is_empty() {
-            // It begins where the cursor stands: nothing of it was read, whichever it is.
+            // It begins at the cursor: nothing of it was read, whichever it is.
             return Ok(true);
         }
         let here = self.topics.last_seen(topic, *topic_id);
@@ -196,7 +198,7 @@ impl Kafka {
         Ok(is_new(cursor, bounds, here.is_some(), older))
     }
 
-    /// The id of the topic as it is now. One that is another than before is read anew.
+    /// The current id of the topic. A topic with a new id is read from new clients.
     async fn identity(&self, topic: &str) -> Result<u128> {
         let (id, before) = self.topics.id(topic).await?;
         if before.is_some_and(|before| before != id) {
@@ -206,10 +208,10 @@ impl Kafka {
         Ok(id)
     }
 
-    /// A new epoch for the topic with this id, the same until it is written down.
+    /// A new epoch for the topic with this id, the same one until it is written down.
     fn fresh_epoch(&self, part: &Part, id: u128) -> u64 {
         let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
-        // The maximum stands for rows from no stream.
+        // The maximum is reserved for rows that are not from a stream.
         let fresh = || (id, rand::random_range(0..u64::MAX));
         let known = epochs.entry(part.clone()).or_insert_with(fresh);
         if known.0 != id {
@@ -219,17 +221,17 @@ impl Kafka {
     }
 }
 
-/// `here`: this process has seen the noted topic. `older`: there are records from before it was seen last.
+/// `here`: this process has seen the recorded topic. `older`: there are records from before it was last seen.
 fn is_new(cursor: &Cursor, bounds: Bounds, here: bool, older: bool) -> bool {
     let needed = cursor.pending.last().map_or(cursor.next, |range| range.last.saturating_add(1));
     let goes_on = bounds.start <= cursor.next && needed <= bounds.end;
     !older && (here || !goes_on)
 }
 
-/// Where a group is in a partition.
+/// The position of a group in a partition.
 struct Place {
     epoch: u64,
     cursor: Option<Cursor>,
-    /// The cursor of a topic that this one may be.
+    /// The cursor of a topic that may be this one.
     moved: Option<Cursor>,
 }

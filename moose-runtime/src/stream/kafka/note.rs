@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::stream::{Counted, Cursor, Pending};
 
-/// How ours begins: the version.
+/// The version, which our metadata begins with.
 const VERSION: u8 = 1;
 
-/// What stands beside an offset.
+/// The metadata beside an offset.
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     /// Version.
@@ -22,7 +22,7 @@ struct Written {
     e: String,
     /// The topic's id, in hex.
     i: String,
-    /// The offset that all of it belongs to: an operator's tool may carry metadata along.
+    /// The offset that all of it belongs to: an operator's tool may copy metadata to another.
     n: u64,
     /// The table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,24 +33,24 @@ struct Written {
     /// The boot in which each pending range was written down, in the same order, where that is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     b: Vec<Option<u64>>,
-    /// What tokens begin with.
+    /// Prefix of the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<String>,
-    /// It has been said where to go on.
+    /// An answer where to resume was used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     a: bool,
-    /// Ranges that views may lack: first, last.
+    /// Ranges with views in doubt: first, last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     w: Vec<(u64, u64)>,
     /// When it was written, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     t: Option<i64>,
-    /// Counted: from, inserted.
+    /// Counts: from, inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<(u64, u64)>,
 }
 
-/// The metadata of a cursor.
+/// Encodes the metadata of a cursor.
 pub(super) fn write(cursor: &Cursor, topic_id: u128, now: i64) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Written {
         v: VERSION,
@@ -78,17 +78,17 @@ pub(super) fn now() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A cursor as it was written down.
+/// A cursor read from an offset and its metadata.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) cursor: Cursor,
-    /// The id of its topic; 0 where the brokers gave none.
+    /// The id of its topic; 0 if the brokers assign none.
     pub(super) topic_id: u128,
-    /// When; earlier builds did not say.
+    /// When it was written; earlier builds did not record that.
     pub(super) written: Option<i64>,
 }
 
-/// What stands beside an offset; `None` where it is not ours.
+/// Decodes the metadata beside an offset; `None` if it is not ours.
 pub(super) fn read(offset: u64, metadata: &[u8]) -> Option<Note> {
     let written: Written = serde_json::from_slice(metadata).ok()?;
     let Written { v, e, i, n, u, p, b, d, a, w, t, c } = written;

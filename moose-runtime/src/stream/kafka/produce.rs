@@ -23,26 +23,26 @@ use tokio::sync::oneshot;
 use super::client::{ANSWER, failed, log, not_made};
 use crate::stream::{Result, StreamError};
 
-/// How long an append waits for room in the library's queue before it gives the rest up.
+/// How long an append waits for space in the library's queue before it gives up the rest.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
-/// Between two looks for room.
+/// Interval of checks for space.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Appends to partitions with the same remainder keep each other's order.
+/// Appends to partitions with the same remainder are ordered by one lock.
 const STRIPES: usize = 64;
 
 type Sender = ThreadedProducer<Reports>;
 
-/// A client that appends.
+/// The client that appends.
 pub(super) struct Producer {
     config: ClientConfig,
     sender: RwLock<Arc<Sender>>,
-    /// Held while the records of an append are handed over, so that they stay together.
+    /// Held while the records of an append are queued, so that they stay together.
     order: Vec<tokio::sync::Mutex<()>>,
 }
 
-/// A record to be sent.
+/// A record to send.
 pub(super) struct Sent<'a> {
-    /// None is not the same as an empty one.
+    /// `None` is not the same as an empty key.
     pub(super) key: Option<&'a [u8]>,
     pub(super) payload: &'a [u8],
     /// Name and value.
@@ -60,12 +60,12 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether a record was larger than the topic takes.
+    /// Whether a record was larger than the topic accepts.
     pub(super) fn is_too_large(&self) -> bool {
         self.reason.as_ref().and_then(KafkaError::rdkafka_error_code) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }
 
-    /// The smallest offset, if all of it was taken.
+    /// The smallest offset, if all records were stored.
     pub(super) fn told(self, topic: &str, partition: u16) -> Result<u64> {
         let Self { first, accepted, rejected, unknown, reason } = self;
         match (first, reason) {
@@ -111,7 +111,7 @@ impl Append {
         if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(done) = self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
-            // Nobody waits any more where the request was given up.
+            // The receiver is gone if the request was cancelled.
             let _ = done.send(());
         }
     }
@@ -137,7 +137,7 @@ fn is_surely_not_stored(error: &KafkaError) -> bool {
     )
 }
 
-/// Receives the delivery reports.
+/// Handles the delivery reports.
 struct Reports;
 
 impl ClientContext for Reports {
@@ -173,7 +173,7 @@ impl Producer {
         Ok(Self { config, sender, order })
     }
 
-    /// The producer, or its successor.
+    /// The producer, or the one that replaces it after a fatal error.
     fn sender(&self) -> Result<Arc<Sender>> {
         let sender = Arc::clone(&self.sender.read().unwrap_or_else(PoisonError::into_inner));
         let Some((code, reason)) = sender.client().fatal_error() else { return Ok(sender) };
@@ -185,12 +185,12 @@ impl Producer {
         Ok(Arc::clone(&place))
     }
 
-    /// Appends records, in order; the answer is the smallest offset.
+    /// Appends records, in order; returns the smallest offset.
     pub(super) async fn append(&self, topic: &str, partition: u16, records: &[Sent<'_>]) -> Result<u64> {
         self.send(topic, partition, records).await?.told(topic, partition)
     }
 
-    /// The same, with what became of them.
+    /// The same, but returns the outcome.
     pub(super) async fn send(&self, topic: &str, partition: u16, records: &[Sent<'_>]) -> Result<Outcome> {
         let sender = self.sender()?;
         let (done, ended) = oneshot::channel();
@@ -212,13 +212,13 @@ impl Producer {
         Ok(outcome)
     }
 
-    /// Learns how many partitions a topic has. Blocks.
+    /// Fetches the topic's number of partitions. Blocks.
     pub(super) fn learn(&self, topic: &str) -> Result<()> {
         let asked = self.sender()?.client().fetch_metadata(Some(topic), ANSWER);
         asked.map(drop).map_err(|error| failed(format!("ask the brokers about topic `{topic}`"), error))
     }
 
-    /// Lets what is on its way land, for at most so long. Blocks.
+    /// Waits for the delivery of queued records, up to the deadline. Blocks.
     pub(super) fn close(&self, deadline: Duration) {
         let sender = Arc::clone(&self.sender.read().unwrap_or_else(PoisonError::into_inner));
         if let Err(error) = sender.flush(deadline) {
@@ -227,7 +227,7 @@ impl Producer {
     }
 }
 
-/// Puts a record into the library's queue, waiting for room there.
+/// Adds a record to the library's queue, waiting for space there.
 async fn hand_over(
     sender: &Sender,
     topic: &str,

@@ -26,35 +26,35 @@ use super::{
 };
 use crate::stream::{Bounds, Result, Retention, StreamError, TopicSpec};
 
-/// How long a topic that was made may take to be seen.
+/// How long a new topic may take to become visible.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
-/// How often it is looked for partitions that somebody has added.
+/// How often partitions added by others are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// So many ids of a topic that was made anew again and again are remembered.
+/// How many ids of a topic that is created again and again are remembered.
 const IDS: usize = 16;
-/// What a batch of one record has beside the record, at the most that we send.
+/// Maximum overhead of a batch with one record, as we send it.
 const BESIDE_A_RECORD: usize = 512;
 
-/// What is known of the topics in use.
+/// The state of the topics in use.
 pub(super) struct Topics {
     options: KafkaOptions,
     admin: AdminClient<Context>,
     asker: Asker,
-    /// Has to know of partitions before records are sent to them.
+    /// Must know partitions before records are sent to them.
     producer: Arc<Producer>,
     partitions: RwLock<HashMap<String, u16>>,
-    /// The ids that were found last, and when which.
+    /// The latest ids of each topic, and when each was seen.
     ids: RwLock<HashMap<String, Ids>>,
     max_record_bytes: AtomicUsize,
-    /// Whether the brokers answer questions about topics; a mock cluster does not.
+    /// Whether the brokers answer requests about topics; a mock cluster does not.
     answers: bool,
 }
 
-/// What a topic is made with.
+/// The settings for creating a topic.
 pub(super) struct Settings<'a> {
     pub(super) cleanup: &'a str,
     pub(super) retention: Retention,
-    /// The largest record that it is to take, where that is not for the brokers to say.
+    /// The maximum record size, if it is not the brokers' default.
     pub(super) max_bytes: Option<u64>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Settings<'a> {
 #[derive(Default)]
 struct Ids {
     now: u128,
-    /// When each was there last, in milliseconds since the Unix epoch; the newest few.
+    /// When each was last seen, in milliseconds since the Unix epoch; the newest few.
     seen: VecDeque<(u128, i64)>,
 }
 
@@ -94,17 +94,17 @@ impl Topics {
         })
     }
 
-    /// The largest record that every topic in use takes.
+    /// The maximum record size that every topic in use accepts.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.max_record_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the brokers answer.
+    /// Checks that the brokers respond.
     pub(super) async fn reach(&self) -> Result<()> {
         self.asker.reach().await
     }
 
-    /// Fails where the topic is not open or has no such partition.
+    /// Fails if the topic is not open or has no such partition.
     pub(super) fn known(&self, topic: &str, partition: u16) -> Result<()> {
         match self.count(topic) {
             None => Err(StreamError::UnknownTopic { topic: topic.to_owned() }),
@@ -123,7 +123,7 @@ impl Topics {
         self.partitions.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// The same, but asks the brokers before it fails: somebody may have added partitions since the topic was opened.
+    /// The same, but asks the brokers before it fails: partitions may have been added since the topic was opened.
     pub(super) async fn known_by_now(&self, topic: &str, partition: u16) -> Result<()> {
         if self.known(topic, partition).is_err() {
             self.look_for_more(topic).await?;
@@ -136,7 +136,7 @@ impl Topics {
         if self.count(topic).is_some_and(|count| count < found) { self.note(topic, found).await } else { Ok(()) }
     }
 
-    /// Notes how many partitions the topic has, once records can be sent to each of them.
+    /// Sets the topic's number of partitions, once records can be sent to each of them.
     async fn note(&self, topic: &str, partitions: u16) -> Result<()> {
         let (producer, name) = (Arc::clone(&self.producer), topic.to_owned());
         blocking("learn about a topic", move || producer.learn(&name)).await?;
@@ -148,7 +148,7 @@ impl Topics {
         Ok(())
     }
 
-    /// Makes or grows the topic. The answer is how many partitions it has: at least those asked for.
+    /// Creates the topic or adds partitions. Returns how many it has: at least those asked for.
     pub(super) async fn open(&self, spec: &TopicSpec, settings: Settings<'_>) -> Result<u16> {
         let wanted = spec.partitions.max(1);
         let mut found = self.asker.look(&spec.name).await?;
@@ -170,7 +170,7 @@ impl Topics {
             tokio::time::sleep(Duration::from_millis(50)).await;
             found = self.asker.look(&spec.name).await?;
         }
-        // One that was just made, too: how large its records may be is for the brokers to say.
+        // Also for a new topic: its maximum record size may be the brokers' default.
         self.compare(spec, &settings).await;
         self.note(&spec.name, found).await?;
         Ok(found)
@@ -184,7 +184,7 @@ impl Topics {
         let make = async |max: Option<&str>| {
             let mut new = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(replication))
                 .set("cleanup.policy", settings.cleanup)
-                // The lag and the retention go by the brokers' clock.
+                // The lag and the retention follow the brokers' clock.
                 .set("message.timestamp.type", "LogAppendTime")
                 .set("retention.ms", &age)
                 .set("retention.bytes", &bytes);
@@ -209,7 +209,7 @@ impl Topics {
         self.look_at(results, &spec.name, "make")
     }
 
-    /// Whether it was done; that another process has done it at the same time is as good.
+    /// Whether it succeeded, or another process did it at the same time.
     fn look_at(&self, results: Result<Vec<TopicResult>, KafkaError>, topic: &str, what: &str) -> Result<()> {
         let action = || format!("{what} topic `{topic}` on {}", self.options.brokers);
         for result in results.map_err(|error| failed(action(), error))? {
@@ -221,7 +221,7 @@ impl Topics {
         Ok(())
     }
 
-    /// Says where a topic that was there already is set otherwise than declared; nothing is changed.
+    /// Logs where an existing topic differs from its declaration; nothing is changed.
     async fn compare(&self, spec: &TopicSpec, settings: &Settings<'_>) {
         let name = spec.name.as_str();
         if !self.answers {
@@ -246,14 +246,15 @@ impl Topics {
                 );
             }
         }
-        // What the door takes goes to the streams.
+        // The stream must accept every record that the front door does.
         if let Some(max) = max_bytes(&found).filter(|_| settings.max_bytes.is_none()) {
             let max = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(BESIDE_A_RECORD);
             self.max_record_bytes.fetch_min(max, Ordering::Relaxed);
         }
     }
 
-    /// The largest record that the topic takes, packed; nothing where that can't be asked or there is no such topic.
+    /// The maximum size of a message that the topic accepts, compressed; `None` if that is unknown or there is no
+    /// topic.
     pub(super) async fn max_bytes(&self, topic: &str) -> Result<Option<u64>> {
         if !self.answers {
             return Ok(None);
@@ -267,24 +268,24 @@ impl Topics {
         }
     }
 
-    /// Whether there is such a topic.
+    /// Whether the topic exists.
     pub(super) async fn exists(&self, topic: &str) -> Result<bool> {
         Ok(self.asker.look(topic).await? > 0)
     }
 
-    /// The offsets of a partition that a reader may see.
+    /// The offsets of a partition that a reader can see.
     pub(super) async fn bounds(&self, topic: &str, partition: u16) -> Result<Bounds> {
         self.known(topic, partition)?;
         self.asker.bounds(topic, partition).await
     }
 
-    /// Whether the partition begins with records from before that time.
+    /// Whether the partition begins with records older than that time.
     pub(super) async fn begins_before(&self, topic: &str, partition: u16, time: i64) -> Result<bool> {
         self.known(topic, partition)?;
         self.asker.begins_before(topic, partition, time).await
     }
 
-    /// The id that the brokers gave the topic, 0 where they give none; and the one that was found the time before.
+    /// The topic's id as assigned by the brokers, 0 if they assign none; and the one found the time before.
     pub(super) async fn id(&self, topic: &str) -> Result<(u128, Option<u128>)> {
         let id = if self.answers { self.asker.id(topic).await? } else { 0 };
         let known = self.ids.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(|ids| ids.now);
@@ -301,13 +302,13 @@ impl Topics {
         Ok((id, before))
     }
 
-    /// When this process saw the topic under that id last, in milliseconds since the Unix epoch.
+    /// When this process last saw the topic with that id, in milliseconds since the Unix epoch.
     pub(super) fn last_seen(&self, topic: &str, id: u128) -> Option<i64> {
         let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
         ids.get(topic)?.seen.iter().find(|(seen, _)| *seen == id).map(|(_, at)| *at)
     }
 
-    /// Looks for partitions that somebody has added to the topics in use, as long as somebody uses them.
+    /// Keeps looking for partitions that others add to the topics in use, until those are dropped.
     pub(super) fn keep_looking(topics: &Arc<Self>) {
         let topics = Arc::downgrade(topics);
         tokio::spawn(async move {
@@ -323,7 +324,7 @@ impl Topics {
         });
     }
 
-    /// Of a mock cluster, which would leave questions about topics without an answer.
+    /// For a mock cluster, which does not answer requests about topics.
     #[cfg(any(test, feature = "fault-points"))]
     pub(super) fn of_mock(options: &KafkaOptions, producer: &Arc<Producer>) -> Result<Self> {
         Ok(Self { answers: false, ..Self::new(options, producer)? })

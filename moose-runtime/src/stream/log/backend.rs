@@ -20,16 +20,16 @@ use crate::stream::{
     Epochs, NewRecord, Reader, Record, Result, StreamError, Topic, TopicSpec, Trouble,
 };
 
-/// How much of a range is read at once.
+/// Bytes per read of a range.
 const RANGE_BYTES: usize = 4 << 20;
 
-/// Bytes of an append from which on it is worth blocks of its own. They are packed by their caller: callers are many, and
-/// the thread that commits, which is one, then has less to write.
+/// Appends of this many bytes or more get blocks of their own. Their caller compresses them: callers are many, and the
+/// single commit thread then has less to write.
 const PACKED_FROM: usize = 16 << 10;
-/// Bytes of an append that are packed on the async threads: less than 100 µs of work.
+/// Appends of up to this many bytes are compressed on the async threads: less than 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
 
-/// What is appended, as the thread that commits takes it.
+/// The records of an append, in the form that the commit thread takes.
 async fn content(records: Vec<Bytes>) -> Result<Content> {
     let bytes: usize = records.iter().map(Bytes::len).sum();
     if bytes < PACKED_FROM {
@@ -186,7 +186,7 @@ impl Backend for Log {
             let partition = self.shared.partition(topic, partition)?;
             let action = || format!("write the cursor of `{group}` on topic `{topic}`");
             let value = serde_json::to_vec(cursor).map_err(|source| storage(action(), source))?;
-            // Known at its old place until the new one is durable: retention may only lag behind.
+            // Known at its old position until the new one is durable: retention may only lag behind.
             partition.know_group(group);
             let write = (key::cursor(partition.key, group), Some(value));
             self.put(vec![write], vec![CursorMove::to(&partition, group, cursor.next)]).await

@@ -21,22 +21,22 @@ use bytes::Bytes;
 
 use crate::stream::Record;
 
-/// Version of a block whose body stands there as it is.
+/// Version of a block with an uncompressed body.
 const PLAIN: u8 = 1;
-/// Version of a block whose body is packed.
+/// Version of a block with a compressed body.
 const PACKED: u8 = 2;
 /// Bytes before the body.
 const HEADER: usize = 17;
-/// Bytes of the length before a packed body.
+/// Bytes of the length before a compressed body.
 const LENGTH: usize = 4;
-/// Where the bytes begin that the checksum covers.
+/// Where the bytes covered by the checksum begin.
 const CHECKED_FROM: usize = 5;
-/// Bytes that a record takes in a body beyond its payload.
+/// Bytes per record in a body besides its payload.
 const PER_RECORD: usize = 4;
 
-/// Payload after which a block is closed, so that reading a record never loads much more than that.
+/// A block is closed after this much payload, so that reading a record never loads much more than that.
 const TARGET_BYTES: usize = 1 << 20;
-/// Largest record. Far above what the front door lets in; it keeps every position within 32 bits.
+/// Maximum record size. Far above the front door's limit; it keeps every position within 32 bits.
 pub(super) const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// Where a block belongs.
@@ -50,7 +50,7 @@ pub(super) struct Place {
     pub(super) base: u64,
 }
 
-/// Bytes that records will take in plain blocks, give or take the header of the block that they share.
+/// Bytes that records will take in uncompressed blocks, without the header of the block that they share.
 pub(super) fn stored_size(records: &[Bytes]) -> u64 {
     (body_size(records) + HEADER) as u64
 }
@@ -73,10 +73,10 @@ fn checksum(place: Place, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// A block that has no place yet: all that can be made of records before they get their offsets.
+/// A block without a place: all that can be prepared before its records get their offsets.
 #[derive(Debug)]
 pub(super) struct Draft {
-    /// As it will be stored, but for checksum and timestamp.
+    /// The stored bytes, without checksum and timestamp.
     stored: Vec<u8>,
     count: usize,
 }
@@ -87,7 +87,7 @@ impl Draft {
         split(records).map(Self::plain_block)
     }
 
-    /// The same, packed where that makes them smaller: about a millisecond of work for a megabyte.
+    /// The same, compressed where that makes them smaller: about a millisecond of work for a megabyte.
     pub(super) fn packed(records: &[Bytes]) -> impl Iterator<Item = Self> {
         split(records).map(|records| {
             let size = body_size(records);
@@ -115,12 +115,12 @@ impl Draft {
         self.count
     }
 
-    /// Bytes that the block takes.
+    /// Size of the block.
     pub(super) fn size(&self) -> usize {
         self.stored.len()
     }
 
-    /// The block in its place.
+    /// The block at its place.
     pub(super) fn at(mut self, place: Place, timestamp: i64) -> Block {
         if let Some(field) = self.stored.get_mut(CHECKED_FROM..CHECKED_FROM + 8) {
             field.copy_from_slice(&timestamp.to_le_bytes());
@@ -133,7 +133,7 @@ impl Draft {
     }
 }
 
-/// Runs of records of about the target size each.
+/// Splits records into runs of about the target size.
 fn split(records: &[Bytes]) -> impl Iterator<Item = &[Bytes]> {
     let mut rest = records;
     std::iter::from_fn(move || {
@@ -149,7 +149,7 @@ fn split(records: &[Bytes]) -> impl Iterator<Item = &[Bytes]> {
     })
 }
 
-/// A header without checksum and timestamp, with room for so many bytes after it.
+/// A header without checksum and timestamp, with capacity for a body of that size.
 fn header(version: u8, count: usize, room: usize) -> Vec<u8> {
     let mut stored = Vec::with_capacity(HEADER + room);
     stored.push(version);
@@ -170,7 +170,7 @@ fn write_body(records: &[Bytes], out: &mut Vec<u8>, number: impl Fn(usize, usize
     }
 }
 
-/// A block that has been checked.
+/// A block whose checksum was verified.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     base: u64,
@@ -180,7 +180,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Checks stored bytes against their checksum. The error is what is wrong with them.
+    /// Verifies stored bytes against their checksum. The error says what is wrong with them.
     pub(super) fn decode(place: Place, stored: Bytes) -> Result<Self, String> {
         let header: &[u8; HEADER] = stored
             .get(..HEADER)
@@ -213,7 +213,7 @@ impl Block {
         self.base + self.count as u64
     }
 
-    /// When the log took the records.
+    /// When the log accepted the records.
     pub(super) fn timestamp(&self) -> i64 {
         self.timestamp
     }
@@ -223,13 +223,13 @@ impl Block {
         self.stored.clone()
     }
 
-    /// Bytes that the block takes.
+    /// Size of the block.
     pub(super) fn size(&self) -> usize {
         self.stored.len()
     }
 
     /// Appends the records from offset `from` on to `out` until `budget` bytes of payload are used up, at least one if
-    /// `out` is empty. The answer says whether the budget has room for more; the error is what is wrong with the block.
+    /// `out` is empty. Returns whether there is budget left; the error says what is wrong with the block.
     pub(super) fn copy_to(&self, from: u64, budget: &mut usize, out: &mut Vec<Record>) -> Result<bool, String> {
         let body = self.body()?;
         let first = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
@@ -237,7 +237,7 @@ impl Block {
         let mut start = first.checked_sub(1).and_then(|before| end_of(&body, before)).unwrap_or(0);
         out.reserve(self.count.saturating_sub(first));
         for index in first..self.count {
-            // An empty record counts too, or a read of nothing else would never end.
+            // An empty record uses budget too, or a read of nothing else would never end.
             let end = end_of(&body, index).filter(|end| (start..=body.len() - payload_start).contains(end));
             let end = end.ok_or_else(|| format!("record {index} of the block does not end within it"))?;
             let size = (end - start).max(1);
@@ -253,12 +253,12 @@ impl Block {
         Ok(*budget > 0)
     }
 
-    /// The body, unpacked. The checksum holds, so this is what was written; the tests of its lengths keep a wrong writer
-    /// from becoming a panic of the reader.
+    /// The body, decompressed. The checksum matches, so this is what was written; the checks of its lengths keep a
+    /// wrong writer from causing a panic here.
     fn body(&self) -> Result<Bytes, String> {
         let body = if self.stored.first() == Some(&PACKED) {
             let packed = self.stored.get(HEADER + LENGTH..).unwrap_or_default();
-            // LZ4 makes nothing longer than 255 times what it was.
+            // LZ4 has a maximum compression ratio of 255.
             let length = number_at(&self.stored, HEADER).filter(|length| length / 255 <= packed.len());
             let length = length.ok_or("the length of the block's body can't be right")?;
             let body = lz4_flex::block::decompress(packed, length);
@@ -276,11 +276,11 @@ impl Block {
     }
 }
 
-/// Makes the table of a plain body out of that of a packed one.
+/// Converts the table of a compressed body into that of an uncompressed one.
 fn lengths_to_ends(body: &mut [u8], count: usize) {
     let mut end = 0_u32;
     for field in body.as_chunks_mut::<PER_RECORD>().0.iter_mut().take(count) {
-        // What does not fit is no end of a record, and seen as such.
+        // An overflow is no valid end of a record, and is detected as such.
         end = end.saturating_add(u32::from_le_bytes(*field));
         *field = end.to_le_bytes();
     }
@@ -306,12 +306,12 @@ mod tests {
         ["one", "", "three"].map(|text| Bytes::from_static(text.as_bytes())).to_vec()
     }
 
-    /// What packing makes smaller.
+    /// Records that compress well.
     fn alike() -> Vec<Bytes> {
         (0..20).map(|number| Bytes::from(format!("a record like the others, {number}"))).collect()
     }
 
-    /// The only block of these records, as it is stored.
+    /// The single block of these records, as stored.
     fn only(mut drafts: impl Iterator<Item = Draft>) -> Bytes {
         let block = drafts.next().expect("a block").at(PLACE, 5);
         assert!(drafts.next().is_none(), "one block");
@@ -389,7 +389,7 @@ mod tests {
                 let mut wrong = good.to_vec();
                 wrong[bit / 8] ^= 1 << (bit % 8);
                 let count = u32::from_le_bytes([wrong[13], wrong[14], wrong[15], wrong[16]]) as usize;
-                // With a checksum that holds.
+                // With a valid checksum.
                 let block = Draft { stored: wrong, count }.at(PLACE, 5);
                 if let Ok(block) = Block::decode(PLACE, block.stored()) {
                     let mut out = Vec::new();
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn the_layouts_of_all_versions_stay_readable() {
-        // Written by the first version of this file, and by the first one that packed.
+        // Written by the first version of this file, and by the first one that compressed.
         let plain: &[u8] = &[1, 0x56, 0x44, 0xf9, 0x8a, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, b'h', b'i'];
         let packed: &[u8] = &[
             2, 15, 134, 9, 224, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 74, 0, 0, 0, 191, 70, 0, 0, 0, 112, 97, 99, 107,

@@ -41,9 +41,9 @@ use crate::{
 const GROUP_BYTES: u64 = 16 << 20;
 /// Jobs after which a group is written even if more is waiting.
 const GROUP_JOBS: usize = 8192;
-/// How often the database's own threads are looked at while nothing is written: they fail without a word.
+/// How often the database's own threads are checked while nothing is written: they don't report failures.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often it is logged that the log can't be opened anew.
+/// How often a failure to reopen the log is logged.
 const SAY: Duration = Duration::from_secs(10);
 
 /// Blocks that were written to one partition.
@@ -56,7 +56,7 @@ struct Written {
 /// Why a group was not committed.
 struct Failed {
     reason: CommitError,
-    /// Its writing has begun: some or all of it may be in the files.
+    /// Its write has begun: some or all of it may be in the files.
     begun: bool,
 }
 
@@ -66,7 +66,7 @@ impl<E: Into<CommitError>> From<E> for Failed {
     }
 }
 
-/// The thread's state.
+/// The state of the commit thread.
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) jobs: mpsc::Receiver<Job>,
@@ -76,7 +76,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// Works until told to close, or until nobody can send any more.
+    /// Runs until told to close, or until every sender is gone.
     pub(super) fn run(mut self) {
         loop {
             let job = match self.jobs.recv_timeout(LOOK) {
@@ -103,7 +103,7 @@ impl Committer {
         }
     }
 
-    /// Whether the database's own threads have failed.
+    /// Checks whether the database's own threads have failed.
     fn look(&self) {
         let store = self.shared.store.read().unwrap_or_else(PoisonError::into_inner);
         let looked = store.as_ref().map(|store| store.database.persist(PersistMode::Buffer));
@@ -112,8 +112,8 @@ impl Committer {
         }
     }
 
-    /// Opens the log anew if it has failed, as soon as that can be done. Whoever wants something written meanwhile is told.
-    /// False once the log closes.
+    /// Reopens the log if it has failed, as soon as that is possible. Jobs that arrive meanwhile get an error. False
+    /// once the log closes.
     fn recover(&mut self) -> bool {
         if self.shared.writable().is_ok() {
             return true;
@@ -150,7 +150,7 @@ impl Committer {
         }
     }
 
-    /// Takes a job into the group, or answers it at once. False once the log closes.
+    /// Adds a job to the group, or replies at once. False once the log closes.
     fn admit(&self, job: Job, group: &mut Group) -> bool {
         group.jobs += 1;
         match job {
@@ -179,7 +179,7 @@ impl Committer {
         true
     }
 
-    /// Counts an append against their stream's disk budget.
+    /// Counts an append against its stream's disk budget.
     fn make_room(&self, partition: &Partition, size: u64, group: &mut Group) -> Result<()> {
         let here = group.topics.entry(partition.key.0).or_default();
         let stored = partition.topic_bytes.load(Ordering::Relaxed) + *here;
@@ -240,7 +240,7 @@ impl Committer {
                 batch.insert(store.meta(), sealed, serde_json::to_vec(&seal)?);
                 appends.partition.roll(keyspace.clone());
             }
-            // Small steps back of the clock are not followed; one that was far ahead is right again.
+            // Small backward steps of the clock are ignored; a clock that was far ahead has been corrected.
             let newest = if is_ahead(segment.newest, now) { now } else { now.max(segment.newest) };
             let blocks = appends.blocks(base, newest);
             for block in &blocks {
@@ -268,7 +268,7 @@ impl Committer {
         Ok(written)
     }
 
-    /// Everything is durable: readers may see it, callers may know.
+    /// Everything is durable: makes it visible to readers and replies to the callers.
     fn acknowledge(&self, group: Group, mut written: HashMap<PartitionKey, Written>) {
         for (key, appends) in group.appends {
             let Some(Written { blocks, bytes, newest }) = written.remove(&key) else { continue };
@@ -297,14 +297,14 @@ impl Committer {
         }
     }
 
-    /// Tells the second witness. One that lags behind accuses nobody wrongly, so a failure is no more than a warning.
+    /// Updates the witness. If that lags behind it causes no false alarm, so a failure is only a warning.
     fn note(&self, subject: Subject, value: u64) {
         if let Err(error) = self.shared.witness.lock().unwrap_or_else(PoisonError::into_inner).set(subject, value) {
             tracing::warn!(%error, "failed to note beside the stream how far it goes");
         }
     }
 
-    /// Nothing may be acknowledged any more, this group included.
+    /// Fails the group: from now on nothing may be acknowledged, this group included.
     fn fail(&self, group: Group, Failed { reason, begun }: Failed) {
         let mut maybe_stored = false;
         if begun {
@@ -322,7 +322,7 @@ impl Committer {
             let _gone = reply.send(Err(refused(maybe_stored)));
         }
         for reply in group.puts {
-            // It replaces what there was: whoever wants it writes it again.
+            // A `Put` replaces values: its caller will write them again.
             reply(Err(refused(begun)));
         }
     }

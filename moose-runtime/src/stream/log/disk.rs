@@ -4,20 +4,20 @@ use std::{io::Write, path::Path};
 
 use fjall::{OwnedWriteBatch, PersistMode};
 
-/// What is written to see whether the cause is gone: with less room than that it would be back at once.
+/// Size of the file written by a probe: with less space than that the failure would be back at once.
 const PROBED_BYTES: usize = 1 << 20;
-/// Files that are opened for the same reason.
+/// Number of files opened by a probe, for the same reason.
 const PROBED_FILES: usize = 16;
 
 /// Why a commit failed.
 pub(super) type CommitError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The point at which writes become durable. A trait because a test must make it fail.
+/// Where writes become durable. A trait because tests must make it fail.
 pub(super) trait Disk: Send {
-    /// Writes the batch and syncs it. Only after `Ok` is anything of it acknowledged.
+    /// Writes the batch and syncs it. Nothing of it is acknowledged before `Ok`.
     fn commit(&mut self, batch: OwnedWriteBatch) -> Result<(), CommitError>;
 
-    /// Whether it would take something again.
+    /// Checks whether it would accept writes again.
     fn probe(&mut self, directory: &Path) -> std::io::Result<()>;
 }
 
@@ -34,7 +34,7 @@ impl Disk for Synced {
     }
 }
 
-/// Whether the directory takes new files, and something in them.
+/// Checks whether new files can be created and written in the directory.
 fn probe(directory: &Path) -> std::io::Result<()> {
     let path = directory.join("probe");
     let written = (|| {

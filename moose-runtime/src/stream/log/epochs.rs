@@ -13,7 +13,7 @@ use super::{
 };
 use crate::stream::{Bounds, Counted, Cursor, EpochStart, Result};
 
-/// Epochs that are kept even when retention has taken all their records.
+/// Maximum number of epochs that are kept after retention has deleted all their records.
 const KEPT: usize = 1_000;
 
 /// The list of a partition as it is stored.
@@ -23,19 +23,19 @@ struct Stored {
     epochs: Vec<EpochStart>,
 }
 
-/// Epochs with a new one at the end, and what has to be durable before anything is taken in it.
+/// The epochs with a new one at the end, and what must be durable before any record is written under it.
 pub(super) struct Begun {
     pub(super) epochs: Vec<EpochStart>,
     pub(super) writes: Vec<(String, Vec<u8>)>,
 }
 
-/// The first offset of the newest epoch: so far, at least, the partition's records went.
+/// The first offset of the newest epoch: the partition's records reached at least this far.
 pub(super) fn newest(store: &Store, partition: PartitionKey) -> Result<u64> {
     let stored: Option<Stored> = store.get(&key::epochs(partition))?;
     Ok(stored.and_then(|stored| stored.epochs.last().map(|newest| newest.first)).unwrap_or(0))
 }
 
-/// The epochs of a partition with a new one at its end.
+/// The epochs of a partition, with a new one at the end.
 pub(super) fn begin(
     store: &Store,
     topic: &str,
@@ -65,8 +65,8 @@ pub(super) fn begin(
     Ok(Begun { epochs, writes })
 }
 
-/// Cursors whose counts reach back before `first` begin to count anew: under which epochs their first records were taken is
-/// not known any more, so nobody could hold those counts against the table.
+/// Restarts the counting of cursors whose counts reach back before `first`: the epochs of their first records are no
+/// longer known, so those counts could not be compared with the table.
 fn count_anew(store: &Store, topic: &str, partition: PartitionKey, first: u64) -> Result<Vec<(String, Vec<u8>)>> {
     let mut writes = Vec::new();
     for (group, mut cursor) in store.scan::<Cursor>(&key::cursors(partition))? {

@@ -6,16 +6,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// The shortest and the longest time between two tries.
+/// Minimum and maximum time between retries.
 const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(5);
 
-/// Why the log takes nothing at present.
+/// Why the log accepts nothing at present.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) since: SystemTime,
-    /// What failed first.
+    /// The first failure.
     cause: String,
-    /// What the last try to open the log anew failed of, where that is something else.
+    /// The last failure to reopen the log, if it is another one.
     last: Option<String>,
 }
 
@@ -25,12 +25,12 @@ impl Failure {
         Self { since: SystemTime::now(), cause: first_cause(error), last: None }
     }
 
-    /// What failed first, without a word of this machine's files: clients are told.
+    /// The first failure, without paths of this machine: clients see it.
     pub(super) fn cause(&self) -> String {
         self.cause.clone()
     }
 
-    /// Notes that the log could not be opened anew.
+    /// Records that the log could not be reopened.
     pub(super) fn tried(&mut self, error: &dyn std::fmt::Display) {
         let text = error.to_string();
         self.last = (!text.contains(&self.cause)).then_some(text);
@@ -46,7 +46,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// The times between tries: twice as long each time.
+/// The times between retries: twice as long each time.
 pub(super) struct Pauses(Duration);
 
 impl Pauses {
@@ -61,7 +61,7 @@ impl Pauses {
     }
 }
 
-/// The error at the bottom. Where the database only tells that something failed before, what its own threads said of it.
+/// The root cause. If the database only reports an earlier failure, what its own threads have logged about that.
 fn first_cause(error: &(dyn Error + 'static)) -> String {
     if is_poisoned(error) {
         return complaint().unwrap_or_else(|| "a thread of the database failed".to_owned());
@@ -73,15 +73,15 @@ fn first_cause(error: &(dyn Error + 'static)) -> String {
     deepest.to_string()
 }
 
-/// Whether a write was refused because of a failure before it: nothing of it was written.
+/// Whether a write was refused because of an earlier failure: nothing of it was written.
 pub(super) fn is_poisoned(error: &(dyn Error + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(fjall::Error::Poisoned))
 }
 
-/// The last error that the database wrote into its log: its threads have no other way to tell.
+/// The last error in the database's log: its threads report failures in no other way.
 static COMPLAINT: Mutex<Option<String>> = Mutex::new(None);
 
-/// Listens to the database's log from now on, unless somebody else does.
+/// Starts listening to the database's log, unless another logger is installed.
 pub(super) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
@@ -113,7 +113,7 @@ impl log::Log for Listener {
     fn flush(&self) {}
 }
 
-/// An error of the operating system as people write it, out of a text that holds it as `Debug` does.
+/// A readable form of a system error, from a text that contains its `Debug` form.
 fn readable(text: &str) -> String {
     let between = |begin: &str, end: char| text.split_once(begin)?.1.split(end).next();
     match (between("code: ", ','), between("message: \"", '"')) {

@@ -15,27 +15,27 @@ use super::{
 };
 use crate::stream::Result;
 
-/// What is written together.
+/// The content of one commit.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) appends: HashMap<PartitionKey, Appends>,
-    /// The last write of a key wins: within a batch the database has no order.
+    /// Of several writes to a key the last wins: within a batch the database has no order.
     pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
-    /// The last move of a cursor wins likewise.
+    /// Likewise for the moves of a cursor.
     pub(super) cursors: HashMap<(PartitionKey, String), CursorMove>,
     pub(super) puts: Vec<PutReply>,
     pub(super) bytes: u64,
     pub(super) jobs: usize,
-    /// Bytes by topic, so that several appends together don't pass the budget.
+    /// Bytes by topic, so that several appends together stay within the budget.
     pub(super) topics: HashMap<u64, u64>,
 }
 
-/// What is appended to one partition together.
+/// The appends to one partition.
 pub(super) struct Appends {
     pub(super) partition: Arc<Partition>,
     pub(super) content: Vec<Content>,
     pub(super) count: u64,
-    /// Records before each append's first one, and who waits for it.
+    /// The number of records before each append's first one, and its caller's channel.
     pub(super) waiting: Vec<(u64, oneshot::Sender<Result<u64>>)>,
 }
 
@@ -53,7 +53,7 @@ impl Appends {
         }
     }
 
-    /// The blocks of all records, in their places from `base` on.
+    /// The blocks of all records, at their places from `base` on.
     pub(super) fn blocks(&mut self, base: u64, timestamp: i64) -> Vec<Block> {
         let (epoch, partition) = self.partition.key;
         let mut place = Place { epoch, partition, base };

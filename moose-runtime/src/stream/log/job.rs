@@ -12,24 +12,24 @@ use super::{
 };
 use crate::stream::Result;
 
-/// Told once a `Put` is durable or has failed. Not a channel, since both async tasks and plain threads wait for it.
+/// Called once a `Put` is durable or has failed. Not a channel, since both async tasks and plain threads wait for it.
 pub(super) type PutReply = Box<dyn FnOnce(Result<()>) + Send>;
 
-/// Something to be made durable.
+/// A request to the commit thread.
 pub(super) enum Job {
     /// Records of one partition.
     Append { partition: Arc<Partition>, content: Content, reply: oneshot::Sender<Result<u64>> },
-    /// Values of `meta` or dead letters, replaced or taken out; all of them or none.
+    /// Sets or deletes values of `meta` or dead letters, all or nothing.
     Put { writes: Vec<(String, Option<Vec<u8>>)>, cursors: Vec<CursorMove>, reply: PutReply },
     /// Ends the thread once everything before it is written.
     Close,
 }
 
-/// What is appended together.
+/// The records of an append.
 pub(super) enum Content {
     /// Records that share a block with those of other appends.
     Records(Vec<Bytes>),
-    /// Records that are worth blocks of their own, which their caller made.
+    /// Records that are in blocks of their own, prepared by the caller.
     Drafts(Vec<Draft>),
 }
 
@@ -43,7 +43,7 @@ impl Content {
         count as u64
     }
 
-    /// Bytes that they will take once stored, give or take the header of a block that they share.
+    /// Bytes that they will take once stored, without the header of a block that they share.
     pub(super) fn size(&self) -> u64 {
         match self {
             Self::Records(records) => stored_size(records),
@@ -52,7 +52,7 @@ impl Content {
     }
 }
 
-/// Where a cursor will stand once its write is durable; nowhere when its reader is forgotten.
+/// The position of a cursor once its write is durable; none if its reader is forgotten.
 pub(super) struct CursorMove {
     pub(super) partition: Arc<Partition>,
     pub(super) group: String,
@@ -65,12 +65,12 @@ impl CursorMove {
         Self { partition: Arc::clone(partition), group: group.to_owned(), next: Some(next) }
     }
 
-    /// The group is no reader of the partition any more.
+    /// The group no longer reads the partition.
     pub(super) fn forgotten(partition: &Arc<Partition>, group: &str) -> Self {
         Self { partition: Arc::clone(partition), group: group.to_owned(), next: None }
     }
 
-    /// What the second witness says of it.
+    /// The witness's entry for it.
     pub(super) fn witnessed(&self) -> (Subject, u64) {
         (Subject::cursor(self.partition.key, &self.group), self.next.unwrap_or(0))
     }

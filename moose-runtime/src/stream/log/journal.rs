@@ -18,31 +18,31 @@ use std::{
 use xxhash_rust::xxh3::Xxh3;
 
 const MAGIC: &[u8; 4] = b"FJL\x03";
-/// What is read at once.
+/// Bytes per read.
 const CHUNK: usize = 64 << 10;
 
-/// How far a journal can be read.
+/// How far a journal is readable.
 struct Scan {
-    /// Where its whole batches end.
+    /// The end of its complete batches.
     whole: u64,
-    /// Another whole batch lies behind that: what is wrong there is not its end.
+    /// Another complete batch follows after the invalid place: so that is not a torn end.
     goes_on: bool,
 }
 
-/// What the end of a journal was found to be.
+/// The state of a journal's end.
 pub(super) enum End {
-    /// Whole.
+    /// Complete.
     Whole,
     /// Torn, and cut off.
     Cut(Cut),
-    /// From a byte of this journal on something is wrong, and whole batches follow.
+    /// Invalid from a byte of this journal on, with complete batches after it.
     Damaged(PathBuf, u64),
 }
 
 /// What was cut off.
 pub(super) struct Cut {
     journal: PathBuf,
-    /// The journal as it was.
+    /// A copy of the journal before that.
     pub(super) copy: PathBuf,
     /// Where it was cut.
     pub(super) at: u64,
@@ -51,15 +51,15 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Puts the journal back as it was.
+    /// Restores the journal.
     pub(super) fn take_back(&self) -> io::Result<()> {
         fs::rename(&self.copy, &self.journal)?;
         sync_directory(&self.journal)
     }
 }
 
-/// Cuts the newest journal where its whole batches end, if nothing whole comes after that. The journal as it was is kept
-/// in `keep`.
+/// Cuts the newest journal at the end of its complete batches, if no complete batch follows. A copy of the journal is
+/// kept in `keep`.
 pub(super) fn cut_torn_end(database: &Path, keep: &Path) -> io::Result<End> {
     let Some(journal) = newest(database)? else { return Ok(End::Whole) };
     let Scan { whole, goes_on } = scan(&journal)?;
@@ -79,24 +79,24 @@ pub(super) fn cut_torn_end(database: &Path, keep: &Path) -> io::Result<End> {
     Ok(End::Cut(Cut { journal, copy, at: whole, bytes: used - whole }))
 }
 
-/// Writes the whole batches of the newest journal into a file of their own, which takes its place: whatever a failed write
-/// has left, in the file, in the page cache, or with a writer that was let go of and has not ended, is no part of it.
+/// Replaces the newest journal by a file with only its complete batches: so whatever a failed write has left, in the
+/// file, in the page cache, or with a writer that was abandoned and still runs, is no part of it.
 pub(super) fn renew(database: &Path) -> io::Result<()> {
     let Some(journal) = newest(database)? else { return Ok(()) };
     let Scan { whole, goes_on } = scan(&journal)?;
     if goes_on {
-        // Damage, which is told when the database meets it.
+        // Damage, which is reported when the database reads it.
         return Ok(());
     }
     rewrite(&journal, whole)
 }
 
-/// Puts a copy of the first bytes of a journal in its place.
+/// Replaces a journal by a copy of its first bytes.
 fn rewrite(journal: &Path, bytes: u64) -> io::Result<()> {
     let new = journal.with_extension("new");
     let replaced = copy_to(journal, bytes, &new).and_then(|()| fs::rename(&new, journal));
     if replaced.is_err() {
-        // On a full disk it would keep the room that the next try needs.
+        // On a full disk it would take the space that the next try needs.
         let _ = fs::remove_file(&new);
     }
     replaced?;
@@ -134,7 +134,7 @@ fn sync_directory(of: &Path) -> io::Result<()> {
     }
 }
 
-/// The journal that is written to.
+/// The journal that is being written.
 fn newest(database: &Path) -> io::Result<Option<PathBuf>> {
     let mut newest: Option<(u64, PathBuf)> = None;
     for entry in fs::read_dir(database)? {
@@ -160,16 +160,16 @@ fn scan(journal: &Path) -> io::Result<Scan> {
     }
 }
 
-/// What comes next in a journal.
+/// The next element of a journal.
 enum Batch {
     Whole,
-    /// A batch that is not what was written.
+    /// A batch with an invalid checksum or content.
     Wrong,
-    /// Nothing of which it can be told where it ends.
+    /// Content whose end can't be determined.
     Unreadable,
 }
 
-/// A journal that is read from its beginning.
+/// Reads a journal's batches from its beginning.
 struct Batches {
     from: BufReader<File>,
     at: u64,
@@ -187,10 +187,10 @@ impl Batches {
         }
     }
 
-    /// Reads a batch: whether it is what was written.
+    /// Reads a batch; returns whether it is valid.
     fn batch(&mut self) -> io::Result<bool> {
         let unreadable = || io::Error::from(ErrorKind::InvalidData);
-        // Those of the start are not part of the sum.
+        // The checksum does not cover the batch's start.
         let mut sum = Xxh3::new();
         let [1] = self.take(&mut sum)? else { return Err(unreadable()) };
         let mut items = u32::from_le_bytes(self.take(&mut sum)?);

@@ -18,14 +18,14 @@ use super::{
 };
 use crate::stream::{DeadLetter, DeadLetterDetails, DeadLetterKey, DeadLetterQuery, Ending, Result, StreamError};
 
-/// Bytes of letters that are moved in one commit, and one letter more.
+/// Bytes of letters that are moved per commit, plus one letter.
 const MOVED_AT_ONCE: usize = 4 << 20;
 
-/// What is stored beside the payload.
+/// The header stored before the payload.
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u8,
-    /// How it has ended; the payload is gone then.
+    /// How it has ended; then there is no payload.
     ended: Option<Ending>,
     details: DeadLetterDetails,
 }
@@ -60,7 +60,7 @@ fn decode(key: &DeadLetterKey, value: &[u8]) -> Result<(Header, Bytes)> {
 }
 
 impl Log {
-    /// Stores those that are new and answers how many that were.
+    /// Stores new letters and returns how many were new.
     pub(super) async fn store_letters(&self, letters: &[DeadLetter]) -> Result<u64> {
         let keys: Vec<String> = letters.iter().map(|letter| stored_key(&letter.key)).collect();
         let known = self.blocking("look for dead letters", move |store| {
@@ -83,8 +83,8 @@ impl Log {
         Ok(new)
     }
 
-    /// Gives the letters of a table that has another name now to that name, those that have ended among them. Broken off, it
-    /// goes on where it was when it is asked for once more.
+    /// Moves the letters of a renamed table to its new name, including those that have ended. After an interruption,
+    /// calling it again continues.
     pub(super) async fn move_letters(&self, topic: &str, former: &str, table: &str) -> Result<()> {
         if former == table {
             return Ok(());
@@ -98,7 +98,7 @@ impl Log {
                     let Some(rest) = stored.strip_prefix(from.as_bytes()) else { return Ok(false) };
                     let rest = String::from_utf8_lossy(rest);
                     let moved = format!("{to}{rest}");
-                    // Of letters with one key the first stays.
+                    // Of letters with one key the first is kept.
                     if store.letter(&moved)?.is_none()
                         && let Some(key) = read_key(stored)
                     {
@@ -121,7 +121,7 @@ impl Log {
         }
     }
 
-    /// A page of those that have not ended.
+    /// A page of letters that have not ended.
     pub(super) async fn find_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>> {
         self.blocking("list dead letters", move |store| {
             let prefix = query.destination.map_or_else(|| LETTERS.to_owned(), |table| format!("{LETTERS}{table}/"));
@@ -148,7 +148,7 @@ impl Log {
         .await
     }
 
-    /// One that has not ended.
+    /// A letter that has not ended.
     pub(super) async fn find_letter(&self, key: DeadLetterKey) -> Result<Option<DeadLetter>> {
         self.blocking("read a dead letter", move |store| {
             let Some(value) = store.letter(&stored_key(&key))? else { return Ok(None) };
@@ -158,7 +158,7 @@ impl Log {
         .await
     }
 
-    /// Offsets that have a letter, and how it has ended, if it has.
+    /// Offsets that have a letter, and how that has ended, if it has.
     pub(super) async fn letter_offsets(
         &self,
         first: &DeadLetterKey,
@@ -182,7 +182,7 @@ impl Log {
         .await
     }
 
-    /// Takes the payloads away and leaves the keys. Answers how many had not ended before.
+    /// Deletes the payloads and keeps the keys. Returns how many had not ended before.
     pub(super) async fn end_letters(&self, keys: &[DeadLetterKey], ending: Ending) -> Result<u64> {
         let keys: BTreeSet<DeadLetterKey> = keys.iter().cloned().collect();
         let writes = self.blocking("end dead letters", move |store| {
@@ -211,7 +211,7 @@ impl Store {
         self.letters().get(key).map_err(|source| storage(format!("read `{key}` of the stream"), source))
     }
 
-    /// Hands on keys and values from `from` on, until told to stop.
+    /// Passes on keys and values from `from` on, until told to stop.
     fn each_letter(&self, from: Bound<String>, mut take: impl FnMut(&[u8], &[u8]) -> Result<bool>) -> Result<()> {
         let action = || "read the dead letters of the stream".to_owned();
         for entry in self.letters().range::<String, _>((from, Bound::Unbounded)) {

@@ -12,17 +12,17 @@ use std::{
 
 use crate::stream::{Result, StreamError};
 
-/// A killed process needs a moment to let go of its files.
+/// A killed process needs a moment until its files are closed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The lock on a directory; dropped, it is free.
+/// The lock on a directory; released on drop.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
-    /// Locks the directory, or tells who has it.
+    /// Locks the directory; the error says which process has it.
     pub(super) fn acquire(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(|source| StreamError::Storage {
             action: format!("make the stream's directory {}", directory.display()),

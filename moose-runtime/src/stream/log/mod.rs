@@ -82,7 +82,7 @@ use self::{
 use super::{Bounds, Record, Result, StreamError, Topic, TopicSpec};
 use crate::fault::{self, Point};
 
-/// The embedded log. Dropped or closed, it lets go of its directory.
+/// The embedded log. Dropping or closing it releases its directory.
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -95,12 +95,12 @@ pub struct Log {
 struct Threads {
     committer: JoinHandle<()>,
     retention: JoinHandle<()>,
-    /// Dropped, it ends the retention thread.
+    /// Dropping it ends the retention thread.
     retention_stop: mpsc::Sender<()>,
 }
 
 impl Log {
-    /// Opens the log in its directory, making what is missing. Blocks on the disk: after a crash it reads what was
+    /// Opens the log in its directory, creating what is missing. Blocks on the disk: after a crash it reads what was
     /// written last, at most a few hundred megabytes.
     pub fn open(options: LogOptions) -> Result<Self> {
         Self::open_on(options, Box::new(Synced))
@@ -143,7 +143,7 @@ impl Log {
             jobs: receiver,
             disk,
             disk_budget: options.disk_budget,
-            // A small budget asks for small segments, or little of it would ever come back.
+            // A small budget needs small segments, or little of it would ever be freed.
             segment_bytes: options.segment_bytes.min((options.disk_budget / 8).max(1 << 20)),
         };
         let failed = |source| storage("start the stream's threads".to_owned(), source);
@@ -165,15 +165,15 @@ impl Log {
         Ok(Self { shared, jobs, threads })
     }
 
-    /// Deletes what may go, now. Called by the log itself at its interval; blocks on the disk.
+    /// Runs retention now. The log itself calls this at its interval; blocks on the disk.
     ///
-    /// A partition of which no reader is known keeps everything.
+    /// A partition without a known reader keeps everything.
     pub fn enforce_retention(&self) -> Result<()> {
         enforce_retention(&self.shared, &self.jobs)
     }
 
-    /// Makes a reader known, durably: nothing is deleted that it has not passed, from now on and before its first
-    /// commit.
+    /// Registers a reader, durably: from now on, and before its first commit, nothing is deleted that it has not
+    /// passed.
     pub async fn register_group(&self, group: &str, topic: &str) -> Result<()> {
         let open = self.shared.topic(topic)?;
         for partition in &open.partitions {

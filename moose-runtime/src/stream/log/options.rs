@@ -8,30 +8,30 @@ use std::{
 
 use crate::fault;
 
-/// Tells the time.
+/// A clock, replaceable in tests.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// How a log is opened.
+/// Options for opening a log.
 #[derive(Clone)]
 pub struct LogOptions {
-    /// The log's own directory; made where it is missing.
+    /// The log's own directory; created if missing.
     pub path: PathBuf,
-    /// Most that the records of one stream may take, counted before compression. Above it appends fail with
-    /// [`StreamError::Full`](crate::stream::StreamError::Full); cursors still work,
-    /// and dead letters, which are not counted, are kept.
+    /// Maximum bytes of the records of one stream, counted before compression. Above it appends fail with
+    /// [`StreamError::Full`](crate::stream::StreamError::Full); cursors still work, and dead letters, which are not
+    /// counted, are kept.
     pub disk_budget: u64,
-    /// A partition goes on in a new segment after this many bytes. Space comes back by segments.
+    /// A partition continues in a new segment after this many bytes. Space is freed by segments.
     pub segment_bytes: u64,
-    /// Newest blocks that are kept in memory, over all partitions.
+    /// Bytes of the newest blocks that are kept in memory, over all partitions.
     pub tail_bytes: usize,
-    /// How often retention is looked at.
+    /// How often retention runs.
     pub retention_interval: Duration,
     /// The clock of timestamps and of retention.
     pub clock: Clock,
 }
 
 impl LogOptions {
-    /// A log in `path`, everything else by default.
+    /// A log in `path`, with defaults for everything else.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

@@ -25,29 +25,29 @@ use crate::stream::{Bounds, Epochs, Record, Result};
 pub(super) struct Partition {
     pub(super) topic: String,
     pub(super) key: PartitionKey,
-    /// Bytes of the whole topic, shared by its partitions: what the disk budget is compared with.
+    /// Bytes of the whole topic, shared by its partitions: compared with the disk budget.
     pub(super) topic_bytes: Arc<AtomicU64>,
-    /// Readers wait on this for the end to move.
+    /// Readers wait on this for new records.
     progress: watch::Sender<Progress>,
     place: Mutex<PartitionPlace>,
     segments: RwLock<Vec<Segment>>,
-    /// Where each known group stands. A group that has not committed yet stands at 0.
+    /// The position of each known group. A group that has not committed yet is at 0.
     groups: Mutex<BTreeMap<String, u64>>,
-    /// Under which epochs its records were taken.
+    /// The epochs of its records.
     pub(super) epochs: Epochs,
 }
 
 /// How far a partition goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
-    /// Offset that the next record will get.
+    /// Offset of the next record.
     pub(super) end: u64,
-    /// No more will come.
+    /// No more records will come.
     pub(super) closed: bool,
 }
 
 impl Partition {
-    /// A partition with what is stored.
+    /// A partition with its stored content.
     pub(super) fn new(topic: &str, key: PartitionKey, topic_bytes: Arc<AtomicU64>, stored: Stored) -> Self {
         let Stored { place, end, segments, groups } = stored;
         topic_bytes.fetch_add(place.bytes, Ordering::Relaxed);
@@ -63,13 +63,13 @@ impl Partition {
         }
     }
 
-    /// Lets go of the database, which is opened anew.
+    /// Releases the database, before it is reopened.
     pub(super) fn let_go(&self) {
         self.segments.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Goes on with what is stored. Its end is the one that was acknowledged; groups are known better here, those among them
-    /// that have not committed yet.
+    /// Continues with the reopened content. Its end is the acknowledged one; the groups are those known here, which
+    /// include those that have not committed yet.
     pub(super) fn renew(&self, Stored { place, segments, .. }: Stored) {
         let before = std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), place);
         self.topic_bytes.fetch_add(place.bytes, Ordering::Relaxed);
@@ -77,24 +77,24 @@ impl Partition {
         *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments;
     }
 
-    /// The offsets that exist.
+    /// The offsets that are stored.
     pub(super) fn bounds(&self) -> Bounds {
-        // In this order: the start never passes an end that was seen later.
+        // In this order: the start never passes an end that was read later.
         let start = self.place().start.offset;
         Bounds { start, end: self.progress.borrow().end }
     }
 
-    /// Follows how far the partition goes.
+    /// Subscribes to the partition's progress.
     pub(super) fn follow(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Offset that the next record will get.
+    /// Offset of the next record.
     pub(super) fn end(&self) -> u64 {
         self.progress.borrow().end
     }
 
-    /// Where retention stands.
+    /// The start, for retention.
     pub(super) fn place(&self) -> PartitionPlace {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,12 +104,12 @@ impl Partition {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The segment that is written to.
+    /// The segment that is being written.
     pub(super) fn active(&self) -> Option<Segment> {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
     }
 
-    /// Goes on in a new segment.
+    /// Continues in a new segment.
     pub(super) fn roll(&self, keyspace: Keyspace) {
         let base = self.end();
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +117,7 @@ impl Partition {
         segments.push(Segment { base, keyspace, end: base, bytes: 0, newest, stepped: None });
     }
 
-    /// Takes note of blocks that are durable, and wakes those who wait for them.
+    /// Adds blocks that are durable, and wakes the readers that wait for them.
     pub(super) fn advance(&self, end: u64, bytes: u64, newest: i64) {
         if let Some(segment) = self.segments.write().unwrap_or_else(PoisonError::into_inner).last_mut() {
             if newest < segment.newest {
@@ -132,13 +132,13 @@ impl Partition {
         self.progress.send_modify(|progress| progress.end = end);
     }
 
-    /// Where the clock went back, as far as is known.
+    /// Where the clock was set back, as far as known.
     pub(super) fn steps(&self) -> Vec<Step> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.iter().filter_map(|segment| segment.stepped).collect()
     }
 
-    /// Takes note that the clock is behind the newest record by more than it may be: nobody need append for that to be known.
+    /// Records that the clock is too far behind the newest record: this must be noticed without an append.
     pub(super) fn look_at_clock(&self, now: i64) {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(segment) = segments.last_mut().filter(|segment| is_ahead(segment.newest, now)) {
@@ -147,7 +147,7 @@ impl Partition {
         }
     }
 
-    /// Puts timestamps right that a clock gave which was ahead.
+    /// Corrects timestamps from a clock that was ahead.
     pub(super) fn correct(&self, records: &mut [Record]) {
         for step in self.steps() {
             for record in records.iter_mut() {
@@ -156,14 +156,14 @@ impl Partition {
         }
     }
 
-    /// Moves the start, and takes out the segments that lie before it.
+    /// Moves the start, and removes the segments before it.
     pub(super) fn trim(&self, start: Start, bytes: u64) -> Vec<Segment> {
         {
             let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
             place.start = start;
             place.bytes = place.bytes.saturating_sub(bytes);
         }
-        // Opened anew meanwhile, the log has counted already.
+        // If the log was reopened meanwhile, it has been counted already.
         let less = |all: u64| Some(all.saturating_sub(bytes));
         let _ = self.topic_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -171,13 +171,13 @@ impl Partition {
         segments.drain(..keep_from).collect()
     }
 
-    /// Ends all waiting and lets go of the database.
+    /// Ends all waiting and releases the database.
     pub(super) fn close(&self) {
         self.progress.send_modify(|progress| progress.closed = true);
         self.segments.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Notes where a group stands, or that there is none of that name any more.
+    /// Sets a group's position, or removes the group.
     pub(super) fn set_group(&self, group: String, next: Option<u64>) {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -191,17 +191,17 @@ impl Partition {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Notes a group that has not committed yet, unless it is known.
+    /// Adds a group that has not committed yet, unless it is known.
     pub(super) fn know_group(&self, group: &str) {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(group.to_owned()).or_insert(0);
     }
 
-    /// What every known group has passed; nothing where no group is known.
+    /// The offset that every known group has passed; `None` without groups.
     pub(super) fn passed(&self) -> Option<u64> {
         self.slowest().map(|(_, next)| next)
     }
 
-    /// The known group that is furthest behind, and where it is.
+    /// The known group that is furthest behind, and its position.
     pub(super) fn slowest(&self) -> Option<(String, u64)> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.iter().min_by_key(|(_, next)| **next).map(|(group, next)| (group.clone(), *next))
@@ -209,7 +209,7 @@ impl Partition {
 
     /// Reads stored records from `from` on, about `max_bytes` of them. Blocks on the disk.
     ///
-    /// A gap or damage ends what is read; where it is the first thing met, it is the error.
+    /// A gap or damage ends the read; if it is the first thing found, it is the error.
     pub(super) fn read_stored(&self, from: u64, max_bytes: usize) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let mut budget = max_bytes;
@@ -218,8 +218,8 @@ impl Partition {
         let first = segments.partition_point(|segment| segment.end <= from);
         for segment in segments.get(first..).unwrap_or_default() {
             while expected < segment.end {
-                // What is left of a block has to be unpacked once more by the next read: better to begin none that may
-                // not fit.
+                // The rest of a block must be decompressed again by the next read: better not to begin one that may not
+                // fit.
                 if budget < max_bytes / 2 {
                     return Ok(records);
                 }
@@ -256,8 +256,8 @@ impl Partition {
         Ok(entries.map(move |entry| block_of(&self.topic, self.key, offset, entry)))
     }
 
-    /// The block that holds `offset`. Readers go from block to block, so most often it begins there, and finding it
-    /// unpacks nothing else.
+    /// The block that holds `offset`. Readers go from block to block, so usually one begins there, and finding it
+    /// decompresses nothing else.
     fn block_with(&self, segment: &Segment, offset: u64) -> Result<Option<Block>> {
         let key = offset.to_be_bytes();
         let begins = segment.keyspace.get(key).map_err(|source| unreadable(&self.topic, self.key, offset, source))?;

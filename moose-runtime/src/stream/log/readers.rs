@@ -34,8 +34,8 @@ impl Log {
         .await
     }
 
-    /// Takes a reader's cursors and its registration out, and hands them on to `heir`, in one commit. Where the reader had
-    /// no cursor, the heir keeps its own.
+    /// Deletes a reader's cursors and its registration, and moves the cursors to `heir`, in one commit. Where the
+    /// reader had no cursor, the heir keeps its own.
     pub(super) async fn forget(&self, topic: &str, group: &str, heir: Option<&str>) -> Result<bool> {
         let known = self.find_readers(topic).await?.iter().any(|reader| reader.group == group);
         if !known || heir == Some(group) {
@@ -61,7 +61,7 @@ impl Log {
                         if let Some(value) = store.value(&place)? {
                             let failed = |source| storage(action.clone(), source);
                             let mut cursor: Cursor = serde_json::from_slice(&value).map_err(failed)?;
-                            // Its tokens begin with what they began with, whoever has it now.
+                            // Its tokens keep their prefix, whichever group has it now.
                             cursor.id.get_or_insert_with(|| Cursor::id_of_names(&gone, &topic));
                             let value = serde_json::to_vec(&cursor).map_err(failed)?;
                             writes.push((key::cursor(partition.key, heir), Some(value)));

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::stream::{EpochStart, Result, StreamError};
 
-/// Opens the log anew, if the cause of its failure is gone. Whoever asks for something meanwhile waits; after an error,
-/// what is not in memory can't be read.
+/// Reopens the log, if the cause of its failure is gone. Callers wait meanwhile; after an error, only what is in memory
+/// can be read.
 pub(super) fn reopen(shared: &Shared, disk: &mut dyn Disk) -> Result<()> {
     let place = shared.path.display();
     disk.probe(&shared.path).map_err(|source| storage(format!("write to {place}"), source))?;
@@ -50,8 +50,8 @@ pub(super) fn reopen(shared: &Shared, disk: &mut dyn Disk) -> Result<()> {
     Ok(())
 }
 
-/// Opens the database in `directory`. Where a write had failed, its journal is renewed first. What is left of it goes, and so does a last write that the
-/// machine did not survive, if nothing is missing without it.
+/// Opens the database in `directory`. After a failed write its journal is renewed first, which removes what is left of
+/// that. A last write torn by a power failure is cut off too, if nothing acknowledged is in it.
 pub(super) fn open(directory: &Path, witness: &mut Witness, renew: bool) -> Result<Store> {
     let database = directory.join("database");
     let failed = |source| storage(format!("renew the journal in {}", database.display()), source);
@@ -104,7 +104,7 @@ pub(super) fn open(directory: &Path, witness: &mut Witness, renew: bool) -> Resu
     }
 }
 
-/// Whether all that was acknowledged is there.
+/// Whether everything acknowledged is stored.
 fn check(store: &Store, witness: &mut Witness) -> Result<()> {
     for (name, meta) in store.topics()? {
         for number in 0..meta.partitions {
@@ -114,7 +114,7 @@ fn check(store: &Store, witness: &mut Witness) -> Result<()> {
     Ok(())
 }
 
-/// A partition, what its files hold, and its epochs.
+/// A partition, the content of its files, and its epochs.
 type Found<'a> = (&'a Partition, Stored, Vec<EpochStart>);
 
 /// Reads every open partition up to its acknowledged end, and begins an epoch in it, durably.
@@ -140,7 +140,7 @@ fn begin<'a>(
     }
     let failed = |source| StreamError::Storage { action: "begin an epoch of the stream".to_owned(), source };
     disk.commit(batch).map_err(failed)?;
-    // Only now: nothing beyond the ends is there any more.
+    // Only now: nothing is stored beyond the ends any more.
     witness.forget_ends(&kept).map_err(|source| failed(source.into()))?;
     Ok(found)
 }

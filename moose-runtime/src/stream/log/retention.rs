@@ -12,16 +12,16 @@ use crate::{
     stream::{Result, Retention},
 };
 
-/// A start that retention moves to.
+/// A new start, as planned by retention.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     /// The new start.
     pub(super) start: Start,
-    /// Bytes that go with it.
+    /// Bytes that are freed.
     pub(super) bytes: u64,
 }
 
-/// How far the partition's start may move, or nothing. Reads the disk.
+/// How far the partition's start may move; `None` if it may not. Reads the disk.
 pub(super) fn plan(partition: &Partition, retention: Retention, now: i64) -> Result<Option<Plan>> {
     partition.look_at_clock(now);
     let Some(passed) = partition.passed() else { return Ok(None) };
@@ -59,7 +59,7 @@ pub(super) fn plan(partition: &Partition, retention: Retention, now: i64) -> Res
     Ok((moved.offset > start.offset).then_some(Plan { start: moved, bytes: bytes.saturating_sub(remaining) }))
 }
 
-/// Where records may go.
+/// The limits of what may be deleted.
 struct Limits {
     passed: u64,
     before: Option<i64>,
@@ -67,7 +67,7 @@ struct Limits {
 }
 
 impl Limits {
-    /// Whether blocks up to `end`, the newest of `timestamp`, may go, with `size` of the `remaining` bytes.
+    /// Whether blocks up to `end`, the newest of `timestamp`, may be deleted, with `size` of the `remaining` bytes.
     fn allow(&self, end: u64, timestamp: i64, size: u64, remaining: u64) -> bool {
         let old = self.before.is_some_and(|before| timestamp < before);
         let beyond = self.retention.bytes.is_some_and(|limit| remaining.saturating_sub(size) >= limit);
@@ -79,7 +79,7 @@ fn milliseconds(age: Duration) -> i64 {
     i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The durable form of a plan: to be written before anything is dropped.
+/// The writes of a plan, which must be durable before anything is dropped.
 pub(super) fn writes(partition: &Partition, plan: Plan) -> Result<Vec<(String, Option<Vec<u8>>)>> {
     let start = serde_json::to_vec(&plan.start)
         .map_err(|source| storage(format!("note where topic `{}` starts", partition.topic), source))?;

@@ -21,14 +21,14 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// Timestamp of its last record.
     pub(super) newest: i64,
-    /// Where the clock went back last.
+    /// The last place where the clock was set back.
     pub(super) stepped: Option<Step>,
 }
 
-/// How far, in milliseconds, a timestamp may lie ahead of the clock: beyond that the clock was wrong when it was given.
+/// How far, in milliseconds, a timestamp may be ahead of the clock: beyond that the clock was wrong when it was taken.
 const AHEAD: i64 = 60_000;
 
-/// Whether a timestamp was given by a clock that was wrong, if the present one is right.
+/// Whether a timestamp was taken from a wrong clock, if the present one is right.
 pub(super) fn is_ahead(timestamp: i64, now: i64) -> bool {
     timestamp > now.saturating_add(AHEAD)
 }
@@ -54,7 +54,7 @@ pub(super) fn decoded(topic: &str, key: PartitionKey, base: u64, stored: Slice) 
     Block::decode(place, Bytes::from(stored)).map_err(|detail| damaged(topic, key, base, detail))
 }
 
-/// Checks a sealed segment at both ends.
+/// Checks the first and the last block of a sealed segment.
 pub(super) fn check_sealed(
     topic: &str,
     key: PartitionKey,
@@ -75,7 +75,7 @@ pub(super) fn check_sealed(
     Ok(Segment { base, keyspace, end, bytes, newest, stepped })
 }
 
-/// Checks every block of a segment, which follows a record of timestamp `before`.
+/// Checks every block of a segment that follows a record with timestamp `before`.
 pub(super) fn check_whole(
     topic: &str,
     key: PartitionKey,
@@ -104,7 +104,7 @@ pub(super) fn damaged(topic: &str, (_, partition): PartitionKey, offset: u64, de
     StreamError::Damaged { topic: topic.to_owned(), partition, offset, detail }
 }
 
-/// An error of the database while reading: a failing disk is the storage's, anything else is damage.
+/// Converts a read error of the database: an I/O error is the storage's, anything else is damage.
 pub(super) fn unreadable(topic: &str, key: PartitionKey, offset: u64, source: fjall::Error) -> StreamError {
     match source {
         fjall::Error::Io(source) => {

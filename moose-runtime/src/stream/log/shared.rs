@@ -16,15 +16,15 @@ use super::{
 };
 use crate::stream::{Result, Retention, StreamError};
 
-/// What callers and threads share.
+/// The state that callers and threads share.
 pub(super) struct Shared {
     pub(super) path: PathBuf,
-    /// Held until the log closes, also while it is opened anew.
+    /// Held until the log closes, also while it is reopened.
     pub(super) lock: Mutex<Option<DirectoryLock>>,
     pub(super) clock: Clock,
-    /// Taken out when the log closes or is opened anew, which waits for all who use it.
+    /// Taken when the log closes or is reopened, which waits for all users.
     pub(super) store: RwLock<Option<Store>>,
-    /// How often it was opened anew: what was got from a database before that is good no more.
+    /// Number of reopenings: handles of an earlier database are no longer valid.
     pub(super) openings: AtomicU64,
     pub(super) topics: RwLock<HashMap<String, Arc<OpenTopic>>>,
     pub(super) closed: AtomicBool,
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     pub(super) failed: RwLock<Option<Failure>>,
     pub(super) tail: Mutex<Tail>,
     pub(super) witness: Mutex<Witness>,
-    /// Opening a topic reads and writes: one at a time.
+    /// Serialises the opening of topics, which reads and writes.
     pub(super) opening: tokio::sync::Mutex<()>,
 }
 
@@ -57,7 +57,7 @@ impl Shared {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// An error while nothing is written.
+    /// An error if nothing can be written at present.
     pub(super) fn writable(&self) -> Result<()> {
         let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
         failed
@@ -65,14 +65,14 @@ impl Shared {
             .map_or(Ok(()), |failure| Err(StreamError::Paused { cause: failure.cause(), maybe_stored: false }))
     }
 
-    /// Notes that the log could not be opened anew.
+    /// Records that the log could not be reopened.
     pub(super) fn tried(&self, error: &StreamError) {
         if let Some(failure) = self.failed.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
             failure.tried(error);
         }
     }
 
-    /// Works with the database, unless the log is closed or could not be opened anew.
+    /// Calls `work` with the database, unless the log is closed or could not be reopened.
     pub(super) fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         let Some(store) = store.as_ref() else {
@@ -92,7 +92,7 @@ impl Shared {
         })
     }
 
-    /// From now on the topic is open, unless the log was closed meanwhile.
+    /// Makes the topic available, unless the log was closed meanwhile.
     pub(super) fn publish(&self, name: String, topic: OpenTopic, openings: u64) -> Result<()> {
         self.with_store(|_store| {
             if self.openings.load(Ordering::Acquire) != openings {

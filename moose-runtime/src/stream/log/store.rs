@@ -20,9 +20,9 @@ use crate::stream::{Result, StreamError};
 
 /// Memory for blocks read from disk. Backlogs are read once, in order: a cache would not help them.
 const CACHE_BYTES: u64 = 4 << 20;
-/// The least that the database takes as a bound of its journals.
+/// The minimum of the database's limit for its journals.
 const JOURNAL_BYTES: u64 = 64 << 20;
-/// What all segments' memtables may take together, roughly; shared out when a segment is made.
+/// Approximate memory of all segments' memtables together, divided when a segment is created.
 const MEMTABLES_BYTES: u64 = 32 << 20;
 /// Memtable of one segment.
 const MEMTABLE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
@@ -50,7 +50,7 @@ pub(super) struct TopicMeta {
     pub(super) partitions: u16,
 }
 
-/// What a segment holds that is not written to any more.
+/// The content of a sealed segment.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Seal {
     pub(super) version: u8,
@@ -60,34 +60,35 @@ pub(super) struct Seal {
     pub(super) bytes: u64,
     /// Timestamp of its last record.
     pub(super) newest: i64,
-    /// Where the clock went back, if it did.
+    /// Where the clock was set back, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stepped: Option<Step>,
 }
 
-/// A clock that was ahead went back: what lies before the offset is no newer than this, whatever its timestamps say.
+/// A clock that was ahead was set back here: records before the offset are no newer than this, whatever their
+/// timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// First offset after it.
+    /// First offset after the step.
     pub(super) offset: u64,
-    /// What the clock told then.
+    /// The clock's time after the step.
     pub(super) timestamp: i64,
 }
 
 impl Step {
-    /// The timestamp of something that ends at `end`.
+    /// The corrected timestamp of a block or segment that ends at `end`.
     pub(super) fn correct(self, end: u64, timestamp: i64) -> i64 {
         if end <= self.offset { timestamp.min(self.timestamp) } else { timestamp }
     }
 }
 
-/// Where a partition starts, once retention has moved it.
+/// The start of a partition, once retention has moved it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Start {
     pub(super) version: u8,
     /// First offset that counts as stored.
     pub(super) offset: u64,
-    /// Bytes of the blocks before it in the segment that holds it.
+    /// Bytes of the blocks before it in its segment.
     pub(super) skipped: u64,
 }
 
@@ -100,10 +101,10 @@ impl Start {
 pub(super) mod key {
     use super::PartitionKey;
 
-    /// Before the key of each dead letter: tells the committer where a write belongs.
+    /// Prefix of the keys of dead letters: tells the committer to which keyspace a write belongs.
     pub(crate) const LETTERS: &str = "letter/";
 
-    /// Before the name of each topic.
+    /// Prefix of the keys of topics.
     pub(crate) const TOPICS: &str = "topic/";
 
     pub(crate) fn topic(name: &str) -> String {
@@ -142,13 +143,13 @@ pub(super) mod key {
 /// Why the database could not be opened.
 pub(super) struct OpenError {
     pub(super) error: StreamError,
-    /// The journal holds something that can be read and is wrong: a last write that did not reach the disk as a whole, or
+    /// The journal has invalid content that is readable: a last write that did not reach the disk completely, or
     /// damage.
     pub(super) is_torn: bool,
 }
 
 impl Store {
-    /// Opens the database in `directory`, making it where it is missing.
+    /// Opens the database in `directory`, creating it if missing.
     pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = directory.display();
         let path = directory.join("database");
@@ -200,12 +201,12 @@ impl Store {
         &self.letters
     }
 
-    /// Where a key of a `Put` belongs.
+    /// The keyspace of a key of a `Put`.
     pub(super) fn place_of(&self, key: &str) -> &Keyspace {
         if key.starts_with(key::LETTERS) { &self.letters } else { &self.meta }
     }
 
-    /// A value of `meta`, as it is stored.
+    /// A value of `meta`, as stored.
     pub(super) fn value(&self, key: &str) -> Result<Option<Slice>> {
         self.meta.get(key).map_err(|source| storage(format!("read `{key}` of the stream"), source))
     }
@@ -246,7 +247,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Makes the segment of a partition that begins at `base`, or opens it.
+    /// Creates the segment of a partition that begins at `base`, or opens it.
     pub(super) fn segment(&self, partition: PartitionKey, base: u64) -> fjall::Result<Keyspace> {
         let memtable = (MEMTABLES_BYTES / self.database.keyspace_count().max(1) as u64)
             .clamp(*MEMTABLE_BYTES.start(), *MEMTABLE_BYTES.end());
@@ -260,7 +261,7 @@ impl Store {
         })
     }
 
-    /// Takes the blocks from `end` on out of segments, durably.
+    /// Removes the blocks from `end` on from segments, durably.
     pub(super) fn cut(&self, segments: &[(u64, Keyspace)], end: u64) -> fjall::Result<()> {
         let mut batch = self.database.batch();
         for (_, keyspace) in segments.iter().rev() {
@@ -275,7 +276,7 @@ impl Store {
         batch.durability(Some(PersistMode::SyncAll)).commit()
     }
 
-    /// Drops a segment; its files go once nothing reads them.
+    /// Drops a segment; its files are deleted once nothing reads them.
     pub(super) fn drop_segment(&self, keyspace: Keyspace) -> fjall::Result<()> {
         self.database.delete_keyspace(keyspace)
     }
@@ -285,12 +286,12 @@ fn segment_prefix((epoch, partition): PartitionKey) -> String {
     format!("{epoch:016x}.{partition:05}.")
 }
 
-/// A failure of the storage while doing `action`.
+/// A failure of the storage during `action`.
 pub(super) fn storage(action: String, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StreamError {
     StreamError::Storage { action, source: source.into() }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("an assertion of the database failed: {}", text.unwrap_or("no reason given"))

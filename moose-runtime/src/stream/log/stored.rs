@@ -11,7 +11,7 @@ use super::{
 };
 use crate::stream::{Bounds, Cursor, Result};
 
-/// What retention works on.
+/// A partition's start and size, for retention.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PartitionPlace {
     pub(super) start: Start,
@@ -19,7 +19,7 @@ pub(super) struct PartitionPlace {
     pub(super) bytes: u64,
 }
 
-/// What the files of a partition hold.
+/// The content of a partition's files.
 pub(super) struct Stored {
     pub(super) place: PartitionPlace,
     pub(super) end: u64,
@@ -28,9 +28,9 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Reads a partition, checking that its segments follow each other without a gap, that the newest one is whole, and
-    /// that nothing acknowledged is missing at the end. What a failed write has left beyond its end, which the witness
-    /// tells or `end` is, goes.
+    /// Reads a partition, and checks that its segments follow each other without a gap, that the newest one is
+    /// complete, and that nothing acknowledged is missing at the end. Whatever a failed write has left beyond its end,
+    /// given by the witness or by `end`, is removed.
     pub(super) fn read(
         store: &Store,
         witness: &Witness,
@@ -40,7 +40,7 @@ impl Stored {
     ) -> Result<Self> {
         let damaged = |offset, detail| damaged(topic, key, offset, detail);
         let start = store.get(&key::start(key))?.unwrap_or(Start::ZERO);
-        // An epoch that has begun tells the same, for a witness that lags behind.
+        // An epoch that has begun proves the same, for a witness that lags behind.
         let epoch = if witness.is_new() { 0 } else { epochs::newest(store, key)? };
         let acknowledged = witness.get(Subject::end(key)).max(epoch);
         let mut found = store.segments(key)?;
@@ -98,13 +98,13 @@ impl Stored {
         Ok(Self { place: PartitionPlace { start, bytes }, end, segments, groups })
     }
 
-    /// The offsets that there are.
+    /// The offsets that are stored.
     pub(super) fn bounds(&self) -> Bounds {
         Bounds { start: self.place.start.offset, end: self.end }
     }
 }
 
-/// Where the groups of a partition stand, checked against what was acknowledged.
+/// The positions of a partition's groups, checked against what was acknowledged.
 fn load_groups(store: &Store, witness: &Witness, topic: &str, key: PartitionKey) -> Result<BTreeMap<String, u64>> {
     let cursors: BTreeMap<String, u64> =
         store.scan::<Cursor>(&key::cursors(key))?.into_iter().map(|(group, cursor)| (group, cursor.next)).collect();

@@ -7,13 +7,13 @@ use super::block::Block;
 /// A partition of a topic, by the topic's epoch.
 pub(super) type PartitionKey = (u64, u16);
 
-/// The newest blocks, bounded in bytes over all partitions together.
+/// The newest blocks, limited in bytes over all partitions together.
 #[derive(Debug)]
 pub(super) struct Tail {
     limit: usize,
     bytes: usize,
     blocks: HashMap<PartitionKey, VecDeque<Block>>,
-    /// Whose block came when, so that the oldest goes first whatever its partition.
+    /// The partitions of the blocks in order of arrival, so that the oldest block is evicted first.
     order: VecDeque<PartitionKey>,
 }
 
@@ -36,8 +36,8 @@ impl Tail {
         }
     }
 
-    /// The blocks that hold `from` and what follows it, about `max_bytes` of them; nothing where `from` is not in the
-    /// tail any more.
+    /// The blocks from the one that holds `from` on, about `max_bytes` of them; empty if `from` is no longer in the
+    /// tail.
     pub(super) fn from(&self, partition: PartitionKey, from: u64, max_bytes: usize) -> Vec<Block> {
         let Some(blocks) = self.blocks.get(&partition) else { return Vec::new() };
         if blocks.front().is_none_or(|oldest| from < oldest.base()) {
@@ -49,7 +49,7 @@ impl Tail {
         for block in blocks.range(first..) {
             taken.push(block.clone());
             bytes += block.size();
-            // The first block may be read from its middle: one more than the size says is enough.
+            // The first block may be read from its middle: one more block than its size suggests is enough.
             if bytes > max_bytes && taken.len() > 1 {
                 break;
             }
@@ -57,7 +57,7 @@ impl Tail {
         taken
     }
 
-    /// Lets go of everything.
+    /// Removes everything.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
         self.blocks.clear();

@@ -25,7 +25,7 @@ use super::tail::PartitionKey;
 const ENTRY: usize = 32;
 const CHECKED: usize = 28;
 
-/// What an entry is about: the end of a partition, or a reader's place in it.
+/// The subject of an entry: the end of a partition, or a reader's position in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
     partition: PartitionKey,
@@ -33,9 +33,9 @@ pub(super) struct Subject {
     kind: u16,
 }
 
-/// How far something has come.
+/// The offset reached.
 const COME: u16 = 0;
-/// Where a partition is to be cut.
+/// The offset at which a partition must be truncated.
 const CUT: u16 = 1;
 /// Whether a write has failed.
 const FAILED: Subject = Subject { partition: (0, 0), reader: 0, kind: 2 };
@@ -55,20 +55,20 @@ impl Subject {
         Self { partition, reader: hash.max(1), kind: COME }
     }
 
-    /// Where a partition is to be cut.
+    /// The offset at which a partition must be truncated.
     fn cut(partition: PartitionKey) -> Self {
         Self { partition, reader: 0, kind: CUT }
     }
 }
 
-/// The open file, and what it says.
+/// The open file, and its entries.
 #[derive(Debug)]
 pub(super) struct Witness {
     file: File,
     entries: HashMap<Subject, Entry>,
     next_slot: u64,
     is_new: bool,
-    /// Something that must be durable may not be: a sync has failed.
+    /// An entry that must be durable may not be: a sync has failed.
     unsynced: bool,
 }
 
@@ -79,7 +79,7 @@ struct Entry {
 }
 
 impl Witness {
-    /// Opens the file in `directory`, making it where it is missing.
+    /// Opens the file in `directory`, creating it if missing.
     pub(super) fn open(directory: &Path) -> std::io::Result<Self> {
         let path = directory.join("witness");
         let is_new = !path.try_exists()?;
@@ -96,26 +96,26 @@ impl Witness {
         Ok(Self { file, entries, next_slot: chunks.len() as u64, is_new, unsynced: false })
     }
 
-    /// Whether there was none: nothing is known of what was acknowledged.
+    /// Whether the file was missing: nothing is known of what was acknowledged.
     pub(super) fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Whether a write has failed since the log was opened last.
+    /// Whether a write has failed since the log was last opened.
     pub(super) fn has_failed(&self) -> bool {
         self.get(FAILED) > 0
     }
 
-    /// Where the partition is to be cut.
+    /// Where the partition must be truncated.
     pub(super) fn failed_at(&self, partition: PartitionKey) -> Option<u64> {
         self.get(Subject::cut(partition)).checked_sub(1)
     }
 
-    /// Notes, durably, that a write has failed which was to go on at these ends.
+    /// Records, durably, that a write to these ends has failed.
     pub(super) fn note_failure(&mut self, ends: impl Iterator<Item = (PartitionKey, u64)>) -> std::io::Result<()> {
         self.set(FAILED, 1)?;
         for (partition, end) in ends {
-            // A failure before this one, that was not mended yet, ended there or earlier.
+            // An earlier failure that is not repaired yet ended there or before.
             if self.failed_at(partition).is_none_or(|before| end < before) {
                 self.set(Subject::cut(partition), end.saturating_add(1))?;
             }
@@ -123,7 +123,7 @@ impl Witness {
         self.sync(true)
     }
 
-    /// Syncs what must be durable, also of an earlier call whose sync has failed.
+    /// Syncs entries that must be durable, also those of an earlier call whose sync has failed.
     fn sync(&mut self, changed: bool) -> std::io::Result<()> {
         self.unsynced |= changed;
         if self.unsynced {
@@ -133,7 +133,7 @@ impl Witness {
         Ok(())
     }
 
-    /// Nothing is left of what failed at the ends of these partitions.
+    /// Nothing is left of failed writes at the ends of these partitions.
     pub(super) fn forget_ends(&mut self, partitions: &[PartitionKey]) -> std::io::Result<()> {
         let mut changed = self.has_failed();
         if changed {
@@ -148,17 +148,17 @@ impl Witness {
         self.sync(changed)
     }
 
-    /// How far the subject had come, at least.
+    /// The offset that the subject had reached, at least.
     pub(super) fn get(&self, subject: Subject) -> u64 {
         self.entries.get(&subject).map_or(0, |entry| entry.value)
     }
 
-    /// The epochs of which something was acknowledged.
+    /// The epochs with something acknowledged.
     pub(super) fn epochs(&self) -> impl Iterator<Item = u64> {
         self.entries.keys().filter(|subject| subject.kind == COME).map(|subject| subject.partition.0)
     }
 
-    /// Every reader of the partition that has come further than 0, and how far.
+    /// Every reader of the partition that is past 0, and its position.
     pub(super) fn readers(&self, partition: PartitionKey) -> impl Iterator<Item = (Subject, u64)> {
         let of_partition =
             move |subject: &Subject| subject.partition == partition && subject.reader != 0 && subject.kind == COME;
@@ -166,8 +166,9 @@ impl Witness {
         entries.map(|(subject, entry)| (*subject, entry.value))
     }
 
-    /// Lowers what is said of subjects that move back or go, durably. To be called before that is written: what was said
-    /// would call it a loss if the process ended in between, and an old, larger value could outlive a power failure.
+    /// Lowers the entries of subjects that move back or are deleted, durably. To be called before that is written: the
+    /// old entry would report it as a loss if the process ended in between, and an old, larger value could survive a
+    /// power failure.
     pub(super) fn lower(&mut self, moves: impl Iterator<Item = (Subject, u64)>) -> std::io::Result<()> {
         let mut lowered = false;
         for (subject, value) in moves {
@@ -179,7 +180,7 @@ impl Witness {
         self.sync(lowered)
     }
 
-    /// Notes how far the subject has come.
+    /// Sets the offset that the subject has reached.
     pub(super) fn set(&mut self, subject: Subject, value: u64) -> std::io::Result<()> {
         let slot = self.entries.get(&subject).map_or(self.next_slot, |entry| entry.slot);
         self.file.seek(SeekFrom::Start(slot * ENTRY as u64))?;
