@@ -17,7 +17,7 @@ use super::{
     insert::{Insert, InsertClient},
 };
 
-/// An INSERT of which the server lacks the end. Dropped, it is taken back.
+/// An INSERT of which the server lacks the last byte. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Ahead {
     turn: oneshot::Sender<()>,
@@ -26,22 +26,22 @@ pub struct Ahead {
 }
 
 impl InsertClient {
-    /// Sends an INSERT but for its end. `None` where that is no use: too many wait for their turn already, or nothing can
-    /// be sent at all.
+    /// Sends an INSERT without its last byte. `None` if that is of no use: too many are waiting for their turn already,
+    /// or nothing can be sent at all.
     pub fn send_ahead(&self, insert: &Insert<'_>) -> Option<Ahead> {
         let place = Arc::clone(self.ahead()).try_acquire_owned().ok()?;
         let (turn, its_turn) = oneshot::channel();
         let request = self.request(insert, InsertBody::held(insert.body.clone(), its_turn)).ok()?;
         let client = self.clone();
-        // A task, because nobody waits for the answer yet; the set ends it when it is dropped.
+        // A task, because nobody waits for the response yet; the set aborts it when it is dropped.
         let mut answer = JoinSet::new();
         answer.spawn(async move { client.exchange(request).await });
         Some(Ahead { turn, answer, _place: place })
     }
 
-    /// Sends the end of an INSERT, now that it is its turn, and waits for the answer, as [`Self::send`] does. `None` when
-    /// that is not possible any more: it was refused or cut off before, and as ClickHouse has never had the end of it,
-    /// nothing of it is stored.
+    /// Sends the last byte of an INSERT, now that it is its turn, and waits for the response, as [`Self::send`] does.
+    /// `None` if that is no longer possible: it was refused or the connection closed before, and as ClickHouse never
+    /// had the last byte, nothing of it is stored.
     pub async fn send_end(&self, ahead: Ahead, patience: &Patience) -> Option<Result<(), ClickHouseError>> {
         let Ahead { turn, mut answer, _place } = ahead;
         if answer.try_join_next().is_some() || turn.send(()).is_err() {

@@ -13,11 +13,10 @@ use tokio::{
     time::{Timeout, timeout},
 };
 
-/// A turn that has not come by then is not waited for: servers close connections on which nothing comes, after 30 seconds
-/// by default.
+/// How long to wait for the turn: servers close idle connections after 30 seconds by default.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The body of an INSERT, whole or with an end that waits for its turn.
+/// The body of an INSERT, complete or with its last byte held back until its turn.
 pub(super) struct InsertBody {
     rest: Bytes,
     held: Option<Held>,
@@ -28,7 +27,7 @@ struct Held {
     turn: Pin<Box<Timeout<oneshot::Receiver<()>>>>,
 }
 
-/// The turn did not come.
+/// The INSERT was cancelled before its turn.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("taken back before its end was sent")]
 pub(super) struct TakenBack;

@@ -10,15 +10,16 @@ use super::{
 };
 use crate::config::ClickHouseConfig;
 
-/// What every INSERT of a note says: an answer means stored, not queued, and no note is taken for another one.
+/// Settings of INSERTs into our own bookkeeping tables: a response means stored, not queued, and no row is dropped as a
+/// duplicate.
 const NOTE: [(&str, &str); 4] =
     [("async_insert", "0"), ("wait_for_async_insert", "1"), ("insert_deduplicate", "0"), ("wait_end_of_query", "1")];
 
-/// A whole result in the format `JSONCompact`.
+/// A complete result in the format `JSONCompact`.
 #[derive(serde::Deserialize)]
 struct Rows<T> {
     data: Vec<T>,
-    /// What went wrong after the answer had begun.
+    /// The error if the query failed after the response had begun.
     exception: Option<String>,
 }
 
@@ -43,8 +44,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the server at `url`, with user, password and database from the configuration. Connects when it is
-    /// first used.
+    /// A client of the server at `url`, with user, password and database from the configuration. Connects on first use.
     pub fn new(url: &str, config: &ClickHouseConfig) -> Result<Self, ClickHouseError> {
         let url = url.trim_end_matches('/').to_owned();
         let official = clickhouse::Client::with_http_client(http_client())
@@ -56,7 +56,7 @@ impl Client {
         Ok(Self { official, insert, patience: Arc::default(), url, database: config.database.clone() })
     }
 
-    /// The same for statements that may take hours: they are waited for as long as the server answers pings.
+    /// The same for statements that may take hours: it waits as long as the server answers pings.
     #[must_use]
     pub fn unhurried(&self) -> Self {
         Self { patience: Arc::new(Patience::endless()), ..self.clone() }
@@ -77,30 +77,30 @@ impl Client {
         &self.official
     }
 
-    /// The client that INSERTs go through.
+    /// The client for INSERTs.
     pub fn insert(&self) -> &InsertClient {
         &self.insert
     }
 
-    /// Runs a statement that has no result.
+    /// Runs a statement without a result.
     pub async fn execute(&self, sql: &str) -> Result<(), ClickHouseError> {
         self.guarded(async { self.official.query_raw(sql).execute().await }).await
     }
 
-    /// Runs an INSERT of a note that later decisions rest on: once it returns, the note is stored, whatever the user's
-    /// profile says of INSERTs.
+    /// Runs an INSERT into a bookkeeping table on which later decisions are based: once it returns, the row is stored,
+    /// whatever the user's profile says about INSERTs.
     pub async fn note(&self, insert: &str) -> Result<(), ClickHouseError> {
         let query =
             NOTE.iter().fold(self.official.query_raw(insert), |query, (name, value)| query.with_setting(*name, *value));
         self.guarded(async { query.execute().await }).await
     }
 
-    /// Runs a query and answers its result as bytes in a ClickHouse format.
+    /// Runs a query and returns its result as bytes in a ClickHouse format.
     pub async fn query_text(&self, sql: &str, format: &str) -> Result<Bytes, ClickHouseError> {
         self.guarded(async { self.official.query_raw(sql).fetch_bytes(format)?.collect().await }).await
     }
 
-    /// Waits for a statement, but not for ever.
+    /// Runs a statement with the timeout.
     async fn guarded<T>(
         &self,
         statement: impl Future<Output = Result<T, clickhouse::error::Error>>,
@@ -109,8 +109,8 @@ impl Client {
         self.insert.watch().over(&self.patience, statement).await
     }
 
-    /// Runs a query and answers its rows, each a tuple of its columns: all of them, or an error. An answer that is cut
-    /// off, or that a proxy makes up, is no whole document.
+    /// Runs a query and returns all its rows, each a tuple of its columns, or an error. A truncated response, or a
+    /// proxy's, is not a complete document and so an error.
     pub async fn query_rows<T: serde::de::DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, ClickHouseError> {
         let body = self.query_text(sql, "JSONCompact").await?;
         let answer: Rows<T> = serde_json::from_slice(&body).map_err(|error| ClickHouseError::Unexpected {

@@ -2,74 +2,74 @@
 
 use std::time::Duration;
 
-/// Why ClickHouse did not do what it was asked.
+/// Errors of requests to ClickHouse.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClickHouseError {
-    /// The address is not one.
+    /// The address is invalid.
     #[error("clickhouse.url `{url}` is not usable: {reason}; expected a form like http://host:8123")]
     Address {
-        /// What was configured.
+        /// The configured address.
         url: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// No connection, or it broke.
+    /// No connection, or it was broken.
     #[error("clickhouse at {url} can't be reached: {reason}")]
     Unreachable {
         /// The server.
         url: String,
-        /// What the connection said.
+        /// The error of the connection.
         reason: String,
     },
-    /// No answer in time.
+    /// Timeout: no response.
     #[error("clickhouse at {url} has not answered for {waited:?}")]
     Silent {
         /// The server.
         url: String,
-        /// How long it was waited for.
+        /// How long the request had waited.
         waited: Duration,
     },
-    /// No answer, and the server was away meanwhile: there will be none.
+    /// No response, and the server was away meanwhile: there will be none.
     #[error(
         "clickhouse at {url} was away for a while and is back; what it was asked {waited:?} ago will not be answered"
     )]
     Returned {
         /// The server.
         url: String,
-        /// How long it was waited for.
+        /// How long the request had waited.
         waited: Duration,
     },
-    /// An answer that is not ClickHouse's, such as a proxy's.
+    /// A response that is not ClickHouse's, such as a proxy's.
     #[error("clickhouse at {url} answered HTTP {status} without an error code: {text}")]
     NotClickHouse {
         /// The server.
         url: String,
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
         /// Its beginning.
         text: String,
     },
-    /// ClickHouse refused or failed.
+    /// ClickHouse responded with an error.
     #[error("{text}")]
     Exception {
         /// ClickHouse's error code.
         code: u32,
-        /// ClickHouse's own text.
+        /// ClickHouse's message.
         text: String,
     },
-    /// An answer that can't be read.
+    /// A response that can't be parsed.
     #[error("clickhouse at {url} answered something unexpected: {reason}")]
     Unexpected {
         /// The server.
         url: String,
-        /// What was expected and what came.
+        /// What was expected and what was received.
         reason: String,
     },
 }
 
 impl ClickHouseError {
-    /// ClickHouse's error code, where it was ClickHouse that answered.
+    /// ClickHouse's error code, if it was ClickHouse that responded.
     pub fn code(&self) -> Option<u32> {
         match self {
             Self::Exception { code, .. } => Some(*code),
@@ -77,17 +77,17 @@ impl ClickHouseError {
         }
     }
 
-    /// Whether nothing at all was heard from the server.
+    /// Whether the server did not respond at all.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Returned { .. })
     }
 
-    /// Whether the server was away and is there again: nothing is to be waited for.
+    /// Whether the server was away and is back: there will be no response.
     pub fn is_return(&self) -> bool {
         matches!(self, Self::Returned { .. })
     }
 
-    /// How long an answer was waited for in vain.
+    /// How long a response was waited for in vain.
     pub fn waited(&self) -> Duration {
         match self {
             Self::Silent { waited, .. } | Self::Returned { waited, .. } => *waited,
@@ -95,7 +95,7 @@ impl ClickHouseError {
         }
     }
 
-    /// What an answer says that is not the one that was asked for.
+    /// The error in an unexpected response.
     pub(super) fn in_an_answer(url: &str, text: &str) -> Self {
         match code_in(text) {
             Some(code) => Self::Exception { code, text: text.trim().to_owned() },
@@ -113,7 +113,7 @@ impl ClickHouseError {
     }
 }
 
-/// The code in a text that begins like `Code: 60. DB::Exception: …`, or `Code: 62, …` as servers of 2018 wrote it.
+/// The code in a text that begins like `Code: 60. DB::Exception: …`, or `Code: 62, …` as written by servers of 2018.
 pub(super) fn code_in(text: &str) -> Option<u32> {
     let (_, rest) = text.split_once("Code: ")?;
     let digits = rest.find(|character: char| !character.is_ascii_digit())?;
@@ -136,7 +136,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The first part of an answer that may be long.
+/// The beginning of a response that may be long.
 pub(super) fn beginning(text: &str) -> String {
     let mut short: String = text.trim().chars().take(500).collect();
     if short.len() < text.trim().len() {

@@ -24,24 +24,25 @@ use super::{
 };
 use crate::{config::ClickHouseConfig, schema::quote_identifier};
 
-/// A server that takes no connection for this long is not reachable. The first packet is sent once more after a second
-/// and may be lost once; and a host that drops packets, when it comes back, is heard within this time or at the next try.
+/// A server that accepts no connection for this long is not reachable. The system resends the first packet after a
+/// second, so one may be lost; and a host that dropped packets is noticed within this time, or at the next try, when it
+/// comes back.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-/// ClickHouse closes idle connections after three seconds by default; ours are gone before.
+/// ClickHouse closes idle connections after three seconds by default; we close ours before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Most that is read of an answer: exceptions with stack traces are far shorter.
+/// Maximum bytes read of a response: exceptions with stack traces are far shorter.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// So many INSERTs of a process may wait for their turn: each takes one of the statements that the server runs at once,
-/// and where many partitions are drained, the server has enough to do without.
+/// Maximum number of INSERTs of a process that wait for their turn: each uses one of the statements that the server
+/// runs at once, and where many partitions are being synced, the server is busy without them.
 const MOST_AHEAD: usize = 4;
 
-/// How the headers begin that every answer of ClickHouse has one of.
+/// Prefix of the headers of which every response of ClickHouse has one.
 const OWN_HEADERS: &str = "x-clickhouse-";
-/// The one that tells of an exception.
+/// The header that reports an exception.
 const EXCEPTION_CODE: &str = "x-clickhouse-exception-code";
 
-/// One INSERT: where to, how, and the encoded rows.
+/// One INSERT: table, settings, token, and the encoded rows.
 #[derive(Clone, Debug)]
 pub struct Insert<'a> {
     /// Name of the table in the client's database.
@@ -50,7 +51,7 @@ pub struct Insert<'a> {
     pub columns: &'a [String],
     /// Settings of this INSERT, as URL parameters.
     pub settings: &'a [(String, String)],
-    /// `insert_deduplication_token`, where the server knows tokens.
+    /// `insert_deduplication_token`, if the server supports tokens.
     pub token: Option<&'a str>,
     /// Exactly one Native block.
     pub body: Bytes,
@@ -61,7 +62,7 @@ pub struct Insert<'a> {
 pub struct InsertClient {
     http: HttpClient<HttpConnector, InsertBody>,
     watch: Watch,
-    /// Places of INSERTs that wait for their turn.
+    /// Limits the INSERTs that wait for their turn.
     ahead: Arc<Semaphore>,
     url: String,
     database: String,
@@ -95,19 +96,19 @@ impl InsertClient {
         })
     }
 
-    /// Sends one INSERT and waits for its answer, as long as `patience` has it. `Ok` means that ClickHouse has confirmed
-    /// it.
+    /// Sends one INSERT and waits for the response, for as long as `patience` allows. `Ok` means that ClickHouse has
+    /// confirmed it.
     pub async fn send(&self, insert: &Insert<'_>, patience: &Patience) -> Result<(), ClickHouseError> {
         let request = self.request(insert, InsertBody::whole(insert.body.clone()))?;
         self.watch.over(patience, self.exchange(request)).await
     }
 
-    /// What watches over all statements to this server.
+    /// The guard over all statements to this server.
     pub(super) fn watch(&self) -> &Watch {
         &self.watch
     }
 
-    /// Places of INSERTs that wait for their turn.
+    /// The limit of INSERTs that wait for their turn.
     pub(super) fn ahead(&self) -> &Arc<Semaphore> {
         &self.ahead
     }
@@ -167,7 +168,7 @@ impl InsertClient {
     }
 }
 
-/// Connections to a server, kept while they are used.
+/// Connections to a server, kept open while in use.
 pub(super) fn http_client<B>() -> HttpClient<HttpConnector, B>
 where
     B: hyper::body::Body + Send,

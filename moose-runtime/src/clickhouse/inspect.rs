@@ -9,23 +9,23 @@ use crate::schema::{ActualColumn, DefaultKind, quote_string};
 /// A table as the server describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableState {
-    /// Identity of the table: another one after it was dropped and made again.
+    /// The table's uuid: a new one after it was dropped and created again.
     pub uuid: Uuid,
     /// Name of the engine.
     pub engine: String,
-    /// Columns in order, hidden ones included.
+    /// Columns in order, provenance columns included.
     pub columns: Vec<ActualColumn>,
-    /// Materialized views read what is inserted.
+    /// Whether materialized views read what is inserted.
     pub has_views: bool,
 }
 
 impl TableState {
-    /// Rows stay as they were inserted, so the table itself can be asked which rows of a range it has.
+    /// Whether rows stay as inserted, so that the table can be asked which rows of a range it has.
     pub fn keeps_every_row(&self) -> bool {
         matches!(self.engine.as_str(), "MergeTree" | "ReplicatedMergeTree" | "SharedMergeTree")
     }
 
-    /// Parts and tokens are committed in one Keeper transaction.
+    /// Whether parts and tokens are committed in one Keeper transaction.
     pub fn is_replicated(&self) -> bool {
         self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
     }

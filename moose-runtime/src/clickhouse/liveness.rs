@@ -24,49 +24,49 @@ use tokio::time::Instant;
 
 use super::ClickHouseError;
 
-/// No statement is expected to be answered sooner than this.
+/// Minimum of the expected duration.
 const FLOOR: Duration = Duration::from_secs(10);
-/// However slow the server, a statement that has taken so long is given up.
+/// Maximum of the expected duration, however slow the server.
 const MOST: Duration = Duration::from_mins(1);
-/// A statement may take so many times the slowest of the last ones.
+/// The expected duration as a multiple of the slowest recent one.
 const SLOWER: u32 = 4;
-/// Beyond its expected time a statement may be silent for so long.
+/// Added to the expected duration before a statement is given up.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often the server is pinged beside a silent statement. A ping that takes longer is no answer.
+/// Interval of pings during a statement without a response. A ping that takes longer counts as unanswered.
 const PING_EVERY: Duration = Duration::from_secs(1);
 
-/// How long statements of one kind are waited for.
+/// The timeout for statements of one kind.
 #[derive(Debug)]
 pub struct Patience {
     expected: Mutex<Duration>,
-    /// Waits as long as pings are answered.
+    /// No timeout as long as pings are answered.
     endless: bool,
 }
 
 impl Default for Patience {
-    /// Follows how long the server takes: at least 10 seconds, at most a minute, and two seconds more.
+    /// Adapts to the server's speed: at least 10 seconds, at most a minute, and two seconds more.
     fn default() -> Self {
         Self { expected: Mutex::new(FLOOR), endless: false }
     }
 }
 
 impl Patience {
-    /// For statements that may run for hours: given up only when the server answers no pings either.
+    /// For statements that may run for hours: given up only if the server does not answer pings either.
     pub fn endless() -> Self {
         Self { endless: true, ..Self::default() }
     }
 
-    /// How long a statement may be silent.
+    /// How long a statement may go without a response.
     fn silence(&self) -> Duration {
         *self.expected.lock().unwrap_or_else(PoisonError::into_inner) + GRACE
     }
 
-    /// A statement was answered. What is expected follows upwards at once, and downwards slowly.
+    /// A statement was answered. The expected duration rises at once, and falls slowly.
     fn answered(&self, took: Duration) {
         self.change(|expected| (took * SLOWER).max(expected.mul_f64(0.9)));
     }
 
-    /// A statement was given up. If the server is only slow, the next one must have more time, or none would ever end.
+    /// A statement was given up. If the server is only slow, the next one needs more time, or none would ever finish.
     fn given_up(&self) {
         self.change(|expected| expected * 2);
     }
@@ -77,14 +77,14 @@ impl Patience {
     }
 }
 
-/// Watches over the statements of one client. Cheap to clone.
+/// Guards the statements of one client. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Watch {
-    /// Connections of their own: a ping behind a dead statement would say nothing.
+    /// Separate connections: a ping queued behind a hanging statement would prove nothing.
     pings: HttpClient<HttpConnector, Full<Bytes>>,
     url: String,
-    /// The server was last known not to answer: the next statement is watched from its first moment, because it may
-    /// have been sent just before the server's return.
+    /// The server did not answer when last asked: the next statement is guarded from its first moment, because it may
+    /// have been sent just before the server came back.
     away: Arc<AtomicBool>,
 }
 
@@ -93,7 +93,7 @@ impl Watch {
         Self { pings, url: url.to_owned(), away: Arc::default() }
     }
 
-    /// The answer to a statement, or an error once there will be none.
+    /// The response to a statement, or an error once there will be none.
     pub(super) async fn over<T>(
         &self,
         patience: &Patience,
@@ -118,23 +118,23 @@ impl Watch {
         answer
     }
 
-    /// Whether the server answers. A proxy that says that the server is away is no answer of the server.
+    /// Whether the server answers. A proxy's report that the server is away does not count.
     async fn ping(&self) -> bool {
         let Ok(request) = Request::get(format!("{}/ping", self.url)).body(Full::default()) else { return false };
         self.pings.request(request).await.is_ok_and(|response| !response.status().is_server_error())
     }
 }
 
-/// Why a statement is not waited for any longer.
+/// Why a statement was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GivenUp {
-    /// It has had its time.
+    /// Timeout.
     Late,
     /// The server was away meanwhile.
     Returned,
 }
 
-/// The output of `statement`, unless it is silent for too long or the server was away and is back.
+/// The output of `statement`, unless it times out or the server was away and is back.
 async fn unless_silent<T, Ping: Future<Output = bool>>(
     statement: impl Future<Output = T>,
     patience: &Patience,

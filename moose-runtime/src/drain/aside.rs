@@ -9,19 +9,19 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// Begin of the names of copies that will never take a table's place.
+/// Prefix of the names of copies that will never replace a table.
 const VOID: &str = "_moose_void_";
 
-/// Begin of the names of copies that are being made.
+/// Prefix of the names of copies that are being made.
 const COPY: &str = "_moose_copy_";
 
-/// Drops the copy of this name and identity. False where another table stands under the name by now: it is left there.
+/// Drops the copy with this name and uuid. False if another table has the name by now: that one is left alone.
 pub async fn drop_copy(client: &Client, name: &str, uuid: Uuid) -> Result<bool, ClickHouseError> {
     let void = format!("{VOID}{uuid}");
     rename(client, name, &void).await?;
     match uuid_of(client, &void).await? {
         Some(found) if found != uuid => {
-            // It was exchanged in between: this is the table as it was before.
+            // The exchange happened in between: this is the original table.
             rename(client, &void, name).await?;
             Ok(false)
         }
@@ -34,7 +34,7 @@ pub async fn drop_copy(client: &Client, name: &str, uuid: Uuid) -> Result<bool, 
     }
 }
 
-/// Copies of lifted drains that are still there.
+/// Copies of lifted drains that still exist.
 async fn voids(client: &Client) -> Result<Vec<(String, Uuid)>, ClickHouseError> {
     client
         .query_rows(&format!(
@@ -44,7 +44,7 @@ async fn voids(client: &Client) -> Result<Vec<(String, Uuid)>, ClickHouseError> 
         .await
 }
 
-/// Drops what was left of copies whose drain was lifted, each only if it is the table that its name says.
+/// Drops copies left by lifted drains, each only if its uuid is the one in its name.
 pub async fn sweep_copies(client: &Client) -> Result<(), ClickHouseError> {
     for (name, uuid) in voids(client).await? {
         if name == format!("{VOID}{uuid}") {
@@ -55,8 +55,8 @@ pub async fn sweep_copies(client: &Client) -> Result<(), ClickHouseError> {
     Ok(())
 }
 
-/// Drops copies that were never filled: their runner made them when another had gone on in its place. Only at the end of
-/// all migrations, when no copy is in use.
+/// Drops copies that were never filled: their runner created them after another had taken over. Only at the end of all
+/// migrations, when no copy is in use.
 pub async fn sweep_empty_copies(client: &Client) -> Result<(), ClickHouseError> {
     let empty: Vec<(String, Uuid)> = client
         .query_rows(&format!(
@@ -80,7 +80,7 @@ pub fn is_copy(name: &str) -> bool {
     name.starts_with(COPY)
 }
 
-/// Copies that no drain needs any more, of this version and of those before, to be shown to an operator.
+/// Copies that no drain needs any more, of this version and earlier ones, to be shown to an operator.
 pub async fn left_copies(client: &Client) -> Result<Vec<String>, ClickHouseError> {
     let rows: Vec<(String,)> = client
         .query_rows(&format!(
@@ -92,7 +92,7 @@ pub async fn left_copies(client: &Client) -> Result<Vec<String>, ClickHouseError
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
-/// Renames a table, unless somebody else was first.
+/// Renames a table, unless another process did it first.
 pub(super) async fn rename(client: &Client, from: &str, to: &str) -> Result<(), ClickHouseError> {
     if from == to {
         return Ok(());

@@ -12,8 +12,8 @@ type Name = (String, String);
 #[derive(serde::Deserialize)]
 struct Row(String, String, String, String, String, Vec<String>, Vec<String>);
 
-/// A condition on `system.processes` that holds for statements that may write into the table. One too many only costs
-/// time.
+/// A condition on `system.processes` that selects statements that may write into the table. Selecting too many only
+/// costs time.
 pub(super) async fn statements_into(client: &Client, table: &str) -> Result<String, DrainError> {
     let rows: Vec<Row> = client
         .query_rows(
@@ -27,7 +27,7 @@ pub(super) async fn statements_into(client: &Client, table: &str) -> Result<Stri
     Ok(format!("({})", each.join(" OR ")))
 }
 
-/// The statements that run and meet the condition.
+/// The running statements that meet the condition.
 pub(super) async fn running(client: &Client, condition: &str) -> Result<BTreeSet<String>, DrainError> {
     let rows: Vec<(String,)> = client
         .query_rows(&format!(
@@ -38,13 +38,13 @@ pub(super) async fn running(client: &Client, condition: &str) -> Result<BTreeSet
     Ok(rows.into_iter().map(|(query,)| query).collect())
 }
 
-/// Holds for the statements that name the table.
+/// The condition for statements that name the table.
 fn names((database, table): &Name) -> String {
     let (database, table) = (quote_string(database), quote_string(table));
     format!("(position(query, {table}) > 0 AND (current_database = {database} OR position(query, {database}) > 0))")
 }
 
-/// The table, and every table from which rows come into it, however many views there are in between.
+/// The table, and every table whose rows reach it through any number of views.
 fn feeders(rows: &[Row], drained: Name) -> BTreeSet<Name> {
     let mut into: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
     for Row(database, name, uuid, engine, text, view_databases, views) in rows {
@@ -62,7 +62,7 @@ fn feeders(rows: &[Row], drained: Name) -> BTreeSet<Name> {
                 into.entry(target).or_default().push(this.clone());
             }
         } else if engine != "MergeTree" && text.contains(drained.1.as_str()) {
-            // A table that only passes on what it gets.
+            // A table that only forwards its rows.
             into.entry(drained.clone()).or_default().push(this);
         }
     }
@@ -78,7 +78,7 @@ fn feeders(rows: &[Row], drained: Name) -> BTreeSet<Name> {
     found
 }
 
-/// What stands behind `TO` in the text of a view, as the server writes it: database and table.
+/// Database and table after `TO` in the definition of a view, as the server writes it.
 fn target(text: &str) -> Option<Name> {
     let head = text.split_once(" AS ").map_or(text, |(head, _)| head);
     let (_, behind) = head.split_once(" TO ")?;

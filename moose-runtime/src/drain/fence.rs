@@ -11,7 +11,7 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// Begin of the names of the tables.
+/// Prefix of the names of the two tables.
 const PREFIX: &str = "_moose_fence_";
 
 /// The fence of a runner.
@@ -21,8 +21,7 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// Puts one up for this runner, under a name that is never had twice. `None` where the database takes only one pair in a
-    /// statement.
+    /// Creates a fence for this runner, under a unique name. `None` if the database takes only one pair per statement.
     pub async fn put_up(client: &Client, runner: &str) -> Result<Option<Self>, ClickHouseError> {
         let sql = format!("SELECT engine FROM system.databases WHERE name = {}", quote_string(client.database()));
         let engines: Vec<(String,)> = client.query_rows(&sql).await?;
@@ -43,18 +42,18 @@ impl Fence {
         error.code() == Some(UNKNOWN_TABLE) && error.to_string().contains(PREFIX)
     }
 
-    /// What stands before the pair of an `EXCHANGE TABLES`.
+    /// The text before the pair of an `EXCHANGE TABLES`.
     pub fn exchange(&self) -> String {
         format!("{} AND {}, ", self.one(), self.other())
     }
 
-    /// What stands before the pair of a `RENAME TABLE`: there and back.
+    /// The text before the pair of a `RENAME TABLE`: there and back.
     pub fn rename(&self) -> String {
         let (one, aside) = (self.one(), quote_identifier(&format!("{}_c", self.name)));
         format!("{one} TO {aside}, {aside} TO {one}, ")
     }
 
-    /// Takes the fences of a runner away, or of all: what they have sent and what has not arrived fails.
+    /// Drops the fences of a runner, or all: statements that it has sent and that have not arrived yet will fail.
     pub async fn cut(client: &Client, runner: Option<&str>) -> Result<(), ClickHouseError> {
         let begin = runner.map_or_else(|| PREFIX.to_owned(), |runner| format!("{PREFIX}{runner}_"));
         let sql = format!(

@@ -12,43 +12,43 @@ use super::{
 };
 use crate::clickhouse::{ClickHouseError, Client};
 
-/// Processes look for markers each second: whoever has not answered by then is gone, or stands still.
+/// Processes look for markers each second: one that has not reported within this time is gone, or frozen.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
-/// How often answers are looked at.
+/// Interval of checks for reports.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What is to be drained, by whom and for what.
+/// A request to drain: the table, the owner and the reason.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Tells this drain from every other: [`new_id`](super::new_id).
+    /// The unique id of this drain: [`new_id`](super::new_id).
     pub id: String,
-    /// Whose [`Fence`] is cut when the drain is lifted.
+    /// The runner whose [`Fence`] is dropped when the drain is lifted.
     pub runner: String,
     /// The table.
     pub table: String,
-    /// The copy of it that will be made and put in its place, if any; dropped when the drain is lifted before that.
+    /// The copy that will be made and take its place, if any; dropped if the drain is lifted before that.
     pub copy: Option<String>,
-    /// Who drains.
+    /// The owner.
     pub owner: String,
-    /// What for: shown to operators.
+    /// The reason, shown to operators.
     pub reason: String,
-    /// How long ranges on their way are waited for. What is left then is settled after the change.
+    /// How long to wait for ranges on their way. Those left then are settled after the change.
     pub patience: Duration,
-    /// Nobody can be filling the table: nobody is waited for.
+    /// No other process can be filling the table, so there is no wait.
     pub alone: bool,
 }
 
-/// A table that is drained. Whoever holds it renews it ([`Gate::renew`]) more often than each [`lease`].
+/// A drained table. Its holder must renew it ([`Gate::renew`]) well within each [`lease`].
 #[derive(Clone, Debug)]
 pub struct Gate {
     client: Client,
     marker: Marker,
-    /// Another name that the table has got meanwhile, with its bar.
+    /// The table's new name, if it was renamed meanwhile together with its bar.
     renamed: Option<String>,
 }
 
 impl Gate {
-    /// Drains the table: when it returns, no INSERT of it runs, and none gets through. A drain that was left behind is
+    /// Drains the table: when it returns, no INSERT into it runs, and none gets through. A drain that was abandoned is
     /// taken over.
     pub async fn close(client: &Client, order: &Order) -> Result<Self, DrainError> {
         let table = order.table.as_str();
@@ -78,7 +78,7 @@ impl Gate {
         Ok(gate)
     }
 
-    /// Makes the marker, or takes over the one that is there.
+    /// Creates the marker, or takes over an existing one.
     async fn mark(&self) -> Result<(), DrainError> {
         loop {
             match self.client.execute(&self.marker.create()?).await {
@@ -89,14 +89,14 @@ impl Gate {
             let Some(other) = markers.iter().find(|other| other.table == self.marker.table) else { continue };
             marker::supersede(&self.client, other).await?;
             match self.client.execute(&self.marker.in_place_of(other)?).await {
-                // Somebody has just lifted it, or written it anew.
+                // The marker was just removed or rewritten by another process.
                 Err(error) if matches!(error.code(), Some(marker::UNKNOWN_TABLE | marker::BAD_ARGUMENTS)) => {}
                 written => return Ok(written?),
             }
         }
     }
 
-    /// Takes the marker of a table away that is not there any more.
+    /// Removes the marker of a table that no longer exists.
     pub async fn forget(client: &Client, table: &str) -> Result<(), DrainError> {
         let (markers, _) = marker::all(client).await?;
         for marker in markers.iter().filter(|marker| marker.table == table) {
@@ -105,55 +105,55 @@ impl Gate {
         Ok(())
     }
 
-    /// Goes on holding it.
+    /// Renews the lease.
     pub async fn renew(&mut self) -> Result<(), DrainError> {
         self.still_held().await?;
         self.marker.until = lease_end(server_time(&self.client).await?);
         self.write().await
     }
 
-    /// Writes the marker anew, as it is now.
+    /// Rewrites the marker with its current state.
     async fn write(&self) -> Result<(), DrainError> {
         self.client.execute(&self.marker.change()?).await.map_err(|error| self.lifted_or(error))
     }
 
-    /// A marker that is gone, or another's, was taken away by somebody who found it over.
+    /// A marker that is gone, or another's, means that somebody found the lease expired and lifted the drain.
     fn lifted_or(&self, error: ClickHouseError) -> DrainError {
         let is_gone = matches!(error.code(), Some(marker::UNKNOWN_TABLE | marker::BAD_ARGUMENTS));
         if is_gone { self.lifted() } else { error.into() }
     }
 
-    /// Fails when somebody has lifted the drain, or taken it over.
+    /// Fails if the drain was lifted or taken over.
     pub async fn still_held(&self) -> Result<(), DrainError> {
         let (markers, _) = marker::all(&self.client).await?;
         let mine = |marker: &Marker| marker.table == self.marker.table && marker.id == self.marker.id;
         if markers.iter().any(mine) { Ok(()) } else { Err(self.lifted()) }
     }
 
-    /// Fails when INSERTs may have come through since it was closed: before what was copied takes the table's place.
+    /// Fails if INSERTs may have got through since it was closed: checked before a copy takes the table's place.
     pub async fn still_closed(&self) -> Result<(), DrainError> {
         self.still_held().await?;
         let table = self.renamed.as_ref().unwrap_or(&self.marker.table);
         if is_barred(&self.client, table, &self.marker.id).await? { Ok(()) } else { Err(self.lifted()) }
     }
 
-    /// What stands before the commands of an `ALTER TABLE` of the drained table: it is refused as a whole, however late it
-    /// arrives, once the bar is not this drain's any more.
+    /// The commands before those of an `ALTER TABLE` of the drained table: it fails as a whole, however late it
+    /// arrives, once the bar is no longer this drain's.
     pub fn fence(&self) -> [String; 2] {
         marker::same_bar(&self.marker.id)
     }
 
-    /// Whether an `ALTER TABLE` was refused because the bar is not this drain's any more.
+    /// Whether an `ALTER TABLE` failed because the bar is no longer this drain's.
     pub fn is_cut(&self, error: &ClickHouseError) -> bool {
         error.code() == Some(marker::BAD_ARGUMENTS) && error.to_string().contains(&marker::own_bar(&self.marker.id))
     }
 
-    /// That the drain is over.
+    /// The error that the drain was lifted.
     pub fn lifted(&self) -> DrainError {
         DrainError::Lifted { table: self.marker.table.clone(), lease: lease().as_secs() }
     }
 
-    /// Opens the table, whichever stands under its name now.
+    /// Resumes the table, whichever has its name now.
     pub async fn open(self) -> Result<(), DrainError> {
         let Self { client, marker, renamed } = self;
         for table in std::iter::once(&marker.table).chain(&renamed) {
@@ -162,17 +162,17 @@ impl Gate {
         Ok(marker::take_away(&client, &marker).await?)
     }
 
-    /// The table has got another name.
+    /// The table was renamed.
     pub fn renamed_to(&mut self, table: &str) {
         self.renamed = Some(table.to_owned());
     }
 
-    /// Takes the bar from a table that was exchanged against the drained one, so that rows can be inserted there too.
+    /// Removes the bar from a table that was exchanged with the drained one, so that rows can be inserted there too.
     pub async fn unbar_the_old(&self, table: &str) -> Result<(), DrainError> {
         Ok(unbar(&self.client, table, &self.marker.id).await?)
     }
 
-    /// Waits until everybody who fills the table has answered that nothing of it is on its way.
+    /// Waits until every process that fills the table has reported that it has no range on its way.
     async fn wait_for_ranges(&mut self, patience: Duration) -> Result<(), DrainError> {
         let sql = format!(
             "SELECT instance, toString(argMax(ranges, at)) FROM {} GROUP BY instance",
@@ -204,7 +204,7 @@ impl Gate {
         }
     }
 
-    /// Waits for the INSERTs that the server had begun before the bar was up.
+    /// Waits for INSERTs that the server had started before the bar was added.
     async fn wait_for_inserts(&mut self) -> Result<(), DrainError> {
         let inserts = feeders::statements_into(&self.client, &self.marker.table).await?;
         let mut before = feeders::running(&self.client, &inserts).await?;
@@ -222,13 +222,13 @@ impl Gate {
     }
 }
 
-/// Lifts a drain that nobody renews. What was copied so far is void from then on, and what its runner has sent and what has
-/// not arrived must fail: so the fence and the copy go first.
+/// Lifts a drain whose lease has expired. The copy made so far becomes void, and statements that its runner has sent
+/// and that have not arrived must fail: so the fence and the copy are dropped first.
 pub(super) async fn lift(client: &Client, marker: &Marker) -> Result<(), DrainError> {
     if !marker.runner.is_empty() {
         Fence::cut(client, Some(&marker.runner)).await?;
     }
-    // By its identity: it may have got another name in the migration, or the exchange may have come to pass.
+    // By uuid: it may have been renamed by the migration, or the exchange may have happened.
     let stands = marker::named(client, marker.uuid).await?;
     if let Some(copy) = marker.copy.as_ref().filter(|copy| stands.is_some() && stands.as_ref() != Some(copy))
         && let Some(made) = uuid_of(client, copy).await?

@@ -14,35 +14,35 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// How long a drain is valid that nobody renews.
+/// How long a drain is valid without being renewed.
 pub fn lease() -> Duration {
     fault::lease(Duration::from_secs(30))
 }
 
-/// Begin of the names of markers.
+/// Prefix of the names of markers.
 const PREFIX: &str = "_moose_drain_";
 
-/// Name of the constraint that refuses every row: the one by which every version knows a drained table. Beside it stands
-/// one with the drain's own name, so that who lifts another drain late can't open this one.
+/// Name of the constraint that refuses every row, by which every version recognises a drained table. A second
+/// constraint has the drain's own id, so that a late lift of another drain can't open the table.
 const BAR: &str = "_moose_drain";
 
-/// Begin of the names of markers that were taken away. They stay for a day: whoever comes late with the same finding can't
-/// take away the marker that somebody else has made since.
+/// Prefix of the names of removed markers. They stay for a day: a late process with the same observation can't remove
+/// the marker that somebody else has created since.
 const LIFTED: &str = "_moose_lifted_";
 
 /// `UNKNOWN_TABLE`.
 pub(super) const UNKNOWN_TABLE: u32 = 60;
 /// `TABLE_ALREADY_EXISTS`.
 pub(super) const TABLE_EXISTS: u32 = 57;
-/// `BAD_ARGUMENTS`: of a constraint that is not there.
+/// `BAD_ARGUMENTS`: the constraint does not exist.
 pub(super) const BAD_ARGUMENTS: u32 = 36;
 
-/// Whether ClickHouse's text says that an INSERT met the bar.
+/// Whether ClickHouse's message says that the bar refused an INSERT.
 pub fn is_bar(text: &str) -> bool {
     ["Constraint `_moose_drain` ", "Constraint `_moose_drain_"].iter().any(|bar| text.contains(bar))
 }
 
-/// The text of a table without the bars in it.
+/// A table's definition without the bars in it.
 pub fn without_bars(text: &str) -> String {
     let mut text = text.replace(&format!(", CONSTRAINT {BAR} CHECK 0"), "");
     for drain in bars(&text) {
@@ -51,14 +51,14 @@ pub fn without_bars(text: &str) -> String {
     text
 }
 
-/// The drains whose own bar is in a table's text.
+/// The drains whose own bar is in a table's definition.
 fn bars(text: &str) -> Vec<String> {
     let begin = format!(" CONSTRAINT {BAR}_");
     let names = text.split(&begin).skip(1).filter_map(|rest| rest.split_once(" CHECK "));
     names.map(|(name, _)| name.to_owned()).filter(|name| is_id(name)).collect()
 }
 
-/// Commands that change nothing about the bar of a drain, and fail without it.
+/// Commands that leave the bar of a drain as it is, and fail if it does not exist.
 pub(super) fn same_bar(drain: &str) -> [String; 2] {
     let own = quote_identifier(&own_bar(drain));
     [format!("DROP CONSTRAINT {own}"), format!("ADD CONSTRAINT {own} CHECK 0")]
@@ -68,52 +68,52 @@ pub(super) fn own_bar(drain: &str) -> String {
     format!("{BAR}_{drain}")
 }
 
-/// Of a drain, as [`new_id`] makes it.
+/// Whether the text is a drain's id, as made by [`new_id`].
 fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What tells a drain from every other.
+/// A unique id for a drain.
 pub fn new_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
-/// How far a drain has come.
+/// The phase of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// What is on its way comes to its end, nothing new begins.
+    /// Ranges on their way are finished, and no new ones begin.
     Draining,
-    /// The bar is up, or about to be: nothing is sent.
+    /// The bar is in place, or about to be: nothing is sent.
     Closed,
 }
 
-/// A drain as its marker tells it.
+/// A drain, as recorded in its marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marker {
-    /// Tells it from other drains of the table; none in markers of versions that had none.
+    /// Its id; empty in markers of versions without ids.
     #[serde(default)]
     pub(super) id: String,
-    /// Whose fence is cut when it is lifted.
+    /// The runner whose fence is dropped when it is lifted.
     #[serde(default)]
     pub(super) runner: String,
     /// The drained table.
     pub(super) table: String,
-    /// Its identity before the change.
+    /// Its uuid before the change.
     pub(super) uuid: Uuid,
-    /// The copy that is being made of it, if any.
+    /// The copy that is being made, if any.
     pub(super) copy: Option<String>,
-    /// Who drains.
+    /// The owner.
     pub(super) owner: String,
-    /// What for.
+    /// The reason.
     pub(super) reason: String,
     pub(super) phase: Phase,
-    /// Until when, in milliseconds since the Unix epoch.
+    /// The end of the lease, in milliseconds since the Unix epoch.
     pub(super) until: i64,
 }
 
 impl Marker {
-    /// The statement that makes the marker; it fails where there is one.
+    /// The statement that creates the marker; it fails if there is one.
     pub(super) fn create(&self) -> Result<String, DrainError> {
         Ok(format!(
             "CREATE TABLE {} (instance String, ranges UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3), \
@@ -124,12 +124,12 @@ impl Marker {
         ))
     }
 
-    /// The statement that writes the marker anew. It fails as a whole where it is another drain's by now.
+    /// The statement that rewrites the marker. It fails as a whole if another drain has it by now.
     pub(super) fn change(&self) -> Result<String, DrainError> {
         self.in_place_of(self)
     }
 
-    /// The statement that makes the marker of another drain this one's.
+    /// The statement that makes another drain's marker this one's.
     pub(super) fn in_place_of(&self, other: &Self) -> Result<String, DrainError> {
         // Markers of versions without ids have no such constraint.
         let theirs = if other.id.is_empty() { String::new() } else { format!("DROP CONSTRAINT {}, ", other.owned()) };
@@ -141,7 +141,7 @@ impl Marker {
         ))
     }
 
-    /// Whose marker it is: a constraint that every row passes.
+    /// The owner of a marker: a constraint that every row passes.
     fn owned(&self) -> String {
         quote_identifier(&format!("drain_{}", self.id))
     }
@@ -168,7 +168,7 @@ pub(super) async fn all(client: &Client) -> Result<(Vec<Marker>, i64), ClickHous
         ))
         .await?;
     let now = rows.first().and_then(|(_, now)| now.parse().ok()).unwrap_or(0);
-    // A table of that name that is none of ours drains nothing.
+    // A table of that name that is not ours drains nothing.
     Ok((rows.into_iter().filter_map(|(comment, _)| serde_json::from_str(&comment).ok()).collect(), now))
 }
 
@@ -181,7 +181,7 @@ pub(super) async fn server_time(client: &Client) -> Result<i64, ClickHouseError>
     })
 }
 
-/// Identity of a table; `None` where there is none of that name.
+/// The uuid of a table; `None` if it does not exist.
 pub(super) async fn uuid_of(client: &Client, table: &str) -> Result<Option<Uuid>, ClickHouseError> {
     let (database, name) = (quote_string(client.database()), quote_string(table));
     let sql = format!("SELECT uuid FROM system.tables WHERE database = {database} AND name = {name}");
@@ -189,7 +189,7 @@ pub(super) async fn uuid_of(client: &Client, table: &str) -> Result<Option<Uuid>
     Ok(rows.first().map(|(uuid,)| *uuid))
 }
 
-/// The name under which a table of this identity stands.
+/// The name of the table with this uuid.
 pub(super) async fn named(client: &Client, uuid: Uuid) -> Result<Option<String>, ClickHouseError> {
     let database = quote_string(client.database());
     let sql = format!("SELECT name FROM system.tables WHERE database = {database} AND uuid = '{uuid}'");
@@ -197,7 +197,7 @@ pub(super) async fn named(client: &Client, uuid: Uuid) -> Result<Option<String>,
     Ok(rows.into_iter().next().map(|(name,)| name))
 }
 
-/// Takes a marker away.
+/// Removes a marker.
 pub(super) async fn take_away(client: &Client, marker: &Marker) -> Result<(), ClickHouseError> {
     let table = &marker.table;
     if marker.id.is_empty() {
@@ -211,7 +211,7 @@ pub(super) async fn take_away(client: &Client, marker: &Marker) -> Result<(), Cl
             Err(error) if error.code() == Some(TABLE_EXISTS) => {
                 let second = quote_identifier(&format!("{LIFTED}{}_{}", marker.id, marker.until));
                 let (all, _) = all(client).await?;
-                // It was written anew by its frozen owner, after somebody had taken the drain over.
+                // Its frozen owner rewrote it, after another process had taken the drain over.
                 if aside == second || !all.contains(marker) {
                     return Ok(());
                 }
@@ -222,7 +222,7 @@ pub(super) async fn take_away(client: &Client, marker: &Marker) -> Result<(), Cl
     }
 }
 
-/// Makes sure that nobody takes the marker away any more that was found: its drain is taken over.
+/// Makes sure that no other process removes the marker that was found: its drain is taken over.
 pub(super) async fn supersede(client: &Client, marker: &Marker) -> Result<(), ClickHouseError> {
     if marker.id.is_empty() {
         return Ok(());
@@ -233,7 +233,7 @@ pub(super) async fn supersede(client: &Client, marker: &Marker) -> Result<(), Cl
         .await
 }
 
-/// Drops markers that were taken away long ago: nobody comes so late.
+/// Drops markers that were removed long ago: no process is that late.
 pub async fn sweep_markers(client: &Client) -> Result<(), ClickHouseError> {
     let old: Vec<(String,)> = client
         .query_rows(&format!(
@@ -248,7 +248,7 @@ pub async fn sweep_markers(client: &Client) -> Result<(), ClickHouseError> {
     Ok(())
 }
 
-/// Puts the bar of a drain up, in the place of all others.
+/// Adds the bar of a drain, in place of all others.
 pub(super) async fn bar(client: &Client, table: &str, drain: &str) -> Result<(), ClickHouseError> {
     let others = bars(&text_of(client, table).await?).into_iter().filter(|other| other != drain);
     let gone: Vec<String> =
@@ -263,11 +263,11 @@ pub(super) async fn bar(client: &Client, table: &str, drain: &str) -> Result<(),
         .await
 }
 
-/// Takes the bar of a drain away, where there is one. Another drain's stays.
+/// Removes the bar of a drain, if it exists. Another drain's bar stays.
 pub(super) async fn unbar(client: &Client, table: &str, drain: &str) -> Result<(), ClickHouseError> {
     let mut changes = format!("DROP CONSTRAINT IF EXISTS {BAR}");
     if !drain.is_empty() {
-        // An ALTER is taken as a whole: without the own bar there is none to take away.
+        // An ALTER is atomic: it fails if its own bar does not exist.
         changes = format!("DROP CONSTRAINT {}, {changes}", quote_identifier(&own_bar(drain)));
     }
     match client.execute(&format!("ALTER TABLE {} {changes}", quote_identifier(table))).await {
@@ -277,8 +277,8 @@ pub(super) async fn unbar(client: &Client, table: &str, drain: &str) -> Result<(
     }
 }
 
-/// Bars that no marker stands beside: table and drain. Right after a look at one its drain may have begun; one that is seen
-/// again after a [`lease`] has no owner.
+/// Bars without a marker: table and drain. A drain may have begun just after this query; a bar that is found again
+/// after a [`lease`] has no owner.
 pub(super) async fn orphaned_bars(client: &Client) -> Result<BTreeSet<(String, String)>, ClickHouseError> {
     let barred: Vec<(String, String)> = client
         .query_rows(&format!(
@@ -295,7 +295,7 @@ pub(super) async fn orphaned_bars(client: &Client) -> Result<BTreeSet<(String, S
     for (table, text) in barred {
         let mut drains = bars(&text);
         if drains.is_empty() && text.contains(&format!(", CONSTRAINT {BAR} CHECK 0")) {
-            // Of a version whose drains had no names.
+            // The bar of a version whose drains had no ids.
             drains.push(String::new());
         }
         let unknown = drains.into_iter().filter(|drain| !markers.iter().any(|marker| marker.id == *drain));
@@ -304,7 +304,7 @@ pub(super) async fn orphaned_bars(client: &Client) -> Result<BTreeSet<(String, S
     Ok(found)
 }
 
-/// Takes all bars away that no marker stands beside. Only for who holds the lock, so that nobody else drains.
+/// Removes all bars without a marker. Only for the holder of the lock, so that nobody else drains.
 pub async fn sweep_bars(client: &Client) -> Result<(), ClickHouseError> {
     for (table, drain) in orphaned_bars(client).await? {
         tracing::warn!(table, "takes the bar of a drain away that nobody knows of any more");
@@ -313,7 +313,7 @@ pub async fn sweep_bars(client: &Client) -> Result<(), ClickHouseError> {
     Ok(())
 }
 
-/// Whether the bar of a drain is up.
+/// Whether the bar of a drain is in place.
 pub(super) async fn is_barred(client: &Client, table: &str, drain: &str) -> Result<bool, ClickHouseError> {
     let text = text_of(client, table).await?;
     Ok(bars(&text).iter().any(|bar| bar == drain))

@@ -9,25 +9,25 @@ use crate::{
     schema::{Storage, quote_identifier, quote_string},
 };
 
-/// Where the notes lie.
+/// The table of these records.
 const TABLE: &str = "_moose_successors";
 
-/// More changes than any cursor sleeps through; a bound against notes that run in a circle.
+/// More changes than any cursor can have missed; a bound in case the records form a circle.
 const MOST: usize = 1_000;
 
-/// A table that takes another's place with all its rows.
+/// A table that replaces another one with all its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
-    /// Name of both.
+    /// The name of both.
     pub table: String,
-    /// The identity before.
+    /// The uuid before.
     pub was: Uuid,
-    /// The identity after.
+    /// The uuid after.
     pub is: Uuid,
 }
 
 impl Successor {
-    /// Notes it. To be done before the exchange; a note whose exchange does not come says nothing.
+    /// Records it. To be done before the exchange; a record without its exchange does no harm.
     pub async fn note(&self, client: &Client, storage: Storage) -> Result<(), ClickHouseError> {
         let name = quote_identifier(TABLE);
         let settings = if storage == Storage::Embedded {
@@ -46,7 +46,7 @@ impl Successor {
         client.note(&format!("INSERT INTO {name} (`table`, was, is) VALUES ({table}, '{was}', '{is}')")).await
     }
 
-    /// Whether table `is` stands where `was` stood, with its rows, after one exchange or several.
+    /// Whether table `is` replaced `was`, with its rows, by one exchange or several.
     pub async fn leads(client: &Client, table: &str, was: Uuid, is: Uuid) -> Result<bool, ClickHouseError> {
         let (name, table) = (quote_identifier(TABLE), quote_string(table));
         let sql = format!("SELECT was, is FROM {name} WHERE `table` = {table} ORDER BY at");
@@ -58,7 +58,7 @@ impl Successor {
     }
 }
 
-/// An exchange that failed and was done again later has two notes of one `was`: any of them may lead on.
+/// An exchange that failed and was repeated has two records with the same `was`: any of them may lead on.
 fn reaches(notes: &[(Uuid, Uuid)], was: Uuid, is: Uuid) -> bool {
     let mut known = vec![was];
     let mut at = 0;

@@ -21,10 +21,10 @@ use crate::{
     telemetry::{Component, Health, Reason},
 };
 
-/// How often drains are looked for: one small query for all tables of the process.
+/// Interval of looking for drains: one small query for all tables of the process.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Which tables are drained, as far as this process knows, and what it has on its way into them. Cheap to clone.
+/// Which tables are drained, as far as this process knows, and which ranges it has on their way. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Drains {
     state: watch::Sender<State>,
@@ -45,7 +45,7 @@ impl Default for Drains {
     }
 }
 
-/// A range that is on its way, until dropped.
+/// A range on its way, until dropped.
 #[derive(Debug)]
 pub struct OnItsWay {
     drains: Drains,
@@ -62,7 +62,7 @@ impl Drains {
     /// Begins a range; `None` while the table is drained.
     pub fn begin(&self, table: &str) -> Option<OnItsWay> {
         let mut begun = false;
-        // Under the lock: a drain is seen either here or by whoever counts next.
+        // Under the lock: a drain is seen either here or by the next count.
         self.state.send_if_modified(|state| {
             if !state.drained.contains_key(table) {
                 *state.on_their_way.entry(table.to_owned()).or_default() += 1;
@@ -73,7 +73,7 @@ impl Drains {
         begun.then(|| OnItsWay { drains: self.clone(), table: table.to_owned() })
     }
 
-    /// Goes on with a range that was written down before.
+    /// Continues a range that was written down before.
     pub fn go_on(&self, table: &str) -> OnItsWay {
         self.count(table, |ranges| ranges.saturating_add(1));
         OnItsWay { drains: self.clone(), table: table.to_owned() }
@@ -93,7 +93,7 @@ impl Drains {
         drop(self.state.subscribe().wait_for(|state| !state.drained.contains_key(table)).await);
     }
 
-    /// Resolves when INSERTs of the table may be sent.
+    /// Resolves when INSERTs into the table may be sent.
     pub async fn passable(&self, table: &str) {
         let closed = |state: &State| state.drained.get(table) == Some(&Phase::Closed);
         drop(self.state.subscribe().wait_for(|state| !closed(state)).await);
@@ -109,7 +109,7 @@ impl Drains {
         self.state.borrow().ended.get(table).copied().unwrap_or(0)
     }
 
-    /// Asks the database itself, for what the bar does not hold off; an error while the table is drained.
+    /// Asks the database, for what the bar does not stop; an error while the table is drained.
     pub async fn ask(client: &Client, table: &str) -> Result<(), DrainError> {
         let (markers, _) = marker::all(client).await?;
         let drained = markers.iter().any(|marker| marker.table == table);
@@ -131,7 +131,7 @@ impl Drains {
         });
     }
 
-    /// Looks for drains of `tables` until the stop, tells the workers, and answers as `instance`.
+    /// Looks for drains of `tables` until shutdown, tells the workers, and reports as `instance`.
     pub async fn watch(&self, client: Client, tables: Vec<String>, instance: String, health: &Health, stop: Shutdown) {
         let mut watcher =
             Watcher { drains: self, client, tables, instance, health, answered: BTreeMap::new(), bars: None };
@@ -153,9 +153,9 @@ struct Watcher<'a> {
     tables: Vec<String>,
     instance: String,
     health: &'a Health,
-    /// What was answered last, by table, owner and id of the drain: who drains a table twice in a row is answered twice.
+    /// The last report, by table, owner and id of the drain: two drains by one owner in a row get a report each.
     answered: BTreeMap<[String; 3], u64>,
-    /// When bars without a marker were looked for last, and those that there were.
+    /// When bars without a marker were last looked for, and those found.
     bars: Option<(Instant, BTreeSet<(String, String)>)>,
 }
 
@@ -189,8 +189,8 @@ impl Watcher<'_> {
         self.take_bars_away().await
     }
 
-    /// Takes bars away that have stood without a marker for as long as a lease: of a runner that was frozen, put its bar up
-    /// late, and died.
+    /// Removes bars that had no marker for as long as a lease: those of a runner that was frozen, added its bar late,
+    /// and died.
     async fn take_bars_away(&mut self) -> Result<(), DrainError> {
         if self.bars.as_ref().is_some_and(|(looked, _)| looked.elapsed() < marker::lease()) {
             return Ok(());
@@ -204,7 +204,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    /// Says how much is on its way, when that is news.
+    /// Reports how many ranges are on their way, if that has changed.
     async fn answer(&mut self, marker: &Marker) -> Result<(), DrainError> {
         let ranges = self.drains.on_their_way(&marker.table);
         let key = key_of(marker);
@@ -218,7 +218,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    /// Lifts a drain whose owner is gone.
+    /// Lifts a drain whose lease has expired.
     async fn lift(&self, marker: &Marker) -> Result<(), DrainError> {
         let Marker { table, owner, reason, id, .. } = marker;
         let Err(error) = gate::lift(&self.client, marker).await else { return Ok(()) };

@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{config::ClickHouseConfig, machine::private};
 
-/// The user that the pipeline is: it may do what is wanted of the tables of the database.
+/// The pipeline's user: has the rights on the database's tables that the pipeline needs.
 pub const PIPELINE_USER: &str = "moose";
 /// The user that may only read.
 pub const READING_USER: &str = "readonly";
-/// The database that both work in.
+/// The database of both users.
 pub const DATABASE: &str = "moose";
 
 /// Name of the file in the engine's data directory.
 pub const ACCESS_FILE: &str = "access.json";
 
-/// The secrets of the embedded engine's users.
+/// The passwords of the embedded engine's users.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
@@ -37,7 +37,7 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Why the secrets can't be had.
+/// Why the passwords are not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
@@ -46,11 +46,11 @@ pub enum AccessError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
-    /// The file is not what was written.
+    /// The file's content is invalid.
     #[error(
         "{path}, which holds the engine's passwords, is damaged: {reason}; remove it, and the next start makes new ones \
          (the data does not depend on them)",
@@ -65,8 +65,8 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// The secrets of the engine on `directory`, made if there are none. A `password` of the user's own that is not empty
-    /// becomes the pipeline's.
+    /// The passwords of the engine in `directory`, generated if there are none. A `password` that is configured becomes
+    /// the pipeline's.
     pub fn open(directory: &Path, password: &str) -> Result<Self, AccessError> {
         let path = directory.join(ACCESS_FILE);
         let failed = |source| AccessError::File { path: path.clone(), source };
@@ -83,7 +83,7 @@ impl Access {
         let new = directory.join(format!("{ACCESS_FILE}.{:08x}", rand::random::<u32>()));
         let written = private::write(&new, &text).and_then(|()| {
             fs::File::open(&new)?.sync_all()?;
-            // The first one stands: another process may have made the file meanwhile.
+            // The first file wins: another process may have created it meanwhile.
             if kept.is_none() { fs::hard_link(&new, &path) } else { fs::rename(&new, &path) }
         });
         let _ = fs::remove_file(&new);
@@ -94,7 +94,7 @@ impl Access {
         }
     }
 
-    /// How the pipeline's user talks with the engine.
+    /// The client configuration of the pipeline's user.
     pub fn client(&self) -> ClickHouseConfig {
         ClickHouseConfig {
             url: None,
@@ -119,7 +119,7 @@ impl Access {
     }
 }
 
-/// 128 bits that nobody guesses, as hexadecimal digits: good in addresses, shells and headers as they are.
+/// 128 random bits as hexadecimal digits, which need no quoting in addresses, shells and headers.
 fn secret() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -40,41 +40,41 @@ use crate::{
     machine::{open_files, private},
 };
 
-/// Directory of the configuration in the data directory, and the file in it that a log is written to.
+/// Directory of the configuration in the data directory, and its log file.
 const CONFIGURATION: &str = "configuration";
 const LOG: &str = "clickhouse.log";
 
-/// What the engine's process is told on its command line.
+/// The command line of the engine's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// The directory of the data; made if missing.
+    /// The directory of the data; created if missing.
     pub path: PathBuf,
     /// The address of the HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Who looks after it.
+    /// Whether it has a parent.
     pub under: Under,
 }
 
-/// Who looks after an engine's process.
+/// The parent of an engine's process, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Under {
-    /// A parent, which tells the rest on standard input, and with which it ends.
+    /// A parent, which sends the rest on standard input, and with which it ends.
     Parent,
-    /// Nobody.
+    /// No parent.
     Nobody {
-        /// The password of the pipeline's user; where it is empty, the one that is kept.
+        /// The password of the pipeline's user; if empty, the stored one.
         password: String,
-        /// Whether all that ClickHouse has to say is written to a file.
+        /// Whether ClickHouse's whole log is written to a file.
         log: bool,
     },
 }
 
-/// What a parent tells on standard input, in one line.
+/// The parent's orders on standard input, in one line.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Orders {
-    /// Who may do what.
+    /// Users and grants.
     pub(super) users: Users,
-    /// Whether all that ClickHouse has to say is written to a file.
+    /// Whether ClickHouse's whole log is written to a file.
     pub(super) log: bool,
 }
 
@@ -104,17 +104,17 @@ impl EngineOptions {
     }
 }
 
-/// Becomes the engine and exits, if this process was started as one; to be called first thing in `main`.
+/// Becomes the engine and exits, if this process was started as one; must be called first in `main`.
 pub fn run_if_asked() {
     if let Some(options) = EngineOptions::from_supervised_arguments(env::args_os().skip(1)) {
         process::exit(i32::from(main(&options) != ExitCode::SUCCESS));
     }
 }
 
-/// Runs the engine until it is told to end.
+/// Runs the engine until it is asked to end.
 pub fn main(options: &EngineOptions) -> ExitCode {
     match run(options) {
-        // Threads of the library may still be running: its destructors must not.
+        // Threads of the library may still be running, so its destructors must not run.
         Ok(()) => ffi::leave(0),
         Err(error) => {
             // One line: the parent reads lines.
@@ -128,7 +128,7 @@ pub fn main(options: &EngineOptions) -> ExitCode {
     }
 }
 
-/// Why the process could not do its work.
+/// Errors of the engine's process.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(transparent)]
@@ -141,7 +141,7 @@ enum RunError {
 
 fn run(options: &EngineOptions) -> Result<(), RunError> {
     let process_error = |source| OpenError::Process { source };
-    // What the library writes is nobody else's to read, and no code but ours runs here.
+    // Files that the library writes are private, and no code but ours runs here.
     private::by_default();
     let connections = open_files::engine_connections(open_files::raise());
     if options.is_supervised() {
@@ -162,30 +162,30 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
     if !fault::without("mending") {
         mend::mend(&path, complain);
     }
-    // A port that can't be had is said by the system more plainly than by the library.
+    // The system's error for a port in use is clearer than the library's.
     drop(TcpListener::bind(options.listen).map_err(|source| OpenError::Listen { address: options.listen, source })?);
     let config = write_configuration(&path, options.listen, connections, &orders)?;
     let port = announce_port(options).map_err(process_error)?;
     let arguments = [
         format!("--config-file={config}"),
         if orders.log { "--log-level=trace".to_owned() } else { "--log-level=warning".to_owned() },
-        // Nobody is there to be asked or shown anything, and an error must not keep the port from being told or not.
+        // There is nobody to ask or show anything to, and an error must not stop the statements that report the port.
         "--interactive".to_owned(),
         "--ignore-error".to_owned(),
         "--disable_suggestion".to_owned(),
         "--history_file=/dev/null".to_owned(),
         format!("--query={}", statements(&port, &holds)),
     ];
-    // An interrupted read on its terminal would be the end of it.
+    // An interrupted read on its terminal would end the process.
     ffi::leave_signals_to_other_threads().map_err(process_error)?;
     let ended = |reason: &str| OpenError::Ended { path: path.clone(), reason: first_line(reason) };
     clickhouse.run(&arguments).map_err(|reason| ended(&reason))?;
-    // Nobody let it go: it could not start.
+    // It ended without being released: it could not start.
     if SERVING.let_go() { Err(ended("its own words are in the lines before").into()) } else { Ok(()) }
 }
 
-/// What ClickHouse runs: it makes the database, opens the port and tells which it is, or that there is none, and serves
-/// until it is to end; then it takes no more connections, and its session waits for the last of them to be gone.
+/// The statements that ClickHouse runs: create the database, open the port and report it, or that there is none, and
+/// serve until the end; then close the port, and keep the session until the last connection is closed.
 fn statements(port: &OwnedFd, [serving, ending]: &[PipeReader; 2]) -> String {
     let (port, serving, ending) = (port.as_raw_fd(), serving.as_raw_fd(), ending.as_raw_fd());
     let tell = |what: &str| format!("SELECT {what} INTO OUTFILE '/dev/fd/{port}' TRUNCATE FORMAT TSV");
@@ -202,7 +202,7 @@ fn statements(port: &OwnedFd, [serving, ending]: &[PipeReader; 2]) -> String {
     .join("; ")
 }
 
-/// What it is to do, as the parent or the options say.
+/// The orders, from the parent or the options.
 fn orders(options: &EngineOptions, input: &mut BufReader<File>) -> Result<Orders, RunError> {
     match &options.under {
         Under::Parent => {
@@ -217,7 +217,7 @@ fn orders(options: &EngineOptions, input: &mut BufReader<File>) -> Result<Orders
     }
 }
 
-/// Writes what ClickHouse reads, for nobody else to read; says where.
+/// Writes ClickHouse's configuration, readable by nobody else; returns its path.
 fn write_configuration(
     path: &Path,
     listen: SocketAddr,
@@ -232,14 +232,15 @@ fn write_configuration(
     let log = orders.log.then(|| path.join(LOG));
     let server = ServerConfig { path: &text(path)?, listen, users: &text(&users)?, connections, log: log.as_deref() };
     for (file, content) in [(&users, orders.users.xml()), (&config, &server.xml())] {
-        // Never one that others could read from before.
+        // Never a file that others could read before.
         let _ = fs::remove_file(file);
         private::write(file, content.as_bytes()).map_err(failed)?;
     }
     text(&config)
 }
 
-/// Waits on a thread for ClickHouse to tell its port, and says that it is ready. Answers where it is to be told.
+/// Waits on a thread for ClickHouse to report its port, and reports to the parent. Returns where ClickHouse is to
+/// report it.
 fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
     let (reader, writer) = io::pipe()?;
     let (options, version) = (options.clone(), library::version());
@@ -267,7 +268,7 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
     Ok(OwnedFd::from(writer))
 }
 
-/// ClickHouse's text without the traces that may follow.
+/// ClickHouse's message without the traces that may follow.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }

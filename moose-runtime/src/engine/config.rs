@@ -2,31 +2,31 @@
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
-/// What the server is to be.
+/// The parameters of the server configuration.
 pub(super) struct ServerConfig<'a> {
-    /// Its data; absolute.
+    /// Its data directory; absolute.
     pub(super) path: &'a str,
-    /// Where it listens; port 0 lets the system choose.
+    /// Its address; port 0 lets the system choose.
     pub(super) listen: SocketAddr,
-    /// The file of its users.
+    /// The path of its users file.
     pub(super) users: &'a str,
-    /// How many connections it takes at once.
+    /// Maximum number of connections.
     pub(super) connections: usize,
-    /// Where everything that it has to say is written, if that is wanted.
+    /// The path of its log file, if one is wanted.
     pub(super) log: Option<&'a Path>,
 }
 
-/// A running statement has the connection for as long as it takes; one on which nothing happens is closed after this long.
+/// Idle timeout of connections. A running statement keeps its connection for as long as it takes.
 const IDLE_SECONDS: &str = "30";
 
-/// What is answered on the port: statements, and that it answers. No page is served (`/play`, `/dashboard`).
+/// The HTTP handlers of the port: statements and ping. No page is served (`/play`, `/dashboard`).
 const HANDLERS: &str = "<http_handlers>\
     <rule><url>/ping</url><methods>GET,HEAD,POST</methods><handler><type>ping</type></handler></rule>\
     <rule><url>regex:^/(\\?.*)?$</url><methods>GET,HEAD,POST</methods><handler><type>dynamic_query_handler</type>\
     <query_param_name>query</query_param_name></handler></rule>\
     </http_handlers>";
 
-/// Nothing is allowed that was not granted.
+/// Everything that is not granted is denied.
 const ONLY_WHAT_IS_GRANTED: &str = "<access_control_improvements>\
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>\
     <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>\
@@ -67,7 +67,7 @@ pub(super) fn element(name: &str, inner: &str) -> String {
     format!("<{name}>{inner}</{name}>")
 }
 
-/// A text as it stands in XML.
+/// Escapes a text for XML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

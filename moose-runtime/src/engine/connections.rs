@@ -15,23 +15,23 @@ use std::{
 use super::ffi;
 use crate::machine::sockets::{self, Close};
 
-/// How long after the beginning of the end what is done.
+/// Deadlines of the shutdown, counted from its beginning.
 struct Pace {
-    /// What is being read of a request is read to its end until then.
+    /// Requests under way may be read to their end until then.
     reading: Duration,
-    /// Answers are written until then.
+    /// Responses may be written until then.
     answering: Duration,
-    /// Then the process leaves, whatever still runs.
+    /// Then the process exits, whatever still runs.
     last: Duration,
 }
 
-/// Of one that was told to end. All of it has two seconds.
+/// For a process that was asked to end. It has two seconds in all.
 const TOLD: Pace = Pace {
     reading: Duration::from_millis(300),
     answering: Duration::from_millis(1200),
     last: Duration::from_millis(1600),
 };
-/// Of one whose parent is gone: the next start is not to wait for it.
+/// For a process whose parent is gone: the next start must not wait for it.
 const ORPHANED: Pace = Pace {
     reading: Duration::from_millis(50),
     answering: Duration::from_millis(250),
@@ -40,14 +40,14 @@ const ORPHANED: Pace = Pace {
 
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Closes the connections of this process step by step while it ends, and says when there is none left and none can come;
-/// at last leaves.
+/// Closes the connections of this process step by step during its shutdown, and reports when there is none left and
+/// none can be opened; finally exits.
 pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
     let started = Instant::now();
     loop {
         let pace = if is_orphaned() { ORPHANED } else { TOLD };
         let closing = match started.elapsed() {
-            // Killed now, the data is as after any kill, which the next start is made for.
+            // Exiting here leaves the data as after any kill, which the next start can handle.
             since if since > pace.last => ffi::leave(0),
             since if since > pace.answering => Some(Close::Both),
             since if since > pace.reading => Some(Close::Reading),
@@ -60,8 +60,8 @@ pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
     }
 }
 
-/// Counts the process's sockets over IP, the one that listens among them, and closes the connections: it has none but those
-/// of its clients.
+/// Counts the process's IP sockets, the listening one included, and closes the connections: the only ones that it has
+/// are its clients'.
 fn look(closing: Option<Close>) -> usize {
     let mut found = 0;
     for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {

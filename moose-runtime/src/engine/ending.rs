@@ -13,34 +13,34 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections;
 
-/// What keeps ClickHouse serving, and what keeps its session after that.
+/// What keeps ClickHouse serving, and what keeps its session open after that.
 pub(super) static SERVING: Hold = Hold(Mutex::new(None));
 pub(super) static ENDING: Hold = Hold(Mutex::new(None));
 
-/// The other end of ClickHouse's terminal: when the statements are through, it reads there, and ends where that is closed.
+/// Our end of ClickHouse's terminal: after the statements it reads from there, and exits when this is closed.
 pub(super) static TERMINAL: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
 /// A pipe that a statement reads to its end.
 pub(super) struct Hold(Mutex<Option<PipeWriter>>);
 
 impl Hold {
-    /// What the statement reads.
+    /// The end that the statement reads.
     pub(super) fn begin(&self) -> io::Result<PipeReader> {
         let (reader, writer) = io::pipe()?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(writer);
         Ok(reader)
     }
 
-    /// Says whether it still was.
+    /// Releases the statement; returns whether it was held.
     pub(super) fn let_go(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 }
 
-/// Ends ClickHouse when the process is asked to end: by a signal or, under a parent, by the end of what comes from it.
+/// Shuts ClickHouse down when the process is asked to end: by a signal or, under a parent, when its input is closed.
 pub(super) fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
     let parent = input.is_some().then(parent_id);
-    // A thread with a runtime of its own: the caller may be in one already.
+    // A thread with a runtime of its own: the caller may be inside one already.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (ready, is_ready) = mpsc::channel();
     thread::Builder::new().name("engine-signals".to_owned()).spawn(move || {
@@ -54,7 +54,7 @@ pub(super) fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
                     _ = interrupt.recv() => true,
                     _ = hangup.recv() => true,
                 };
-                // Ctrl-C and a closed terminal are the parent's to answer.
+                // Ctrl-C and a closed terminal are for the parent to handle.
                 if !(from_terminal && parent.is_some()) {
                     end(parent);
                 }
@@ -64,7 +64,7 @@ pub(super) fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
     is_ready.recv().map_err(io::Error::other)?;
     if let Some(mut input) = input {
         thread::Builder::new().name("engine-parent".to_owned()).spawn(move || {
-            // The parent writes nothing more: what ends this is its end.
+            // The parent writes nothing more: the end of its output is the signal.
             let _ = io::copy(&mut input, &mut io::sink());
             end(parent);
         })?;
@@ -72,7 +72,7 @@ pub(super) fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the process in order: ClickHouse first, and nobody may keep it. `parent` is who looked after it at the start.
+/// Ends the process in order: ClickHouse first. `parent` is the process id of the parent at the start.
 fn end(parent: Option<u32>) {
     if SERVING.let_go() {
         let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());

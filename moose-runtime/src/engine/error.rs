@@ -8,10 +8,10 @@ use super::{access::AccessError, library::LibraryError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The library is not there and could not be had.
+    /// The library is missing and could not be downloaded.
     #[error(transparent)]
     Library(#[from] LibraryError),
-    /// The passwords of its users can't be had.
+    /// The passwords of its users are not available.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// The child process could not be started.
@@ -19,16 +19,16 @@ pub enum EngineError {
     Spawn {
         /// The program that was started.
         program: PathBuf,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
-    /// The child process ended or refused before it was ready.
+    /// The child process ended or failed before it was ready.
     #[error("the embedded engine on {path} did not start: {reason}", path = path.display())]
     Refused {
         /// The data path.
         path: PathBuf,
-        /// What the child said last.
+        /// The child's last message.
         reason: String,
     },
     /// The child process was not ready in time.
@@ -40,9 +40,9 @@ pub enum EngineError {
     NotReady {
         /// The data path.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The timeout.
         waited: Duration,
-        /// What the child said last.
+        /// The child's last message.
         last: String,
     },
     /// The engine was stopped.
@@ -50,7 +50,7 @@ pub enum EngineError {
     Stopped,
 }
 
-/// Why the engine's own process could not open or serve its data.
+/// Why the engine's process could not open or serve its data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -59,11 +59,11 @@ pub enum OpenError {
     Load {
         /// The library.
         path: PathBuf,
-        /// What the loader said.
+        /// The loader's error.
         #[source]
         source: libloading::Error,
     },
-    /// The library is another one than this was made for.
+    /// The library is not the one that this was made for.
     #[error(
         "the engine library {path} can't be a server by itself: {reason}; unset MOOSE_ENGINE_LIBRARY to have the right \
          one fetched, or set clickhouse.url to a ClickHouse server",
@@ -80,25 +80,25 @@ pub enum OpenError {
     Ended {
         /// The data path.
         path: PathBuf,
-        /// ClickHouse's text.
+        /// ClickHouse's message.
         reason: String,
     },
-    /// The library takes names in UTF-8 only.
+    /// The data path is not UTF-8, which the library requires.
     #[error("the engine's data directory {path} has a name that is not UTF-8: choose another", path = path.display())]
     Name {
         /// The data path.
         path: PathBuf,
     },
-    /// The data directory can't be made or written.
+    /// The data directory can't be created or written.
     #[error("could not prepare the engine's data directory {path}: {source}", path = path.display())]
     Directory {
         /// The data path.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
-    /// Another engine works on the same data.
+    /// Another engine uses the same data.
     #[error(
         "the engine's data directory {path} is in use by {holder}: stop that first, or choose another data directory",
         path = path.display()
@@ -106,22 +106,22 @@ pub enum OpenError {
     InUse {
         /// The data path.
         path: PathBuf,
-        /// Who holds it, as its lock file says.
+        /// The process that has it, according to its lock file.
         holder: String,
     },
-    /// The address can't be listened on.
+    /// The port can't be opened.
     #[error("could not listen on {address} for the engine: {source}; choose another with engine.listen")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
     /// The process could not set up its runtime or signals.
     #[error("could not set up the engine's process: {source}")]
     Process {
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },

@@ -54,13 +54,13 @@ impl ClickHouse {
         Ok(clickhouse)
     }
 
-    /// Runs `clickhouse local` with these arguments to its end. The error is ClickHouse's own text.
+    /// Runs `clickhouse local` with these arguments to its end. The error is ClickHouse's message.
     pub(super) fn run(&self, arguments: &[String]) -> Result<(), String> {
         let words = ["clickhouse"].into_iter().chain(arguments.iter().map(String::as_str));
         let words = words.map(CString::new).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
         let mut pointers: Vec<*mut c_char> = words.iter().map(|word| word.as_ptr().cast_mut()).collect();
         let count = c_int::try_from(pointers.len()).map_err(|error| error.to_string())?;
-        // As `main` gets them.
+        // In the form that `main` gets them.
         pointers.push(ptr::null_mut());
         // SAFETY: `count` terminated strings and a null pointer, which live through the call.
         let result = unsafe { (self.run)(count, pointers.as_mut_ptr()) };
@@ -86,8 +86,8 @@ pub(super) fn end_with_parent() {
     }
 }
 
-/// Takes standard input away from the library, and gives it a terminal on which nobody types in its place. Returns what
-/// standard input was, and the terminal's other end.
+/// Takes standard input away from the library, and replaces it by a terminal on which nobody types. Returns the former
+/// standard input, and the terminal's other end.
 pub(super) fn replace_standard_input() -> io::Result<(File, OwnedFd)> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let (mut other_end, mut terminal) = (-1, -1);
@@ -102,7 +102,7 @@ pub(super) fn replace_standard_input() -> io::Result<(File, OwnedFd)> {
     Ok((File::from(input), other_end))
 }
 
-/// Lets what the library writes to standard output go nowhere. Returns what standard output was.
+/// Discards what the library writes to standard output. Returns the former standard output.
 pub(super) fn replace_standard_output() -> io::Result<File> {
     let output = io::stdout().as_fd().try_clone_to_owned()?;
     let nowhere = OwnedFd::from(File::options().write(true).open("/dev/null")?);
@@ -118,8 +118,8 @@ fn become_standard(descriptor: &OwnedFd, number: c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps signals from this thread, and from those that it will start: other threads get them. Faults of the thread
-/// itself stay what they are.
+/// Blocks signals in this thread, and in those that it will start: other threads get them. Faults of the thread itself
+/// are not affected.
 pub(super) fn leave_signals_to_other_threads() -> io::Result<()> {
     const FAULTS: [c_int; 7] =
         [libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGSYS, libc::SIGTRAP];
@@ -135,8 +135,8 @@ pub(super) fn leave_signals_to_other_threads() -> io::Result<()> {
     if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
 }
 
-/// Runs `act` on the open descriptor of that number, wherever it came from. One that is closed meanwhile, or that another
-/// file gets, is `act`'s to tell.
+/// Runs `act` on the open descriptor of that number, wherever it came from. If it is closed meanwhile, or reused for
+/// another file, `act` must notice.
 pub(super) fn with_descriptor<T>(number: i32, act: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
     // SAFETY: borrowed for the length of the call. If it is closed meanwhile, system calls on it fail; no memory hangs on it.
     act(unsafe { BorrowedFd::borrow_raw(number) })

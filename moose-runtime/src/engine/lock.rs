@@ -14,11 +14,11 @@ use super::{
 };
 use crate::machine::private;
 
-/// How long a supervised engine waits for a dying one to let go of the data directory.
+/// How long a supervised engine waits for a dying one to release the data directory.
 const TAKEOVER: Duration = Duration::from_secs(30);
 const TAKEOVER_PAUSE: Duration = Duration::from_millis(50);
 
-/// Makes the directory and holds its lock until dropped. One that is `supervised` waits for a dying one to let go.
+/// Creates the directory and holds its lock until dropped. A `supervised` engine waits for a dying one.
 pub(super) fn lock_directory(directory: &Path, supervised: bool) -> Result<File, OpenError> {
     let directory_error = |source| OpenError::Directory { path: directory.to_owned(), source };
     private::create(directory).map_err(directory_error)?;
@@ -43,12 +43,12 @@ pub(super) fn lock_directory(directory: &Path, supervised: bool) -> Result<File,
             }
         }
     }
-    // Only for the message of the next one; the lock itself is the system's.
+    // Only for the next one's error message; the lock itself is the system's.
     let _ = lock.set_len(0).and_then(|()| lock.write_all(format!("{}\n", process::id()).as_bytes()));
     Ok(lock)
 }
 
-/// Who holds the lock, as far as its file says.
+/// The process that holds the lock, according to its file.
 fn holder(path: &Path) -> String {
     let mut line = String::new();
     let read = File::open(path).and_then(|file| BufReader::new(file).read_line(&mut line));

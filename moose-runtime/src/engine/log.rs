@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-/// How much of a message is passed on.
+/// Maximum length of a message that is passed on.
 const MOST: usize = 2000;
 
 /// One line of ClickHouse's log.
@@ -17,13 +17,13 @@ struct Entry {
     message: String,
 }
 
-/// Loggers of what is answered to clients, and of what every start says of its own pace.
+/// Loggers of errors that clients get as responses, and of what every start says about its speed.
 const NOBODYS: &[&str] = &["executeQuery", "DynamicQueryHandler", "HTTPHandler", "BackgroundSchedulePool/BgSchPool"];
 
-/// What it says when its terminal is closed, by which it is told to end.
+/// Its message when its terminal is closed, which is how it is asked to end.
 const TERMINAL_CLOSED: &str = "Cannot set terminal to the original";
 
-/// How much something matters.
+/// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
     Error,
@@ -52,7 +52,7 @@ fn read(line: &str) -> (Weight, String) {
         "Warning" => Weight::Warning,
         _ => Weight::Detail,
     };
-    // The trace of the stack is for ClickHouse's own developers.
+    // Stack traces are for ClickHouse's own developers.
     let message = entry.message.split(", Stack trace").next().unwrap_or_default().trim_end();
     let message = message.replace('\n', " ");
     (weight, beginning(&format!("{}: {message}", entry.logger_name)))

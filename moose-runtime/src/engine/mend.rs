@@ -24,17 +24,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where tables lie: by their uuid, or, in databases of the old kind, by their names.
+/// Directories of tables: by their uuid, or, in databases of the old kind, by their names.
 const ROOTS: [&str; 2] = ["store", "data"];
 /// The directory of a table's log.
 const LOGS: &str = "deduplication_logs";
-/// Names of its files, around their numbers.
+/// Names of its files, before and after their number.
 const NAME: (&str, &str) = ("deduplication_log_", ".txt");
 /// First field of the records.
 const TAKEN: &[u8] = b"1";
 const TAKEN_OUT: &[u8] = b"2";
 
-/// Why a log could not be mended.
+/// Why a log could not be repaired.
 #[derive(Debug, thiserror::Error)]
 enum MendError {
     #[error("failed to read {path}: {source}", path = path.display())]
@@ -51,7 +51,7 @@ enum MendError {
     },
 }
 
-/// Mends the log of every table under the engine's data directory, and tells people what was found.
+/// Repairs the log of every table in the engine's data directory, and reports what was found.
 pub(super) fn mend(data: &Path, mut say: impl FnMut(&str)) {
     let mut below = |directory: &Path| {
         directories(directory).unwrap_or_else(|error| {
@@ -71,7 +71,7 @@ pub(super) fn mend(data: &Path, mut say: impl FnMut(&str)) {
     }
 }
 
-/// Says what was mended, if anything had to be.
+/// Repairs one table's log; returns what was repaired, if anything.
 fn mend_table(table: &Path) -> Result<Option<String>, MendError> {
     let logs = table.join(LOGS);
     let read = Log::read(&logs)?;
@@ -99,7 +99,7 @@ fn mend_table(table: &Path) -> Result<Option<String>, MendError> {
     Ok(Some(found.join(", ")))
 }
 
-/// A new file, durable. One that can't be written whole is taken away: the library would go on in its middle.
+/// Writes a new file, durably. If that fails it is deleted: the library would continue in its middle.
 fn write(logs: &Path, path: &Path, records: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     let written = file.write_all(records).and_then(|()| file.sync_all()).and_then(|()| File::open(logs)?.sync_all());
@@ -109,21 +109,21 @@ fn write(logs: &Path, path: &Path, records: &[u8]) -> io::Result<()> {
     written
 }
 
-/// What a table's log says.
+/// The content of a table's log.
 #[derive(Debug, Default)]
 struct Log {
-    /// The tokens that it remembers, some of them longer than the library does.
+    /// The tokens in it, some of which the library no longer remembers.
     tokens: HashMap<Vec<u8>, Taken>,
-    /// Number of the last file; `None` where there is no log.
+    /// Number of the last file; `None` if there is no log.
     last: Option<u64>,
-    /// The library can't read the last file to its end, and would write on behind that place.
+    /// The library can't read the last file to its end, and would append after that place.
     broken_off: bool,
 }
 
-/// Whose a token is.
+/// An added token.
 #[derive(Debug)]
 struct Taken {
-    /// Name of the part, as it stands in the log.
+    /// Name of the part, as in the log.
     part: Vec<u8>,
     block: Block,
 }
@@ -145,7 +145,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Takes the records of one file. False when it can't be read to its end.
+    /// Reads the records of one file. False if it can't be read to its end.
     fn take(&mut self, content: &[u8]) -> bool {
         for line in content.split_inclusive(|byte| *byte == b'\n') {
             let fields: Option<Vec<&[u8]>> = line.strip_suffix(b"\n").map(|line| line.split(|b| *b == b'\t').collect());
@@ -161,18 +161,18 @@ impl Log {
     }
 }
 
-/// The blocks of rows that a part consists of.
+/// The range of blocks that a part consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Block {
-    /// Of the table's partition; the library writes none with an underscore.
+    /// The table partition; the library writes none with an underscore.
     partition: String,
     first: u64,
     last: u64,
 }
 
 impl Block {
-    /// Out of a part's name: `<partition>_<first>_<last>_<level>`, and `_<mutation>` after one. What is still being made
-    /// or taken away (`tmp_insert_…`, `delete_tmp_…`) is no part.
+    /// Parses a part's name: `<partition>_<first>_<last>_<level>`, and `_<mutation>` after one. A part that is still
+    /// being created or removed (`tmp_insert_…`, `delete_tmp_…`) does not count.
     fn parse(name: &str) -> Option<Self> {
         let (partition, rest) = name.split_once('_')?;
         let numbers = rest.split('_').map(|number| number.parse().ok()).collect::<Option<Vec<u64>>>()?;
@@ -182,7 +182,7 @@ impl Block {
     }
 }
 
-/// The parts of a table, by partition: first and last block of those that lie in no other, in order.
+/// The parts of a table, by partition: first and last block of those that no other part covers, in order.
 #[derive(Debug, Default)]
 struct Parts(HashMap<String, Vec<(u64, u64)>>);
 
@@ -206,7 +206,7 @@ impl Parts {
         Ok(Self(parts))
     }
 
-    /// Whether a part is there that consists of this block among others.
+    /// Whether a part contains this block.
     fn hold(&self, block: &Block) -> bool {
         let Some(parts) = self.0.get(&block.partition) else { return false };
         let after = parts.partition_point(|(first, _)| *first <= block.first);
@@ -215,7 +215,7 @@ impl Parts {
 }
 
 fn is_directory(entry: &DirEntry) -> bool {
-    // Not through links: a table of the new kind has one under its name, and is found under its uuid.
+    // Not through symbolic links: a table of the new kind has one under its name, and is found under its uuid.
     entry.file_type().is_ok_and(|kind| kind.is_dir())
 }
 
@@ -223,7 +223,7 @@ fn directories(parent: &Path) -> Result<Vec<PathBuf>, MendError> {
     Ok(entries(parent)?.iter().filter(|entry| is_directory(entry)).map(DirEntry::path).collect())
 }
 
-/// What is in a directory; nothing if there is none.
+/// The entries of a directory; none if it does not exist.
 fn entries(directory: &Path) -> Result<Vec<DirEntry>, MendError> {
     match fs::read_dir(directory).and_then(Iterator::collect) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -235,7 +235,7 @@ fn entries(directory: &Path) -> Result<Vec<DirEntry>, MendError> {
 mod tests {
     use super::*;
 
-    /// A data directory with one table: the files of its log with their texts, and the directories of its parts.
+    /// A data directory with one table: its log files with their texts, and its part directories.
     struct Lab(tempfile::TempDir);
 
     impl Lab {
@@ -255,7 +255,7 @@ mod tests {
             self.0.path().join("store/0df/0df4f2a0")
         }
 
-        /// What is said about mending.
+        /// The messages of a repair.
         fn mend(&self) -> Vec<String> {
             let mut said = Vec::new();
             mend(self.0.path(), |line| said.push(line.to_owned()));
@@ -332,7 +332,7 @@ mod tests {
         let old = lab.0.path().join("data/db/t");
         fs::create_dir_all(old.join(LOGS)).unwrap();
         fs::write(old.join(LOGS).join("deduplication_log_3.txt"), "1\t1-2_1_1_0\t1-2_a\n").unwrap();
-        // In a database of the new kind, a table's name is a link to where it lies.
+        // In a database of the new kind, a table's name is a symbolic link to its directory.
         std::os::unix::fs::symlink(lab.table(), lab.0.path().join("data/db/u")).unwrap();
         let unreadable = lab.0.path().join("store/aaa/aaaa");
         fs::create_dir_all(unreadable.join(LOGS).join(FIRST)).unwrap();

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells a process to end, by the end of its input; kills it after `deadline`. Says whether it ended by itself.
+/// Asks a process to end by closing its input; kills it after `deadline`. Returns whether it ended by itself.
 pub(super) fn end(child: &mut Child, deadline: Duration) -> bool {
     drop(child.stdin.take());
     wait(child, deadline).is_some_and(|status| status.success())
@@ -29,7 +29,7 @@ pub(super) fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> 
     }
 }
 
-/// Reads lines on a thread of their own until the end (`None`) or until nobody wants them.
+/// Reads lines on a separate thread until the end (`None`) or until the receiver is gone.
 pub(super) fn read_lines(
     source: impl Read + Send + 'static,
     mut take: impl FnMut(Option<String>) -> bool + Send + 'static,
@@ -37,7 +37,7 @@ pub(super) fn read_lines(
     let read = move || {
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
-        // Lossy: what a library prints need not be UTF-8.
+        // Lossy: the library's output need not be UTF-8.
         while matches!(source.read_until(b'\n', &mut line), Ok(length) if length > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();

@@ -6,17 +6,17 @@ use std::{
     sync::OnceLock,
 };
 
-/// How a supervised engine begins a line that is for its parent.
+/// Prefix of a supervised engine's line for its parent: it is ready at this address.
 pub(super) const READY: &str = "moose-engine ready ";
-/// It can't start; the reason follows.
+/// Prefix: it can't start, with the reason.
 pub(super) const FAILED: &str = "moose-engine failed ";
-/// It is not ready yet; what it waits for follows.
+/// Prefix: it is not ready yet, with what it waits for.
 pub(super) const WAITING: &str = "moose-engine waiting ";
 
-/// Where the lines for the parent go, once standard output is ClickHouse's.
+/// Where lines for the parent go, once ClickHouse has standard output.
 pub(super) static OUTPUT: OnceLock<File> = OnceLock::new();
 
-/// A line for the parent. One that is gone notices nothing.
+/// Writes a line for the parent, which may be gone.
 pub(super) fn report(line: &str) {
     let line = format!("{line}\n");
     let _ = match OUTPUT.get() {
@@ -25,7 +25,7 @@ pub(super) fn report(line: &str) {
     };
 }
 
-/// A line for people.
+/// Writes a line for people.
 pub(super) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

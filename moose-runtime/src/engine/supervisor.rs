@@ -30,20 +30,20 @@ use super::{
 };
 use crate::config::EngineConfig;
 
-/// How long a start may take; a crash's leftovers are read in this time too.
+/// Timeout of a start, which includes reading what a crash left.
 const START: Duration = Duration::from_mins(1);
 
-/// Between the end of a process and the next start: doubled from the first to the last, reset by a good run.
+/// Pause between the end of a process and the next start: doubled from the first to the last, reset by a good run.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A process that ran this long had started well.
+/// A process that ran this long counts as started.
 const GOOD_RUN: Duration = Duration::from_secs(30);
 
 /// How long an engine that is dropped or restarted has before it is killed.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How the engine is started.
+/// Options for starting the engine.
 #[derive(Clone, Debug)]
 pub struct SupervisorOptions {
     /// The program whose `engine --supervised` is the engine; by default this process's own.
@@ -52,33 +52,33 @@ pub struct SupervisorOptions {
     pub path: PathBuf,
     /// The address of its HTTP interface; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Who may do what in it.
+    /// Users and grants.
     pub users: Users,
-    /// Whether all that ClickHouse has to say is written to `clickhouse.log` beside the data.
+    /// Whether ClickHouse's whole log is written to `clickhouse.log` beside the data.
     pub log: bool,
 }
 
 impl SupervisorOptions {
-    /// This program's engine on `path`, as configured, for those who have the passwords.
+    /// This program's engine in `path`, as configured, with these passwords.
     pub fn new(path: PathBuf, config: &EngineConfig, access: &Access) -> Self {
         let users = Users::of(access, config.listen);
         Self { program: None, path, listen: config.listen, users, log: config.log }
     }
 }
 
-/// How the engine is at present.
+/// The state of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineState {
-    /// Not answering yet, or again; with its last word.
+    /// Not answering yet, or restarting; with its last message.
     Starting(String),
     /// Answering at this address.
     Ready(SocketAddr),
-    /// Ended for good: told to, or not able to start.
+    /// Ended for good: as requested, or because it can't start.
     Ended(String),
 }
 
-/// A running engine. Dropped, it is told to end and killed if it does not.
+/// A running engine. Dropping it ends it, by a kill if necessary.
 #[derive(Debug)]
 pub struct Engine {
     address: SocketAddr,
@@ -87,21 +87,21 @@ pub struct Engine {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread waits for.
+/// An event for the supervisor's thread.
 #[derive(Debug)]
 enum Event {
     /// A line of the process with this number.
     Line(u64, String),
-    /// The process with this number has closed its output: it ends.
+    /// The process with this number has closed its output: it is ending.
     Closed(u64),
-    /// Start it anew, and say when it answers.
+    /// Request to restart it, with the channel for the reply.
     Restart(oneshot::Sender<()>),
-    /// End it, with this much time.
+    /// Request to end it, with a deadline.
     Stop(Duration),
 }
 
 impl Engine {
-    /// Fetches the library if need be, starts the engine, and returns when it answers.
+    /// Downloads the library if necessary, starts the engine, and returns when it answers.
     pub async fn start(options: SupervisorOptions) -> Result<Self, EngineError> {
         // Here rather than in the child: a progress bar needs the terminal.
         tokio::task::spawn_blocking(library::locate).await.map_err(|_| EngineError::Stopped)??;
@@ -127,7 +127,7 @@ impl Engine {
             .name("engine-supervisor".to_owned())
             .spawn(move || supervisor.run())
             .map_err(|source| EngineError::Spawn { program, source })?;
-        // Dropped on every way out that is not the good one, it ends what was started.
+        // Dropped on every early return, it ends what was started.
         let mut engine = Self { address: listen, events, state: state.clone(), thread: Some(thread) };
         let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_)));
         let settled = tokio::time::timeout(START, settled).await.map(|state| state.as_deref().ok().cloned());
@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// What it said last, while it does not answer.
+    /// Its last message, while it does not answer.
     fn last_word(&self) -> String {
         match &*self.state.borrow() {
             EngineState::Starting(last) | EngineState::Ended(last) => last.clone(),
@@ -152,7 +152,7 @@ impl Engine {
         }
     }
 
-    /// The address of its HTTP interface, the same through every restart.
+    /// The address of its HTTP interface, which stays the same through every restart.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -162,20 +162,20 @@ impl Engine {
         format!("http://{}", self.address)
     }
 
-    /// How it is at present, to look at or to wait on.
+    /// Its current state, to read or to wait on.
     pub fn state(&self) -> watch::Receiver<EngineState> {
         self.state.clone()
     }
 
-    /// Ends the process in order, killing it after fifteen seconds, and starts it anew; returns when it answers again.
+    /// Ends the process in order, killing it after fifteen seconds, and starts it again; returns when it answers.
     pub async fn restart(&self) -> Result<(), EngineError> {
         let (answering, answers) = oneshot::channel();
         self.events.send(Event::Restart(answering)).map_err(|_| EngineError::Stopped)?;
         answers.await.map_err(|_| EngineError::Stopped)
     }
 
-    /// Ends the engine: running statements may finish within `deadline`, then it is killed. Says whether it ended
-    /// in order.
+    /// Ends the engine: running statements may finish within `deadline`, then it is killed. Returns whether it ended in
+    /// order.
     pub async fn stop(mut self, deadline: Duration) -> bool {
         let _ = self.events.send(Event::Stop(deadline));
         let thread = self.thread.take();
@@ -192,31 +192,31 @@ impl Drop for Engine {
     }
 }
 
-/// The last word on an engine that ended when it was told to.
+/// The last message of an engine that ended as requested.
 const IN_ORDER: &str = "ended in order";
 
-/// The thread's own.
+/// The state of the supervisor's thread.
 struct Supervisor {
     program: PathBuf,
     options: SupervisorOptions,
     events: Sender<Event>,
     incoming: Receiver<Event>,
     state: watch::Sender<EngineState>,
-    /// Counts processes, so that a late line of an earlier one is not taken for the present one's.
+    /// Counts processes, so that a late line of an earlier one is not mistaken for the current one's.
     number: u64,
-    /// What was bound first.
+    /// The address that was bound first.
     bound: Option<SocketAddr>,
-    /// Who waits for a restart.
+    /// Those that wait for a restart.
     restarted: Vec<oneshot::Sender<()>>,
 }
 
-/// How a process came to its end.
+/// How a process ended.
 enum End {
-    /// By itself, with its last word.
+    /// By itself, with its last message.
     Died(String),
-    /// To be started anew.
+    /// For a restart.
     Restart,
-    /// Told to end; whether it did.
+    /// As requested; whether it ended in order.
     Stopped { in_order: bool },
 }
 
@@ -236,7 +236,7 @@ impl Supervisor {
                     return;
                 }
                 End::Restart => pause = FIRST_PAUSE,
-                // What can't start the first time would not the second time either.
+                // If the first start fails, a retry would fail too.
                 End::Died(reason) if self.bound.is_none() => {
                     self.state.send_replace(EngineState::Ended(reason));
                     return;
@@ -257,13 +257,13 @@ impl Supervisor {
         }
     }
 
-    /// Waits; says whether the engine was stopped meanwhile.
+    /// Waits; returns whether the engine was stopped meanwhile.
     fn stopped_within(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
             match self.incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Event::Stop(_)) | Err(RecvTimeoutError::Disconnected) => return true,
-                // That is what happens next anyway.
+                // A restart is what happens next anyway.
                 Ok(Event::Restart(answering)) => self.restarted.push(answering),
                 Ok(Event::Line(..) | Event::Closed(_)) => {}
                 Err(RecvTimeoutError::Timeout) => return false,
@@ -277,12 +277,12 @@ impl Supervisor {
         let listen = self.bound.unwrap_or(self.options.listen);
         let mut child = Command::new(&self.program)
             .args(EngineOptions::supervised_arguments(&self.options.path, listen))
-            // ClickHouse is to read its terminal the plain way, wherever this was started from.
+            // ClickHouse must read its terminal without line editing, wherever this was started from.
             .env("TERM", "dumb")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Its own group: a Ctrl-C at the terminal is for the parent.
+            // Its own process group: a Ctrl-C at the terminal is for the parent.
             .process_group(0)
             .spawn()
             .map_err(spawn_error)?;
@@ -292,7 +292,7 @@ impl Supervisor {
             child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(&line))
         });
         if let Err(source) = told {
-            // It has ended already, or ends for want of orders.
+            // It has ended already, or ends because it gets no orders.
             end(&mut child, DEADLINE);
             return Err(spawn_error(source));
         }
@@ -317,7 +317,7 @@ impl Supervisor {
         Ok(child)
     }
 
-    /// Follows a process to its end.
+    /// Watches a process to its end.
     fn watch(&mut self, mut child: Child) -> End {
         let mut last = "it ended without a word".to_owned();
         loop {
@@ -329,7 +329,7 @@ impl Supervisor {
                     if let Some(address) = line.strip_prefix(READY).and_then(|address| address.parse().ok()) {
                         self.bound = Some(address);
                         self.state.send_replace(EngineState::Ready(address));
-                        // Whoever asked may have stopped waiting.
+                        // The requester may have stopped waiting.
                         self.restarted.drain(..).for_each(|answering| answering.send(()).unwrap_or_default());
                         "it ended without a word".clone_into(&mut last);
                     } else if let Some(reason) = line.strip_prefix(FAILED) {

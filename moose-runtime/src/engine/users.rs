@@ -24,34 +24,34 @@ use super::{
 };
 use crate::machine::memory;
 
-/// The whole of a `users.xml`.
+/// The text of a `users.xml`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Users(String);
 
-/// Shows nothing: hashes of passwords are in it.
+/// Shows nothing: it contains password hashes.
 impl std::fmt::Debug for Users {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Users").finish_non_exhaustive()
     }
 }
 
-/// How many statements of the user that only reads may run at once. The pipeline has no such bound, so a place is always
-/// left for its INSERTs.
+/// Maximum number of running statements of the read-only user. The pipeline has no such limit, so its INSERTs always
+/// have a slot.
 const READING_AT_ONCE: &str = "100";
 
-/// Most bytes of memory that statements may take.
+/// Memory limits of statements, in bytes.
 struct Memory {
-    /// One statement of the pipeline's user.
+    /// Of one statement of the pipeline's user.
     working: u64,
-    /// One statement of the user that only reads, and all of them together.
+    /// Of one statement of the read-only user, and of all of them together.
     reading: u64,
     reading_together: u64,
 }
 
 impl Memory {
-    /// Of a machine that has `total`, of which ClickHouse takes nine tenths or, where other processes have more than the
-    /// last one, less: two fifths for one great statement, a fifth for all that only read. What is left is for INSERTs,
-    /// which would be refused with code 241 for as long as such a statement runs.
+    /// The limits for a machine with `total` bytes, of which ClickHouse uses nine tenths or, where other processes have
+    /// more than the last one, less: two fifths for one large statement, a fifth for all read-only ones. The rest is
+    /// for INSERTs, which would otherwise be refused with code 241 for as long as such a statement runs.
     fn of(total: Option<u64>) -> Self {
         const GIB: u64 = 1 << 30;
         let fifth = total.unwrap_or(8 * GIB) / 5;
@@ -60,17 +60,17 @@ impl Memory {
     }
 }
 
-/// What the library's own session needs to open the port and to hold the process.
+/// Rights that the library's own session needs to open the port and to keep the process alive.
 const HOLD: &[&str] = &[
     "GRANT SYSTEM LISTEN ON *.*",
     "GRANT CREATE DATABASE ON moose.*",
     "GRANT TABLE ENGINE ON Atomic",
-    // Of the table function that waits for the end of a pipe.
+    // For the table function that waits for the end of a pipe.
     "GRANT CREATE TEMPORARY TABLE ON *.*",
     "GRANT READ ON FILE",
 ];
 
-/// What shows the state of the engine. Users' hashes are not shown.
+/// Rights to see the state of the engine. Password hashes are not shown.
 const LOOK: &[&str] = &[
     "GRANT SELECT, SHOW ON system.*",
     "GRANT SELECT ON information_schema.*",
@@ -78,19 +78,19 @@ const LOOK: &[&str] = &[
     "REVOKE SELECT ON system.users",
 ];
 
-/// What the pipeline, its migrations and their views need.
+/// Rights that the pipeline, its migrations and their views need.
 const WORK: &[&str] = &[
     "GRANT ALL ON moose.*",
-    // Its sources would run programs and read files.
+    // Dictionary sources would run programs and read files.
     "REVOKE CREATE DICTIONARY ON moose.*",
-    // Nobody could make it again, and copies have ways out of the data directory.
+    // The user could not create it again, and backups can leave the data directory.
     "REVOKE CREATE DATABASE, DROP DATABASE, BACKUP ON moose.*",
     "GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*",
     "GRANT SYSTEM MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE ON *.*",
     "GRANT CREATE FUNCTION, DROP FUNCTION ON *.*",
 ];
 
-/// Table engines that keep rows or pass them on inside of the engine.
+/// Table engines that keep rows, or pass them on inside the engine.
 const TABLE_ENGINES: &[&str] = &[
     "AggregatingMergeTree",
     "Buffer",
@@ -114,7 +114,7 @@ const TABLE_ENGINES: &[&str] = &[
 
 const READ: &[&str] = &["GRANT SELECT, SHOW, dictGet ON moose.*", "GRANT CREATE TEMPORARY TABLE ON *.*"];
 
-/// Loopback, in both families.
+/// The loopback networks, IPv4 and IPv6.
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1"];
 const ANYWHERE: &[&str] = &["::/0"];
 
@@ -137,7 +137,7 @@ impl Users {
         ))
     }
 
-    /// Others: the whole text of a `users.xml`, which must have a user `default` without a password.
+    /// Custom users: the whole text of a `users.xml`, which must have a user `default` without a password.
     pub fn custom(xml: impl Into<String>) -> Self {
         Self(xml.into())
     }
@@ -148,10 +148,10 @@ impl Users {
     }
 }
 
-/// Settings of a table that would lead out of the data directory: disks of one's own.
+/// Table settings that would lead out of the data directory: disks of one's own.
 const DISKS: &[&str] = &["merge_tree_disk", "merge_tree_storage_policy", "merge_tree_table_disk"];
 
-/// Settings of a statement that name files, which are written or read wherever they are, or servers.
+/// Statement settings that name files, which are written or read wherever they are, or servers.
 const PATHS: &[&str] = &[
     "format_avro_schema_registry_url",
     "format_schema",
@@ -161,12 +161,12 @@ const PATHS: &[&str] = &[
     "output_format_schema",
 ];
 
-/// Where this is on, a value of 100,000 nested expressions in an INSERT ends the process: the stack does not suffice.
+/// With this setting on, 100,000 nested expressions in a value of an INSERT end the process by stack overflow.
 const DEEP: &str = "input_format_values_deduce_templates_of_expressions";
 
 fn profiles(memory: &Memory) -> String {
     let setting = |name: &str, value: &str| element(name, value);
-    // Within which a statement may set it for itself.
+    // The maximum to which a statement may set it.
     let at_most =
         |bytes: u64| element("max_memory_usage", &(element("min", "1") + &element("max", &bytes.to_string())));
     let default = setting("implicit_select", "0")
@@ -183,7 +183,7 @@ fn profiles(memory: &Memory) -> String {
         fixed(&[DEEP]),
     ];
     let reading = [
-        // Settings may be changed within bounds: clients send some with every statement.
+        // Settings may be changed within these limits: clients send some with every statement.
         setting("readonly", "2"),
         setting("max_memory_usage", &memory.reading.to_string()),
         setting("max_memory_usage_for_user", &memory.reading_together.to_string()),

@@ -15,15 +15,15 @@ use crate::{
 /// What was applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Done {
-    /// The migrations that were brought to their end, by name of the file.
+    /// The migrations that were completed, by file name.
     pub migrations: Vec<String>,
-    /// How many statements were run for it.
+    /// Number of statements that were run.
     pub statements: usize,
 }
 
-/// Applies what is pending. Of several processes that call it one does the work; the others wait, and find it done.
+/// Applies pending migrations. If several processes call it, one does the work; the others wait, and find it done.
 pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -> Result<Done, MigrateError> {
-    // Before anything is made in the database: most starts find nothing to do.
+    // Before anything is created in the database: most starts find nothing to do.
     if pending(migrations, &History::load(client, Record::Migrations).await?)?.is_empty() {
         drain::sweep_copies(client).await?;
         return Ok(Done::default());
@@ -47,18 +47,18 @@ pub async fn apply(client: &Client, migrations: &Migrations, options: Options) -
     lock.end_with(result).await
 }
 
-/// The migrations that are not applied as a whole.
+/// The migrations that are not completely applied.
 pub(super) fn pending<'a>(migrations: &'a Migrations, history: &History) -> Result<&'a [Migration], MigrateError> {
     migrations.pending(&history.applied()).map_err(|differences| MigrateError::Differ { differences })
 }
 
-/// Brings one migration to its end, from wherever it is. `leads_to` is remembered with it.
+/// Completes one migration from wherever it is. `leads_to` is recorded with it.
 pub(super) async fn bring(runner: &mut Runner<'_>, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
     if let Some(progress) = runner.writer.history.progress(migration.number()) {
         check_the_beginning(migration, progress)?;
     }
     while let Err(error) = Box::pin(runner.migrate(migration, leads_to)).await {
-        // What was copied is void, and the section begins anew.
+        // The copy is void, and the section starts again.
         if !matches!(error, MigrateError::Drain(DrainError::Lifted { .. })) {
             return Err(error);
         }
@@ -69,7 +69,7 @@ pub(super) async fn bring(runner: &mut Runner<'_>, migration: &Migration, leads_
     Ok(())
 }
 
-/// What was run of a migration must still stand in its file; what comes after it may have been mended.
+/// Checks that the part of a migration that was run is unchanged in its file; what comes after it may have been fixed.
 fn check_the_beginning(migration: &Migration, progress: &Progress) -> Result<(), MigrateError> {
     let done = progress.steps.iter().filter(|(_, record)| record.is_done);
     for (step, record) in done.clone() {

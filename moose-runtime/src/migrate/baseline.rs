@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{clickhouse::Client, migration::Migrations, schema::Storage};
 
-/// Takes all migrations as applied that are not, without running them. Refused unless the tables are as the migrations
-/// lead to, and where a migration was applied in part. Answers the names of their files.
+/// Marks all pending migrations as applied, without running them. Refused unless the tables are as the migrations leave
+/// them, and if a migration is partly applied. Returns the names of their files.
 pub async fn baseline(client: &Client, migrations: &Migrations, storage: Storage) -> Result<Vec<String>, MigrateError> {
     let refuse = |reason: String| Err(MigrateError::Baseline { reason });
     let Some(schema) = migrations.schema() else {

@@ -26,39 +26,39 @@ use crate::{
     },
 };
 
-/// Asks whether to go on with something that takes values away. Called on a thread that may wait.
+/// Asks whether to make a change that deletes values. Called on a thread that may block.
 pub type Confirm = fn(&str) -> bool;
 
-/// More rounds than there are reasons to leave something as it is.
+/// An upper bound of rounds; more than there are reasons to leave something unchanged.
 const ROUNDS: usize = 100;
 
-/// What the database was brought to last.
+/// The schema that was last reached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Made {
     tables: Vec<Table>,
     kept: Vec<String>,
 }
 
-/// What is to be left as it is.
+/// A change to leave undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Leave {
-    /// A table that is not declared any more, or whose change is not made.
+    /// A table that is no longer declared, or whose change is not made.
     Table(String),
-    /// A column that is not declared any more.
+    /// A column that is no longer declared.
     Column(String, String),
 }
 
-/// What a start in development has done, a line each.
+/// The result of a start in development, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Developed {
     /// Changes that were made.
     pub done: Vec<String>,
-    /// What stays as it is, and why.
+    /// What was left unchanged, and why.
     pub left: Vec<String>,
 }
 
-/// Brings the tables to the declarations, as far as nothing is lost that nobody has agreed to. `fresh`: all of them were
-/// made a moment ago.
+/// Changes the tables to what is declared, as far as nothing is lost without confirmation. `fresh`: all of them were
+/// just created.
 pub async fn develop(
     client: &Client,
     tables: &[Table],
@@ -92,7 +92,7 @@ pub async fn develop(
     lock.end_with(result).await
 }
 
-/// A database that was not looked after so far: what it has is taken as it is, if it is as declared.
+/// A database seen for the first time: its tables are accepted if they are as declared.
 async fn begin(client: &Client, tables: &[Table], options: Options, fresh: bool) -> Result<Developed, MigrateError> {
     let differences = if fresh { Vec::new() } else { drift(client, options.storage, tables).await? };
     if !differences.is_empty() {
@@ -121,8 +121,8 @@ fn text(made: &Made) -> Result<String, MigrateError> {
         .map_err(|error| MigrateError::History { table: Record::Development.table(), reason: error.to_string() })
 }
 
-/// The changes to be made: those that lose nothing, and those that the author has asked for and agreed to. `declared` is
-/// changed to what they lead to.
+/// The changes to make: those that lose nothing, and those that the author has declared and confirmed. `declared` is
+/// changed to their result.
 async fn agreed(
     client: &Client,
     made: &Made,
@@ -170,7 +170,7 @@ fn left_by(refusal: &Refusal) -> Leave {
     }
 }
 
-/// What would take values away and was not agreed to.
+/// Changes that would delete values and were not confirmed.
 async fn declined(
     client: &Client,
     changes: &[TableChange],
@@ -220,7 +220,7 @@ async fn is_empty(client: &Client, table: &str) -> Result<bool, MigrateError> {
     Ok(rows.is_empty())
 }
 
-/// Changes what is asked for, so that this stays as it was made.
+/// Changes the declared tables so that this stays as it was.
 fn leave_as_it_is(leave: &Leave, made: &Made, declared: &mut Vec<Table>, dropped: &mut Vec<String>) {
     match leave {
         Leave::Column(table, column) => {
@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    /// What is left to do after everything that is refused was left as it is.
+    /// The changes left after everything refused was excluded.
     fn rest(made: &Made, mut declared: Vec<Table>, mut dropped: Vec<String>) -> Vec<TableChange> {
         let recorded = Recorded { tables: &made.tables, kept: &[] };
         let refusals = diff(recorded, Declared { tables: &declared, dropped: &dropped }).unwrap_err();

@@ -17,21 +17,21 @@ use crate::{
     schema::{Engine, Storage, Table, provenance, quote_identifier, quote_string},
 };
 
-/// Begin of the names of tables that are made to be compared.
+/// Prefix of the names of tables that are created for a comparison.
 const PREFIX: &str = "_moose_shape_";
 
-/// One thing in which a real table is not as declared.
+/// One difference between a real table and its declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// The table.
     pub table: String,
     /// What differs, such as ``column `a` ``.
     pub part: String,
-    /// How it is declared; `None` where it is not.
+    /// The declared text; `None` if it is not declared.
     pub declared: Option<String>,
-    /// How it is in the database; `None` where it is not there.
+    /// The text in the database; `None` if it is not there.
     pub actual: Option<String>,
-    /// What to do, where that can be said in a sentence.
+    /// What to do, if that fits in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
@@ -53,7 +53,7 @@ impl fmt::Display for Drift {
     }
 }
 
-/// All in which the tables of the database differ from the declared ones.
+/// All differences between the tables of the database and the declared ones.
 pub async fn drift<'a>(
     client: &Client,
     storage: Storage,
@@ -72,7 +72,7 @@ pub async fn drift<'a>(
         match of_table(client, storage, declared).await {
             Ok(Some(drifts)) => found.extend(drifts),
             Ok(None) => found.push(whole(None)),
-            // The server has its reasons against this one; the others are compared all the same.
+            // The server refuses this one for some reason; the others are compared all the same.
             Err(MigrateError::ClickHouse(error @ ClickHouseError::Exception { .. })) => {
                 found.push(whole(Some(format!("not to be compared ({error})"))));
             }
@@ -82,7 +82,7 @@ pub async fn drift<'a>(
     Ok(found)
 }
 
-/// In what one table differs; `None` where there is none.
+/// The differences of one table; `None` if it does not exist.
 async fn of_table(client: &Client, storage: Storage, declared: &Table) -> Result<Option<Vec<Drift>>, MigrateError> {
     let Some(actual) = shape_of(client, &declared.name).await? else { return Ok(None) };
     let mut found = Vec::new();
@@ -94,7 +94,7 @@ async fn of_table(client: &Client, storage: Storage, declared: &Table) -> Result
     Ok(Some(found))
 }
 
-/// What the declarations ask for beyond the migrations, a line each.
+/// What the declarations have beyond the migrations, one line each.
 pub fn unsaved(migrations: &Migrations, tables: &[Table], dropped: &[String]) -> Vec<String> {
     match Draft::of(migrations, tables, dropped) {
         Ok(draft) => draft.map(|draft| draft.lines()).unwrap_or_default(),
@@ -102,17 +102,17 @@ pub fn unsaved(migrations: &Migrations, tables: &[Table], dropped: &[String]) ->
     }
 }
 
-/// The declared table as the server would write it.
+/// The declared table as the server would print it.
 async fn declared_shape(client: &Client, storage: Storage, declared: &Table) -> Result<Shape, MigrateError> {
     let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
     let mut table = Table { name: name.clone(), cluster: None, ..declared.clone() };
-    // A path in Keeper can't be had twice.
+    // A Keeper path can't be used twice.
     table.engine = Engine { replication: crate::schema::Replication::None, ..declared.engine.clone() };
     client.execute(&table.create_statement(client.database(), &storage)).await?;
     let shape = shape_of(client, &name).await;
     client.execute(&format!("DROP TABLE IF EXISTS {} SYNC", quote_identifier(&name))).await?;
     let mut shape = shape?.unwrap_or_default();
-    // The server adds some of its own. What a table has beyond the declared ones is the operator's.
+    // The server adds some of its own. Settings beyond the declared ones are the operator's.
     let names: Vec<String> = declared.all_settings(storage).into_iter().map(|(name, _)| name).collect();
     shape.settings.retain(|name, _| names.contains(name));
     if declared.engine.is_replicated()
@@ -123,13 +123,13 @@ async fn declared_shape(client: &Client, storage: Storage, declared: &Table) -> 
     Ok(shape)
 }
 
-/// The table of that name; `None` where it is not there.
+/// The shape of a table; `None` if it does not exist.
 async fn shape_of(client: &Client, name: &str) -> Result<Option<Shape>, MigrateError> {
     let text = super::swap::definition(client, name).await?;
     Ok(text.and_then(|text| Shape::read(&text)))
 }
 
-/// Drops what processes have left that were killed in the middle.
+/// Drops tables left by processes that were killed during a comparison.
 async fn sweep(client: &Client) -> Result<(), MigrateError> {
     let left: Vec<(String,)> = client
         .query_rows(&format!(
@@ -144,19 +144,19 @@ async fn sweep(client: &Client) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Two pieces whose texts differ.
+/// Two pieces with different texts.
 struct Unlike {
     drift: Drift,
-    /// A statement with `{}` where the piece belongs.
+    /// A statement with `{}` in place of the piece.
     statement: String,
 }
 
 impl Unlike {
-    /// Whether both texts are one thing to the server, which keeps parentheses as they were written: `ORDER BY id` is
-    /// `ORDER BY (id)`, and `(a + b) * c` is not `a + b * c`.
+    /// Whether both texts mean the same to the server, which keeps parentheses as written: `ORDER BY id` is `ORDER BY
+    /// (id)`, but `(a + b) * c` is not `a + b * c`.
     ///
-    /// Its syntax tree has no parentheses, but neither has it everything else that a text says. So texts that differ in
-    /// more are different, and only of the others the trees are compared.
+    /// The server's syntax tree has no parentheses, but it also lacks other parts of a text. So texts that differ in
+    /// more than parentheses are different, and the trees are compared only for the others.
     async fn is_spelling(&self, client: &Client) -> Result<bool, MigrateError> {
         let (Some(declared), Some(actual)) = (&self.drift.declared, &self.drift.actual) else { return Ok(false) };
         if shape::bare(declared) != shape::bare(actual) {
@@ -169,7 +169,7 @@ impl Unlike {
         };
         match (tree(declared).await, tree(actual).await) {
             (Ok(declared), Ok(actual)) => Ok(!declared.is_empty() && declared == actual),
-            // A server without this statement: the texts are all there is.
+            // A server without this statement: only the texts can be compared.
             (Err(ClickHouseError::Exception { .. }), _) | (_, Err(ClickHouseError::Exception { .. })) => Ok(false),
             (Err(error), _) | (_, Err(error)) => Err(error.into()),
         }
@@ -236,14 +236,14 @@ fn compare(table: &Table, declared: &Shape, actual: &Shape) -> Vec<Unlike> {
                 Some(format!("`ALTER TABLE {place}{cluster} MODIFY SETTING {name} = {value}` sets it"));
         }
     }
-    // Looked for last, since what it says is long.
+    // Checked last, since the message is long.
     if !lacking.is_empty() {
         found.push(Unlike { drift: not_ours(table, &lacking), statement: String::new() });
     }
     found
 }
 
-/// The clause on both sides. A primary key that is not written is the sorting key.
+/// The clause on both sides. Without a primary key it is the sorting key.
 fn both<'a>(clause: &str, declared: &'a Shape, actual: &'a Shape) -> (Option<&'a String>, Option<&'a String>) {
     let of = |shape: &'a Shape| shape.clauses.get(clause);
     match (clause, of(declared), of(actual)) {
@@ -253,7 +253,7 @@ fn both<'a>(clause: &str, declared: &'a Shape, actual: &'a Shape) -> (Option<&'a
     }
 }
 
-/// The hidden columns of a table that has them, and their index, as a [`Shape`] calls them.
+/// The provenance columns of a table that has them, and their index, by their names in a [`Shape`].
 fn hidden_pieces(table: &Table) -> Vec<String> {
     let columns = [provenance::EPOCH, provenance::PARTITION, provenance::OFFSET];
     let columns = columns.map(quote_identifier).into_iter();
@@ -261,7 +261,7 @@ fn hidden_pieces(table: &Table) -> Vec<String> {
     if table.provenance { pieces.collect() } else { Vec::new() }
 }
 
-/// A table that was not made by us, or not by a declaration with hidden columns.
+/// A table that was not created by us, or not from a declaration with provenance columns.
 fn not_ours(table: &Table, lacking: &[&str]) -> Drift {
     Drift {
         table: table.name.clone(),
@@ -272,7 +272,7 @@ fn not_ours(table: &Table, lacking: &[&str]) -> Drift {
     }
 }
 
-/// A replicated engine without the path and the name of the replica, which are the cluster's to say.
+/// A replicated engine without path and replica name, which depend on the cluster.
 fn without_path(engine: &str) -> String {
     let Some((name, rest)) = engine.split_once('(').filter(|(name, _)| name.starts_with("Replicated")) else {
         return engine.to_owned();

@@ -10,7 +10,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// ClickHouse refused, or could not be asked.
+    /// ClickHouse refused, or could not be reached.
     #[error(transparent)]
     ClickHouse(#[from] ClickHouseError),
     /// The files can't be read.
@@ -19,13 +19,13 @@ pub enum MigrateError {
     /// A table can't be drained.
     #[error(transparent)]
     Drain(#[from] DrainError),
-    /// The files are not what was applied.
+    /// The files differ from what was applied.
     #[error("the migrations are not those that were applied:{}", list(.differences))]
     Differ {
-        /// All that differs.
+        /// All differences.
         differences: Vec<Discrepancy>,
     },
-    /// A migration was applied in part, and that part is another one now.
+    /// A migration is partly applied, and that part of the file has changed.
     #[error(
         "migration `{file}` was applied up to its step {done}, and step {step} (line {line}) is not what was run: restore \
          what was run; what follows it may be changed"
@@ -55,7 +55,7 @@ pub enum MigrateError {
         /// The cause.
         source: ClickHouseError,
     },
-    /// Nobody can find out whether a statement was run.
+    /// It is unknown whether a statement took effect.
     #[error(
         "migration `{file}`, line {line}: the process ended while this statement ran, and whether it took effect can't be \
          found out:\n  {statement}\nlook yourself, then run `migrate apply --in-doubt done` or `migrate apply --in-doubt again`"
@@ -68,7 +68,7 @@ pub enum MigrateError {
         /// Its beginning.
         statement: String,
     },
-    /// A statement was interrupted, and another one stands in its place.
+    /// A statement was interrupted, and the file has another one at its place.
     #[error(
         "migration `{file}`, line {line}: the process ended while the statement that stood here ran, and this is another \
          one:\n  {statement}\nrestore what stood here, or look yourself whether it took effect, then run \
@@ -83,7 +83,7 @@ pub enum MigrateError {
         /// Its beginning.
         statement: String,
     },
-    /// The tables of a statement are not those that it found before.
+    /// The tables of a statement are not those recorded before it.
     #[error(
         "migration `{file}`, line {line}: the tables are not those that were there when it began: {what}; put them back, or \
          finish by hand and run `migrate apply --in-doubt done`"
@@ -96,7 +96,7 @@ pub enum MigrateError {
         /// What was found.
         what: String,
     },
-    /// ClickHouse can't finish a mutation.
+    /// A mutation fails.
     #[error(
         "migration `{file}`, line {line}: ClickHouse can't finish mutation {mutation} of table `{table}`: {reason}\nmend the \
          rows, or take it back with `KILL MUTATION WHERE table = '{table}' AND mutation_id = '{mutation}'`, and run \
@@ -111,18 +111,18 @@ pub enum MigrateError {
         table: String,
         /// Its mutation.
         mutation: String,
-        /// ClickHouse's text.
+        /// ClickHouse's message.
         reason: String,
     },
-    /// Another process took the lock over.
+    /// Another process has taken the lock over.
     #[error(
         "the lock of the migrations was taken over by {by}, because it was not renewed in time; nothing goes on here"
     )]
     LockLost {
-        /// Who has it now.
+        /// Its holder now.
         by: String,
     },
-    /// The lock can't be understood.
+    /// The lock's table is not a lock.
     #[error(
         "table `{table}` is in the way: it is no lock of ours; give it another name with `RENAME TABLE {table} TO …`"
     )]
@@ -130,7 +130,7 @@ pub enum MigrateError {
         /// Its name.
         table: String,
     },
-    /// What the database remembers can't be understood.
+    /// The history can't be read.
     #[error("the history of migrations in table `{table}` can't be understood: {reason}")]
     History {
         /// Its name.
@@ -138,7 +138,7 @@ pub enum MigrateError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing that could be a baseline.
+    /// No baseline is possible.
     #[error("{reason}")]
     Baseline {
         /// Why not.

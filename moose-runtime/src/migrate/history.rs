@@ -14,17 +14,17 @@ use crate::{
     schema::{Storage, quote_identifier, quote_string},
 };
 
-/// What is remembered.
+/// The kind of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// The migrations of the files.
+    /// The migrations from files.
     Migrations,
-    /// What development has changed by itself.
+    /// Changes made by itself in development.
     Development,
 }
 
 impl Record {
-    /// Where the rows lie.
+    /// The table of the rows.
     pub(super) fn table(self) -> &'static str {
         match self {
             Self::Migrations => "_moose_migrations",
@@ -33,29 +33,29 @@ impl Record {
     }
 }
 
-/// Rows are numbered from the time at which their runner has begun, in milliseconds, with so many bits for its rows.
+/// Row numbers contain the time at which their runner began, in milliseconds, shifted by this many bits.
 const ROWS_OF_A_MILLISECOND: u32 = 20;
 
 /// `UNKNOWN_TABLE`.
 const UNKNOWN_TABLE: u32 = 60;
 
-/// How far a step, or a migration, has come.
+/// The state of a step or a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A step is about to be taken.
+    /// A step is about to be executed.
     Begun,
     /// It is done.
     Done,
-    /// The steps from this one on are to be taken anew.
+    /// The steps from this one on must be repeated.
     Undone,
-    /// The whole migration is.
+    /// The whole migration is done.
     Applied,
-    /// The whole migration is taken to be: the database had its tables.
+    /// The whole migration is taken as done: the database had its tables.
     Baseline,
 }
 
 impl Progress {
-    /// How many steps are done.
+    /// Number of steps that are done.
     pub fn done(&self) -> usize {
         self.steps.values().filter(|record| record.is_done).count()
     }
@@ -79,22 +79,22 @@ impl State {
     }
 }
 
-/// What was found before a step, by which its outcome can be told afterwards.
+/// The state recorded before a step, by which its outcome can be found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Note {
-    /// Identities of the tables that it exchanges or renames, by name.
+    /// Uuids of the tables that it exchanges or renames, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) tables: BTreeMap<String, uuid::Uuid>,
-    /// The text of the table that it changes.
+    /// The definition of the table that it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) definition: Option<String>,
-    /// The table that stood for the copy: a name of this runner's own.
+    /// The table used as the copy, with a name unique to this runner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) copy: Option<String>,
-    /// The mutations that the table had.
+    /// The mutations that the table already had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mutations: Option<Vec<String>>,
-    /// ClickHouse answered with an error: another statement may stand in its place.
+    /// ClickHouse responded with an error: the statement may be replaced by another one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) failed: bool,
 }
@@ -108,27 +108,27 @@ pub(super) struct StepRecord {
     pub(super) note: Note,
 }
 
-/// What is known of one migration.
+/// The progress of one migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Its name.
     pub name: String,
     /// Checksum of its file.
     pub checksum: String,
-    /// It is done as a whole.
+    /// Whether it is completely applied.
     pub is_applied: bool,
-    /// It was not run: the database had its tables.
+    /// Whether it was a baseline: not run, because the database had its tables.
     pub is_baseline: bool,
     /// Who applied it.
     pub by: String,
     /// When, as the server writes it, UTC.
     pub at: String,
-    /// What was remembered with the whole.
+    /// The schema that was recorded with it.
     pub(super) leads_to: String,
     pub(super) steps: BTreeMap<usize, StepRecord>,
 }
 
-/// What was applied to a database.
+/// The history of a database.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     migrations: BTreeMap<u32, Progress>,
@@ -140,7 +140,7 @@ pub struct History {
 struct Row(u32, String, String, String, u32, String, String, String, String, String);
 
 impl History {
-    /// Reads it; empty where nothing was applied yet.
+    /// Reads it; empty if nothing was applied yet.
     pub(super) async fn load(client: &Client, record: Record) -> Result<Self, MigrateError> {
         let sql = format!(
             "SELECT number, name, checksum, toString(sequence), step, state, statement, note, by, toString(at, 'UTC') \
@@ -192,7 +192,7 @@ impl History {
         Ok(())
     }
 
-    /// The migrations that are done as a whole, by number.
+    /// The completed migrations, by number.
     pub fn applied(&self) -> Vec<Applied> {
         let whole = self.migrations.iter().filter(|(_, progress)| progress.is_applied);
         whole
@@ -204,19 +204,19 @@ impl History {
             .collect()
     }
 
-    /// The last migration that is done as a whole: its number, and what was remembered with it.
+    /// The last completed migration: its number, and what was recorded with it.
     pub(super) fn last(&self) -> Option<(u32, &str)> {
         let whole = self.migrations.iter().rfind(|(_, progress)| progress.is_applied);
         whole.map(|(number, progress)| (*number, progress.leads_to.as_str()))
     }
 
-    /// What is known of a migration.
+    /// The progress of a migration.
     pub fn progress(&self, number: u32) -> Option<&Progress> {
         self.migrations.get(&number)
     }
 }
 
-/// Writes the history. Only the holder of the lock does.
+/// Writes the history. Only for the holder of the lock.
 #[derive(Debug)]
 pub(super) struct Writer {
     client: Client,
@@ -228,7 +228,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Makes the table where it is missing, and reads what it has.
+    /// Creates the table if missing, and reads it.
     pub(super) async fn open(
         client: &Client,
         record: Record,
@@ -249,14 +249,14 @@ impl Writer {
             ))
             .await?;
         let history = History::load(client, record).await?;
-        // What a runner that is gone writes late comes before what is written from here on.
+        // Late rows of an earlier runner sort before those written from here on.
         let now: Vec<(String,)> = client.query_rows("SELECT toString(toUnixTimestamp64Milli(now64(3)))").await?;
         let now: u64 = now.first().and_then(|(now,)| now.parse().ok()).unwrap_or(0);
         let next = history.last.saturating_add(1).max(now << ROWS_OF_A_MILLISECOND);
         Ok(Self { client: client.clone(), record, by, history, next })
     }
 
-    /// Reads what the table has by now: a runner that is gone may have written late.
+    /// Reads the table again: an earlier runner may have written late.
     pub(super) async fn reload(&mut self) -> Result<(), MigrateError> {
         self.history = History::load(&self.client, self.record).await?;
         Ok(())

@@ -25,14 +25,14 @@ const TABLE: &str = "_moose_migration_lock";
 fn lease() -> Duration {
     fault::lease(Duration::from_secs(30))
 }
-/// How often those who wait look.
+/// Interval of checks while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// `TABLE_ALREADY_EXISTS`.
 const TABLE_EXISTS: u32 = 57;
 /// `UNKNOWN_TABLE`.
 const UNKNOWN_TABLE: u32 = 60;
 
-/// Stands before each statement of a migration, so that those of a runner that is gone are found.
+/// A comment before each statement of a migration, by which the statements of a runner that is gone are found.
 fn tag(client: &Client) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric();
     let database: String = client.database().chars().map(|found| if is_plain(found) { found } else { '_' }).collect();
@@ -41,7 +41,7 @@ fn tag(client: &Client) -> String {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
-    /// Never the same twice.
+    /// A unique id.
     id: String,
     /// For people: user, host, process.
     who: String,
@@ -49,14 +49,14 @@ struct Holder {
     until: i64,
 }
 
-/// The lock, held until it is released. Dropped without that, it is free once the lease is over.
+/// The lock, held until it is released. If it is dropped instead, it expires with its lease.
 #[derive(Debug)]
 pub(super) struct Lock {
     client: Client,
     holder: Holder,
     /// Renewed together with the lock.
     pub(super) gates: Arc<Mutex<Vec<(Section, Gate)>>>,
-    /// What stands before exchanges and renamings, where the database takes it.
+    /// The fence for exchanges and renames, if the database supports it.
     pub(super) fence: Option<Fence>,
     renewing: JoinHandle<()>,
 }
@@ -68,7 +68,7 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Waits for the lock, for as long as somebody renews it.
+    /// Waits for the lock, for as long as its holder renews it.
     pub(super) async fn acquire(client: &Client) -> Result<Self, MigrateError> {
         let mut holder = Holder { id: format!("{:016x}", rand::random::<u64>()), who: who(), until: 0 };
         let mut told = false;
@@ -97,7 +97,7 @@ impl Lock {
         let gates = Arc::default();
         let renewing = tokio::spawn(keep_renewing(client.clone(), holder.clone(), Arc::clone(&gates)));
         let mut lock = Self { client: client.clone(), holder, gates, fence: None, renewing };
-        // What the one before has sent fails from here on, if it has not arrived.
+        // Statements that the previous holder has sent fail from here on, if they have not arrived.
         Fence::cut(client, None).await?;
         end_orphans(client).await?;
         lock.put_the_fence_up().await?;
@@ -108,14 +108,14 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Puts up a fence; the one before was cut.
+    /// Creates a fence; the previous one was dropped.
     pub(super) async fn put_the_fence_up(&mut self) -> Result<(), MigrateError> {
         self.fence = Fence::put_up(&self.client, &self.holder.id).await?;
-        // Whoever has taken the lock since may have looked for fences before this one was there.
+        // A process that has taken the lock since may have looked for fences before this one existed.
         self.still_held().await
     }
 
-    /// What nobody else is called.
+    /// The unique id of this holder.
     pub(super) fn id(&self) -> &str {
         &self.holder.id
     }
@@ -125,21 +125,21 @@ impl Lock {
         &self.holder.who
     }
 
-    /// What stands before the statements of this holder.
+    /// The comment before this holder's statements.
     pub(super) fn tag(&self) -> String {
         format!("{}{} */ ", tag(&self.client), self.holder.id)
     }
 
-    /// Fails when somebody else has it.
+    /// Fails if another process has it.
     pub(super) async fn still_held(&self) -> Result<(), MigrateError> {
         still_held(&self.client, &self.holder).await
     }
 
-    /// Opens the drained tables that a failure has left, and gives the lock back.
+    /// Resumes the tables that a failure has left drained, and releases the lock.
     pub(super) async fn end_with<T>(self, result: Result<T, MigrateError>) -> Result<T, MigrateError> {
         let mut left = Vec::new();
         left.append(&mut *self.gates.lock().await);
-        // Only this runner's own bars: who has taken the lock over has drains of its own.
+        // Only this runner's own bars: one that has taken the lock over has drains of its own.
         for (section, gate) in left {
             if let Err(error) = gate.open().await {
                 tracing::warn!(table = section.table, %error, "failed to open the drained table; it opens by itself");
@@ -151,12 +151,12 @@ impl Lock {
         }
     }
 
-    /// Gives it back.
+    /// Releases it.
     async fn release(self) -> Result<(), MigrateError> {
         self.renewing.abort();
         self.still_held().await?;
         Fence::cut(&self.client, Some(&self.holder.id)).await?;
-        // Not dropped, so that another's lock that was made in between is not taken away.
+        // Renamed rather than dropped, so that a lock that another process creates in between is not removed.
         set_aside(&self.client, &self.holder).await?;
         Ok(())
     }
@@ -174,7 +174,7 @@ async fn keep_renewing(client: Client, mut holder: Holder, gates: Arc<Mutex<Vec<
     loop {
         sleep(lease() / 6).await;
         if let Err(error) = renew(&client, &mut holder).await {
-            // The runner asks before each step, and finds out.
+            // The runner checks before each step, and will find out.
             tracing::warn!(%error, "failed to renew the lock of the migrations; will be tried again");
         }
         for (section, gate) in gates.lock().await.iter_mut() {
@@ -189,19 +189,19 @@ async fn renew(client: &Client, holder: &mut Holder) -> Result<(), MigrateError>
     still_held(client, holder).await?;
     holder.until = lease_end(client).await?;
     let comment = quote_string(&as_comment(holder)?);
-    // An ALTER is taken as a whole: it fails where the lock is another's by now.
+    // An ALTER is atomic: it fails if another process has the lock by now.
     let mine = held_by(holder);
     let sql =
         format!("ALTER TABLE {TABLE} DROP CONSTRAINT {mine}, ADD CONSTRAINT {mine} CHECK 1, MODIFY COMMENT {comment}");
     Ok(client.execute(&sql).await?)
 }
 
-/// Whose lock it is: a constraint that every row passes.
+/// The holder of the lock: a constraint that every row passes.
 fn held_by(holder: &Holder) -> String {
     quote_identifier(&format!("held_by_{}", holder.id))
 }
 
-/// The lock as it is, and the server's time.
+/// The current lock, and the server's time.
 async fn current(client: &Client) -> Result<Option<(Holder, i64)>, MigrateError> {
     let rows: Vec<(String, String)> = client
         .query_rows(&format!(
@@ -216,7 +216,7 @@ async fn current(client: &Client) -> Result<Option<(Holder, i64)>, MigrateError>
     Ok(Some((holder, now.parse().map_err(|_| strange())?)))
 }
 
-/// Takes the lock of a holder that is gone out of the way.
+/// Removes the lock of a holder whose lease has expired.
 async fn pass_by(client: &Client, gone: &Holder) -> Result<(), MigrateError> {
     if set_aside(client, gone).await? {
         tracing::warn!("{} holds the lock of the migrations and is gone; going on in its place", gone.who);
@@ -224,8 +224,8 @@ async fn pass_by(client: &Client, gone: &Holder) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Takes the lock of this holder away. Its new name is made of the holder's, and stays: whoever comes late with the same
-/// finding can't take away what somebody else has made since. False where somebody was first.
+/// Removes the lock of this holder by renaming it. The new name contains the holder's id, and stays: a late process
+/// with the same observation can't remove a newer lock. False if another process was first.
 async fn set_aside(client: &Client, holder: &Holder) -> Result<bool, MigrateError> {
     let aside = quote_identifier(&format!("{TABLE}_{}", holder.id));
     match client.execute(&format!("RENAME TABLE {TABLE} TO {aside}")).await {
@@ -235,7 +235,7 @@ async fn set_aside(client: &Client, holder: &Holder) -> Result<bool, MigrateErro
     }
 }
 
-/// Drops locks that were given back or passed by long ago: nobody comes so late.
+/// Drops locks that were removed long ago: no process is that late.
 async fn sweep(client: &Client) -> Result<(), MigrateError> {
     let old: Vec<(String,)> = client
         .query_rows(&format!(
@@ -250,7 +250,7 @@ async fn sweep(client: &Client) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Ends the statements of runners that are gone: a server goes on with a copy whose client has died.
+/// Kills the statements of runners that are gone: a server continues a copy whose client has died.
 async fn end_orphans(client: &Client) -> Result<(), MigrateError> {
     let running = format!(
         "SELECT query_id, query_kind FROM system.processes WHERE query_id != queryID() AND startsWith(query, {})",
@@ -283,7 +283,7 @@ fn as_comment(holder: &Holder) -> Result<String, MigrateError> {
     serde_json::to_string(holder).map_err(|_| MigrateError::StrangeLock { table: TABLE.to_owned() })
 }
 
-/// User, host and process, as far as the system tells.
+/// User, host and process, as far as the system knows.
 fn who() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -9,28 +9,28 @@ use super::MigrateError;
 use crate::{clickhouse::Client, schema::quote_string};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// A mutation that fails is tried again by the server; what passes within this time is nobody's business.
+/// The server retries a failed mutation; failures that end within this time are ignored.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A mutation that does not come to its end.
+/// A mutation that keeps failing.
 #[derive(Debug)]
 pub(super) struct Stuck {
     pub(super) mutation: String,
     pub(super) reason: String,
 }
 
-/// What became of an `ALTER` that changes rows.
+/// The mutation of an interrupted `ALTER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// The table has got no mutation since.
+    /// The table has no new mutation.
     None,
-    /// It has got this one.
+    /// The table has this one.
     Ours,
-    /// It has got others, and this one may have come and gone.
+    /// The table has other new ones, and this one may have come and gone.
     Others,
 }
 
-/// The mutations that the server remembers of the table, by identifier, with their commands.
+/// The table's mutations that the server remembers, by identifier, with their commands.
 pub(super) async fn known(client: &Client, table: &str) -> Result<BTreeMap<String, Vec<String>>, MigrateError> {
     let rows: Vec<(String, String)> = client
         .query_rows(&format!(
@@ -46,7 +46,7 @@ pub(super) async fn known(client: &Client, table: &str) -> Result<BTreeMap<Strin
     Ok(known)
 }
 
-/// Whether the `ALTER` is among the mutations that the table has got since it had those `before`.
+/// Looks for the `ALTER` among the mutations that the table got after those in `before`.
 pub(super) async fn find(client: &Client, table: &str, before: &[String], sql: &str) -> Result<Found, MigrateError> {
     let since = known(client, table).await?.into_iter().filter(|(mutation, _)| !before.contains(mutation));
     let since: Vec<Vec<String>> = since.map(|(_, commands)| commands).collect();
@@ -59,18 +59,18 @@ pub(super) async fn find(client: &Client, table: &str, before: &[String], sql: &
     Ok(if since.iter().any(|commands| is_of(commands, &formatted)) { Found::Ours } else { Found::Others })
 }
 
-/// Whether the commands of a mutation are those of the statement, both as the server writes them.
+/// Whether the commands of a mutation are those of the statement, both as printed by the server.
 fn is_of(commands: &[String], statement: &str) -> bool {
     let bare = |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>();
     let statement = bare(statement);
     let commands: Vec<String> = commands.iter().map(|command| bare(command)).collect();
     let length: usize = commands.iter().map(String::len).sum();
-    // All of the statement but its beginning and the commas.
+    // The whole statement but its beginning and the commas.
     let all = statement.len() <= length + statement.find('(').unwrap_or(statement.len()) + commands.len();
     !commands.is_empty() && all && commands.iter().all(|command| statement.contains(command.as_str()))
 }
 
-/// Waits until the table has no mutation left to do, or one that fails again and again.
+/// Waits until the table has no unfinished mutation, or one that fails again and again.
 pub(super) async fn wait(client: &Client, table: &str) -> Result<Option<Stuck>, MigrateError> {
     let sql = format!(
         "SELECT mutation_id, latest_fail_reason FROM system.mutations \

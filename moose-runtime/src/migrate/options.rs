@@ -2,7 +2,7 @@
 
 use crate::schema::Storage;
 
-/// What an operator says of a statement whose outcome can't be found out.
+/// The operator's answer about a statement whose outcome can't be found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InDoubt {
     /// It took effect.
@@ -11,13 +11,13 @@ pub enum InDoubt {
     Again,
 }
 
-/// How to apply migrations.
+/// Options of applying migrations.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Where the tables lie.
+    /// The kind of server that stores the tables.
     pub storage: Storage,
-    /// Nobody else can be filling the tables.
+    /// No other process can be filling the tables.
     pub alone: bool,
-    /// About a statement whose outcome can't be found out.
+    /// The answer about a statement whose outcome can't be found out.
     pub in_doubt: Option<InDoubt>,
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::schema::quote_identifier;
 
 impl Runner<'_> {
-    /// By what the outcome can be told afterwards.
+    /// The state to record before a statement, by which its outcome can be found out.
     pub(super) async fn note(&self, kind: &Kind, copy: Option<&String>) -> Result<Note, MigrateError> {
         let mut note = Note { copy: copy.cloned(), ..Note::default() };
         match kind {
@@ -36,7 +36,7 @@ impl Runner<'_> {
     /// Whether a statement that was begun took effect.
     pub(super) async fn took_effect(&mut self, place: Place<'_>, begun: &StepRecord) -> Result<bool, MigrateError> {
         let note = &begun.note;
-        // With the name that the copy had for who began it.
+        // With the name that the copy had for the runner that began it.
         let sql = self.own_text(place, note.copy.as_ref()).await;
         let identity = async |table: &String| -> Result<Option<Uuid>, MigrateError> {
             Ok(swap::identities(self.client, &[table]).await?.remove(table))
@@ -80,20 +80,21 @@ impl Runner<'_> {
                 }
             }
             Kind::Insert(table) if self.makes(place, table) => {
-                // Nobody else writes into a table that this migration has made.
+                // Nobody else writes into a table that this migration has created.
                 self.unhurried.execute(&format!("TRUNCATE TABLE {}", quote_identifier(table))).await?;
                 Ok(false)
             }
-            // What ClickHouse has refused has done nothing, but for the blocks of an INSERT before the one that failed.
+            // A statement that ClickHouse refused had no effect, except for the blocks of an INSERT before the one that
+            // failed.
             Kind::Unclear if note.failed => Ok(false),
             Kind::Insert(_) | Kind::Unclear => self.doubtful(place),
             Kind::Repeatable => Ok(false),
         }
     }
 
-    /// Of a statement that was begun and in whose place another one stands: whether that is to be taken as done.
+    /// Whether a statement that was begun, and has been replaced by another one in the file, counts as done.
     pub(super) fn replaced(&self, place: Place<'_>, begun: &StepRecord) -> Result<bool, MigrateError> {
-        // It had failed, and was mended.
+        // It had failed, and was fixed.
         if begun.note.failed {
             return Ok(false);
         }
@@ -106,7 +107,7 @@ impl Runner<'_> {
         self.said(|| MigrateError::InDoubt { file: place.file(), line, statement: beginning(sql) })
     }
 
-    /// What the operator says of a statement whose outcome can't be found out.
+    /// The operator's answer about a statement whose outcome can't be found out.
     fn said(&self, unsaid: impl FnOnce() -> MigrateError) -> Result<bool, MigrateError> {
         let Options { in_doubt, .. } = self.options;
         in_doubt.map(|said| said == InDoubt::Done).ok_or_else(unsaid)

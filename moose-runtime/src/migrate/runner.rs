@@ -26,7 +26,7 @@ pub(super) fn digest(action: &Action) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
-/// One statement, where it stands.
+/// One statement and its place.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) migration: &'a Migration,
@@ -49,7 +49,7 @@ impl Place<'_> {
     }
 }
 
-/// Takes the steps, as the holder of the lock.
+/// Executes the steps, as the holder of the lock.
 pub(super) struct Runner<'a> {
     pub(super) client: &'a Client,
     /// For the statements themselves, which may take hours.
@@ -57,7 +57,7 @@ pub(super) struct Runner<'a> {
     pub(super) lock: &'a mut Lock,
     pub(super) options: Options,
     pub(super) writer: Writer,
-    /// How many statements were run.
+    /// Number of statements run.
     pub(super) statements: usize,
 }
 
@@ -70,13 +70,13 @@ impl<'a> Runner<'a> {
         self.writer.history.progress(migration.number())?.steps.get(&step).cloned()
     }
 
-    /// The name that stands for the copy in the section of a step.
+    /// The unique name of the copy in the section of a step.
     pub(super) async fn own_copy(&self, place: Place<'_>) -> Option<String> {
         let gates = self.lock.gates.lock().await;
         gates.iter().find(|(section, _)| section.statements().contains(&place.step))?.0.own.clone()
     }
 
-    /// The statement with this name in the place of the copy's.
+    /// The statement with this name instead of the copy's.
     pub(super) async fn own_text(&self, place: Place<'_>, copy: Option<&String>) -> String {
         let gates = self.lock.gates.lock().await;
         let section = gates.iter().find(|(section, _)| section.statements().contains(&place.step));
@@ -86,7 +86,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Whether the migration itself has made the table that a step fills.
+    /// Whether the migration itself has created the table that a step fills.
     pub(super) fn makes(&self, place: Place<'_>, table: &str) -> bool {
         let by_name = section::makes(place.migration, place.step, table, self.client.database());
         by_name || drain::is_copy(table)

@@ -12,7 +12,7 @@ use crate::{
     schema::{quote_identifier, quote_string},
 };
 
-/// The steps for which a table is drained.
+/// The steps during which a table is drained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Section {
     /// The drained table.
@@ -21,13 +21,14 @@ pub(super) struct Section {
     start: usize,
     /// The step that resumes it.
     pub(super) end: usize,
-    /// Another name that the table gets in it.
+    /// The table's new name, if the section renames it.
     pub(super) renamed: Option<String>,
-    /// The step that makes the copy.
+    /// The step that creates the copy.
     pub(super) made: Option<usize>,
-    /// The step that puts a copy in the table's place, and the copy's name.
+    /// The step that exchanges a copy with the table, and the copy's name.
     pub(super) swap: Option<(usize, String)>,
-    /// The table that stands for the copy while the section lasts: nobody else, however late, means this one.
+    /// The table used as the copy during the section, with a unique name: no other statement, however late, means this
+    /// one.
     pub(super) own: Option<String>,
     /// ` ON CLUSTER …` of the exchange.
     cluster: String,
@@ -76,14 +77,14 @@ impl Section {
         }
     }
 
-    /// The statement that gives the table that is left under the runner's own name the copy's: its name, and the statement.
+    /// The statement that renames the copy from its unique name to the one in the file, if that is left.
     pub(super) fn given_back(&self) -> Option<(&str, String)> {
         let ((_, copy), own) = (self.swap.as_ref()?, self.own.as_ref()?);
         let sql = format!("RENAME TABLE {} TO {}{}", quote_identifier(own), quote_identifier(copy), self.cluster);
         Some((own, sql))
     }
 
-    /// Whether a table of this name is the drained one.
+    /// Whether this is a name of the drained table.
     pub(super) fn is_about(&self, name: &str) -> bool {
         self.table == name || self.renamed.as_deref() == Some(name)
     }
@@ -94,7 +95,7 @@ impl Section {
     }
 }
 
-/// Whether a step of the migration before this one makes the table.
+/// Whether an earlier step of the migration creates the table.
 pub(super) fn makes(migration: &Migration, before: usize, table: &str, database: &str) -> bool {
     migration.steps().iter().take(before).any(|step| {
         matches!(&step.action, Action::Statement(sql)
@@ -102,8 +103,8 @@ pub(super) fn makes(migration: &Migration, before: usize, table: &str, database:
     })
 }
 
-/// What a table on the embedded engine has beyond its declaration: a confirmed INSERT is synced to the disk. Files of
-/// migrations are for servers too, so it does not stand there.
+/// Enables the setting that a table on the embedded engine has beyond its declaration: a confirmed INSERT is synced to
+/// the disk. Migration files are for servers too, so they don't contain it.
 pub(super) async fn sync_to_disk(client: &Client, table: &str) -> Result<(), MigrateError> {
     let (database, name) = (quote_string(client.database()), quote_string(table));
     let sql = format!("SELECT engine FROM system.tables WHERE database = {database} AND name = {name}");

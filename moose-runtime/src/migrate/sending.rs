@@ -17,7 +17,7 @@ use crate::{
     schema::quote_identifier,
 };
 
-/// The name of a table that is about to be dropped: made of its identity, so that only it is.
+/// The name of a table that is about to be dropped: made from its uuid, so that it is unique.
 fn doomed(uuid: Uuid) -> String {
     format!("_moose_dropped_{uuid}")
 }
@@ -50,7 +50,7 @@ impl Runner<'_> {
         self.unhurried.execute(&sql).await.map_err(|source| place.failed(source))
     }
 
-    /// Sends an exchange or a renaming behind the fence.
+    /// Sends an exchange or rename behind the fence.
     async fn send_fenced(&mut self, place: Place<'_>, sql: &str, kind: &Kind) -> Result<(), MigrateError> {
         loop {
             let fenced = match (&self.lock.fence, kind) {
@@ -62,7 +62,7 @@ impl Runner<'_> {
             if !matches!(&error, MigrateError::Statement { source, .. } if Fence::is_cut(source)) {
                 return Err(error);
             }
-            // Whoever has cut it goes on in this runner's place, or has lifted its drain.
+            // The process that dropped it has taken over, or has lifted the drain.
             self.lock.still_held().await?;
             let gates = self.lock.gates.lock().await;
             if let Some((_, gate)) = gates.iter().find(|(section, _)| section.statements().contains(&place.step)) {
@@ -73,7 +73,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Sends a change of a table: of a drained one only as long as it is.
+    /// Sends a change of a table, which fails if a drain on it has ended.
     async fn send_barred(&self, place: Place<'_>, sql: &str, table: &str) -> Result<(), MigrateError> {
         let gates = self.lock.gates.lock().await;
         let found =
@@ -88,7 +88,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Drops the table of this identity: renames it by that, looks whether it is the one, and drops it under its new name.
+    /// Drops the table with this uuid: renames it by that, checks it, and drops it under its new name.
     async fn drop_table(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
         let doomed = doomed(uuid);
         let (name, aside) = (quote_identifier(table), quote_identifier(&doomed));
@@ -104,8 +104,8 @@ impl Runner<'_> {
         self.finish_drop(place, table, uuid).await
     }
 
-    /// Drops a table that has the name by its identity already, with all that the statement says of how. One that
-    /// ClickHouse refuses to drop gets its name again.
+    /// Drops a table that was already renamed by its uuid, with all options of the statement. If ClickHouse refuses,
+    /// the table gets its name back.
     pub(super) async fn finish_drop(&mut self, place: Place<'_>, table: &str, uuid: Uuid) -> Result<(), MigrateError> {
         let doomed = doomed(uuid);
         if swap::identities(self.client, &[&doomed]).await?.get(&doomed) != Some(&uuid) {

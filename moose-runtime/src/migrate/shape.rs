@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::schema::lexer::{Lexer, TokenKind};
 
-/// The pieces of a `CREATE TABLE` as a server shows it.
+/// The pieces of a `CREATE TABLE` as a server prints it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Columns, in order: name and all that is said of it.
+    /// Columns, in order: name and definition.
     pub(super) columns: Vec<(String, String)>,
-    /// Indexes, projections and constraints: what it is and its name, and all that is said of it.
+    /// Indexes, projections and constraints: kind and name, and definition.
     pub(super) others: BTreeMap<String, String>,
     /// `ENGINE`, `PARTITION BY`, `PRIMARY KEY`, `ORDER BY`, `SAMPLE BY`, `TTL`, `COMMENT`, with what follows them.
     pub(super) clauses: BTreeMap<&'static str, String>,
@@ -17,15 +17,15 @@ pub(super) struct Shape {
     pub(super) settings: BTreeMap<String, String>,
 }
 
-/// Clauses behind the columns.
+/// Clauses after the columns.
 const CLAUSES: [&str; 8] =
     ["ENGINE =", "PARTITION BY", "PRIMARY KEY", "ORDER BY", "SAMPLE BY", "TTL", "SETTINGS", "COMMENT"];
 
-/// What is no column between the parentheses.
+/// Elements between the parentheses that are not columns.
 const OTHERS: [&str; 3] = ["INDEX", "PROJECTION", "CONSTRAINT"];
 
 impl Shape {
-    /// Takes the text apart; `None` where it is no table's.
+    /// Splits the text; `None` if it is not a table's.
     pub(super) fn read(text: &str) -> Option<Self> {
         let open = position(text, 0, |rest| rest.starts_with('('))?;
         let inside = open + 1;
@@ -66,7 +66,7 @@ impl Shape {
         if let Some(rest) = OTHERS.iter().find_map(|word| element.strip_prefix(word).map(|rest| (word, rest.trim()))) {
             let (word, rest) = rest;
             let (name, definition) = rest.split_once(' ').unwrap_or((rest, ""));
-            // Quoted or not, as the server likes it.
+            // Quoted or not, as the server prefers.
             let name = name.trim_matches('`');
             self.others.insert(format!("{} `{name}`", word.to_lowercase()), definition.trim().to_owned());
         } else if let Some((name, rest)) = element.split_once(' ') {
@@ -75,7 +75,7 @@ impl Shape {
     }
 }
 
-/// The codec that a column has if none is named.
+/// The codec of a column without one.
 const DEFAULT_CODEC: &str = " CODEC(Default)";
 
 fn without_default_codec(column: &str) -> String {
@@ -85,7 +85,7 @@ fn without_default_codec(column: &str) -> String {
     }
 }
 
-/// A setting's value: numbers and booleans without the quotes that they may be given in.
+/// A setting's value: numbers and booleans without quotes.
 fn setting(value: &str) -> String {
     match value.trim_matches('\'') {
         "true" => "1".to_owned(),
@@ -95,7 +95,7 @@ fn setting(value: &str) -> String {
     }
 }
 
-/// What a clause says; `None` where it says what is so without it. A key of one is that one, in a tuple or not.
+/// The content of a clause; `None` if it is the default. A key of one column is the same with or without parentheses.
 fn clause_text<'a>(clause: &str, text: &'a str) -> Option<&'a str> {
     if !matches!(clause, "PARTITION BY" | "PRIMARY KEY" | "ORDER BY") {
         return Some(text);
@@ -105,14 +105,14 @@ fn clause_text<'a>(clause: &str, text: &'a str) -> Option<&'a str> {
     }
     let inside = text.strip_prefix("tuple(").filter(|inside| closing(inside).is_some_and(|at| at + 1 == inside.len()));
     let single = inside.and_then(|inside| inside.strip_suffix(')')).filter(|inside| {
-        // A tuple in a tuple is one value, and not the values in it.
+        // A tuple in a tuple is one value, not several.
         pieces(inside).len() == 1 && !inside.starts_with('(') && !inside.starts_with("tuple(")
     });
     Some(single.unwrap_or(text))
 }
 
-/// The text without what may be written or left out: parentheses, and the name of the function that they stand for;
-/// with them go blanks. What is the same in this need not be the same.
+/// The text without what is optional: parentheses, the function name that they replace, and whitespace. Texts that are
+/// equal in this form may still differ in meaning.
 pub(super) fn bare(text: &str) -> String {
     const TUPLE: &str = "tuple";
     let mut bare = String::with_capacity(text.len());
@@ -128,7 +128,7 @@ pub(super) fn bare(text: &str) -> String {
     bare
 }
 
-/// What `EXPLAIN AST` says of a table's columns and its storage, and nothing of the statement around them.
+/// The lines of `EXPLAIN AST` about a table's columns and storage.
 pub(super) fn tree(explained: &str) -> String {
     let mut is_wanted = false;
     let mut tree = String::new();
@@ -144,7 +144,7 @@ pub(super) fn tree(explained: &str) -> String {
     tree
 }
 
-/// Where, outside quotes and parentheses, `found` holds for what follows.
+/// The first position outside quotes and parentheses where `found` holds for the rest.
 fn position(text: &str, from: usize, found: impl Fn(&str) -> bool) -> Option<usize> {
     let mut depth = 0_usize;
     let rest = text.get(from..)?;
@@ -162,12 +162,12 @@ fn position(text: &str, from: usize, found: impl Fn(&str) -> bool) -> Option<usi
     None
 }
 
-/// Where the parenthesis ends that was opened before the text.
+/// The position of the parenthesis that closes the one opened before the text.
 fn closing(text: &str) -> Option<usize> {
     position(text, 0, |rest| rest.starts_with(')'))
 }
 
-/// The text cut at its commas.
+/// Splits the text at its commas.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut start = 0;

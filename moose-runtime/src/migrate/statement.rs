@@ -8,37 +8,37 @@ use super::words::{Is, Word, words};
 /// What a statement does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Makes a table or view, without filling it.
+    /// Creates a table or view, without filling it.
     Create(String),
-    /// Makes a table or view in the place of the one that has the name.
+    /// Creates a table or view in place of the one that has the name.
     Replace(String),
-    /// Takes a table away.
+    /// Drops a table.
     DropTable(String),
-    /// Takes a view or dictionary away.
+    /// Drops a view or dictionary.
     DropOther(String),
     /// `EXCHANGE TABLES a AND b`
     Exchange(String, String),
     /// `RENAME TABLE a TO b`
     Rename(String, String),
-    /// Fills a table.
+    /// Inserts into a table.
     Insert(String),
-    /// Changes what a table is.
+    /// Changes the definition of a table.
     Alter(String),
     /// Changes the rows of a table, by a mutation.
     Mutate(String),
-    /// Comes to the same when it is run again.
+    /// Idempotent.
     Repeatable,
-    /// Anything else: run twice, it may do something twice.
+    /// Anything else: run twice, it may take effect twice.
     Unclear,
 }
 
-/// What the statement does in this database.
+/// Classifies a statement in this database.
 pub(super) fn kind(sql: &str, database: &str) -> Kind {
     let words = words(sql);
     Reader { words: &words, at: 0, database }.kind().unwrap_or(Kind::Unclear)
 }
 
-/// ` ON CLUSTER …` of a statement that has it.
+/// ` ON CLUSTER …`, if the statement has it.
 pub(super) fn cluster(sql: &str) -> String {
     let words = words(sql);
     let place = words.windows(3).find_map(|three| match three {
@@ -48,14 +48,14 @@ pub(super) fn cluster(sql: &str) -> String {
     place.and_then(|place| sql.get(place)).map(|text| format!(" {text}")).unwrap_or_default()
 }
 
-/// The statement with something right behind its first two words.
+/// The statement with a text inserted after its first two words.
 pub(super) fn behind_two_words(sql: &str, text: &str) -> String {
     let at = words(sql).get(1).map_or(sql.len(), |word| word.at.end);
     let (begin, rest) = sql.split_at_checked(at).unwrap_or((sql, ""));
     format!("{begin} {text}{}", rest.trim_start())
 }
 
-/// The `ALTER TABLE` with other commands before its own: `first`, one after the other.
+/// The `ALTER TABLE` with other commands before its own.
 pub(super) fn with_commands(sql: &str, first: &[String], database: &str) -> Option<String> {
     let words = words(sql);
     let mut reader = Reader { words: &words, at: 0, database };
@@ -65,7 +65,7 @@ pub(super) fn with_commands(sql: &str, first: &[String], database: &str) -> Opti
     reader.name()?;
     reader.cluster()?;
     let (begin, rest) = sql.split_at_checked(words.get(reader.at)?.at.start)?;
-    // Either all commands stand in parentheses or none.
+    // Either all commands are in parentheses or none.
     let first = if reader.next() == Some(&Is::Sign('(')) {
         first.iter().map(|command| format!("({command}), ")).collect::<Vec<_>>()
     } else {
@@ -84,13 +84,13 @@ pub(super) fn beginning(sql: &str) -> String {
     short
 }
 
-/// What can be said twice.
+/// Statements that can be repeated.
 const REPEATABLE: [&str; 14] = [
     "SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "CHECK", "EXISTS", "SYSTEM", "OPTIMIZE", "SET", "USE", "GRANT",
     "REVOKE", "KILL",
 ];
 
-/// What is no table: made or dropped twice it fails, or says `IF`.
+/// Objects other than tables: created or dropped twice the statement fails, or it has `IF`.
 const ENTITIES: [&str; 9] = ["USER", "ROLE", "ROW", "POLICY", "QUOTA", "SETTINGS", "PROFILE", "FUNCTION", "NAMED"];
 
 struct Reader<'a> {
@@ -148,14 +148,14 @@ impl Reader<'_> {
         self.take("IF NOT EXISTS");
         let name = self.name()?;
         match (replaces, is_filled) {
-            // It is filled before it takes the place.
+            // It is filled before the exchange.
             (true, _) => Some(Kind::Replace(name)),
             (false, false) => Some(Kind::Create(name)),
             (false, true) => None,
         }
     }
 
-    /// Whether `CREATE TABLE` takes its rows from somewhere.
+    /// Whether a `CREATE TABLE` has a source of rows.
     fn is_filled(&self) -> bool {
         let outside: Vec<&Word> = self.outside().collect();
         let from_query = outside.windows(3).any(|three| {
@@ -178,14 +178,14 @@ impl Reader<'_> {
         Some(if is_table { Kind::DropTable(name) } else { Kind::DropOther(name) })
     }
 
-    /// The commands of `ALTER TABLE`, which are all of one sort or not understood.
+    /// The commands of an `ALTER TABLE`, which must all be of one kind to be understood.
     fn changes(&self, table: String) -> Option<Kind> {
         let words = self.words.get(self.at..).unwrap_or_default();
         let mut sorts = Vec::new();
         let (mut depth, mut begins) = (0_usize, true);
         for (at, word) in words.iter().enumerate() {
             match word.is {
-                // Each command may stand in parentheses of its own.
+                // Each command may be in parentheses of its own.
                 Is::Sign('(') if begins && depth == 0 => {
                     depth += 1;
                     continue;
@@ -200,7 +200,7 @@ impl Reader<'_> {
             }
             if std::mem::take(&mut begins) {
                 let next = words.get(at + 1);
-                // What begins with no command goes on with the one before.
+                // What does not begin with a command belongs to the one before.
                 if next.is_none_or(|next| next.is != Is::Sign('=')) {
                     sorts.extend(Sort::of(word, next));
                 } else if sorts.is_empty() {
@@ -217,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The words that stand in no parentheses, from here on.
+    /// The words outside parentheses, from here on.
     fn outside(&self) -> impl Iterator<Item = &Word> {
         let mut depth = 0_usize;
         self.words.get(self.at..).unwrap_or_default().iter().filter(move |word| match word.is {
@@ -233,7 +233,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The words, in any case, if they come next.
+    /// Consumes the words, in any case, if they come next.
     fn take(&mut self, expected: &str) -> bool {
         let expected: Vec<&str> = expected.split(' ').collect();
         let next = self.words.get(self.at..).unwrap_or_default();
@@ -257,7 +257,7 @@ impl Reader<'_> {
         (self.next() != Some(&Is::Sign('.'))).then_some(name)
     }
 
-    /// Two names with a word between them, and no more: several pairs are not one change.
+    /// Two names with a word between them, and nothing more: several pairs are not one change.
     fn pair(&mut self, between: &str) -> Option<(String, String)> {
         let first = self.name()?;
         if !self.take(between) {
@@ -268,7 +268,7 @@ impl Reader<'_> {
         Some((first, second))
     }
 
-    /// `ON CLUSTER c`, where it comes.
+    /// `ON CLUSTER c`, if it comes next.
     fn cluster(&mut self) -> Option<()> {
         if self.take("ON CLUSTER") {
             match self.next()? {
@@ -279,7 +279,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// The end of the statement, with nothing before it but these words, a cluster, and settings.
+    /// The end of the statement, preceded by nothing but these words, a cluster, and settings.
     fn end(&mut self, words: &[&str]) -> Option<()> {
         self.cluster()?;
         while words.iter().any(|word| self.take(word)) {}
@@ -311,16 +311,16 @@ fn is(word: &Word, expected: &str) -> bool {
 /// What a command of `ALTER TABLE` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
-    /// The table's own text; or nothing, when it is done again.
+    /// The table's definition; or nothing, if it is repeated.
     Definition,
     /// Its rows, by a mutation.
     Rows,
-    /// Parts, partitions, or nobody knows what.
+    /// Parts, partitions, or something unknown.
     Unclear,
 }
 
 impl Sort {
-    /// What begins with these two words; `None` where that is no command.
+    /// The kind of the command that begins with these two words; `None` if that is no command.
     fn of(word: &Word, next: Option<&Word>) -> Option<Self> {
         let one_of = |word: &Word, words: &[&str]| words.iter().any(|expected| is(word, expected));
         let of_table = ["COLUMN", "INDEX", "PROJECTION", "CONSTRAINT", "STATISTICS"];

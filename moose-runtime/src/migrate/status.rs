@@ -11,18 +11,18 @@ use crate::{
     migration::{Discrepancy, Migration, Migrations},
 };
 
-/// Where a database stands.
+/// The status of a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// The migrations that were applied, by number.
     pub applied: Vec<AppliedMigration>,
-    /// Files that are to be applied.
+    /// Files to apply.
     pub pending: Vec<PendingMigration>,
-    /// In what the files differ from what was applied.
+    /// Differences between the files and what was applied.
     pub differences: Vec<String>,
-    /// Migrations that were applied and come after the last file: those of a newer program, or of files that are gone.
+    /// Applied migrations beyond the last file: those of a newer program, or of deleted files.
     pub ahead: Vec<String>,
-    /// Copies that were left when a drain was lifted, a line each.
+    /// Copies left by drains that were lifted, one line each.
     pub left: Vec<String>,
     /// The differences without those.
     #[serde(skip)]
@@ -40,34 +40,34 @@ pub struct AppliedMigration {
     pub by: String,
     /// When, UTC.
     pub at: String,
-    /// It was not run: the database had its tables.
+    /// Whether it was a baseline: not run, because the database had its tables.
     pub baseline: bool,
 }
 
-/// A migration that is to be applied.
+/// A migration to apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PendingMigration {
     /// Name of its file.
     pub file: String,
     /// How many steps it has.
     pub steps: usize,
-    /// How many of them are done, where an earlier run was interrupted.
+    /// How many of them are done, if an earlier run was interrupted.
     pub done: usize,
 }
 
 impl Status {
-    /// Nothing is pending and nothing differs.
+    /// Whether nothing is pending and nothing differs.
     pub fn is_clean(&self) -> bool {
         self.pending.is_empty() && self.differences.is_empty()
     }
 
-    /// The differences as an older program has them, to which the latest migrations mean nothing.
+    /// The differences as seen by an older program, which ignores newer migrations.
     pub fn older_differences(&self) -> Vec<String> {
         self.older.clone()
     }
 }
 
-/// Finds out where the database stands. Changes nothing.
+/// Queries the status. Changes nothing.
 pub async fn status(client: &Client, migrations: &Migrations) -> Result<Status, MigrateError> {
     let history = History::load(client, Record::Migrations).await?;
     let applied = history.applied().into_iter().filter_map(|applied| {

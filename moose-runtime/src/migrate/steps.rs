@@ -20,11 +20,11 @@ use crate::{
     schema::Storage,
 };
 
-/// How long ranges on their way are waited for. What holds them up may be what the migration mends.
+/// How long to wait for ranges on their way. What blocks them may be what the migration fixes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Runner<'_> {
-    /// Takes all steps that are not done; `leads_to` is remembered with the whole.
+    /// Executes all steps that are not done; `leads_to` is recorded with the migration.
     pub(super) async fn migrate(&mut self, migration: &Migration, leads_to: &str) -> Result<(), MigrateError> {
         for (index, step) in migration.steps().iter().enumerate() {
             let record = self.record(migration, index);
@@ -43,7 +43,7 @@ impl Runner<'_> {
         self.writer.applied(migration, leads_to).await
     }
 
-    /// Drains the table, unless what it is drained for is done already.
+    /// Drains the table, unless the section's exchange is done already.
     async fn drain(&mut self, migration: &Migration, step: usize, table: &str) -> Result<(), MigrateError> {
         let mut section = Section::of(migration, step, table, self.client.database());
         let is_done = |step: &usize| self.record(migration, *step).is_some_and(|record| record.is_done);
@@ -57,10 +57,10 @@ impl Runner<'_> {
             .is_some_and(|progress| progress.steps.keys().any(|known| section.statements().contains(known)));
         let mut is_swapped = begun && self.is_swapped(migration, &section).await?;
         if begun && !is_swapped && !self.begin_anew(migration, &section).await? {
-            // The exchange of a runner that is gone came in between.
+            // The exchange of an earlier runner arrived in between.
             is_swapped = self.is_swapped(migration, &section).await?;
         }
-        // An earlier runner may have come as far as its new name.
+        // An earlier runner may already have renamed it.
         let mut name = table.to_owned();
         if let Some(renamed) = &section.renamed
             && swap::definition(self.client, table).await?.is_none()
@@ -74,7 +74,7 @@ impl Runner<'_> {
         } else {
             section.made.map(|_| drain::copy_name(&id))
         };
-        // Once it is swapped, what bears the copy's name is the table as it was before.
+        // After the exchange the copy's name belongs to the original table.
         let copy = section.own.clone().filter(|_| !is_swapped);
         fault::point(Point::MigrateDrain);
         let order = Order {
@@ -92,10 +92,10 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The name that the copy had for the runner that took a step of its section.
+    /// The copy's name for the runner that executed a step of the section.
     fn noted_copy(&self, migration: &Migration, section: &Section, step: Option<usize>) -> Option<String> {
         let noted = step.and_then(|step| self.record(migration, step)).and_then(|record| record.note.copy);
-        // Versions before this one made it under the name in the file.
+        // Earlier versions used the name in the file.
         noted.or_else(|| section.swap.as_ref().map(|(_, copy)| copy.clone()))
     }
 
@@ -109,20 +109,20 @@ impl Runner<'_> {
         Ok(record.is_done || copied.is_some_and(|copied| now.get(table) == Some(&copied)))
     }
 
-    /// The identity of the copy, as it was noted before its exchange.
+    /// The uuid of the copy, as recorded before its exchange.
     fn copied(&self, migration: &Migration, section: &Section) -> Option<Uuid> {
         let (step, _) = section.swap.as_ref()?;
         let copy = self.noted_copy(migration, section, Some(*step))?;
         self.record(migration, *step)?.note.tables.get(&copy).copied()
     }
 
-    /// Takes back what was begun of a copy: since then the table may have got rows. False where the copy has taken the
-    /// table's place meanwhile.
+    /// Discards a copy that was begun: the table may have got rows since. False if the copy has taken the table's place
+    /// meanwhile.
     async fn begin_anew(&mut self, migration: &Migration, section: &Section) -> Result<bool, MigrateError> {
         let Some(made) = section.made else { return Ok(true) };
         let Some(copy) = self.noted_copy(migration, section, Some(made)) else { return Ok(true) };
         if let Some(found) = swap::identities(self.client, &[&copy]).await?.get(&copy).copied() {
-            // A note is written before its exchange is sent: without one, this is the copy.
+            // Its uuid is recorded before the exchange is sent: without such a record, this is the copy.
             self.writer.reload().await?;
             let is_the_table = self.copied(migration, section).is_some_and(|copied| copied != found);
             if is_the_table || !drain::drop_copy(&self.unhurried, &copy, found).await? {
@@ -139,7 +139,7 @@ impl Runner<'_> {
         let gate = gates.iter().position(|(drained, _)| drained.table == table).map(|at| gates.remove(at));
         drop(gates);
         if let Some((section, gate)) = gate {
-            // A file may leave the table as it was under the copy's name.
+            // A file may leave the original table under the copy's name.
             if let Some((own, sql)) = section.given_back()
                 && swap::definition(self.client, own).await?.is_some()
             {
@@ -171,7 +171,7 @@ impl Runner<'_> {
             self.before(&kind, &note).await?;
             self.writer.begun(place.migration, place.step, &statement, &note).await?;
             fault::point(Point::MigrateBegun);
-            // The last look: what comes later than this is the fence's.
+            // The last check: whatever comes later is stopped by the fence.
             self.lock.still_held().await?;
             if let Err(error) = self.run(place, &sql, &kind, &note).await {
                 if matches!(&error, MigrateError::Statement { source, .. } if source.code().is_some()) {
@@ -188,7 +188,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// What must be so, and be known, before the statement takes effect.
+    /// Checks and records required before the statement takes effect.
     async fn before(&self, kind: &Kind, note: &Note) -> Result<(), MigrateError> {
         let Kind::Exchange(first, second) = kind else { return Ok(()) };
         let gates = self.lock.gates.lock().await;
@@ -204,7 +204,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// What belongs to a statement beyond itself.
+    /// What must follow the statement.
     async fn after(&self, place: Place<'_>, kind: &Kind) -> Result<(), MigrateError> {
         match kind {
             Kind::Create(table) if self.options.storage == Storage::Embedded => {

@@ -8,18 +8,18 @@ use uuid::Uuid;
 use super::MigrateError;
 use crate::{clickhouse::Client, drain::without_bars, schema::quote_string};
 
-/// What became of an exchange or a renaming.
+/// The outcome of an exchange or rename.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The tables stand as they did before.
+    /// The tables have the same names as before.
     NotYet,
-    /// It came to pass.
+    /// It took effect.
     Done,
-    /// They are others.
+    /// The tables are others.
     Moved(String),
 }
 
-/// Identities of the tables of these names; those that are not there are left out.
+/// Uuids of the tables with these names; missing tables are left out.
 pub(super) async fn identities(client: &Client, names: &[&str]) -> Result<BTreeMap<String, Uuid>, MigrateError> {
     let list = names.iter().map(|name| quote_string(name)).collect::<Vec<_>>().join(", ");
     let database = quote_string(client.database());
@@ -27,16 +27,16 @@ pub(super) async fn identities(client: &Client, names: &[&str]) -> Result<BTreeM
     Ok(client.query_rows::<(String, Uuid)>(&sql).await?.into_iter().collect())
 }
 
-/// The table's own text; `None` where it is not there.
+/// The table's definition; `None` if it does not exist.
 pub(super) async fn definition(client: &Client, table: &str) -> Result<Option<String>, MigrateError> {
     let (database, name) = (quote_string(client.database()), quote_string(table));
     let sql = format!("SELECT create_table_query FROM system.tables WHERE database = {database} AND name = {name}");
     let rows: Vec<(String,)> = client.query_rows(&sql).await?;
-    // A drain that came or went meanwhile is not what the migration has changed.
+    // A drain that came or went meanwhile is not a change by the migration.
     Ok(rows.into_iter().next().map(|(text,)| without_bars(&text)))
 }
 
-/// What became of `EXCHANGE TABLES first AND second`.
+/// The outcome of `EXCHANGE TABLES first AND second`.
 pub(super) fn exchanged(
     before: &BTreeMap<String, Uuid>,
     now: &BTreeMap<String, Uuid>,
@@ -54,7 +54,7 @@ pub(super) fn exchanged(
     }
 }
 
-/// What became of `RENAME TABLE from TO to`.
+/// The outcome of `RENAME TABLE from TO to`.
 pub(super) fn renamed(before: &BTreeMap<String, Uuid>, now: &BTreeMap<String, Uuid>, from: &str, to: &str) -> Outcome {
     let Some(moved) = before.get(from) else { return Outcome::NotYet };
     if now.get(to) == Some(moved) {

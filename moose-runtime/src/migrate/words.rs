@@ -7,17 +7,17 @@ use crate::schema::{
     quote_identifier,
 };
 
-/// One word, and where it stands.
+/// One word, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) is: Is,
     pub(super) at: Range<usize>,
 }
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Is {
-    /// A keyword, a number or a name, as it stands.
+    /// A keyword, a number or a name, as written.
     Bare(String),
     /// A quoted name, without its quotes.
     Quoted(String),

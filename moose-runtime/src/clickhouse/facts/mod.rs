@@ -17,29 +17,29 @@ pub use text::calls;
 
 /// `ACCESS_DENIED`.
 const ACCESS_DENIED: u32 = 497;
-/// Tables behind tables: more are not followed.
+/// Maximum number of tables behind a table that are followed.
 const MOST_VIEWS: usize = 100;
 
 /// Engine settings that delivery depends on.
 const ENGINE_SETTINGS: &str = "'non_replicated_deduplication_window', 'replicated_deduplication_window', \
      'replicated_deduplication_window_seconds', 'async_insert', 'fsync_after_insert', 'fsync_part_directory'";
 
-/// A table and what is around it.
+/// The facts about a table and the views behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableFacts {
     /// Identity, engine, columns.
     pub state: TableState,
-    /// The settings of the table that delivery depends on; those of the server where the table has none of its own.
+    /// The table's settings that delivery depends on; the server's defaults where the table has none of its own.
     pub settings: BTreeMap<String, String>,
     /// The partition key, as ClickHouse writes it; empty without one.
     pub partition_key: String,
     /// Columns of the partition key that have a default: name and expression.
     pub partition_defaults: Vec<(String, String)>,
-    /// The table has a `TTL`.
+    /// Whether the table has a `TTL`.
     pub has_ttl: bool,
-    /// Materialized views that are fed by the table, by way of other views too.
+    /// Materialized views that the table feeds, directly or through other views.
     pub views: Vec<ViewFacts>,
-    /// Row policies on the table; `None` where our user may not see them.
+    /// Row policies on the table; `None` if our user may not see them.
     pub row_policies: Option<Vec<String>>,
 }
 
@@ -55,11 +55,11 @@ pub fn window_of(engine: &str, settings: &BTreeMap<String, String>) -> (&'static
 pub struct ViewFacts {
     /// Its name, with its database.
     pub view: String,
-    /// Where its rows go; `None` where that could not be found out.
+    /// The table that its rows go to; `None` if that could not be found out.
     pub target: Option<ViewTarget>,
 }
 
-/// Where the rows of a view go.
+/// The target of a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewTarget {
     /// Its name, with its database.
@@ -70,12 +70,12 @@ pub struct ViewTarget {
     pub settings: BTreeMap<String, String>,
 }
 
-/// What hides rows from users.
+/// A row policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowPolicy {
     /// Its name, with its table.
     pub(crate) name: String,
-    /// It applies to our user.
+    /// Whether it applies to our user.
     pub(crate) is_ours: bool,
 }
 
@@ -93,7 +93,7 @@ struct Row {
     dependencies_table: Vec<String>,
 }
 
-/// Settings of the server for each table of a kind of engine.
+/// The server's default settings by kind of engine.
 struct Defaults {
     plain: BTreeMap<String, String>,
     replicated: BTreeMap<String, String>,
@@ -114,7 +114,7 @@ impl Defaults {
 }
 
 impl Client {
-    /// The table with all that is around it, if there is such a table.
+    /// The facts about a table, if it exists.
     pub async fn facts(&self, name: &str) -> Result<Option<TableFacts>, ClickHouseError> {
         let Some(state) = self.table(name).await? else { return Ok(None) };
         let Some(row) = self.row(self.database(), name).await? else { return Ok(None) };
@@ -144,11 +144,11 @@ impl Client {
         }))
     }
 
-    /// Whether our user has a privilege, such as `INSERT(id) ON db.table`; `None` where the server can't be asked.
+    /// Whether our user has a privilege, such as `INSERT(id) ON db.table`; `None` if the server can't be asked.
     pub async fn granted(&self, privilege: &str) -> Result<Option<bool>, ClickHouseError> {
         match self.query_text(&format!("CHECK GRANT {privilege}"), "TabSeparated").await {
             Ok(answer) => Ok(Some(answer.first() == Some(&b'1'))),
-            // Servers before 24.10 don't know the statement.
+            // Servers before 24.10 lack this statement.
             Err(ClickHouseError::Exception { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -164,13 +164,13 @@ impl Client {
         Ok(self.query_rows(&sql).await?.into_iter().next())
     }
 
-    /// Those that a server lacks are left out: what they are about does not exist there.
+    /// The server's default settings. Settings that a server does not have are left out: it lacks their feature too.
     async fn engine_settings(&self, system_table: &str) -> Result<BTreeMap<String, String>, ClickHouseError> {
         let sql = format!("SELECT name, value FROM system.{system_table} WHERE name IN ({ENGINE_SETTINGS})");
         Ok(self.query_rows::<(String, String)>(&sql).await?.into_iter().collect())
     }
 
-    /// Follows the table's dependencies: view, its target, views behind that.
+    /// Follows the table's dependencies: a view, its target, the views behind that.
     async fn views(&self, table: &Row, defaults: &Defaults) -> Result<Vec<ViewFacts>, ClickHouseError> {
         let dependencies = |row: &Row| -> Vec<(String, String)> {
             row.dependencies_database.iter().cloned().zip(row.dependencies_table.iter().cloned()).collect()
@@ -182,7 +182,7 @@ impl Client {
             if found.len() >= MOST_VIEWS || !known.insert((database.clone(), name.clone())) {
                 continue;
             }
-            // Other kinds of dependants read when they are asked, and are not fed.
+            // Other kinds of dependants read on demand, and are not fed.
             let Some(view) = self.row(&database, &name).await?.filter(|row| row.engine == "MaterializedView") else {
                 continue;
             };
@@ -213,7 +213,7 @@ impl Client {
         }
     }
 
-    /// The row policies on a table; `None` where our user may not see them.
+    /// The row policies on a table; `None` if our user may not see them.
     pub(crate) async fn row_policies(&self, table: &str) -> Result<Option<Vec<RowPolicy>>, ClickHouseError> {
         // An empty table name is a policy on the whole database.
         let sql = format!(

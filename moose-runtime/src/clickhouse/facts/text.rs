@@ -2,7 +2,7 @@
 
 use crate::schema::lexer::{self, TokenKind};
 
-/// A piece of SQL text.
+/// A token of SQL text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     /// A bare word or number.
@@ -41,7 +41,7 @@ fn tokens(sql: &str) -> Vec<Token> {
     lexer::tokens(sql).map(token).collect()
 }
 
-/// What follows a keyword that stands outside parentheses, from the last place where it stands.
+/// The tokens after the last occurrence of a keyword outside parentheses.
 fn after(tokens: &[Token], keyword: &str) -> Option<usize> {
     let mut depth = 0_i32;
     let mut found = None;
@@ -56,7 +56,7 @@ fn after(tokens: &[Token], keyword: &str) -> Option<usize> {
     found
 }
 
-/// Where the clause of that keyword begins in an engine clause, in tokens.
+/// The position of a keyword's clause in an engine clause, in tokens.
 pub(super) fn clause(engine_full: &str, keyword: &str) -> Option<usize> {
     after(&tokens(engine_full), keyword)
 }
@@ -78,7 +78,7 @@ pub(super) fn settings(engine_full: &str) -> Vec<(String, String)> {
 /// Database and table after the `TO` of a materialized view; `None` for a view with a table of its own.
 pub(super) fn view_target(create: &str) -> Option<(Option<String>, String)> {
     let tokens = tokens(create);
-    // Before the columns and the query: a `TO` there is something else.
+    // Before the columns and the query: after that a `TO` has another meaning.
     let head = tokens.iter().position(|token| token.is_word("AS")).and_then(|end| tokens.get(..end))?;
     let start = head.iter().position(|token| token.is_word("TO"))?;
     if head.get(..start)?.contains(&Token::Sign('(')) {

@@ -8,7 +8,7 @@ use super::pins;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
-    /// No library is known for this platform.
+    /// There is no library for this platform.
     #[error(
         "the embedded engine has no checked library for {platform}: run on linux x86_64 with glibc, or set \
          clickhouse.url to a ClickHouse server"
@@ -41,11 +41,11 @@ pub enum LibraryError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
-    /// There is no place to keep the library.
+    /// There is no directory to keep the library in.
     #[error(
         "could not use the cache directory {path} for the engine library: {source}; make it writable, or set \
          XDG_CACHE_HOME or MOOSE_ENGINE_LIBRARY",
@@ -54,24 +54,24 @@ pub enum LibraryError {
     Cache {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system error.
         #[source]
         source: io::Error,
     },
-    /// Every way of getting the library failed.
+    /// Every source failed.
     #[error("{}", describe_attempts(attempts))]
     NotFound {
-        /// What was tried, in order.
+        /// The sources that were tried, in order.
         attempts: Vec<Attempt>,
     },
 }
 
-/// One way of getting the library, and why it failed.
+/// One source, and why it failed.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// Where it was looked for.
+    /// The source.
     pub way: String,
-    /// Why it could not be had there.
+    /// Why it failed.
     pub reason: String,
 }
 

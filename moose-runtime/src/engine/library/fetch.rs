@@ -23,19 +23,19 @@ use super::{
     verify::hexadecimal,
 };
 
-/// Where release archives lie; a test puts a server of its own in its place.
+/// Where release archives are; replaced by a local server in tests.
 const ARCHIVE_VARIABLE: &str = "MOOSE_TEST_ENGINE_ARCHIVE";
 const ARCHIVES: &str = "https://github.com/chdb-io/chdb-core/releases/download";
 
-/// What half-fetched things are called, the number of their process behind it.
+/// Prefix of partial downloads, before the number of their process.
 const PART: &str = "part-";
 const NPM: &str = "npm-";
 
-/// A server that says nothing for this long is given up.
+/// Connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Puts the checked library at `target`, inside `home`, by the first way that works.
+/// Puts the checked library at `target`, inside `home`, from the first source that works.
 pub(super) fn fetch(pin: &Pin, home: &Path, target: &Path) -> Result<(), LibraryError> {
     let mut attempts = Vec::new();
     let base = env::var(ARCHIVE_VARIABLE).unwrap_or_else(|_| ARCHIVES.to_owned());
@@ -52,14 +52,14 @@ pub(super) fn fetch(pin: &Pin, home: &Path, target: &Path) -> Result<(), Library
     Err(LibraryError::NotFound { attempts })
 }
 
-/// Takes away what earlier processes left when they were killed while they fetched: up to 744 MB each. To be called with
+/// Removes what earlier processes left when they were killed during a download: up to 744 MB each. To be called with
 /// the fetch lock held, so that none of it is in use.
 pub(super) fn remove_leftovers(home: &Path) {
     let Ok(entries) = fs::read_dir(home) else { return };
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        // They are only space; a fetch does without it or says so.
+        // They only take space; without it a download works anyway or fails with an error.
         let _ = if extension.starts_with(PART) {
             fs::remove_file(&path)
         } else if name.starts_with(NPM) {
@@ -98,7 +98,7 @@ fn from_npm(package: &str, pin: &Pin, home: &Path, target: &Path) -> Result<(), 
             progress.done();
             outcome
         });
-    // Left-overs are only space; the outcome is what counts.
+    // Leftovers only take space; the result is what counts.
     let _ = fs::remove_dir_all(&directory);
     outcome
 }
@@ -110,7 +110,7 @@ fn npm_pack(package: &str, directory: &Path) -> Result<PathBuf, String> {
     ));
     let output = Command::new("npm")
         .args(["pack", "--silent", "--ignore-scripts", package])
-        // npm would go on for minutes without a network.
+        // npm would retry for minutes without a network.
         .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"])
         .current_dir(directory)
         .stdin(Stdio::null())
@@ -135,7 +135,7 @@ fn npm_pack(package: &str, directory: &Path) -> Result<PathBuf, String> {
     archive.ok_or_else(|| "npm left no archive".to_owned())
 }
 
-/// Takes the library out of a gzipped tar archive, checks it, and puts it at `target` in one step.
+/// Extracts the library from a gzipped tar archive, checks it, and moves it to `target` atomically.
 fn unpack(archive: impl Read, pin: &Pin, target: &Path) -> Result<(), String> {
     let read = |error: io::Error| format!("the archive could not be read: {error}");
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 18, archive)));
@@ -166,7 +166,7 @@ fn store(entry: &mut impl Read, pin: &Pin, target: &Path) -> Result<(), String> 
     outcome
 }
 
-/// Writes what is read to `path`, synced, and returns its hash.
+/// Writes a stream to `path`, synced, and returns its hash.
 fn write_hashed(entry: &mut impl Read, path: &Path) -> io::Result<String> {
     let mut file = File::create(path)?;
     let mut hasher = Sha256::new();

@@ -32,15 +32,15 @@ pub(super) fn version() -> &'static str {
     pins::VERSION
 }
 
-/// The checked library of this machine, fetched if need be: about 178 MB once, with progress on standard error.
+/// The checked library of this machine, downloaded if necessary: about 178 MB once, with progress on standard error.
 ///
-/// Blocks, for minutes when it has to fetch.
+/// Blocks, for minutes if it has to download.
 pub fn locate() -> Result<PathBuf, LibraryError> {
     let pin = pins::for_this_platform()
         .ok_or_else(|| LibraryError::UnsupportedPlatform { platform: pins::this_platform() })?;
     let cache = cache_directory();
     if let Some(path) = env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty()) {
-        // Without a cache directory the outcome of the check is not kept, which only costs time.
+        // Without a cache directory the result of the check is not cached, which only costs time.
         return named_library(Path::new(&path), &pin, cache.as_deref().ok());
     }
     let cache = cache?;
@@ -52,7 +52,7 @@ pub fn locate() -> Result<PathBuf, LibraryError> {
     let cache_error = |source| LibraryError::Cache { path: home.clone(), source };
     fs::create_dir_all(&home).map_err(cache_error)?;
     let _lock = take_turn(&home.join("lock")).map_err(cache_error)?;
-    // Another process may have fetched it while this one waited.
+    // Another process may have downloaded it while this one waited.
     match look(&library, &pin, &cache)? {
         Found::Good => return Ok(library),
         Found::Damaged { found } => {
@@ -67,7 +67,7 @@ pub fn locate() -> Result<PathBuf, LibraryError> {
     Ok(library)
 }
 
-/// What the cache holds.
+/// The content of the cache.
 enum Found {
     Good,
     Damaged { found: String },
@@ -108,7 +108,7 @@ fn cache_directory() -> Result<PathBuf, LibraryError> {
     }
 }
 
-/// Holds the fetch lock until dropped; says so when another process has it.
+/// Acquires the fetch lock, held until dropped; says so if another process has it.
 fn take_turn(path: &Path) -> io::Result<File> {
     let lock = File::options().create(true).truncate(false).write(true).open(path)?;
     match lock.try_lock() {

@@ -2,10 +2,10 @@
 
 use std::env::consts;
 
-/// The chDB release that everything here was tried with.
+/// The chDB release that everything here was tested with.
 pub(super) const VERSION: &str = "26.7.3";
 
-/// The npm release of it.
+/// The version of its npm package.
 pub(super) const NPM_VERSION: &str = "26.7.3-stable.1";
 
 /// Whether this was compiled for the C library that the engine needs.
@@ -20,11 +20,11 @@ pub(super) struct Pin {
     pub(super) archive: &'static str,
     /// The npm package.
     pub(super) package: &'static str,
-    /// Of the file, in hexadecimal.
+    /// Its SHA-256, in hexadecimal.
     pub(super) sha256: &'static str,
 }
 
-/// Platforms whose library was fetched and hashed.
+/// Platforms whose library was downloaded and hashed.
 const LINUX_X64_GNU: Pin = Pin {
     file_name: "libchdb.so",
     archive: "linux-x86_64-libchdb.tar.gz",
@@ -32,7 +32,7 @@ const LINUX_X64_GNU: Pin = Pin {
     sha256: "36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5",
 };
 
-/// The pin of the platform that this was compiled for, if there is one.
+/// The pin of the platform that this was compiled for, if any.
 pub(super) fn for_this_platform() -> Option<Pin> {
     matches!((consts::OS, consts::ARCH), ("linux", "x86_64") if GLIBC).then_some(LINUX_X64_GNU)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One line for a person, on standard error. A standard error that is gone is no reason to stop.
+/// Prints a line on standard error. If that is closed, work goes on.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -18,14 +18,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A step of a known number of bytes; 0 where it is not known.
+    /// A step with a known number of bytes; 0 if unknown.
     pub(super) fn bytes(what: &str, total: u64) -> Self {
         let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         let template = if total == 0 { "{msg} {spinner} {bytes} {bytes_per_sec}" } else { template };
         Self::new(what, if total == 0 { None } else { Some(total) }, template)
     }
 
-    /// A step whose length is not known.
+    /// A step of unknown length.
     pub(super) fn spinner(what: &str) -> Self {
         let progress = Self::new(what, None, "{msg} {spinner} {elapsed}");
         progress.bar.enable_steady_tick(Duration::from_millis(120));
@@ -45,17 +45,17 @@ impl Progress {
         Self { bar }
     }
 
-    /// Counts what is read through it.
+    /// Counts what is read through this reader.
     pub(super) fn wrap<R: Read>(&self, reader: R) -> impl Read {
         self.bar.wrap_read(reader)
     }
 
-    /// Counts `bytes` more.
+    /// Adds `bytes`.
     pub(super) fn add(&self, bytes: usize) {
         self.bar.inc(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar.
     pub(super) fn done(self) {
         self.bar.finish_and_clear();
     }

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{pins::Pin, progress::Progress};
 
-/// `None` when `library` is the pinned file, otherwise its hash.
+/// `None` if `library` is the pinned file, otherwise its hash.
 pub(super) fn verify(library: &Path, pin: &Pin, cache: Option<&Path>) -> io::Result<Option<String>> {
     let stamp = cache.map(|cache| Stamp::of(library, pin, cache)).transpose()?;
     if stamp.as_ref().is_some_and(Stamp::is_written) {
@@ -32,7 +32,7 @@ pub(super) fn verify(library: &Path, pin: &Pin, cache: Option<&Path>) -> io::Res
     Ok(None)
 }
 
-/// Writes down that `library`, just checked while it was written, is the pinned file.
+/// Records that `library`, just checked while it was written, is the pinned file.
 pub(super) fn remember(library: &Path, pin: &Pin, cache: &Path) {
     if let Ok(stamp) = Stamp::of(library, pin, cache) {
         stamp.write();
@@ -62,7 +62,7 @@ pub(in crate::engine) fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// The note that a file was checked.
+/// The record that a file was checked.
 struct Stamp {
     path: PathBuf,
     text: String,
