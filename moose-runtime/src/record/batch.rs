@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ColumnSpec;
 
-/// Makes empty batches of one record type.
+/// Creates empty batches of one record type.
 pub type BatchFactory = Arc<dyn Fn() -> Box<dyn ErasedBatch> + Send + Sync>;
 
 /// Columns of one record type, to be filled with JSON records and written as one Native block.
@@ -16,30 +16,31 @@ pub trait ErasedBatch: Send {
     /// Bytes that the columns take once encoded, without the provenance columns.
     fn byte_size(&self) -> usize;
 
-    /// Forgets all rows after the first `rows`.
+    /// Removes all rows after the first `rows`.
     fn truncate(&mut self, rows: usize);
 
-    /// Decodes records in order and appends one row for each that is valid. What is not valid leaves no trace in the
+    /// Decodes records in order and appends one row for each that is valid. An invalid record leaves nothing in the
     /// columns and is pushed to `rejected` with every error found in it. Stops after the record with which
-    /// [`byte_size`](Self::byte_size) reaches `max_bytes`; the answer is how many records were looked at.
+    /// [`byte_size`](Self::byte_size) reaches `max_bytes`; returns the number of records that were looked at.
     fn decode(&mut self, records: &[&[u8]], max_bytes: usize, rejected: &mut Vec<Rejected>) -> usize;
 
-    /// The bytes by whose hash a valid record's partition is chosen: one string field as it stands, otherwise the JSON
-    /// array of the key's values. `None` where records of the type have no key.
+    /// The bytes whose hash chooses a valid record's partition: one string field as it is, otherwise the JSON array of
+    /// the key's values. `None` if records of the type have no key.
     fn record_key(&self, record: &[u8]) -> Option<Vec<u8>>;
 
-    /// The declared columns, in order, with those that ClickHouse computes, without the provenance columns.
+    /// The declared columns, in order, including those that ClickHouse computes, without the provenance columns.
     fn columns(&self) -> &'static [ColumnSpec];
 
     /// Appends all rows to `out` as exactly one Native block. The same rows always give the same bytes.
     ///
     /// # Panics
-    /// When there is not exactly one provenance offset for each row, or the provenance is the maximum of its type, which
-    /// the hidden columns keep for "not from a stream".
+    ///
+    /// If there is not exactly one provenance offset for each row, or the provenance is the maximum of its type, which
+    /// the provenance columns reserve for "not from a stream".
     fn write_native(&self, provenance: Option<Provenance<'_>>, out: &mut Vec<u8>);
 }
 
-/// Where the rows of a block come from; becomes the three hidden columns.
+/// The origin of a block's rows, for the three provenance columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Provenance<'a> {
     /// Epoch of the topic.
@@ -53,27 +54,27 @@ pub struct Provenance<'a> {
 /// A record that is not a valid row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Its place among the records that were given.
+    /// Its index among the given records.
     pub index: usize,
-    /// Everything that is wrong with it; never empty.
+    /// All errors in it; never empty.
     pub errors: Vec<FieldError>,
 }
 
-/// One thing wrong with a record.
+/// One error in a record.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldError {
     /// JSON pointer to the place, empty for the record itself.
     pub pointer: String,
-    /// What kind of mistake.
+    /// The kind of error.
     pub code: ErrorCode,
     /// What is wrong and what is expected, without the payload.
     pub message: String,
 }
 
-/// Makes the codes, each with its text form.
+/// Defines the codes, each with its text form.
 macro_rules! error_codes {
     ($( #[doc = $doc:literal] $code:ident = $name:literal, )+) => {
-        /// Kinds of mistakes in a record. The text form is part of the HTTP contract.
+        /// Kinds of errors in a record. The text form is part of the HTTP contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum ErrorCode {

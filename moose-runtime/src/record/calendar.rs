@@ -13,17 +13,17 @@ pub trait Day {
 
 /// A point in time.
 pub trait Instant {
-    /// Whole seconds since 1970-01-01T00:00:00Z, floored, and the nanoseconds that it is later than that.
+    /// Whole seconds since 1970-01-01T00:00:00Z, floored, and the remaining nanoseconds.
     fn since_1970(&self) -> Result<(i64, u32), ValueError>;
 }
 
 /// A time of day.
 pub trait TimeOfDay {
-    /// Whole seconds since midnight, and the nanoseconds that it is later than that.
+    /// Whole seconds since midnight, and the remaining nanoseconds.
     fn since_midnight(&self) -> Result<(u32, u32), ValueError>;
 }
 
-/// ClickHouse's times know no leap seconds.
+/// ClickHouse has no leap seconds.
 fn without_leap_second(nanoseconds: u32) -> Result<u32, ValueError> {
     if nanoseconds >= 1_000_000_000 {
         return Err(ValueError::invalid_value("a time that is not in a leap second"));
@@ -92,7 +92,7 @@ mod jiff02 {
 
     impl Instant for jiff::Timestamp {
         fn since_1970(&self) -> Result<(i64, u32), ValueError> {
-            // Both parts have the sign of the whole: before 1970 the fraction counts back.
+            // Seconds and nanoseconds have the sign of the whole: before 1970 the fraction counts back.
             let nanoseconds = self.as_nanosecond();
             let second = 1_000_000_000;
             let expected = "a timestamp of jiff's calendar";

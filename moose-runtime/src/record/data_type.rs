@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::schema::{self, Class, DefaultKind, types};
 
-/// The enum, and what follows from the table.
+/// Generates the enum and everything that follows from the table of types.
 macro_rules! declared {
     (
         plain { $($(#[$doc:meta])* $plain:ident = $text:literal, $plain_class:expr;)* }
@@ -21,7 +21,7 @@ macro_rules! declared {
         }
 
         impl DataType {
-            /// What kind of values it has.
+            /// The class of its values.
             pub(crate) const fn class(&self) -> Class {
                 match self {
                     $(Self::$plain => $plain_class,)*
@@ -43,20 +43,20 @@ macro_rules! declared {
 }
 
 types! { declared
-    /// A ClickHouse type as the columns declare it, known at compile time.
+    /// A ClickHouse type as declared by a column, known at compile time.
     ///
-    /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned counterpart,
-    /// which can also be read from such a text, is [`schema::DataType`].
+    /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned
+    /// counterpart, which can also be parsed, is [`schema::DataType`].
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum DataType {
-        /// `FixedString(N)`: exactly so many bytes
+        /// `FixedString(N)`: exactly N bytes
         FixedString(u32),
         /// `Decimal(precision, scale)`
         Decimal {
-            /// Decimal digits in all, 1 to 76.
+            /// Total number of decimal digits, 1 to 76.
             precision: u8,
-            /// Digits of them after the point.
+            /// Digits after the decimal point.
             scale: u8,
         },
         /// `Time64(precision)`
@@ -88,11 +88,11 @@ types! { declared
         LowCardinality(&'static DataType),
         /// `Map(key, value)`
         Map(&'static DataType, &'static DataType),
-        /// `Tuple(…)` of elements without names
+        /// `Tuple(…)` without element names
         Tuple(&'static [DataType]),
-        /// `Tuple(name type, …)`: names and types of these
+        /// `Tuple(name type, …)`
         NamedTuple(&'static [ColumnSpec]),
-        /// `Nested(name type, …)`: names and types of these
+        /// `Nested(name type, …)`
         Nested(&'static [ColumnSpec]),
         /// `Variant(…)`, in any order
         Variant(&'static [DataType]),
@@ -140,25 +140,26 @@ types! { declared
 pub struct ColumnSpec {
     /// Name of the column.
     pub name: &'static str,
-    /// The names by which JSON may give the field: its own, then its aliases. Empty where ClickHouse computes the column.
+    /// The names by which JSON may give the field: its own, then its aliases. Empty for a column that ClickHouse
+    /// computes.
     pub json: &'static [&'static str],
     /// Type of the column.
     pub data_type: DataType,
-    /// What the column holds where an INSERT does not name it: kind, and ClickHouse expression.
+    /// The column's default if an INSERT does not give a value: kind, and ClickHouse expression.
     pub default: Option<(DefaultKind, &'static str)>,
     /// Compression codec, such as `Delta, ZSTD`.
     pub codec: Option<&'static str>,
-    /// When values go back to the default, a ClickHouse `TTL` expression.
+    /// When values expire, a ClickHouse `TTL` expression: they are reset to the default.
     pub ttl: Option<&'static str>,
     /// Comment, from the field's doc comment.
     pub comment: Option<&'static str>,
-    /// The name that the column had before.
+    /// The former name of the column.
     pub renamed_from: Option<&'static str>,
     /// The author accepts that a change of the type may lose values.
     pub narrowed: bool,
 }
 
-/// One call for each attribute, so that generated code says what a column has and nothing about what it lacks.
+/// One builder call for each attribute, so that generated code contains only the attributes that a column has.
 impl ColumnSpec {
     /// A column with nothing but a name and a type.
     #[must_use]
@@ -204,21 +205,21 @@ impl ColumnSpec {
         self
     }
 
-    /// With the name that it had before.
+    /// With its former name.
     #[must_use]
     pub const fn renamed_from(mut self, name: &'static str) -> Self {
         self.renamed_from = Some(name);
         self
     }
 
-    /// With leave to lose values when its type changes.
+    /// Permits the loss of values when its type changes.
     #[must_use]
     pub const fn narrowed(mut self) -> Self {
         self.narrowed = true;
         self
     }
 
-    /// Whether a record's INSERT names the column.
+    /// Whether an INSERT gives values for the column.
     pub const fn is_inserted(&self) -> bool {
         match self.default {
             None => true,
@@ -227,14 +228,14 @@ impl ColumnSpec {
     }
 }
 
-/// What stands between the parentheses of `JSON(…)`, known at compile time.
+/// The parameters of `JSON(…)`, known at compile time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JsonOptions {
-    /// Types of one path that are stored apart, where it is said.
+    /// Maximum number of types per path that are stored separately, if given.
     pub max_dynamic_types: Option<u32>,
-    /// Paths that are stored as columns, where it is said.
+    /// Maximum number of paths that are stored as columns, if given.
     pub max_dynamic_paths: Option<u32>,
-    /// Paths with a type of their own: names and types of these.
+    /// Paths with a declared type.
     pub paths: &'static [ColumnSpec],
     /// Paths that are not stored.
     pub skips: &'static [&'static str],
@@ -243,7 +244,7 @@ pub struct JsonOptions {
 }
 
 impl JsonOptions {
-    /// Nothing.
+    /// No parameters.
     pub const NONE: Self =
         Self { max_dynamic_types: None, max_dynamic_paths: None, paths: &[], skips: &[], skip_regexps: &[] };
 

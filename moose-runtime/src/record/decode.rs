@@ -12,7 +12,7 @@ use super::{
     json::{Reader, Refused, Skip},
 };
 
-/// Reads one value into a column.
+/// Parses one value into a column.
 #[derive(Debug)]
 pub struct Seed<'a, T: ?Sized, C> {
     column: &'a mut C,
@@ -36,7 +36,7 @@ impl<'de, T: ?Sized, C: Stores<T>> DeserializeSeed<'de> for Seed<'_, T, C> {
     }
 }
 
-/// Reads a record that must be exactly one JSON value.
+/// Parses a record that must be exactly one JSON value.
 #[inline]
 pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> Result<(), Refused> {
     let mut reader = Reader::new(record);
@@ -44,7 +44,7 @@ pub(super) fn append<R, C: RecordColumns<R>>(columns: &mut C, record: &str) -> R
     reader.end()
 }
 
-/// Reads one record into its columns.
+/// Parses one record into its columns.
 pub(super) struct RecordVisitor<'a, R, C> {
     columns: &'a mut C,
     record: PhantomData<fn(&R)>,
@@ -66,7 +66,7 @@ impl<'de, R, C: RecordColumns<R>> Visitor<'de> for RecordVisitor<'_, R, C> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Seen::default();
-        // Most records have their fields in the order of the declaration.
+        // Most records have their fields in declaration order.
         let mut next = 0;
         while let Some(field) = map.next_key_seed(KeySeed::<R, C>::expecting(next))? {
             let Some(field) = field else {
@@ -92,17 +92,17 @@ fn name<R, C: RecordColumns<R>>(field: usize) -> &'static str {
     C::FIELDS.get(field).map_or("", Field::name)
 }
 
-/// Which fields a record has given.
+/// The fields that a record has given.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// The first 64, for which nothing is allocated.
+    /// The first 64, without allocation.
     first: u64,
     rest: Vec<bool>,
     count: usize,
 }
 
 impl Seen {
-    /// Notes the field; whether it is new.
+    /// Adds a field; returns whether it is new.
     #[inline]
     pub(super) fn insert(&mut self, field: usize) -> bool {
         let new = !self.contains(field);
@@ -125,16 +125,16 @@ impl Seen {
         }
     }
 
-    /// Whether the field was noted.
+    /// Whether the field was added.
     #[inline]
     pub(super) fn contains(&self, field: usize) -> bool {
         if field < 64 { self.first & (1 << field) != 0 } else { self.rest.get(field - 64).is_some_and(|seen| *seen) }
     }
 }
 
-/// Reads a key as the place of a field, or as unknown.
+/// Parses a key as the index of a field, or as unknown.
 struct KeySeed<R, C> {
-    /// The field that is looked at first: among many, finding one by its name takes as many comparisons.
+    /// The field to compare first: otherwise finding a name takes one comparison per field.
     expected: usize,
     record: PhantomData<fn(&R, &C)>,
 }
@@ -175,7 +175,7 @@ impl<R, C: RecordColumns<R>> Visitor<'_> for KeySeed<R, C> {
     }
 }
 
-/// Rows of a record's columns, which are level between records.
+/// Number of rows in a record's columns, which are level between records.
 #[inline]
 pub(super) fn rows<R, C: RecordColumns<R>>(columns: &C) -> usize {
     struct First(Option<usize>);
@@ -190,7 +190,7 @@ pub(super) fn rows<R, C: RecordColumns<R>>(columns: &C) -> usize {
     first.0.unwrap_or(0)
 }
 
-/// Whether every column has exactly so many rows.
+/// Whether every column has exactly that many rows.
 #[inline]
 pub(super) fn are_level<R, C: RecordColumns<R>>(columns: &C, rows: usize) -> bool {
     struct Level {
@@ -208,7 +208,7 @@ pub(super) fn are_level<R, C: RecordColumns<R>>(columns: &C, rows: usize) -> boo
     level.level
 }
 
-/// Bytes that the columns take once written.
+/// Size of the columns once written.
 #[inline]
 pub(super) fn byte_size<R, C: RecordColumns<R>>(columns: &C) -> usize {
     struct Sum(usize);
@@ -223,7 +223,7 @@ pub(super) fn byte_size<R, C: RecordColumns<R>>(columns: &C) -> usize {
     sum.0
 }
 
-/// Takes everything after the first `rows` out of every column.
+/// Truncates every column to the first `rows`.
 pub(super) fn truncate<R, C: RecordColumns<R>>(columns: &mut C, rows: usize) {
     struct Truncate(usize);
     impl ColumnVisitorMut for Truncate {

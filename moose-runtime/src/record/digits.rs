@@ -10,7 +10,7 @@ use super::{
     wide::UInt256,
 };
 
-/// Hands the text of a JSON value to a function.
+/// Passes the text of a JSON value to a function.
 pub(super) fn with_text<'de, T, D: Deserializer<'de>>(
     input: D,
     then: impl FnOnce(&str) -> Result<T, RawError>,
@@ -32,10 +32,10 @@ pub(super) fn with_text<'de, T, D: Deserializer<'de>>(
     input.deserialize_newtype_struct(RAW_TEXT, Text(then))
 }
 
-/// Why the text of a JSON value is not what a column takes.
+/// Why a column rejects the text of a JSON value.
 #[derive(Debug)]
 pub(super) enum RawError {
-    /// The value is of this kind, and the column takes something else.
+    /// The value is of this type, but the column expects another.
     WrongType(Unexpected<'static>, &'static str),
     /// The value does not fit.
     Value(ValueError),
@@ -57,7 +57,7 @@ impl From<ValueError> for RawError {
     }
 }
 
-/// The number in the text of a JSON value: a number, or a string of one.
+/// Parses the number in a JSON value: a number, or a string of one.
 pub(super) fn number(text: &str, expected: &'static str) -> Result<Digits, RawError> {
     let text = if text.starts_with('"') { json::string(text) } else { Cow::Borrowed(text) };
     let first = text.bytes().next().unwrap_or(b' ');
@@ -71,7 +71,7 @@ pub(super) fn number(text: &str, expected: &'static str) -> Result<Digits, RawEr
     }
 }
 
-/// A decimal number: sign, digits without zeros at their end, and the power of ten that they are multiplied by.
+/// A decimal number: sign, digits without trailing zeros, and a power of ten as the factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Digits {
     negative: bool,
@@ -81,17 +81,17 @@ pub(super) struct Digits {
     fraction: bool,
 }
 
-/// Why a number is no scaled integer.
+/// Why a number can't be a scaled integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// There are digits after the last that is kept.
+    /// It has digits beyond the scale.
     TooFine,
     /// It is too large.
     TooLarge,
 }
 
 impl Digits {
-    /// By the grammar of JSON's numbers.
+    /// Parses by the grammar of JSON's numbers.
     fn parse(text: &str) -> Option<Self> {
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = match text.find(['e', 'E']) {
@@ -117,7 +117,7 @@ impl Digits {
                 if !are_digits(digits) {
                     return None;
                 }
-                // More is beyond everything, in both directions.
+                // A larger exponent is out of every range, in both directions.
                 sign * digits.parse().unwrap_or(i64::from(u32::MAX)).min(i64::from(u32::MAX))
             }
             None => 0,
@@ -138,12 +138,12 @@ impl Digits {
         self.fraction
     }
 
-    /// Whether the number is a zero with a sign.
+    /// Whether the number is a negative zero.
     pub(super) fn is_minus_zero(&self) -> bool {
         self.negative && self.digits.is_empty()
     }
 
-    /// Whether the number is below zero, and its magnitude times `10^scale`.
+    /// The sign of the number, and its magnitude times `10^scale`.
     pub(super) fn scaled(&self, scale: u8) -> Result<(bool, UInt256), Unfit> {
         if self.digits.is_empty() {
             return Ok((false, UInt256::ZERO));

@@ -16,31 +16,31 @@ use super::{ErrorCode, FieldError, json::Place};
 #[error("{}", message(*.code, .expected))]
 #[non_exhaustive]
 pub struct ValueError {
-    /// What kind of mistake.
+    /// The kind of error.
     pub code: ErrorCode,
-    /// What the column takes, such as `an integer from 0 to 255`.
+    /// What the column accepts, such as `an integer from 0 to 255`.
     pub expected: Cow<'static, str>,
     /// JSON pointer to the place inside the value, empty for the value itself.
     pub pointer: String,
 }
 
 impl ValueError {
-    /// Of another JSON type than the column takes.
+    /// The value has another JSON type than the column accepts.
     pub fn wrong_type(expected: impl Into<Cow<'static, str>>) -> Self {
         Self { code: ErrorCode::WrongType, expected: expected.into(), pointer: String::new() }
     }
 
-    /// Of the right kind, but outside what the column holds.
+    /// The value has the right type, but is out of the column's range.
     pub fn out_of_range(expected: impl Into<Cow<'static, str>>) -> Self {
         Self { code: ErrorCode::OutOfRange, expected: expected.into(), pointer: String::new() }
     }
 
-    /// Of the right JSON type, but not a value of the column's type.
+    /// The value has the right JSON type, but is not a value of the column's type.
     pub fn invalid_value(expected: impl Into<Cow<'static, str>>) -> Self {
         Self { code: ErrorCode::InvalidValue, expected: expected.into(), pointer: String::new() }
     }
 
-    /// The same as an error of a reader.
+    /// Converts it to an error of the deserializer.
     #[cold]
     pub fn into_reader<E: de::Error>(self) -> E {
         let expected = &&*self.expected;
@@ -51,7 +51,7 @@ impl ValueError {
         }
     }
 
-    /// The same, of a value that has this one in the field with this JSON name.
+    /// Prepends a field's name to the pointer, for an error in the value of that field.
     #[cold]
     #[must_use]
     pub fn in_field(mut self, field: &str) -> Self {
@@ -59,7 +59,7 @@ impl ValueError {
         self
     }
 
-    /// The same, of a value that has this one as its element.
+    /// Prepends an index to the pointer, for an error in that element.
     #[cold]
     #[must_use]
     pub fn in_element(mut self, index: usize) -> Self {
@@ -74,7 +74,7 @@ impl From<ValueError> for FieldError {
     }
 }
 
-/// The text of a mistake, without the value.
+/// The message of an error, without the value.
 fn message(code: ErrorCode, expected: &str) -> String {
     match code {
         ErrorCode::WrongType => format!("wrong type: expected {expected}"),
@@ -83,17 +83,17 @@ fn message(code: ErrorCode, expected: &str) -> String {
     }
 }
 
-/// The error of the reader that explains: a code and our text.
+/// The error of the deserializer that explains: a code and our message.
 #[derive(Debug)]
 pub struct Problem {
-    /// What kind of mistake.
+    /// The kind of error.
     pub code: ErrorCode,
     /// What is wrong and what is expected, without the value.
     pub message: String,
 }
 
 impl Problem {
-    /// With this text.
+    /// With this message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -137,7 +137,7 @@ impl de::Error for Problem {
     }
 }
 
-/// What was found, without its value.
+/// The kind of what was found, without its value.
 fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "a boolean",

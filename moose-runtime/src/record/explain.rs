@@ -14,7 +14,7 @@ use super::{
     json::{self, Node, Place},
 };
 
-/// Everything wrong with a record that was refused; never empty.
+/// All errors in a rejected record; never empty.
 pub(super) fn explain<R, C: RecordColumns<R>>(record: &[u8]) -> Vec<FieldError> {
     let mut findings = Findings::default();
     match std::str::from_utf8(record) {
@@ -40,13 +40,13 @@ fn explain_text<R, C: RecordColumns<R>>(record: &str, findings: &mut Findings) {
         }
     };
     explain_fields::<R, C>(Node::new(record.trim_ascii()), &Place::Record, findings);
-    // A number that no reader can hold, in a field that nobody asked for.
+    // A number beyond every float, in a field that is not declared.
     if let (Some(error), true) = (out_of_range, findings.is_empty()) {
         findings.push(&Place::Record, Problem::new(error.code, error.message));
     }
 }
 
-/// Everything wrong with an object that gives the fields of a struct.
+/// All errors in an object that represents a struct.
 pub(super) fn explain_fields<R, C: RecordColumns<R>>(object: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
     if !object.is_object() {
         findings.push_wrong_type(place, "an object", object);

@@ -2,7 +2,7 @@
 
 use super::{Column, ColumnSpec, Findings, Node, Place, Stores, error::Problem};
 
-/// The field at a place in the record, or the value of a variant.
+/// The field of a record at an index, or the value of a variant.
 #[doc(hidden)]
 pub trait FieldColumn<const PLACE: usize> {
     /// Its type.
@@ -12,7 +12,7 @@ pub trait FieldColumn<const PLACE: usize> {
 }
 
 impl ColumnSpec {
-    /// The column of a field of `R`, with nothing but a name.
+    /// The column of a field of `R`, with no attributes.
     #[must_use]
     pub const fn of<R: FieldColumn<PLACE>, const PLACE: usize>(
         name: &'static str,
@@ -22,14 +22,14 @@ impl ColumnSpec {
     }
 }
 
-/// A field as the explanation of a refused record sees it.
+/// What the explanation of a rejected record needs of a field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The names by which JSON may give the field: its own, then its aliases.
     pub(super) json: &'static [&'static str],
-    /// Finds everything that is wrong with a value of the field.
+    /// Finds all errors in a value of the field.
     pub(super) explain: fn(Node<'_>, &Place<'_>, &mut Findings),
-    /// What is wrong when JSON doesn't give the field, if anything.
+    /// The error if JSON doesn't give the field, if that is one.
     pub(super) missing: fn(&'static str) -> Result<(), Problem>,
 }
 
@@ -43,7 +43,7 @@ impl Field {
         }
     }
 
-    /// A field of `R` that has a default.
+    /// A field of `R` with a default.
     pub const fn with_default<R: FieldColumn<PLACE>, const PLACE: usize>(json: &'static [&'static str]) -> Self {
         Self { json, explain: <R::Column as Stores<_>>::explain, missing: |_| Ok(()) }
     }

@@ -8,27 +8,27 @@ use super::{
     json::{Node, Place},
 };
 
-/// A record with more mistakes than this is told the first of them.
+/// Maximum number of errors reported for a record.
 const MOST_ERRORS: usize = 100;
 
-/// What is wrong with a record, as far as it is known.
+/// The errors found so far in a record.
 #[derive(Debug, Default)]
 pub struct Findings {
     errors: Vec<FieldError>,
 }
 
 impl Findings {
-    /// Whether there are so many that further ones are dropped.
+    /// Whether the limit is reached, so that further errors are dropped.
     pub fn is_full(&self) -> bool {
         self.errors.len() >= MOST_ERRORS
     }
 
-    /// Adds that a value is not of the JSON type that is expected.
+    /// Adds the error that a value has the wrong JSON type.
     pub fn push_wrong_type(&mut self, place: &Place<'_>, expected: &str, found: Node<'_>) {
         self.push(place, de::Error::invalid_type(found.unexpected(), &expected));
     }
 
-    /// Adds what is wrong at a place.
+    /// Adds an error at a place.
     pub fn push(&mut self, place: &Place<'_>, problem: Problem) {
         if !self.is_full() {
             let Problem { code, message } = problem;
@@ -36,7 +36,7 @@ impl Findings {
         }
     }
 
-    /// What was found.
+    /// The errors.
     pub(super) fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }

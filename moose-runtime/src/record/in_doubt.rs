@@ -16,29 +16,30 @@ use super::{
     column::VariantColumns,
 };
 
-/// Asks whether `T` may be sent to another thread: `Sendable::<T>::YES`, with [`OrNot`] in scope.
+/// Asks whether `T` is `Send`: `Sendable::<T>::YES`, with [`OrNot`] in scope. The inherent constant exists only for a
+/// `Send` type; for others the trait's constant is found.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Sendable<T>(PhantomData<T>);
 
 impl<T: Send> Sendable<T> {
-    /// It may.
+    /// It is `Send`.
     pub const YES: bool = true;
 }
 
-/// The answer of [`Sendable`] where there is no other.
+/// The fallback answer of [`Sendable`].
 #[doc(hidden)]
 pub trait OrNot {
-    /// It may not, or nobody knows.
+    /// It is not `Send`, or that is unknown.
     const YES: bool = false;
 }
 
 impl<T> OrNot for Sendable<T> {}
 
-/// Chooses the columns `Self`, or what stands in for them.
+/// Chooses between the columns `Self` and their replacement.
 #[doc(hidden)]
 pub trait Columns<const SENDABLE: bool> {
-    /// What is chosen.
+    /// The choice.
     type Chosen;
 }
 
@@ -50,8 +51,8 @@ impl<C> Columns<false> for C {
     type Chosen = InDoubt<C>;
 }
 
-/// Stands in for columns of which one has no type. What the compiler would compute from them is not computed, and not
-/// complained about.
+/// Replaces columns of which one has no type. The compiler evaluates nothing from them, and so reports no follow-up
+/// errors.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct InDoubt<C>(PhantomData<fn() -> C>);

@@ -7,16 +7,16 @@ use std::collections::HashSet;
 
 use super::{ErrorCode, Findings, Node, Place, Problem, json::Number};
 
-/// Levels of an object, at most: as the reader of records.
+/// Maximum nesting depth of an object, as in the record parser.
 const DEEPEST: usize = 127;
 
-/// What is known of paths: where a column says which type they have.
+/// The typed paths of a column.
 pub(super) trait TypedPaths {
-    /// Finds everything wrong with the value of a path, if the path has a type.
+    /// Finds all errors in the value of a path, if the path has a type.
     fn explain(path: &str, value: Node<'_>, place: &Place<'_>, findings: &mut Findings) -> bool;
 }
 
-/// Everything that is wrong with a value that should be an object.
+/// All errors in a value that should be an object.
 pub(super) fn explain<T: TypedPaths>(value: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
     if value.is_object() {
         object::<T>(value, place, "", &mut Paths::default(), 0, findings);
@@ -25,16 +25,16 @@ pub(super) fn explain<T: TypedPaths>(value: Node<'_>, place: &Place<'_>, finding
     }
 }
 
-/// The paths that have been given.
+/// The paths seen so far.
 #[derive(Default)]
 struct Paths {
     values: HashSet<String>,
-    /// The paths above those.
+    /// Their parent paths.
     above: HashSet<String>,
 }
 
 impl Paths {
-    /// Notes a path; whether no value and nothing above one is there already.
+    /// Adds a path; returns false if it, or a parent of it, already has a value.
     fn insert(&mut self, path: &str) -> bool {
         let mut is_new = !self.above.contains(path) && !self.values.contains(path);
         for (dot, _) in path.match_indices('.') {
@@ -103,7 +103,7 @@ fn other<T: TypedPaths>(value: Node<'_>, place: &Place<'_>, depth: usize, findin
     }
 }
 
-/// What stands at one depth of an array, as bits.
+/// The kinds of values at one depth of an array, as bits.
 #[derive(Clone, Copy, Default)]
 struct Kinds(u8);
 
@@ -111,7 +111,7 @@ impl Kinds {
     const BOOLEANS: u8 = 1;
     const NUMBERS: u8 = 2;
     const FRACTIONS: u8 = 4;
-    /// Integers that no float holds.
+    /// Integers that no float represents exactly.
     const EXACT: u8 = 8;
 
     fn note(&mut self, element: Node<'_>) {
@@ -166,7 +166,7 @@ fn array<T: TypedPaths>(
     kinds.extend(inner);
 }
 
-/// Joins what stands at the same depths.
+/// Merges the kinds at the same depths.
 fn merge(into: &mut Vec<Kinds>, found: &[Kinds]) {
     into.resize(into.len().max(found.len()), Kinds::default());
     for (into, found) in into.iter_mut().zip(found) {
@@ -174,7 +174,7 @@ fn merge(into: &mut Vec<Kinds>, found: &[Kinds]) {
     }
 }
 
-/// Objects in arrays have no paths of the column.
+/// Objects in arrays have no typed paths.
 struct NoPaths;
 
 impl TypedPaths for NoPaths {

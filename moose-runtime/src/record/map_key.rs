@@ -9,10 +9,10 @@ use serde::{
 
 use super::{Stores, json::RAW_TEXT};
 
-/// Up to so many keys are compared one by one.
+/// Up to this many keys are compared one by one.
 const FEW: usize = 16;
 
-/// Reads a key into its column, and answers whether it is new.
+/// Parses a key into its column, and returns whether it is new.
 pub(super) struct KeySeed<'a, T, K> {
     column: &'a mut K,
     seen: &'a mut SeenKeys,
@@ -48,18 +48,18 @@ impl<T, K: Stores<T>> Visitor<'_> for KeySeed<'_, T, K> {
     }
 }
 
-/// Appends the key that a text stands for.
+/// Appends the key in a text.
 pub(super) fn read_key<T, K: Stores<T>, E: de::Error>(column: &mut K, text: &str) -> Result<(), E> {
     column.append_json(Key { text, error: PhantomData })
 }
 
-/// A key as what its column asks for: a text, or the integer that the text is.
+/// A key as its column asks for it: a string, or an integer parsed from it.
 struct Key<'a, E> {
     text: &'a str,
     error: PhantomData<fn() -> E>,
 }
 
-/// Only the shortest spelling: no two texts are one integer.
+/// Accepts only the shortest spelling, so that no two keys are the same integer.
 fn integer<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
@@ -109,7 +109,7 @@ impl<'de, E: de::Error> Deserializer<'de> for Key<'_, E> {
     }
 }
 
-/// The keys that an object has given.
+/// The keys of an object so far.
 #[derive(Debug, Default)]
 pub(super) struct SeenKeys {
     few: Vec<Box<str>>,
@@ -117,7 +117,7 @@ pub(super) struct SeenKeys {
 }
 
 impl SeenKeys {
-    /// Notes a key; whether it is new.
+    /// Adds a key; returns whether it is new.
     pub(super) fn insert(&mut self, key: &str) -> bool {
         if self.few.iter().any(|seen| **seen == *key) {
             return false;

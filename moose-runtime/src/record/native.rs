@@ -6,8 +6,8 @@
 use super::{Column, ColumnSpec, DataType, Provenance, RecordColumns, spec::ColumnVisitor};
 use crate::schema::provenance;
 
-/// The hidden columns that say where a row comes from, in the order in which a block carries them, after all others.
-/// The type's maximum means "not from a stream" and never stands in a block.
+/// The provenance columns, in the order in which a block has them, after all others. The type's maximum means "not from
+/// a stream" and is never in a block.
 pub const PROVENANCE_COLUMNS: [(&str, DataType); 3] = [
     (provenance::EPOCH, DataType::UInt64),
     (provenance::PARTITION, DataType::UInt16),
@@ -25,13 +25,13 @@ pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Appends a string with its length in front.
+/// Appends a string, preceded by its length.
 #[inline]
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     write_bytes(out, text.as_bytes());
 }
 
-/// Appends bytes with their number in front.
+/// Appends bytes, preceded by their number.
 #[inline]
 pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + 10);
@@ -39,13 +39,13 @@ pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// How many bytes that takes.
+/// The size of that.
 pub(super) fn size_with_length(bytes: &[u8]) -> usize {
     let bits = (usize::BITS - bytes.len().leading_zeros()).max(1);
     bytes.len() + bits.div_ceil(7) as usize
 }
 
-/// Appends fixed-size values one after another, as their bytes.
+/// Appends values of fixed size, one after another.
 pub(super) fn write_fixed<T: Copy, const SIZE: usize>(
     out: &mut Vec<u8>,
     values: &[T],
@@ -62,7 +62,8 @@ pub(super) fn write_fixed<T: Copy, const SIZE: usize>(
 /// Appends all rows of the columns as one block.
 ///
 /// # Panics
-/// When there is not exactly one offset for each row, or the provenance is the maximum of its type: both are mistakes of
+///
+/// If there is not exactly one offset for each row, or the provenance is the maximum of its type: both are errors of
 /// the caller that would store rows wrongly.
 pub(super) fn write_block<R, C: RecordColumns<R>>(columns: &C, provenance: Option<Provenance<'_>>, out: &mut Vec<u8>) {
     let rows = super::decode::rows(columns);
@@ -80,7 +81,7 @@ pub(super) fn write_block<R, C: RecordColumns<R>>(columns: &C, provenance: Optio
 struct BlockWriter<'a, S> {
     out: &'a mut Vec<u8>,
     rows: usize,
-    /// Of the columns that are shown.
+    /// The specs of the visited columns.
     specs: S,
 }
 

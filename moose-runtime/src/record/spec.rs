@@ -20,52 +20,51 @@ pub trait OlapRecord: Sized + 'static {
     const KEY: &'static [&'static str];
     /// Comment of its tables, from the struct's doc comment.
     const COMMENT: Option<&'static str> = None;
-    /// Names of columns that its tables had and that may go with what is in them.
+    /// Names of former columns that may be dropped with their values.
     const DROPPED: &'static [&'static str] = &[];
 }
 
-/// The columns of a record type, to be filled together. Implemented by generated code.
+/// The columns of a record type, filled together. Implemented by generated code.
 pub trait RecordColumns<R>: Default + Send + 'static {
-    /// The declared columns, in field order, with those that ClickHouse computes.
+    /// The declared columns, in field order, including those that ClickHouse computes.
     const COLUMNS: &'static [ColumnSpec];
-    /// The fields behind the columns that JSON gives, in the same order.
+    /// The fields of the columns that JSON gives, in the same order.
     const FIELDS: &'static [Field];
-    /// A field that is not declared is an error (`#[serde(deny_unknown_fields)]`).
+    /// An undeclared field is an error (`#[serde(deny_unknown_fields)]`).
     const DENY_UNKNOWN_FIELDS: bool;
 
-    /// Shows every column that an INSERT gives, in order.
+    /// Calls the visitor with every column of an INSERT, in order.
     fn visit<V: ColumnVisitor>(&self, visitor: &mut V);
 
-    /// Hands out every column that an INSERT gives, in order.
+    /// Calls the visitor with every column of an INSERT, mutable, in order.
     fn visit_mut<V: ColumnVisitorMut>(&mut self, visitor: &mut V);
 
-    /// Appends one value to every column. After an error the columns differ in length and are to be truncated.
+    /// Appends one value to every column. After an error the columns differ in length and must be truncated.
     fn append(&mut self, record: &R) -> Result<(), ValueError>;
 
-    /// Place in [`FIELDS`](Self::FIELDS) of the field that JSON calls `name`.
+    /// Index in [`FIELDS`](Self::FIELDS) of the field with this name in JSON.
     fn field(name: &str) -> Option<usize>;
 
-    /// Reads the map's next value into the column of a field.
+    /// Parses the map's next value into the column of a field.
     fn append_field<'de, A: MapAccess<'de>>(&mut self, field: usize, map: &mut A) -> Result<(), A::Error>;
 
-    /// Appends what a field has when JSON doesn't give it, or says that it is missing.
+    /// Appends the value of a field that JSON doesn't give, or returns the error that it is missing.
     fn append_missing<E: de::Error>(&mut self, field: usize) -> Result<(), E>;
 }
 
-/// Sees the columns of a record type one after another.
+/// Visits the columns of a record type one after another.
 pub trait ColumnVisitor {
     /// One column.
     fn column<C: Column>(&mut self, column: &C);
 }
 
-/// Changes the columns of a record type one after another.
+/// Visits the columns of a record type one after another, mutable.
 pub trait ColumnVisitorMut {
     /// One column.
     fn column<C: Column>(&mut self, column: &mut C);
 }
 
-/// Stands for the columns of a type that has none: its derive failed, and the program doesn't compile, or there are no
-/// records of it.
+/// The columns of a type without any: its derive failed, and the program doesn't compile, or it has no records.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct NoColumns;

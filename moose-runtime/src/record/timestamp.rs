@@ -9,7 +9,7 @@
 pub(super) struct Moment {
     /// Whole seconds, floored.
     pub(super) seconds: i64,
-    /// What the instant is later than that; below 10^9.
+    /// Nanoseconds after that; below 10^9.
     pub(super) nanoseconds: u32,
 }
 
@@ -23,10 +23,10 @@ pub(super) const LAST_DAY: i64 = days(2299, 12, 31);
 pub(super) const FIRST_SECOND: i64 = FIRST_DAY * DAY;
 /// Last second of the last day.
 pub(super) const LAST_SECOND: i64 = LAST_DAY * DAY + DAY - 1;
-/// Days of 1970-01-01 by the count that calls 0001-01-01 day 1.
+/// Days from 0001-01-01, counted as day 1, to 1970-01-01.
 pub(super) const EPOCH_FROM_COMMON_ERA: i64 = 1 - days(1, 1, 1);
 
-/// Days since 1970-01-01 of a date that exists. Years are counted from March, so that the leap day ends them.
+/// Days since 1970-01-01 of a valid date. Years are counted from March, so that the leap day is the last one.
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month = if month <= 2 { month + 9 } else { month - 3 };
@@ -35,14 +35,14 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
 }
 
-/// Days since 1970-01-01 of a text `YYYY-MM-DD`.
+/// Parses `YYYY-MM-DD` to days since 1970-01-01.
 #[inline]
 pub(super) fn parse_date(text: &[u8]) -> Option<i64> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text else { return None };
     date([y0, y1, y2, y3], [m0, m1], [d0, d1])
 }
 
-/// The instant of an RFC 3339 text.
+/// Parses an RFC 3339 timestamp.
 #[inline]
 pub(super) fn parse(text: &[u8]) -> Option<Moment> {
     let (date_and_time, rest) = text.split_first_chunk::<19>()?;
@@ -60,7 +60,7 @@ pub(super) fn parse(text: &[u8]) -> Option<Moment> {
     Some(Moment { seconds: seconds - offset(rest)?, nanoseconds })
 }
 
-/// Seconds since midnight, and nanoseconds, of a text `HH:MM:SS` with or without a fraction.
+/// Parses `HH:MM:SS`, with or without a fraction, to seconds since midnight and nanoseconds.
 pub(super) fn parse_time(text: &[u8]) -> Option<(u32, u32)> {
     let ([h0, h1, b':', i0, i1, b':', s0, s1], rest) = text.split_first_chunk::<8>()? else { return None };
     let seconds = time([*h0, *h1], [*i0, *i1], [*s0, *s1])?;
@@ -88,7 +88,7 @@ fn date(year: [u8; 4], month: [u8; 2], day: [u8; 2]) -> Option<i64> {
     (1..=last).contains(&day).then(|| days(year, month, day))
 }
 
-/// A number of exactly so many digits.
+/// Parses a number of exactly that many digits.
 #[inline]
 fn number<const DIGITS: usize>(text: [u8; DIGITS]) -> Option<i64> {
     let mut value = 0;
@@ -102,7 +102,7 @@ fn number<const DIGITS: usize>(text: [u8; DIGITS]) -> Option<i64> {
     Some(value)
 }
 
-/// Nanoseconds of `.` and digits, where there are any, and what follows.
+/// Parses an optional `.` with digits to nanoseconds; returns the rest too.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let Some((b'.', text)) = text.split_first() else { return Some((0, text)) };
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -114,7 +114,7 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((padded.fold(0, |value, byte| value * 10 + u32::from(byte - b'0')), rest))
 }
 
-/// Seconds by which a place's clock is ahead of UTC.
+/// Parses an offset from UTC to seconds.
 fn offset(text: &[u8]) -> Option<i64> {
     let (sign, [h0, h1, b':', m0, m1]) = (match text {
         b"Z" | b"z" => return Some(0),

@@ -21,17 +21,17 @@ impl<R: OlapRecord> Default for Batch<R> {
 }
 
 impl<R: OlapRecord> Batch<R> {
-    /// Without rows. Records are spread by the type's `#[key]`.
+    /// An empty batch whose records are partitioned by the type's `#[key]`.
     pub fn new() -> Self {
         Self::with_record_key(R::KEY)
     }
 
-    /// Without rows. Records are spread by these columns; names that are no columns count as absent values.
+    /// An empty batch whose records are partitioned by these columns; unknown names count as absent values.
     pub fn with_record_key(columns: &[&str]) -> Self {
         let names = |column: &&str| {
             R::Columns::COLUMNS.iter().find(|spec| spec.name == *column).map_or(&[][..], |spec| spec.json)
         };
-        // A column that ClickHouse computes follows from the others.
+        // A column that ClickHouse computes depends on the others.
         let is_computed =
             |column: &&str| R::Columns::COLUMNS.iter().any(|spec| spec.name == *column && !spec.is_inserted());
         let key = columns.iter().filter(|column| !is_computed(column)).map(names).collect();
@@ -48,7 +48,7 @@ impl<R: OlapRecord> Batch<R> {
         appended.map_err(FieldError::from)
     }
 
-    /// Reads one record and appends it, or leaves the columns as they were and says everything that is wrong.
+    /// Parses one record and appends it, or leaves the columns as they were and returns all errors.
     #[inline]
     fn append_json(&mut self, record: &[u8]) -> Result<(), Vec<FieldError>> {
         let rows = self.rows();

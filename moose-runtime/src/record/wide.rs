@@ -16,7 +16,7 @@ pub struct Int256 {
     bits: UInt256,
 }
 
-/// A text that is no integer, or one that is too large.
+/// The text is not an integer, or too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an integer of 256 bits in decimal digits")]
 pub struct NotWide;
@@ -55,7 +55,7 @@ impl UInt256 {
         (carry == 0).then_some(Self { limbs })
     }
 
-    /// The number divided by `divisor`, which is not 0, and what remains.
+    /// The quotient by `divisor`, which must not be 0, and the remainder.
     fn divided(self, divisor: u64) -> (Self, u64) {
         let mut remainder = 0_u128;
         let mut limbs = self.limbs;
@@ -84,7 +84,7 @@ impl UInt256 {
         Self { limbs }
     }
 
-    /// The number of 128 bits with the same value, if there is one.
+    /// The same value in 128 bits, if it fits.
     pub(super) fn narrow(self) -> Option<u128> {
         let [low, high, 0, 0] = self.limbs else { return None };
         Some(u128::from(high) << 64 | u128::from(low))

@@ -40,7 +40,7 @@ impl Scalar for Address6 {
     }
 }
 
-/// Reads an address that is given as a string.
+/// Reads an address from a JSON string.
 fn read<'de, A: FromStr, S, D: Deserializer<'de>>(
     input: D,
     expected: &'static str,

@@ -15,7 +15,7 @@ use crate::{
 pub trait Aggregate: Send + 'static {
     /// Its name, such as `sum`.
     const FUNCTION: &'static str;
-    /// Whether the type was looked at where it stands, by [`gives_its_own`].
+    /// Whether the type was checked at its field, by [`gives_its_own`].
     const IS_CHECKED: bool;
 }
 
@@ -32,7 +32,7 @@ impl<F, C: Default> Default for AggregateColumn<F, C> {
     }
 }
 
-/// Whether a function gives values of the type that it takes: only such are merged in place.
+/// Whether a function returns the type of its argument: only such values are merged in place.
 #[doc(hidden)]
 pub const fn gives_its_own(function: &str, data_type: &DataType) -> bool {
     use DataType::{Array, Map, NamedTuple, Nullable, Tuple};

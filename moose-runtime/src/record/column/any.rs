@@ -11,19 +11,19 @@ use super::{
 };
 use crate::record::{DataType, ValueError};
 
-/// A type of which the derive says that it is wrong.
+/// A type whose derive has reported an error.
 #[doc(hidden)]
 pub trait UnknownType: 'static {
-    /// In this constant: what would be computed from it is not computed.
+    /// Evaluated by this constant: so nothing is computed from the type.
     const DATA_TYPE: DataType;
 }
 
-/// Of one attribute it is said that it is wrong, and where it stands the column is unknown too.
+/// `()` replaces the column of a field whose attribute was reported as invalid.
 impl UnknownType for () {
     const DATA_TYPE: DataType = DataType::String;
 }
 
-/// Stands for the column of an unknown type.
+/// The column of an unknown type.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct AnyColumn<U>(PhantomData<fn() -> U>);
@@ -72,7 +72,7 @@ impl<U: UnknownType> AllowsNested for ArrayColumn<AnyColumn<U>> {
     type Nested = Self;
 }
 
-/// Any attribute leaves it as it is.
+/// No attribute changes it.
 macro_rules! any {
     ($($result:ident of $form:ty, [$($parameter:tt)*];)*) => { $(
         #[diagnostic::do_not_recommend]

@@ -12,7 +12,7 @@ const EXPECTED: &str = "an array";
 /// Values of `Array(…)`.
 #[derive(Debug, Default)]
 pub struct ArrayColumn<C> {
-    /// Where each row's elements end.
+    /// The end of each row's elements.
     ends: Vec<usize>,
     elements: C,
 }

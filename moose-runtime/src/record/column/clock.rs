@@ -54,7 +54,7 @@ impl Scalar for ClockSeconds {
     }
 }
 
-/// The time that a text stands for.
+/// Parses a time of day.
 fn parse(text: &str) -> Result<(u32, u32), ValueError> {
     timestamp::parse_time(text.as_bytes()).ok_or_else(|| ValueError::invalid_value(EXPECTED))
 }

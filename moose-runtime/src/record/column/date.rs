@@ -52,7 +52,7 @@ impl Scalar for Day16 {
     }
 }
 
-/// The day that a text stands for.
+/// Parses a date.
 fn parse(text: &str) -> Result<i64, ValueError> {
     timestamp::parse_date(text.as_bytes()).ok_or_else(|| ValueError::invalid_value(EXPECTED))
 }

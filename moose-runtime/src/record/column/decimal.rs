@@ -23,7 +23,7 @@ pub struct DecimalColumn<const P: u8, const S: u8> {
 }
 
 impl<const P: u8, const S: u8> DecimalColumn<P, S> {
-    /// Bytes of a value.
+    /// Bytes per value.
     const WIDTH: usize = match P {
         0..=9 => 4,
         10..=18 => 8,

@@ -15,13 +15,13 @@ use crate::record::{
 
 const EXPECTED: &str = "a boolean, a number of 64 bits, a string or null";
 
-/// The form of a `Dynamic` that is sent with all its types in front.
+/// The serialisation version in which a `Dynamic` is preceded by all its types.
 const FLATTENED: u64 = 3;
 
 /// Values of `Dynamic`, for `serde_json::Value`: `#[olap(column = DynamicColumn)]`.
 #[derive(Debug, Default)]
 pub struct DynamicColumn {
-    /// The place in [`TYPES`] of each row's type, or [`NULL`].
+    /// The index in [`TYPES`] of each row's type, or [`NULL`].
     kinds: Vec<u8>,
     booleans: BoolColumn,
     floats: NumberColumn<f64>,
@@ -58,7 +58,7 @@ impl DynamicColumn {
         Ok(())
     }
 
-    /// Rows of each type.
+    /// Number of rows of each type.
     fn counts(&self) -> [usize; 5] {
         let mut counts = [0; 5];
         for kind in &self.kinds {
@@ -85,7 +85,7 @@ impl Column for DynamicColumn {
     }
 
     fn truncate(&mut self, rows: usize) {
-        // A value is appended whole or not at all, so only whole rows have to go.
+        // A value is appended completely or not at all, so only complete rows must be removed.
         if rows < self.kinds.len() {
             self.kinds.truncate(rows);
             let [booleans, floats, integers, texts, large_integers] = self.counts();

@@ -15,11 +15,11 @@ pub trait Enumeration: Sized + Send + 'static {
     /// The value of a variant.
     fn value(&self) -> i16;
 
-    /// The value of the variant that JSON calls so.
+    /// The value of the variant with this name in JSON.
     fn value_of(name: &str) -> Option<i16>;
 }
 
-/// Values of `Enum8` or `Enum16`, the narrower that holds all of them.
+/// Values of `Enum8` or `Enum16`, whichever is the narrower that holds all of them.
 #[derive(Debug)]
 pub struct EnumColumn<E> {
     values: Vec<i16>,
@@ -32,7 +32,7 @@ impl<E> Default for EnumColumn<E> {
     }
 }
 
-/// Whether every value fits one byte.
+/// Whether every value fits into one byte.
 const fn is_narrow(labels: &[(&str, i16)]) -> bool {
     let mut rest = labels;
     while let [(_, value), others @ ..] = rest {
@@ -44,7 +44,7 @@ const fn is_narrow(labels: &[(&str, i16)]) -> bool {
     true
 }
 
-/// The value that a server takes for a missing one: the lowest.
+/// The value that a server uses as the default: the lowest.
 const fn lowest(labels: &[(&str, i16)]) -> i16 {
     let mut lowest = i16::MAX;
     let mut rest = labels;
@@ -87,7 +87,7 @@ impl<E: Enumeration> Column for EnumColumn<E> {
 
     fn write_data(&self, out: &mut Vec<u8>) {
         if Self::IS_NARROW {
-            // The upper byte of a value that fits one only repeats the sign.
+            // The upper byte of a value that fits into one only repeats the sign.
             write_fixed(out, &self.values, |value| {
                 let [low, _] = value.to_le_bytes();
                 [low]

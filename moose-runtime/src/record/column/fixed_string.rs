@@ -19,7 +19,7 @@ pub struct FixedStringColumn<const N: usize> {
     bytes: Vec<u8>,
 }
 
-/// That a text has the length.
+/// Checks the length of a text.
 pub(super) fn check_length<const N: usize>(value: &str) -> Result<&[u8], ValueError> {
     if value.len() == N {
         return Ok(value.as_bytes());
@@ -123,7 +123,7 @@ impl<'de, const N: usize> Visitor<'de> for BytesVisitor<'_, N> {
     }
 }
 
-/// Bytes, which by themselves are an array.
+/// Bytes, which without the attribute are an array.
 #[diagnostic::do_not_recommend]
 impl<const N: usize> AllowsFixed<N> for ArrayColumn<NumberColumn<u8>> {
     type Fixed = FixedStringColumn<N>;

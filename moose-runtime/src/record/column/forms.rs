@@ -43,7 +43,7 @@ pub trait Timezone: Send + 'static {
     const NAME: &'static str;
 }
 
-/// A column whose values a server prints in a time zone: `#[olap(timezone = "…")]`.
+/// A column with a time zone, in which a server prints its values: `#[olap(timezone = "…")]`.
 #[diagnostic::on_unimplemented(
     message = "`timezone` does not apply to this type",
     label = "has no time zone",
@@ -54,14 +54,14 @@ pub trait AllowsTimezone<Z: Timezone>: Column {
     type WithTimezone: Column;
 }
 
-/// A column of texts, or of bytes, that can be one of so many bytes each: `#[olap(fixed = N)]`.
+/// A column of strings or bytes that can have a fixed length: `#[olap(fixed = N)]`.
 #[diagnostic::on_unimplemented(
     message = "`fixed = {N}` does not apply to this type",
     label = "has no form of fixed length",
     note = "`#[olap(fixed = …)]` is for strings, and `Option`, `Vec` or map values of them, and for `[u8; N]`"
 )]
 pub trait AllowsFixed<const N: usize>: Column {
-    /// The column of texts with that length.
+    /// The column with that length.
     type Fixed: Column;
 }
 
@@ -76,7 +76,7 @@ pub trait AllowsDecimal<const P: u8, const S: u8> {
     type Column: Column;
 }
 
-/// What stands between the parentheses of a `JSON` type. Implemented by generated code.
+/// The parameters of a `JSON` type. Implemented by generated code.
 pub trait JsonForm: Send + 'static {
     /// Limits, paths with a type of their own, and paths that are not stored.
     const OPTIONS: &'static JsonOptions;
@@ -85,13 +85,13 @@ pub trait JsonForm: Send + 'static {
     fn explain(path: &str, value: Node<'_>, place: &Place<'_>, findings: &mut Findings) -> bool;
 }
 
-/// A column of `JSON` with something between its parentheses: `#[olap(json(…))]`.
+/// A column of `JSON` that can have parameters: `#[olap(json(…))]`.
 #[diagnostic::on_unimplemented(
     message = "`json(…)` does not apply to this type",
     label = "is no `JSON`",
     note = "`#[olap(json(…))]` is for `serde_json::Value`, and `Option`, `Vec` or map values of it"
 )]
 pub trait AllowsJson<F: JsonForm>: Column {
-    /// The column with that form.
+    /// The column with those parameters.
     type WithForm: Column;
 }

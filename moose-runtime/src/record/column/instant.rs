@@ -17,7 +17,7 @@ use crate::record::{DataType, Instant, ValueError, native::write_fixed, timestam
 
 const EXPECTED: &str = "an RFC 3339 timestamp such as \"2024-01-15T10:30:00Z\"";
 
-/// Coordinated universal time, which is what columns print unless told otherwise.
+/// Coordinated universal time, the default time zone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UtcZone;
 
@@ -52,9 +52,9 @@ impl<Z> Default for DateTimeColumn<Z> {
 }
 
 impl<const P: u8, Z> DateTime64Column<P, Z> {
-    /// Ticks of a second.
+    /// Ticks per second.
     const SCALE: i64 = 10_i64.pow(P as u32);
-    /// Nanoseconds of a tick.
+    /// Nanoseconds per tick.
     const NANOSECONDS: u32 = 10_u32.pow(9 - P as u32);
 
     #[inline]
@@ -62,7 +62,7 @@ impl<const P: u8, Z> DateTime64Column<P, Z> {
         if !(timestamp::FIRST_SECOND..=timestamp::LAST_SECOND).contains(&seconds) {
             return Err(Self::out_of_range());
         }
-        // With nanoseconds 64 bits end in 2262.
+        // With nanoseconds, 64 bits end in 2262.
         let ticks = seconds
             .checked_mul(Self::SCALE)
             .and_then(|whole| whole.checked_add(i64::from(nanoseconds / Self::NANOSECONDS)))
@@ -142,7 +142,7 @@ impl<Z: Timezone> Column for DateTimeColumn<Z> {
     }
 }
 
-/// The instant that a text stands for.
+/// Parses an instant.
 #[inline]
 fn parse(text: &str) -> Result<timestamp::Moment, ValueError> {
     timestamp::parse(text.as_bytes()).ok_or_else(|| ValueError::invalid_value(EXPECTED))

@@ -16,7 +16,7 @@ use crate::record::{
 
 const EXPECTED: &str = "an object that `JSON` stores as it is";
 
-/// `JSON` without anything between parentheses.
+/// `JSON` without parameters.
 #[derive(Debug)]
 pub struct PlainJson;
 
@@ -28,7 +28,7 @@ impl JsonForm for PlainJson {
     }
 }
 
-/// The paths of a form, for the check of an object.
+/// The typed paths of a form, for the check of an object.
 struct PathsOf<F>(PhantomData<F>);
 
 impl<F: JsonForm> TypedPaths for PathsOf<F> {
@@ -82,7 +82,7 @@ impl<F: JsonForm> Column for JsonColumn<F> {
     }
 
     fn write_prefix(&self, out: &mut Vec<u8>) {
-        // The form in which objects are sent as texts.
+        // The serialisation version in which objects are sent as text.
         out.extend_from_slice(&1_u64.to_le_bytes());
     }
 

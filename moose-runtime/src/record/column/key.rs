@@ -11,14 +11,14 @@ use crate::record::{
     native::{size_with_length, write_bytes},
 };
 
-/// A kind of values in a dictionary, each given by its bytes.
+/// A type of values in a dictionary, each represented by its bytes.
 pub trait DictionaryKey: Send + 'static {
     /// The ClickHouse type of the values.
     const DATA_TYPE: DataType;
-    /// What stands in NULL's place.
+    /// The value used for NULL.
     const NULL: &'static [u8];
 
-    /// Bytes that a value takes once written.
+    /// Size of a value once written.
     fn size(value: &[u8]) -> usize {
         value.len()
     }
@@ -29,13 +29,13 @@ pub trait DictionaryKey: Send + 'static {
     }
 }
 
-/// The bytes that stand in a dictionary for a value of the Rust type `T`.
+/// The bytes that represent a value of the Rust type `T` in a dictionary.
 pub trait KeyOf<T>: DictionaryKey {
-    /// What is read, for messages.
+    /// What is expected, for messages.
     const EXPECTED: &'static str;
-    /// Hands out the bytes of a value.
+    /// Passes the bytes of a value to `then`.
     fn with_value(value: &T, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
-    /// Hands out the bytes of the value that a text stands for.
+    /// Passes the bytes of a parsed value to `then`.
     fn with_text(text: &str, then: impl FnOnce(&[u8])) -> Result<(), ValueError>;
 }
 
@@ -70,7 +70,7 @@ impl DictionaryKey for Text {
     }
 }
 
-/// As many as a fixed string has at most.
+/// The maximum length of a fixed string.
 const ZEROS: [u8; 256] = [0; 256];
 
 impl<const N: usize> DictionaryKey for FixedText<N> {

@@ -15,29 +15,29 @@ use super::{
 };
 use crate::record::{DataType, ValueError, native::write_fixed};
 
-/// The dictionary stands in the block itself, as additional keys.
+/// Flag: the dictionary is in the block itself, as additional keys.
 const KEYS_IN_BLOCK: u64 = 1 << 9;
 /// Version of the format, Native's prefix of the column.
 const VERSION: u64 = 1;
 
-/// A column whose values can stand in a dictionary.
+/// A column whose values can be in a dictionary.
 pub trait Dictionary: Column {
-    /// The kind of its values.
+    /// The type of its values.
     type Key: DictionaryKey;
 }
 
 /// Values of `LowCardinality(…)`, or of `LowCardinality(Nullable(…))` where `NULLABLE`.
 #[derive(Debug)]
 pub struct LowCardinalityColumn<const NULLABLE: bool, K = Text> {
-    /// The code of each value of the dictionary, without NULL's.
+    /// The index of each value of the dictionary, without NULL's.
     code_of: HashMap<Box<[u8]>, u32>,
-    /// The values in order of their codes, without NULL's.
+    /// The values in order of their indexes, without NULL's.
     dictionary: Vec<Entry>,
-    /// Bytes of the dictionary once written, without NULL's.
+    /// Size of the dictionary once written, without NULL's.
     dictionary_size: usize,
-    /// Code of each row.
+    /// Index of each row's value.
     codes: Vec<u32>,
-    /// Where [`slot_of`] last saw a value: most values repeat, and this costs no hashing.
+    /// A small cache of recent values, by [`slot_of`]: most values repeat, and this needs no hashing.
     recent: Recent,
     key: PhantomData<fn() -> K>,
 }
@@ -58,7 +58,7 @@ impl<const NULLABLE: bool, K> Default for LowCardinalityColumn<NULLABLE, K> {
 #[derive(Debug)]
 struct Entry {
     value: Box<[u8]>,
-    /// The row that brought the value.
+    /// The row that added the value.
     first_row: usize,
 }
 
@@ -73,7 +73,7 @@ impl Default for Recent {
 
 const SLOTS: usize = 256;
 
-/// A slot for a value, by what is cheap to see of it.
+/// The cache slot of a value, computed from what is cheap to read of it.
 #[inline]
 fn slot_of(bytes: &[u8]) -> usize {
     let byte = |place: usize| usize::from(bytes.get(place).copied().unwrap_or(0));
@@ -82,7 +82,7 @@ fn slot_of(bytes: &[u8]) -> usize {
 }
 
 impl<const NULLABLE: bool, K: DictionaryKey> LowCardinalityColumn<NULLABLE, K> {
-    /// Codes that stand before the dictionary's: NULL has the first one.
+    /// Reserved indexes before the dictionary's: NULL has the first one.
     const RESERVED: u32 = if NULLABLE { 1 } else { 0 };
 
     /// Appends a value.
@@ -101,7 +101,7 @@ impl<const NULLABLE: bool, K: DictionaryKey> LowCardinalityColumn<NULLABLE, K> {
         self.codes.push(place + Self::RESERVED);
     }
 
-    /// Place of the value in the dictionary, into which it is put where it is new.
+    /// The index of the value in the dictionary; a new value is added.
     #[expect(clippy::expect_used, reason = "that many different values don't fit the bytes of a batch")]
     fn place_of(&mut self, value: &[u8]) -> u32 {
         if let Some(place) = self.code_of.get(value) {
@@ -114,12 +114,12 @@ impl<const NULLABLE: bool, K: DictionaryKey> LowCardinalityColumn<NULLABLE, K> {
         place
     }
 
-    /// Keys of the block's dictionary, NULL's included.
+    /// Number of keys in the block's dictionary, NULL's included.
     fn keys(&self) -> usize {
         self.dictionary.len() + Self::RESERVED as usize
     }
 
-    /// Bytes of a code: 1, 2 or 4.
+    /// Bytes per index: 1, 2 or 4.
     fn width(&self) -> usize {
         match self.keys() {
             0..=0x100 => 1,
@@ -140,7 +140,7 @@ impl<const NULLABLE: bool, K: DictionaryKey> Column for LowCardinalityColumn<NUL
 
     #[inline]
     fn byte_size(&self) -> usize {
-        // Version; and where there are rows: width, number of keys, keys, number of rows, codes.
+        // Version; and if there are rows: width, number of keys, keys, number of rows, indexes.
         if self.codes.is_empty() {
             return 8;
         }
@@ -168,7 +168,7 @@ impl<const NULLABLE: bool, K: DictionaryKey> Column for LowCardinalityColumn<NUL
 
     #[expect(clippy::cast_possible_truncation, reason = "the width was chosen so that every code fits")]
     fn write_data(&self, out: &mut Vec<u8>) {
-        // ClickHouse writes and expects nothing at all here for a column of empty arrays.
+        // For a column of empty arrays ClickHouse writes and expects nothing at all here.
         if self.codes.is_empty() {
             return;
         }

@@ -23,7 +23,7 @@ const EXPECTED: &str = "an object";
 /// Values of `Map(K, V)`.
 #[derive(Debug, Default)]
 pub struct MapColumn<K, V> {
-    /// Where each row's entries end.
+    /// The end of each row's entries.
     ends: Vec<usize>,
     keys: K,
     values: V,
@@ -96,7 +96,7 @@ impl<K: MapKeyColumn, V: Column> Column for MapColumn<K, V> {
     }
 }
 
-/// Everything that is wrong with an object.
+/// All errors in an object.
 fn explain<KT, VT, K: Stores<KT>, V: Stores<VT>>(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
     if !input.is_object() {
         findings.push_wrong_type(place, EXPECTED, input);
@@ -118,7 +118,7 @@ fn explain<KT, VT, K: Stores<KT>, V: Stores<VT>>(input: Node<'_>, place: &Place<
     });
 }
 
-/// What stands for the name of a key in messages, which never tell what came in.
+/// Replaces the name of a key in messages, which never quote the input.
 const DUPLICATE: &str = "…";
 
 macro_rules! maps {

@@ -81,8 +81,8 @@ use super::{DataType, Findings, Node, Place, ValueError};
 
 /// A buffer of values of one ClickHouse type.
 ///
-/// `append` and its kin may leave a half-written value behind when they fail; `truncate` to the number of rows before
-/// takes away every trace of it, nested buffers included. The same values always give the same bytes, whatever was
+/// `append` and similar methods may leave a half-written value behind when they fail; `truncate` to the number of rows
+/// before removes it completely, nested buffers included. The same values always give the same bytes, whatever was
 /// appended and truncated in between.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a column",
@@ -92,15 +92,15 @@ use super::{DataType, Findings, Node, Place, ValueError};
 pub trait Column: Default + Send + 'static {
     /// The ClickHouse type.
     const DATA_TYPE: DataType;
-    /// Values so far.
+    /// Number of values.
     fn rows(&self) -> usize;
-    /// Bytes that prefix and data take once written.
+    /// Size of prefix and data once written.
     fn byte_size(&self) -> usize;
-    /// Forgets all values after the first `rows`, and what a failed append left.
+    /// Removes all values after the first `rows`, and what a failed append left.
     fn truncate(&mut self, rows: usize);
     /// Appends the type's default value: zero, empty, NULL.
     fn push_default(&mut self);
-    /// Writes what Native wants before the data of the whole tree.
+    /// Writes the prefix that Native requires before the data of the whole tree.
     fn write_prefix(&self, _out: &mut Vec<u8>) {}
     /// Writes the data of all values.
     fn write_data(&self, out: &mut Vec<u8>);
@@ -108,7 +108,7 @@ pub trait Column: Default + Send + 'static {
 
 /// A column that can hold values of the Rust type `T`.
 ///
-/// It stands on the column, since one Rust type may be stored in several ways.
+/// The trait is on the column, since one Rust type may be stored in several ways.
 #[diagnostic::on_unimplemented(
     message = "a `{T}` can't be stored in a `{Self}`",
     label = "not what this column stores",
@@ -118,15 +118,15 @@ pub trait Stores<T: ?Sized>: Column {
     /// Appends a value.
     fn append(&mut self, value: &T) -> Result<(), ValueError>;
 
-    /// Reads a value and appends it.
+    /// Parses a value and appends it.
     fn append_json<'de, D: Deserializer<'de>>(&mut self, input: D) -> Result<(), D::Error>;
 
-    /// Appends what a missing field means, or says that `field` is missing.
+    /// Appends the value of a missing field, or returns the error that `field` is missing.
     fn append_missing<E: de::Error>(&mut self, field: &'static str) -> Result<(), E> {
         Err(E::missing_field(field))
     }
 
-    /// Finds everything that is wrong with a value. By default that is the one error of reading it.
+    /// Finds all errors in a value. By default that is the one error of parsing it.
     fn explain(input: Node<'_>, place: &Place<'_>, findings: &mut Findings) {
         if let Err(problem) = Self::default().append_json(input) {
             findings.push(place, problem);
@@ -134,7 +134,7 @@ pub trait Stores<T: ?Sized>: Column {
     }
 }
 
-/// A Rust type with a column of its own: what a field's type needs.
+/// A Rust type with a column of its own, as required for the type of a field.
 #[diagnostic::on_unimplemented(
     message = "no column type for `{Self}`",
     label = "ClickHouse has no column for this type here",
@@ -142,7 +142,7 @@ pub trait Stores<T: ?Sized>: Column {
     note = "for a type of your own add `#[derive(OlapType)]`, or name its buffer with `#[olap(column = path::Column)]`"
 )]
 pub trait ColumnType: Sized {
-    /// The column in which values are stored unless an attribute says otherwise.
+    /// The column in which values are stored without attributes.
     type Column: Stores<Self>;
 }
 
@@ -153,7 +153,7 @@ pub trait ColumnType: Sized {
     note = "use an empty `Vec` instead of `None`, with `#[serde(default)]` where the field may be missing"
 )]
 pub trait NullableInside: Column {
-    /// Whether the type has a NULL of its own, which its default is. Then an `Option` of its values is the same type.
+    /// Whether the type has a NULL of its own, as its default. Then an `Option` of its values has the same type.
     const HAS_NULL: bool = false;
 }
 

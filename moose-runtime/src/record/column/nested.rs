@@ -11,14 +11,14 @@ pub struct NestedColumn<C> {
     rows: C,
 }
 
-/// A column that has a form as `Nested`: `#[olap(nested)]`.
+/// A column with a `Nested` form: `#[olap(nested)]`.
 #[diagnostic::on_unimplemented(
     message = "`nested` does not apply to this type",
     label = "is no list of structs",
     note = "`#[olap(nested)]` is for a `Vec` of a struct with `#[derive(OlapType)]`"
 )]
 pub trait AllowsNested: Column {
-    /// The column of the type `Nested`.
+    /// The column of type `Nested`.
     type Nested: Column;
 }
 

@@ -9,14 +9,14 @@ use crate::record::{DataType, Findings, Node, Place, ValueError};
 
 /// A struct around one value, as `#[derive(OlapType)]` describes it.
 pub trait Newtype: Sized + Send + 'static {
-    /// What is in it.
+    /// The type of its value.
     type Inner;
 
-    /// The value in it.
+    /// The value.
     fn inner(&self) -> &Self::Inner;
 }
 
-/// Values of a newtype, in the column of what is in it.
+/// Values of a newtype, in the column of its inner type.
 #[derive(Debug)]
 pub struct NewtypeColumn<N, C> {
     pub(super) inner: C,

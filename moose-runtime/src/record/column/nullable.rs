@@ -12,7 +12,7 @@ use crate::record::{DataType, Findings, Node, Place, ValueError};
 /// Values of `Nullable(…)`, or of a type that has a NULL of its own.
 #[derive(Debug, Default)]
 pub struct NullableColumn<C> {
-    /// 1 where the row is NULL.
+    /// The null mask: 1 where the row is NULL.
     nulls: Vec<u8>,
     values: C,
 }

@@ -80,7 +80,7 @@ impl<T: TryFrom<u64> + TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
 
     #[cold]
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
-        // The reader gives an integer of more than 64 bits as a float.
+        // The parser gives an integer of more than 64 bits as a float.
         if value.abs() >= 9_223_372_036_854_775_808.0 {
             return Err(ValueError::out_of_range(self.expected).into_reader());
         }
@@ -88,7 +88,7 @@ impl<T: TryFrom<u64> + TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
     }
 }
 
-/// Whether an integer's digits fit a float's mantissa of so many bits.
+/// Whether an integer can be represented exactly in a float's mantissa of that many bits.
 #[inline]
 fn is_exact(magnitude: u64, mantissa: u32) -> bool {
     magnitude == 0 || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= mantissa
@@ -157,7 +157,7 @@ macro_rules! floats {
     )* };
 }
 
-/// To the nearest, as the reader has rounded already; what is too large becomes infinite and is refused.
+/// Rounds to the nearest, as the parser has done already; a value too large becomes infinite and is rejected.
 #[expect(clippy::cast_possible_truncation, reason = "rounding a decimal fraction to the nearest is what a float is")]
 fn narrow(value: f64) -> f32 {
     value as f32

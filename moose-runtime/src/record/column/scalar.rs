@@ -5,23 +5,23 @@ use serde::de::Deserializer;
 use super::{Column, NullableInside, Stores, string::WithString};
 use crate::record::{DataType, ValueError};
 
-/// A value as its column keeps it.
+/// A value of fixed size, as its column stores it.
 pub trait Scalar: Copy + Default + Send + 'static {
     /// The ClickHouse type.
     const DATA_TYPE: DataType;
-    /// Appends the values as ClickHouse wants them.
+    /// Appends the values in Native format.
     fn write(values: &[Self], out: &mut Vec<u8>);
 }
 
-/// What a column keeps of a value of the Rust type `T`, checked.
+/// Converts a value of the Rust type `T` to the stored one, with checks.
 pub trait Holds<T>: Scalar {
-    /// What is kept of a value.
+    /// Converts a value.
     fn of(value: &T) -> Result<Self, ValueError>;
-    /// Reads a value, and says what is kept of it.
+    /// Parses and converts a value.
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error>;
 }
 
-/// Reads a value that is given as a string.
+/// Parses a value from a JSON string.
 #[inline]
 pub(super) fn read_text<'de, S, D: Deserializer<'de>>(
     input: D,
@@ -31,7 +31,7 @@ pub(super) fn read_text<'de, S, D: Deserializer<'de>>(
     input.deserialize_str(WithString { expected, then: parse })
 }
 
-/// Values of which each takes the same few bytes.
+/// A column of values of fixed size.
 #[derive(Debug)]
 pub struct ScalarColumn<S> {
     values: Vec<S>,

@@ -10,9 +10,9 @@ use crate::record::{DataType, ValueError, native::write_string};
 /// Values of `String`.
 #[derive(Debug, Default)]
 pub struct StringColumn {
-    /// All values, each with its length in front: ready to be written.
+    /// All values, each preceded by its length, as they are written.
     bytes: Vec<u8>,
-    /// Where each value ends, to be able to truncate.
+    /// The end of each value, for truncation.
     ends: Vec<usize>,
 }
 
@@ -52,11 +52,11 @@ impl Column for StringColumn {
     }
 }
 
-/// Hands a string to a function without owning it.
+/// Passes a string to a function without owning it.
 pub(super) struct WithString<F> {
     /// What the string should be, for messages.
     pub(super) expected: &'static str,
-    /// Takes the string.
+    /// The function.
     pub(super) then: F,
 }
 

@@ -7,7 +7,7 @@ use super::{
     NullableColumn, NullableInside, Timezone,
 };
 
-/// Forms go through arrays, optional values, values of maps, and newtypes.
+/// Attributes apply to the elements of arrays, to optional values, values of maps, and newtypes.
 macro_rules! through {
     ($($form:ident of [$($bound:tt)+] with [$($parameter:tt)*];)*) => { $(
         #[diagnostic::do_not_recommend]
@@ -48,13 +48,13 @@ impl<C: AllowsLowCardinality> AllowsLowCardinality for ArrayColumn<C> {
     type LowCardinality = ArrayColumn<C::LowCardinality>;
 }
 
-/// The other way round than it is written: ClickHouse has `LowCardinality(Nullable(…))` only.
+/// In reverse order: ClickHouse only has `LowCardinality(Nullable(…))`.
 #[diagnostic::do_not_recommend]
 impl<C: Dictionary + NullableInside> AllowsLowCardinality for NullableColumn<C> {
     type LowCardinality = LowCardinalityColumn<true, C::Key>;
 }
 
-/// Of a map the keys: they are what repeats.
+/// For a map, the keys: they are what repeats.
 #[diagnostic::do_not_recommend]
 impl<K: AllowsLowCardinality + MapKeyColumn, V: Column> AllowsLowCardinality for MapColumn<K, V>
 where

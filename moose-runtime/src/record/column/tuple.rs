@@ -22,7 +22,7 @@ impl<R, C: Default> Default for StructColumn<R, C> {
     }
 }
 
-/// Does the same with every column.
+/// Applies the same to every column.
 struct Every<F>(F);
 
 impl ColumnVisitor for Every<(&mut Vec<u8>, bool)> {
@@ -139,7 +139,7 @@ macro_rules! tuples {
                                 return Err(de::Error::invalid_length($place, &self));
                             }
                         )*
-                        // The reader that this is read by tells of more elements than that itself.
+                        // The parser itself reports extra elements.
                         Ok(())
                     }
                 }

@@ -8,12 +8,12 @@ use crate::record::{DataType, ValueError, native::write_fixed};
 
 pub(super) const EXPECTED: &str = "a UUID such as \"67e55044-10b1-426f-9247-bb680e5fe0c8\"";
 
-/// A UUID as ClickHouse keeps it.
+/// A UUID as ClickHouse stores it.
 pub(super) fn bytes(value: Uuid) -> [u8; 16] {
     value.as_u128().rotate_right(64).to_le_bytes()
 }
 
-/// The UUID that a text stands for.
+/// Parses a UUID.
 #[inline]
 pub(super) fn parse(text: &str) -> Result<Uuid, ValueError> {
     Uuid::try_parse(text).map_err(|_| ValueError::invalid_value(EXPECTED))

@@ -15,35 +15,35 @@ use crate::record::{
     json,
 };
 
-/// Says that a row is NULL.
+/// Marks a row as NULL.
 const NULL: u8 = u8::MAX;
 
-/// The columns of an enum with data, one for each variant that has some. Implemented by generated code.
+/// The columns of an enum with data, one for each variant with data. Implemented by generated code.
 pub trait VariantColumns<E>: Default + Send + 'static {
     /// Type of each column.
     const TYPES: &'static [DataType];
-    /// The names by which JSON may give each of them.
+    /// The names by which JSON may give each variant.
     const NAMES: &'static [&'static [&'static str]];
     /// The names by which JSON may give the variant without data, if there is one.
     const NULL_NAMES: &'static [&'static str];
-    /// JSON gives a value without its variant's name.
+    /// JSON gives a value without the name of its variant.
     const UNTAGGED: bool;
-    /// Whether the types were looked at where they stand, by [`Variants`].
+    /// Whether the types were checked at their variants, by [`Variants`].
     const IS_CHECKED: bool;
 
-    /// Shows every column, in order.
+    /// Calls the visitor with every column, in order.
     fn visit<V: ColumnVisitor>(&self, visitor: &mut V);
 
-    /// Hands out every column, in order.
+    /// Calls the visitor with every column, mutable, in order.
     fn visit_mut<V: ColumnVisitorMut>(&mut self, visitor: &mut V);
 
-    /// Appends a value to the column of its variant, and answers which that is; NULL has none.
+    /// Appends a value to the column of its variant, and returns that column's index; `None` for NULL.
     fn append(&mut self, value: &E) -> Result<Option<usize>, ValueError>;
 
-    /// Reads a value into the column of a variant.
+    /// Parses a value into the column of a variant.
     fn append_json<'de, D: Deserializer<'de>>(&mut self, variant: usize, input: D) -> Result<(), D::Error>;
 
-    /// Finds everything that is wrong with a value of a variant.
+    /// Finds all errors in a value of a variant.
     fn explain(variant: usize, input: Node<'_>, place: &Place<'_>, findings: &mut Findings);
 }
 
@@ -51,9 +51,9 @@ pub trait VariantColumns<E>: Default + Send + 'static {
 #[derive(Debug)]
 pub struct VariantColumn<E, C> {
     columns: C,
-    /// The column of each row, or [`NULL`].
+    /// The column index of each row, or [`NULL`].
     chosen: Vec<u8>,
-    /// Whole values of each column, to be able to truncate.
+    /// Number of complete values in each column, for truncation.
     counts: Vec<usize>,
     value: PhantomData<fn() -> E>,
 }
@@ -67,9 +67,9 @@ impl<E, C: Default> Default for VariantColumn<E, C> {
 /// The types of the variants of an enum with data, and their names in JSON.
 #[doc(hidden)]
 pub trait Variants {
-    /// In the order of the variants that have data.
+    /// The types of the variants with data, in order.
     const TYPES: &'static [DataType];
-    /// The first is the variant's own.
+    /// Their names; the first is the variant's own.
     const NAMES: &'static [&'static [&'static str]];
 }
 
@@ -79,7 +79,7 @@ impl<E, C: VariantColumns<E>> Variants for VariantColumn<E, C> {
 }
 
 impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
-    /// Notes that the value of a row has been appended to a column.
+    /// Records that the value of a row was appended to a column.
     fn choose(&mut self, variant: Option<usize>) {
         let chosen = variant.and_then(|variant| u8::try_from(variant).ok()).unwrap_or(NULL);
         if let Some(variant) = variant {
@@ -91,7 +91,7 @@ impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
         self.chosen.push(chosen);
     }
 
-    /// Takes what failed out of the columns.
+    /// Removes what a failed append left in the columns.
     fn restore(&mut self) {
         struct Restore<'a>(std::slice::Iter<'a, usize>);
         impl ColumnVisitorMut for Restore<'_> {
@@ -102,14 +102,14 @@ impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
         self.columns.visit_mut(&mut Restore(self.counts.iter()));
     }
 
-    /// The columns in the order of their types' texts, which is ClickHouse's.
+    /// The columns in the order of their types' texts, as ClickHouse sorts them.
     fn order() -> Vec<usize> {
         let mut order: Vec<usize> = (0..C::TYPES.len()).collect();
         order.sort_by_cached_key(|place| C::TYPES.get(*place).map(DataType::to_string));
         order
     }
 
-    /// What every column writes, one after another in ClickHouse's order.
+    /// Writes every column, in ClickHouse's order.
     fn write_columns(&self, is_prefix: bool, out: &mut Vec<u8>) {
         struct Write {
             is_prefix: bool,
@@ -151,7 +151,7 @@ impl<E, C: VariantColumns<E>> VariantColumn<E, C> {
         C::NAMES.iter().position(|names| names.contains(&name))
     }
 
-    /// The first variant that takes the value that a text stands for.
+    /// Appends the value to the first variant that accepts the text.
     fn append_text(&mut self, text: &str) -> Result<(), RawError> {
         if text == "null" && !C::NULL_NAMES.is_empty() {
             self.choose(None);
@@ -208,7 +208,7 @@ impl<E: 'static, C: VariantColumns<E>> Column for VariantColumn<E, C> {
     }
 
     fn write_prefix(&self, out: &mut Vec<u8>) {
-        // The basic form: the choice of every row stands by itself.
+        // The basic mode: a discriminator for every row.
         out.extend_from_slice(&0_u64.to_le_bytes());
         self.write_columns(true, out);
     }

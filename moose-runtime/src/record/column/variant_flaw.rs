@@ -2,25 +2,25 @@
 
 use crate::{record::DataType, schema::Class};
 
-/// What can be wrong with the type of a variant.
+/// Why a type can't be a variant.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum VariantFlaw {
-    /// ClickHouse has no variants that are NULL by themselves.
+    /// ClickHouse has no Nullable variants.
     IsNullable,
-    /// A function of an aggregate is the column's.
+    /// An aggregate function belongs to the whole column.
     IsAggregate,
-    /// ClickHouse takes it for too similar to the variant at this place.
+    /// ClickHouse considers it too similar to the variant at this index.
     IsLike(usize),
 }
 
-/// Whether ClickHouse takes two types for too similar to stand in one `Variant`.
+/// Whether ClickHouse considers two types too similar for one `Variant`.
 const fn are_similar(one: &DataType, other: &DataType) -> bool {
     if let (DataType::Array(one), DataType::Array(other)) = (one, other) {
         return are_similar(one, other);
     }
     match (Family::of(one.class()), Family::of(other.class())) {
-        // An enum is like a text and like an integer.
+        // An enum is similar to a string and to an integer.
         (Family::Text | Family::Number, Family::Enumeration) | (Family::Enumeration, Family::Text | Family::Number) => {
             true
         }
@@ -29,7 +29,7 @@ const fn are_similar(one: &DataType, other: &DataType) -> bool {
     }
 }
 
-/// Types that ClickHouse takes for similar.
+/// Groups of types that ClickHouse considers similar.
 #[derive(Clone, Copy)]
 enum Family {
     None,
@@ -72,7 +72,7 @@ impl Family {
 }
 
 impl VariantFlaw {
-    /// What is wrong with the type at a place, beside those before it.
+    /// The flaw of the type at an index, given those before it.
     pub const fn of(types: &[DataType], place: usize) -> Option<Self> {
         let (before, from) = types.split_at(place);
         let [data_type, ..] = from else { return None };
@@ -92,7 +92,7 @@ impl VariantFlaw {
     }
 }
 
-/// Fails the compilation of an enum whose types were not looked at where they stand.
+/// Fails the compilation of an enum whose types were not checked at their variants.
 pub(super) const fn expect_fine(types: &[DataType]) {
     let mut place = 0;
     while place < types.len() {

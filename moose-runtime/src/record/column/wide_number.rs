@@ -10,7 +10,7 @@ use crate::record::{
     wide::{Int256, UInt256},
 };
 
-/// An integer by sign and magnitude.
+/// Reads an integer as sign and magnitude.
 fn read<'de, T, D: Deserializer<'de>>(
     input: D,
     expected: &'static str,
@@ -56,7 +56,7 @@ macro_rules! wide_integers {
     )* };
 }
 
-/// The magnitude, where there is no sign before it.
+/// The magnitude of a number without a minus sign.
 fn unsigned(negative: bool, magnitude: UInt256) -> Option<UInt256> {
     (!negative).then_some(magnitude)
 }

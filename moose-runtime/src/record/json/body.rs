@@ -8,7 +8,7 @@ use serde_json::{Deserializer, value::RawValue};
 use super::serde::{invalid_json, unreadable};
 use crate::record::FieldError;
 
-/// What stands in a request's body.
+/// The content of a request's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body<'a> {
@@ -16,16 +16,16 @@ pub enum Body<'a> {
     One(&'a str),
     /// The elements of an array.
     Array(Vec<&'a str>),
-    /// Several values one after another: each may be a record, but that is another content type.
+    /// Several values in sequence: each may be a record, but that is another content type.
     Several,
-    /// An array of more elements than are wanted.
+    /// An array with more elements than the limit.
     TooMany,
 }
 
-/// Takes a body of JSON apart, without looking into the values: each is JSON, and not yet known to be a record. An array
-/// is read no further than `max_elements`.
+/// Splits a JSON body without looking into the values: each is valid JSON, but need not be a record. An array is read
+/// no further than `max_elements`.
 pub fn split(body: &str, max_elements: usize) -> Result<Body<'_>, FieldError> {
-    // The common large body, in one pass; what is wrong with any other is found out below.
+    // A large array, the common case, in one pass; the errors of anything else are found below.
     if body.trim_ascii_start().starts_with('[') {
         let mut elements = Elements { found: Vec::new(), max: max_elements, too_many: false };
         let mut reader = Deserializer::from_str(body);
@@ -49,7 +49,7 @@ pub fn split(body: &str, max_elements: usize) -> Result<Body<'_>, FieldError> {
     }
 }
 
-/// Gathers the elements of an array, up to a bound.
+/// Collects the elements of an array, up to a limit.
 struct Elements<'de> {
     found: Vec<&'de str>,
     max: usize,

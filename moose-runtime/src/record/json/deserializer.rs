@@ -14,7 +14,7 @@ use super::{
     serde::hand_over,
 };
 
-/// Reads a text, known to be one JSON value, in a way of one's own.
+/// Calls `read` on a text that is known to be one JSON value.
 #[inline]
 pub(in crate::record) fn read<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, Refused> {
     seed.deserialize(&mut Reader::new(text))
@@ -30,7 +30,7 @@ macro_rules! numbers {
     )* };
 }
 
-/// Methods that do the same as another.
+/// Methods that delegate to another.
 macro_rules! same_as {
     ($same:ident: $($method:ident)*) => { $(
         #[inline]
@@ -117,7 +117,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         if name == RAW_TEXT {
             return visitor.visit_borrowed_str(self.raw()?);
         }
-        // Types of `serde_json` have names that only it understands.
+        // Types of `serde_json` have private names that only it understands.
         if name.starts_with('$') {
             return hand_over(self.raw()?, |reader| reader.deserialize_newtype_struct(name, visitor));
         }
@@ -184,7 +184,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 }
 
-/// What an array or an object holds.
+/// The content of an array or an object.
 struct Within<'a, 'de> {
     reader: &'a mut Reader<'de>,
     first: bool,
@@ -220,7 +220,7 @@ impl<'de> MapAccess<'de> for Within<'_, 'de> {
     }
 }
 
-/// Methods for which a key is a value in quotes.
+/// Methods that read a key as a quoted value.
 macro_rules! unquoted {
     ($($method:ident)*) => { $(
         #[inline]
@@ -234,11 +234,11 @@ macro_rules! unquoted {
 struct Key<'a, 'de>(&'a mut Reader<'de>);
 
 impl<'de> Key<'_, 'de> {
-    /// What stands between the quotes, as a value.
+    /// The content of the quotes, as a value.
     #[inline]
     fn unquoted<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Read<V>) -> Read<V> {
         self.0.take(b'"')?;
-        // No space: a quote is all that may follow.
+        // No whitespace: a quote is all that may follow.
         if matches!(self.0.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             return Err(Refused);
         }

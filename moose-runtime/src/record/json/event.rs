@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::de;
 
-/// A value that is asked for under this name is given by its text.
+/// Requesting a newtype struct of this name gives the raw text of a value.
 pub(in crate::record) const RAW_TEXT: &str = "moose::RawText";
 
-/// A number of JSON as the reader gives it.
+/// A JSON number as parsed.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::record) enum Number {
     Unsigned(u64),
@@ -15,7 +15,7 @@ pub(in crate::record) enum Number {
     Float(f64),
 }
 
-/// The record was not appended; the columns need truncating.
+/// The error without details: the record was not appended, and the columns need truncating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::record) struct Refused;
 
@@ -28,7 +28,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl de::Error for Refused {
-    /// Nobody reads the words, so none are made.
+    /// Nobody reads the message, so none is built.
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::record::error::Problem;
 
-/// A JSON value as it stands in a record's text, which is known to be JSON.
+/// A JSON value in a record's text, which is known to be valid JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'de> {
     text: &'de str,
 }
 
 impl<'de> Node<'de> {
-    /// Of a text that is known to be one JSON value.
+    /// From a text that is known to be one JSON value.
     pub(in crate::record) fn new(text: &'de str) -> Self {
         Self { text }
     }
@@ -33,7 +33,7 @@ impl<'de> Node<'de> {
         self.text
     }
 
-    /// The number that it is.
+    /// The number, if it is one.
     pub(in crate::record) fn as_number(self) -> Option<Number> {
         matches!(self.first(), b'-' | b'0'..=b'9').then(|| self.number())
     }
@@ -58,12 +58,12 @@ impl<'de> Node<'de> {
         self.first() == b'{'
     }
 
-    /// Shows name and value of each field of an object in order, and nothing of any other value.
+    /// Calls `then` with name and value of each field of an object, in order; not at all for any other value.
     pub fn for_each_field(self, mut then: impl FnMut(&str, Node<'de>)) {
         for_each_field(self.text, |name, text| then(name, Node { text }));
     }
 
-    /// Shows the elements of an array in order, and nothing of any other value.
+    /// Calls `then` with the elements of an array, in order; not at all for any other value.
     pub fn for_each_element(self, mut then: impl FnMut(usize, Node<'de>)) {
         for_each_element(self.text, |index, text| then(index, Node { text }));
     }

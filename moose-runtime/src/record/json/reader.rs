@@ -14,10 +14,10 @@ use super::{
     serde::{first_value, unescaped},
 };
 
-/// Arrays and objects within each other, at most: one more than the deepest.
+/// Maximum nesting depth of arrays and objects, plus one.
 const DEPTH: u8 = 128;
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug)]
 pub(in crate::record) struct Reader<'de> {
     text: &'de str,
@@ -28,13 +28,13 @@ pub(in crate::record) struct Reader<'de> {
 pub(super) type Read<T> = Result<T, Refused>;
 
 impl<'de> Reader<'de> {
-    /// At the beginning of a text.
+    /// At the start of a text.
     #[inline]
     pub(in crate::record) fn new(text: &'de str) -> Self {
         Self { text, at: 0, depth: DEPTH }
     }
 
-    /// Nothing but space follows.
+    /// Checks that only whitespace follows.
     #[inline]
     pub(in crate::record) fn end(mut self) -> Read<()> {
         if self.next_token().is_none() { Ok(()) } else { Err(Refused) }
@@ -50,7 +50,7 @@ impl<'de> Reader<'de> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The first byte after space, not yet taken.
+    /// The next byte after whitespace, not yet consumed.
     #[inline]
     pub(super) fn next_token(&mut self) -> Option<u8> {
         loop {
@@ -61,7 +61,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Takes this byte after space.
+    /// Consumes this byte after whitespace.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> Read<()> {
         if self.next_token() != Some(byte) {
@@ -80,7 +80,7 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// The text from `start` to here.
+    /// The text from `start` to the current position.
     #[inline]
     fn since(&self, start: usize) -> Read<&'de str> {
         self.text.get(start..self.at).ok_or(Refused)
@@ -118,7 +118,7 @@ impl<'de> Reader<'de> {
         unescaped(self.since(start - 1)?).map(Cow::Owned)
     }
 
-    /// A number. A float may be asked for in the precision of 32 bits, so that it is rounded once.
+    /// A number. `single` asks for a float of 32 bits, so that it is rounded only once.
     #[inline]
     fn number(&mut self, single: bool) -> Read<Number> {
         let start = self.at;
@@ -188,7 +188,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The text of the next value, whatever it is.
+    /// The raw text of the next value.
     pub(super) fn raw(&mut self) -> Read<&'de str> {
         self.next_token();
         let (value, length) = first_value(self.text.get(self.at..).ok_or(Refused)?)?;
@@ -196,7 +196,7 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
-    /// What is between a bracket and its other one.
+    /// The content between a pair of brackets.
     #[inline]
     pub(super) fn nested<T>(&mut self, close: u8, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         self.at += 1;
@@ -207,7 +207,7 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
-    /// Goes to the next element or field, if there is one before `close`.
+    /// Advances to the next element or field, if there is one before `close`.
     #[inline]
     pub(super) fn step(&mut self, first: &mut bool, close: u8) -> Read<bool> {
         let is_first = std::mem::take(first);
@@ -217,12 +217,12 @@ impl<'de> Reader<'de> {
             Some(_) if is_first => return Ok(true),
             _ => return Err(Refused),
         }
-        // No comma stands before the end.
+        // No trailing comma.
         if self.next_token() == Some(close) { Err(Refused) } else { Ok(true) }
     }
 }
 
-/// Bytes of a string before its end, an escape, or what must not stand in it.
+/// Number of bytes in a string before its end, an escape, or an invalid character.
 #[inline]
 fn plain_length(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
@@ -235,7 +235,7 @@ fn plain_length(text: &[u8]) -> usize {
     for word in words {
         let word = u64::from_le_bytes(*word);
         let (quote, escape) = (word ^ QUOTES, word ^ ESCAPES);
-        // The top bit of each byte that is zero, or below a space; above the lowest such byte there may be more.
+        // The top bit of each byte that is zero, or below a space; bits above the lowest such byte may be wrong.
         let (quote, escape) = (quote.wrapping_sub(ONES) & !quote, escape.wrapping_sub(ONES) & !escape);
         let found = quote | escape | (word.wrapping_sub(SPACES) & !word);
         if found & TOPS != 0 {

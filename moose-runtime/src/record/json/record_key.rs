@@ -7,11 +7,11 @@ use serde_json::{Deserializer, Value};
 
 use super::serde::Text;
 
-/// The key of a record whose key fields have these names: one string field as it stands, otherwise the JSON array of the
-/// values. Spaces, escapes and the order of fields make no difference.
+/// The key of a record whose key fields have these names: one string field as it is, otherwise the JSON array of the
+/// values. Whitespace, escapes and the order of fields make no difference.
 pub(in crate::record) fn key(record: &[u8], fields: &[&'static [&'static str]]) -> Vec<u8> {
     let mut values = vec![Value::Null; fields.len()];
-    // A record that is not valid has no key that matters: what could be read of it stands.
+    // An invalid record needs no key: whatever was read of it is used.
     let _ = Deserializer::from_slice(record).deserialize_map(KeyVisitor { fields, values: &mut values });
     match values.as_mut_slice() {
         [Value::String(text)] => std::mem::take(text).into_bytes(),
@@ -33,7 +33,7 @@ impl<'de> Visitor<'de> for KeyVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut missing = self.fields.len();
-        // A valid record has each field once, so the rest of it can stay unread.
+        // A valid record has each field once, so the rest of it need not be read.
         while missing > 0
             && let Some(name) = map.next_key::<Text<'de>>()?
         {

@@ -13,19 +13,19 @@ use serde_json::{Deserializer, error::Category, value::RawValue};
 use super::{event::Refused, skip::Skip};
 use crate::record::{ErrorCode, FieldError};
 
-/// The first value of a text that begins with one, and where it ends.
+/// The first value of a text, and where it ends.
 pub(super) fn first_value(text: &str) -> Result<(&str, usize), Refused> {
     let mut values = Deserializer::from_str(text).into_iter::<&RawValue>();
     let value = values.next().and_then(Result::ok).ok_or(Refused)?;
     Ok((value.get(), values.byte_offset()))
 }
 
-/// What a string with escapes, given with its quotes, stands for.
+/// Decodes a string with escapes, given with its quotes.
 pub(super) fn unescaped(text: &str) -> Result<String, Refused> {
     serde_json::from_str(text).map_err(|_| Refused)
 }
 
-/// Lets `serde_json` read a text that is one value.
+/// Lets `serde_json` parse a text that is one value.
 pub(super) fn hand_over<'de, T>(
     text: &'de str,
     read: impl FnOnce(&mut Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,
@@ -33,7 +33,7 @@ pub(super) fn hand_over<'de, T>(
     read(&mut Deserializer::from_str(text)).map_err(|_| Refused)
 }
 
-/// Whether a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.
+/// Checks that a text is exactly one JSON value, not nested too deeply. A number beyond every float is `OutOfRange`.
 pub(in crate::record) fn check(text: &str) -> Result<(), FieldError> {
     let mut reader = Deserializer::from_str(text);
     Skip.deserialize(&mut reader).map_err(|error| unreadable(&error))?;
@@ -43,9 +43,9 @@ pub(in crate::record) fn check(text: &str) -> Result<(), FieldError> {
     })
 }
 
-/// Our error for the reader's.
+/// Converts an error of the parser.
 pub(super) fn unreadable(error: &serde_json::Error) -> FieldError {
-    // The reader has no kinds for these two; a test holds it to its words.
+    // `serde_json` has no error kinds for these two, only messages; a test checks that they stay the same.
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {
         let message = "nested deeper than 127 levels".to_owned();
@@ -73,7 +73,7 @@ pub(super) fn invalid_json(message: String) -> FieldError {
     FieldError { pointer: String::new(), code: ErrorCode::InvalidJson, message }
 }
 
-/// Shows name and value of each field of a text that is known to be a JSON object.
+/// Calls `then` with name and value of each field of a text that is known to be a JSON object.
 pub(super) fn for_each_field<'de>(text: &'de str, then: impl FnMut(&str, &'de str)) {
     struct Fields<F>(F);
     impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Fields<F> {
@@ -90,11 +90,11 @@ pub(super) fn for_each_field<'de>(text: &'de str, then: impl FnMut(&str, &'de st
             Ok(())
         }
     }
-    // What is not an object has no fields.
+    // Anything but an object has no fields.
     let _ = Deserializer::from_str(text).deserialize_map(Fields(then));
 }
 
-/// Shows each element of a text that is known to be a JSON array.
+/// Calls `then` with each element of a text that is known to be a JSON array.
 pub(super) fn for_each_element<'de>(text: &'de str, then: impl FnMut(usize, &'de str)) {
     struct Elements<F>(F);
     impl<'de, F: FnMut(usize, &'de str)> Visitor<'de> for Elements<F> {
@@ -113,11 +113,11 @@ pub(super) fn for_each_element<'de>(text: &'de str, then: impl FnMut(usize, &'de
             Ok(())
         }
     }
-    // What is not an array has no elements.
+    // Anything but an array has no elements.
     let _ = Deserializer::from_str(text).deserialize_seq(Elements(then));
 }
 
-/// The string that a text, known to be a JSON string, stands for.
+/// Decodes a text that is known to be a JSON string.
 pub(in crate::record) fn string(text: &str) -> Cow<'_, str> {
     serde_json::from_str::<Text<'_>>(text).map_or(Cow::Borrowed(""), |text| text.0)
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Reads a value and forgets it. It goes through `deserialize_any` on every level, so that the reader's limit of depth
-/// holds: `IgnoredAny` may be skipped by readers in ways that don't count.
+/// Parses a value and drops it. It uses `deserialize_any` on every level, so that the parser's depth limit applies:
+/// `IgnoredAny` may be skipped by parsers in ways that don't count.
 pub(in crate::record) struct Skip;
 
 impl<'de> DeserializeSeed<'de> for Skip {
