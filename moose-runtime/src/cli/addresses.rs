@@ -11,20 +11,20 @@ use crate::app::{ADDRESSES_FILE, Addresses};
 #[cfg(feature = "embedded")]
 use crate::engine::Access;
 
-/// A listener on the same machine answers within this, or isn't there.
+/// Timeout for connecting to a listener on the same machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Address of the engine that a running instance has on `data_dir`, and how anybody gets in. A file whose process is gone, or whose engine does
-/// not listen (a number can be another process' by now), is as good as none.
+/// Address and credentials of the engine of the instance that runs in `data_dir`. A file whose process is gone, or
+/// whose engine does not listen (the process id may have been reused), is ignored.
 #[cfg(feature = "embedded")]
 pub(super) fn running_engine(data_dir: &Path) -> Option<(SocketAddr, Option<Access>)> {
     let addresses = read(data_dir)?;
-    // That of a configured server is a URL; there is no engine of ours then.
+    // The address of a configured server is a URL; then there is no engine of ours.
     let address = listening(&addresses, addresses.engine.parse().ok()?)?;
     Some((address, addresses.access))
 }
 
-/// Address of the management port of the instance that runs on `data_dir`.
+/// Address of the management port of the instance that runs in `data_dir`.
 pub(super) fn running_management(data_dir: &Path) -> Option<SocketAddr> {
     let addresses = read(data_dir)?;
     listening(&addresses, addresses.management)
@@ -34,7 +34,7 @@ fn read(data_dir: &Path) -> Option<Addresses> {
     serde_json::from_slice(&fs::read(data_dir.join(ADDRESSES_FILE)).ok()?).ok()
 }
 
-/// The address, if something listens there: where all are listened on, one of them.
+/// The address, if something listens there; for a wildcard address, a loopback one.
 fn listening(addresses: &Addresses, mut address: SocketAddr) -> Option<SocketAddr> {
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
@@ -42,7 +42,7 @@ fn listening(addresses: &Addresses, mut address: SocketAddr) -> Option<SocketAdd
     (may_run(addresses.pid) && TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok()).then_some(address)
 }
 
-/// Whether there may be such a process. Where the system has no `/proc`, only connecting tells.
+/// Whether the process may exist. On a system without `/proc`, only connecting tells.
 fn may_run(pid: u32) -> bool {
     let processes = Path::new("/proc");
     !processes.join("self").exists() || processes.join(pid.to_string()).exists()

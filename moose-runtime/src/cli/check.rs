@@ -18,26 +18,26 @@ use crate::{
     },
 };
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Every table has the whole promise, can be written, and is as the migrations lead to, which is as it is declared.
+    /// Every table has the full guarantee, can be written, and agrees with the migrations and these with the
+    /// declarations.
     Good,
-    /// A table has less than the whole promise, or can't be written, or a dead letter may have no room; or the counts don't
-    /// agree.
+    /// A table lacks the full guarantee or can't be written, a dead letter may be too large, or the counts disagree.
     Wrong,
-    /// Migrations are pending or missing, or a table is not as they lead to.
+    /// Migrations are pending or missing, or a table differs from what they lead to.
     Pending,
 }
 
-/// Says what is promised for each table, and what speaks against the migrations.
+/// Prints the guarantee of each table, and the problems with migrations.
 pub(super) async fn check(program: Program, config: &Config, json: bool) -> Result<Found, CliError> {
     let topology = Topology::linked(config)?;
     let migrations = Migrations::of_program(program.schema)?;
     let server = Server::find(config).await?;
     let report = check::check(&server.client, topology.storage, topology.filled_tables()).await;
     let problems = async {
-        // A package without migrations is asked for none.
+        // A package without migrations does not need any.
         if migrations.files().is_empty() {
             return Ok(Vec::new());
         }
@@ -62,7 +62,7 @@ pub(super) async fn check(program: Program, config: &Config, json: bool) -> Resu
     })
 }
 
-/// Which dead letters would have no room where they are kept.
+/// Which dead letters would be too large for where they are kept.
 async fn letters(topology: &Topology, config: &Config) -> Result<Vec<String>, CliError> {
     if !streams::on_brokers(config) {
         return Ok(Vec::new());
@@ -106,9 +106,9 @@ struct Line {
     account: Account,
     accepted: u64,
     in_the_stream: u64,
-    /// The table's side; `None` where it can't be asked.
+    /// The table's side; `None` if it can't be counted.
     counts: Option<TableCounts>,
-    /// Why the two sides do not agree.
+    /// The contradictions between the two sides.
     contradictions: Vec<String>,
 }
 
@@ -177,7 +177,7 @@ pub(super) async fn counts(config: &Config, json: bool) -> Result<Found, CliErro
         Some(address) => {
             let accounts = management::accounts(address).await?;
             let counts = counted(config, &topology, &accounts).await?;
-            // Asked again, because records went on coming meanwhile.
+            // Queried again, because records kept arriving meanwhile.
             let after = management::accounts(address).await?;
             both(accounts, counts, &after)
         }
@@ -203,7 +203,7 @@ async fn stopped(config: &Config, topology: &Topology, books: &Books) -> Result<
     Ok(both(accounts, counts, &after))
 }
 
-/// The tables' side: each account's table is counted, or it is known why not, whatever becomes of the others.
+/// The tables' side: each account's table is counted, or has a reason why not, independently of the others.
 async fn counted(
     config: &Config,
     topology: &Topology,

@@ -14,7 +14,7 @@ use crate::{
     manage::DEAD_LETTERS_PATH,
 };
 
-/// Runs the command. It fails when some of the letters could not be replayed.
+/// Runs the command. Fails if some of the letters could not be replayed.
 pub(super) async fn dead_letters(config: &Config, letters: Letters, json: bool) -> Result<ExitCode, CliError> {
     let command = match letters {
         Letters::List { table, after, limit } => LetterCommand::List { table, after, limit },
@@ -48,7 +48,7 @@ async fn alone(config: &Config, command: LetterCommand) -> Result<Value, CliErro
     answer.map_err(|reason| CliError::Desk { reason })
 }
 
-/// An answer for people.
+/// The answer as text.
 fn text(answer: &Value) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.

@@ -15,7 +15,7 @@ use crate::{
     declare::Program,
 };
 
-/// Runs until Ctrl-C, SIGTERM, or a part that dies for good.
+/// Runs until Ctrl-C, SIGTERM, or a component ends for good.
 pub(super) async fn dev(program: Program, config: Config, from: Option<From>) -> Result<(), CliError> {
     let mut builder = App::new(program).config(config).migrating(Migrating::Develop { confirm: terminal::confirm });
     if let Some(from) = from {

@@ -8,33 +8,33 @@ use crate::app::{AppError, exit_code};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum CliError {
-    /// What is no command's own: the application would fail with it too.
+    /// An error of the application, which would fail in the same way without the command.
     #[error(transparent)]
     App(AppError),
-    /// `run` would take events from anyone.
+    /// `run` would accept events from anyone.
     #[error(
         "no authentication is configured, so anyone who reaches http.listen = {listen} could send events: start with --allow-anonymous if that is meant, for example behind a proxy that authenticates (this version has no authentication of its own yet)"
     )]
     Anonymous {
-        /// Where the front door would listen.
+        /// The front door's address.
         listen: SocketAddr,
     },
-    /// What was asked of the streams could not be had, or not be done.
+    /// A request about dead letters or readers failed.
     #[error("{reason}")]
     Desk {
         /// Why.
         reason: String,
     },
-    /// The declarations have changes that need a word of the author.
+    /// The declarations have changes that need a decision of the author.
     #[error("the declarations have changes that no migration makes unasked:\n{list}")]
     Refused {
-        /// A line each, with what to write.
+        /// One line each, with what to write.
         list: String,
     },
     /// The system refused something that every command needs.
     #[error("failed to {action}")]
     System {
-        /// What was being done.
+        /// The failed action.
         action: &'static str,
         /// The cause.
         #[source]
@@ -52,7 +52,7 @@ where
 }
 
 impl CliError {
-    /// What the process ends with.
+    /// The exit code of the process.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::App(error) => error.exit_code(),

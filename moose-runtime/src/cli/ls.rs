@@ -10,7 +10,7 @@ use crate::{
     config::Config,
 };
 
-/// Everything that is listed; its JSON form is what `--json` prints.
+/// The listing, which `--json` prints in this form.
 #[derive(Debug, Serialize)]
 struct Listing {
     apis: Vec<Api>,
@@ -59,9 +59,9 @@ pub(super) async fn ls(config: &Config, json: bool) -> Result<(), CliError> {
     terminal::print(text.as_bytes()).map_err(CliError::system("write the list"))
 }
 
-/// The sizes of the tables that there are.
+/// The sizes of the existing tables.
 async fn sizes(config: &Config) -> Result<HashMap<String, Size>, CliError> {
-    // An engine that never ran has no tables: there is nothing to start it for.
+    // An engine that never ran has no tables, so none is started.
     let server = match Server::running(config)? {
         Some(server) => server,
         None if engine_path(config).exists() => Server::find(config).await?,

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::error::CliError;
 use crate::{manage::ACCOUNTING_PATH, stream::accounting::Account};
 
-/// One question, one answer, however long that takes.
+/// Sends one request and waits for the response, without a timeout.
 pub(super) async fn ask(address: SocketAddr, path: &str, question: &Value) -> Result<Value, CliError> {
     let question = Request::post(path)
         .header(header::CONTENT_TYPE, "application/json")
@@ -26,7 +26,7 @@ pub(super) async fn ask(address: SocketAddr, path: &str, question: &Value) -> Re
     Err(CliError::Desk { reason: reason.map_or_else(|| format!("it answered HTTP {status}"), str::to_owned) })
 }
 
-/// The stream's side of the accounting, as the instance has it now.
+/// The stream's side of the accounting, as reported by the instance.
 pub(super) async fn accounts(address: SocketAddr) -> Result<Vec<Account>, CliError> {
     #[derive(Deserialize)]
     struct Answer {

@@ -19,7 +19,7 @@ use crate::{
     migration::{DIRECTORY, Draft, Migrations, package_directory},
 };
 
-/// Does it. False where something is pending or differs.
+/// Runs the command. False if something is pending or differs.
 pub(super) async fn migrate(program: Program, config: &Config, what: Migrate, json: bool) -> Result<bool, CliError> {
     let topology = Topology::linked(config)?;
     if let Migrate::Save { name } = what {
@@ -135,13 +135,13 @@ impl Job {
     }
 }
 
-/// The migration that is not saved yet; `None` where there is nothing to save.
+/// The migration that is not saved yet; `None` if there is nothing to save.
 fn draft(topology: &Topology, migrations: &Migrations) -> Result<Option<Draft>, CliError> {
     Draft::of(migrations, &topology.declared_tables(), &topology.dropped_tables)
         .map_err(|refused| CliError::Refused { list: refused.to_string() })
 }
 
-/// Writes it into the package, whose files count here, not those that the binary carries.
+/// Writes it into the package, whose files count here, not those embedded in the binary.
 fn save(topology: &Topology, name: &str, json: bool) -> Result<(), CliError> {
     let directory = package_directory().join(DIRECTORY);
     let there = Migrations::read(&directory)?.unwrap_or_default();

@@ -32,13 +32,13 @@ use crate::{app::exit_code, config::Config, declare::Program, machine::private};
 
 /// Runs the command line of the process: what `moose_runtime::run!()` calls.
 pub fn main(program: Program) -> ExitCode {
-    // Before the configuration: the engine of a running application gets all it needs as arguments.
+    // Before the configuration is read: the engine of a running application gets everything as arguments.
     #[cfg(feature = "embedded")]
     crate::engine::run_if_asked();
     let invocation = match arguments::parse(program.name, program.version, std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(error) => {
-            // Help goes to standard output and mistakes to standard error; a closed one is nobody's to tell.
+            // Help goes to standard output and errors to standard error; if that is closed, there is nobody to tell.
             drop(error.print());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -52,7 +52,7 @@ pub fn main(program: Program) -> ExitCode {
 fn run(program: Program, invocation: Invocation) -> Result<ExitCode, CliError> {
     let Invocation { command, file, flags } = invocation;
     let config = Config::load(program.name, file, flags)?;
-    // Of those that write into the data directory; `migrate` writes into the package, which is others' to read too.
+    // For commands that write into the data directory; `migrate` writes into the package, which others may read too.
     if !matches!(command, Command::Migrate { .. }) {
         private::by_default();
     }
@@ -110,7 +110,7 @@ fn wait_for<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, 
         .build()
         .map_err(CliError::system("start the threads of the process"))?;
     let done = runtime.block_on(command);
-    // What was begun in order has ended in order; a fetch of the engine's library would otherwise be waited for.
+    // Everything has been stopped in order; a download of the engine's library would otherwise be waited for.
     runtime.shutdown_background();
     done
 }

@@ -3,13 +3,13 @@
 use super::{error::CliError, server::Server, terminal};
 use crate::config::Config;
 
-/// A table for people, the same on a terminal and in a pipe.
+/// The format for people, the same on a terminal and in a pipe.
 const TABLE: &str = "PrettyCompactMonoBlock";
 
-/// A line for each row, for programs: can be read while it is written, and an empty result is no line.
+/// The format for programs, one line per row: it can be read while it is written, and an empty result has no lines.
 const ROWS: &str = "JSONEachRow";
 
-/// Runs the statement. A `FORMAT` in it wins over ours.
+/// Runs the statement. A `FORMAT` in it overrides ours.
 pub(super) async fn query(config: &Config, sql: &str, json: bool) -> Result<(), CliError> {
     let server = Server::find(config).await?;
     let result = server.client.unhurried().query_text(sql, if json { ROWS } else { TABLE }).await;

@@ -34,7 +34,7 @@ pub(super) async fn readers(config: &Config, what: Readers, json: bool) -> Resul
 async fn alone(config: &Config, command: ReaderCommand) -> Result<Value, CliError> {
     let topology = Topology::linked(config)?;
     let Some(books) = Books::open(&topology, config).await? else { return Ok(json!({ "readers": [] })) };
-    // The tables are needed to know whose place is taken; on brokers, who reads is noted beside them.
+    // Adopting a reader needs the tables; on Kafka the registry of readers is beside them.
     let needed = streams::on_brokers(config) || matches!(command, ReaderCommand::Adopt { .. });
     let server = if needed { Some(Server::find(config).await) } else { None };
     let answer = match server.as_ref() {
@@ -58,7 +58,7 @@ async fn alone(config: &Config, command: ReaderCommand) -> Result<Value, CliErro
     }
 }
 
-/// An answer for people.
+/// The answer as text.
 fn text(answer: &Value) -> String {
     let mut text = String::new();
     for (name, values) in answer.as_object().into_iter().flatten() {

@@ -12,7 +12,7 @@ use crate::{
     declare::Program,
 };
 
-/// Runs until Ctrl-C, SIGTERM, or a part that dies for good.
+/// Runs until Ctrl-C, SIGTERM, or a component ends for good.
 pub(super) async fn run(
     program: Program,
     config: Config,

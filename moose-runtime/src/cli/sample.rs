@@ -5,7 +5,7 @@ use crate::{
     schema::Class,
 };
 
-/// One JSON object with a value for every field, in the order of the columns, that the record type accepts.
+/// A JSON object with a value for every field, in the order of the columns, that the record type accepts.
 pub(super) fn record(columns: &[ColumnSpec]) -> String {
     let fields: Vec<String> = columns
         .iter()
@@ -42,7 +42,7 @@ fn value(name: &str, data_type: &DataType) -> String {
     }
 }
 
-/// A value of a type of that class that has none in it.
+/// A value for a type of that class without inner types.
 fn of_class(name: &str, class: Class) -> String {
     match class {
         Class::Bool => "true".to_owned(),
@@ -59,7 +59,7 @@ fn of_class(name: &str, class: Class) -> String {
         Class::Line => format!("[{POINT}]"),
         Class::Lines => format!("[[{POINT}]]"),
         Class::Areas => format!("[[[{POINT}]]]"),
-        // Of what can hold several types, one that it always may.
+        // For a type that holds several, one that is always accepted.
         Class::Text
         | Class::Union
         | Class::Enumeration

@@ -8,7 +8,7 @@ use crate::{
     shutdown,
 };
 
-/// Starts, announces, and runs until Ctrl-C, SIGTERM, or a part that dies for good.
+/// Starts, announces, and runs until Ctrl-C, SIGTERM, or a component ends for good.
 pub(super) async fn serve(
     builder: AppBuilder,
     announce: impl FnOnce(&RunningApp) -> Result<(), CliError>,

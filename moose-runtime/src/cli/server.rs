@@ -18,17 +18,17 @@ use crate::{
 };
 use crate::{clickhouse::Client, config::Config};
 
-/// A ClickHouse to ask.
+/// The ClickHouse for a command.
 pub(super) struct Server {
-    /// Asks it.
+    /// The client.
     pub(super) client: Client,
-    /// Runs for this command only, and may take so long to end.
+    /// The engine, if it was started for this command, and how long it may take to end.
     #[cfg(feature = "embedded")]
     engine: Option<(Engine, Duration)>,
 }
 
 impl Server {
-    /// The ClickHouse that is there without starting one.
+    /// A ClickHouse that already runs.
     pub(super) fn running(config: &Config) -> Result<Option<Self>, CliError> {
         let client = match &config.clickhouse.url {
             Some(url) => Some(Client::new(url, &config.clickhouse)?),
@@ -45,19 +45,19 @@ impl Server {
     #[cfg(feature = "embedded")]
     fn of_instance(config: &Config) -> Result<Option<Client>, CliError> {
         let Some((engine, access)) = addresses::running_engine(&config.data_dir) else { return Ok(None) };
-        // That of an older build lets everybody in.
+        // The engine of an older build has no passwords.
         let access = access.map_or_else(|| Config::default().clickhouse, |access| access.client());
         Ok(Some(Client::new(&format!("http://{engine}"), &access)?))
     }
 
-    /// There is no engine in this build, so none of its instances has one.
+    /// This build has no engine, so none of its instances has one.
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unnecessary_wraps, reason = "as with the embedded engine, which this build does not have")]
     fn of_instance(_: &Config) -> Result<Option<Client>, CliError> {
         Ok(None)
     }
 
-    /// The ClickHouse that is there; where none is, the embedded engine, started for the command.
+    /// A ClickHouse that already runs, or else the embedded engine, started for the command.
     pub(super) async fn find(config: &Config) -> Result<Self, CliError> {
         match Self::running(config)? {
             Some(server) => Ok(server),
@@ -70,7 +70,7 @@ impl Server {
         private::data_directory(&config.data_dir).map_err(CliError::system("use the data directory"))?;
         let path = engine_path(config);
         let access = Access::open(&path, &config.engine.password).map_err(EngineError::from)?;
-        // Nobody else is told where it is, so any port will do.
+        // Nobody else needs its address, so any port will do.
         let own = EngineConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config.engine.clone() };
         let engine = Engine::start(SupervisorOptions::new(path, &own, &access)).await?;
         let client = Client::new(&engine.url(), &access.client())?;
@@ -83,7 +83,7 @@ impl Server {
         Err(AppError::NoClickHouse.into())
     }
 
-    /// Whether it was started for the command, so that nobody else writes into it.
+    /// Whether it was started for the command, so that nobody else writes to it.
     #[cfg(feature = "embedded")]
     pub(super) fn is_own(&self) -> bool {
         self.engine.is_some()
@@ -96,7 +96,7 @@ impl Server {
         false
     }
 
-    /// Ends what was started for the command.
+    /// Stops the engine if it was started for the command.
     #[cfg(feature = "embedded")]
     pub(super) async fn close(self) {
         if let Some((engine, deadline)) = self.engine {

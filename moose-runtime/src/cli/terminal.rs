@@ -14,10 +14,10 @@ use tracing_subscriber::{
 
 use crate::time::rfc3339;
 
-/// What is logged where `RUST_LOG` says nothing: our own parts, and from below them only what is wrong.
+/// The default log filter: our own crates, and only problems of those below.
 const LOGGED: &str = "info,fjall=warn,lsm_tree=warn,hyper=warn,hyper_util=warn";
 
-/// Writes a result. A reader that has gone away (`… | head`) is not an error.
+/// Writes a result. A closed pipe (`… | head`) is not an error.
 pub(super) fn print(text: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(text).and_then(|()| output.flush()) {
@@ -26,12 +26,12 @@ pub(super) fn print(text: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Tells the operator something that is no result. If standard error is closed, nobody wanted to know.
+/// Writes a message that is not a result. If standard error is closed, it is dropped.
 pub(super) fn tell(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
-/// Asks the operator, if there is one at a terminal; nobody, and anything but a yes, is a no.
+/// Asks the operator; without a terminal, and for any answer but yes, the result is no.
 pub(super) fn confirm(question: &str) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return false;
@@ -41,7 +41,7 @@ pub(super) fn confirm(question: &str) -> bool {
     asked.is_ok() && io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-/// An error with its causes in one line. A cause that a text already tells is not told twice.
+/// An error with its causes in one line. A cause already contained in a text is not repeated.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -55,7 +55,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Logs to standard error, in colour on a terminal. An application that has set up tracing before keeps its own.
+/// Logs to standard error, in colour on a terminal. A tracing subscriber that the application has set is kept.
 pub(super) fn start_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -66,7 +66,7 @@ pub(super) fn start_logging() {
         .with_timer(Milliseconds)
         .with_writer(io::stderr)
         .with_ansi(colour)
-        // A line that can't be written is lost. Said on standard error, that would panic, and take whoever logs with it.
+        // A line that can't be written is lost. Reporting that on standard error would panic in the code that logs.
         .log_internal_errors(false)
         .try_init();
     drop(started);

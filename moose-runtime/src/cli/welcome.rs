@@ -8,11 +8,11 @@ use crate::{
     record::ColumnSpec,
 };
 
-/// What is told.
+/// The content of the text.
 pub(super) struct Welcome<'a> {
     /// Name and version of the program.
     pub(super) program: (&'a str, &'a str),
-    /// How the program was called, to be called again.
+    /// The command that started the program.
     pub(super) called: &'a str,
     /// The front door's APIs.
     pub(super) doors: Vec<Door>,
@@ -24,7 +24,7 @@ pub(super) struct Welcome<'a> {
     pub(super) management: SocketAddr,
     /// URL of ClickHouse.
     pub(super) clickhouse: &'a str,
-    /// Users of the embedded engine with their passwords: who may do what is wanted, and who may only read.
+    /// Users of the embedded engine with their passwords: the pipeline's user, and the read-only one.
     pub(super) users: Option<[(&'a str, &'a str); 2]>,
     /// Database of the tables.
     pub(super) database: &'a str,
@@ -40,12 +40,12 @@ pub(super) struct Door {
     stream: String,
     /// The tables that the stream fills.
     tables: Vec<String>,
-    /// A record that it takes.
+    /// A sample record for it.
     sample: String,
 }
 
 impl Door {
-    /// The doors of a pipeline.
+    /// The APIs of a pipeline.
     pub(super) fn of(topology: &Topology) -> Vec<Self> {
         let door = |ApiNode { name, topic, new_batch }: &ApiNode| {
             let tables = topology.stream(topic).into_iter().flat_map(StreamNode::tables).collect();
@@ -87,7 +87,7 @@ impl Welcome<'_> {
         writeln!(text, "ready: http={} management={} clickhouse={engine}", self.http, self.management)
     }
 
-    /// The address to paste, with what it takes to get in; the one that can change nothing is for the example.
+    /// The address to paste, with credentials; the read-only user for the example.
     fn write_clickhouse(&self, text: &mut String) -> Result<String, std::fmt::Error> {
         let (url, database) = (self.clickhouse.trim_end_matches('/'), self.database);
         let Some([all, reading]) = self.users else {
@@ -130,7 +130,7 @@ impl Welcome<'_> {
         Ok(())
     }
 
-    /// A request to paste, and how to see what became of it.
+    /// A request to paste, and a query for its result.
     fn write_example(&self, text: &mut String, clickhouse: &str) -> std::fmt::Result {
         let Some(door) = self.doors.first() else { return Ok(()) };
         let Door { api, sample, tables, .. } = door;
