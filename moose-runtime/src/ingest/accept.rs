@@ -21,10 +21,10 @@ use crate::{inlet::Appended, memory::BESIDE_A_BODY, stream::StreamError, telemet
 /// Bodies above this are decoded off the async threads: about 100 µs of work.
 const INLINE_BYTES: usize = 64 << 10;
 
-/// `POST /ingest/<name>`
+/// Handles `POST /ingest/<name>`.
 pub(super) async fn ingest(Shared(state): Shared<Arc<State>>, uri: Uri, headers: HeaderMap, body: Body) -> Response {
     let Some(api) = api_at(&state, &uri) else { return unknown(&state, &uri).into_response() };
-    // Held until the answer is made.
+    // Held until the response is built.
     let mut room = Room::new(&state.memory);
     match decoded(&state, api, &headers, body, &mut room).await {
         Ok(decoded) => store(&state, api, decoded).await,
@@ -46,7 +46,7 @@ pub(super) async fn not_found(Shared(state): Shared<Arc<State>>, uri: Uri) -> Re
     unknown(&state, &uri).into_response()
 }
 
-/// The API at a path. Names of APIs need no escapes, so that none are looked for.
+/// The API at a path. Names of APIs need no percent-encoding, so none is decoded.
 fn api_at<'a>(state: &'a State, uri: &Uri) -> Option<&'a Arc<Api>> {
     state.apis.get(uri.path().strip_prefix("/ingest/")?)
 }
@@ -98,7 +98,7 @@ fn work(
     Ok(records::decode(&api.inlet, format, &body))
 }
 
-/// Appends the valid records and answers once they are durable.
+/// Appends the valid records and responds once they are durable.
 async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     let Decoded { valid, rejected: invalid, errors, more } = decoded;
     let appended = api.inlet.append(valid).await;
@@ -113,11 +113,11 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
                 tracing::warn!(api = api.name, %error, unsaid, "records were not taken");
             }
             let (seconds, error) = match &error {
-                // Room comes back with the next pass of retention.
+                // Space is freed by the next run of retention.
                 StreamError::Full { .. } => (10, error.to_string()),
-                // It is tried to open it anew at least that often.
+                // Reopening it is tried at least that often.
                 StreamError::Paused { .. } => (5, error.to_string()),
-                // May be over at any moment. What it says may be about machines that are nobody's business.
+                // May be over at any moment. Its message may contain addresses of machines, which clients must not see.
                 _ => (1, "the stream is not available".to_owned()),
             };
             let retry_after = Duration::from_secs(seconds);
@@ -126,9 +126,9 @@ async fn store(state: &State, api: &Api, decoded: Decoded) -> Response {
     }
 }
 
-/// Shows a stream that can't be written: nothing can be accepted, whatever becomes of the tables. A full one is left out:
-/// it takes records again once there is room, and nobody would send any to one that is not ready. So is a storage that
-/// mends itself: it shows its trouble by itself, as long as that lasts.
+/// Reports a stream that can't be written to health: nothing can be accepted, whatever the state of the tables. A full
+/// stream is left out: it accepts records again once there is space, and nobody would send any to a process that is not
+/// ready. So is a storage that recovers by itself: it reports its own failure, as long as that lasts.
 fn show(state: &State, api: &Api, failure: Option<&StreamError>) {
     match failure {
         None => drop(state.health.recovered(&api.stream)),

@@ -18,15 +18,15 @@ pub(super) struct Outcome {
     /// Not valid, not stored.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) rejected: usize,
-    /// What is wrong with those, as far as it is listed.
+    /// The errors of those, up to the limit of the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<RecordError>,
-    /// Errors that are not listed.
+    /// Number of errors that are not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) more: usize,
 }
 
-/// One thing wrong with one record.
+/// One error in one record.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct RecordError {
     /// Which record of the request, from 0.
@@ -40,13 +40,13 @@ fn is_zero(value: &usize) -> bool {
     *value == 0
 }
 
-/// Why a request was not taken.
+/// Why a request was rejected.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// The path is not an API's.
     #[error("there is no {path}; the ingest APIs are {}", list(.known))]
     NotFound { path: String, known: Vec<String> },
-    /// The path is an API's and the method is not POST.
+    /// The path is an API's, but the method is not POST.
     #[error("an ingest API takes POST, not {method}")]
     MethodNotAllowed { method: String },
     /// The body came too slowly.
@@ -56,7 +56,7 @@ pub(super) enum Refusal {
         .rate >> 10
     )]
     Timeout { pause: Duration, rate: u64 },
-    /// The connection broke within the body.
+    /// The connection broke during the body.
     #[error("the body could not be read to its end")]
     Unreadable,
     /// The body is too large.
@@ -71,16 +71,16 @@ pub(super) enum Refusal {
     /// The content encoding is not known.
     #[error("content encoding {found} is not taken: gzip, zstd or none are")]
     ContentEncoding { found: String },
-    /// The body does not decompress.
+    /// The body can't be decompressed.
     #[error("the body is not whole {encoding}")]
     Compression { encoding: &'static str },
-    /// Too much is being worked on.
+    /// The memory budget of requests is used up.
     #[error(
         "the requests that are being worked on take all the memory that they may, half of `memory.budget`: nothing of this \
          one was stored, send it again later"
     )]
     Memory,
-    /// Nothing that the client could have done.
+    /// A fault that is not the client's.
     #[error("the request could not be worked on")]
     Internal,
 }
@@ -125,7 +125,7 @@ impl IntoResponse for Refusal {
             _ => json(status, &RefusalBody { error, known: None }),
         };
         if close {
-            // What is left of the body is not read any more.
+            // The rest of the body is not read.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if allow {
@@ -146,19 +146,19 @@ impl IntoResponse for Outcome {
     }
 }
 
-/// The stream did not take all valid records.
+/// The stream did not accept all valid records.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Unavailable {
     /// Durable.
     pub(super) accepted: usize,
-    /// Not stored, for certain: those that are not valid among them.
+    /// Certainly not stored, including the invalid ones.
     pub(super) rejected: usize,
-    /// They may be stored, now or later, or not.
+    /// May be stored, now or later.
     pub(super) unknown: usize,
-    /// What is wrong with those that are not valid, as far as it is listed.
+    /// The errors of the invalid ones, up to the limit of the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<RecordError>,
-    /// Errors that are not listed.
+    /// Number of errors that are not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) more: usize,
     /// Why.
@@ -177,7 +177,7 @@ impl IntoResponse for Unavailable {
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
     const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Texts and numbers under fixed names always serialise.
+    // Serialising strings and numbers can't fail.
     let body = serde_json::to_vec(body).unwrap_or_else(|_| b"{\"error\":\"the answer could not be written\"}".to_vec());
     (status, [JSON], body).into_response()
 }

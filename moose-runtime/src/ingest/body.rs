@@ -13,22 +13,22 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::Refusal;
 use crate::memory::{Reserved, Share};
 
-/// How long, and by how many times the limit, a body that is too large is read and thrown away: a client that is still
-/// sending would otherwise lose the answer with the connection.
+/// How long, and up to which multiple of the limit, a body that is too large is read and discarded: a client that is
+/// still sending would otherwise lose the response with the connection.
 const DRAIN: Duration = Duration::from_secs(5);
 const DRAIN_TIMES: u64 = 8;
 
-/// How many bytes of a body must come in a second, once it has been coming for longer than a pause may last. A phone at the
-/// edge of its network sends more; a thousand clients at this rate are a load, which a byte from each now and then is not.
+/// Minimum bytes per second of a body, once it has taken longer than the maximum pause. A phone with bad reception
+/// sends more. Holding a thousand requests open at this rate takes real traffic, which a byte now and then does not.
 const LEAST_RATE: u64 = 4 << 10;
 
-/// The largest window that a zstd body may ask for, as the standard for HTTP has it: 8 MiB.
+/// Maximum window of a zstd body, as specified for HTTP: 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// Bytes that a compressed body is unpacked by, and reserved for.
+/// Bytes that are decompressed, and reserved, at a time.
 const UNPACKED_AT_ONCE: u64 = 256 << 10;
 
-/// The memory that a request holds.
+/// The memory reserved by a request.
 #[derive(Debug)]
 pub(super) struct Room {
     share: Share,
@@ -40,12 +40,12 @@ impl Room {
         Self { share: share.clone(), reserved: None }
     }
 
-    /// The same room, to be handed to another thread; what stays here is empty.
+    /// Moves the reservation, to pass it to another thread; what stays here is empty.
     pub(super) fn take_over(&mut self) -> Self {
         Self { share: self.share.clone(), reserved: self.reserved.take() }
     }
 
-    /// Reserves so many bytes more.
+    /// Reserves that many more bytes.
     pub(super) fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
         let more = self.share.try_reserve(bytes).ok_or(Refusal::Memory)?;
         match &mut self.reserved {
@@ -56,16 +56,16 @@ impl Room {
     }
 }
 
-/// How records stand in a body.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// One value or an array.
+    /// One JSON value or an array.
     Json,
-    /// A value a line.
+    /// One value per line (NDJSON).
     Lines,
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
@@ -73,10 +73,10 @@ pub(super) enum Encoding {
     Zstd,
 }
 
-/// What the content type says; none is JSON.
+/// The format by content type; JSON by default.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Format::Json) };
-    // As nearly everybody writes them.
+    // The common spellings.
     match value.as_bytes() {
         b"application/json" => return Ok(Format::Json),
         b"application/x-ndjson" => return Ok(Format::Lines),
@@ -97,7 +97,7 @@ pub(super) fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
     if parts.any(foreign) { Err(refusal()) } else { Ok(format) }
 }
 
-/// What the content encoding says; none is plain.
+/// The compression by content encoding; none by default.
 pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(value) = values.next() else { return Ok(Encoding::Plain) };
@@ -110,15 +110,15 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     }
 }
 
-/// A header's text for an answer: cut, and without anything that is not plain.
+/// A header's text for a response: truncated, and with plain characters only.
 fn quoted(text: &str) -> String {
     let plain: String = text.chars().filter(|letter| !letter.is_control()).take(100).collect();
     format!("`{plain}`")
 }
 
-/// Reads the body, at most `limit` bytes of it. Room is taken for what has come, not for what is announced: a client that
-/// announces much and sends nothing holds nothing. It has to come without a longer `pause`, and altogether within one
-/// `pause` and the time that its size takes at the least rate.
+/// Reads the body, at most `limit` bytes of it. Memory is reserved for what was received, not for what was announced: a
+/// client that announces much and sends nothing holds nothing. There is a timeout for each `pause`, and one for the
+/// whole body: a `pause` plus the time that its size takes at the minimum rate.
 pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
@@ -129,7 +129,7 @@ pub(super) async fn read(
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let too_large = Refusal::TooLarge { limit, state: "" };
     if announced.is_some_and(|announced| announced > limit) {
-        // Nobody who asked whether to send has sent anything.
+        // A client that expects `100 Continue` has not sent anything.
         if !headers.contains_key(header::EXPECT) {
             drain(body, limit).await;
         }
@@ -155,7 +155,7 @@ pub(super) async fn read(
             drain(body, limit).await;
             return Err(refusal);
         }
-        // Most bodies come in one piece, which need not be copied.
+        // Most bodies arrive in one piece, which need not be copied.
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
@@ -170,7 +170,7 @@ pub(super) async fn read(
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-/// Reads on, for a while, and throws away.
+/// Reads and discards the rest, for a while.
 async fn drain(mut body: Body, limit: u64) {
     let begun = Instant::now();
     let mut left = limit.saturating_mul(DRAIN_TIMES);
@@ -183,7 +183,7 @@ async fn drain(mut body: Body, limit: u64) {
     }
 }
 
-/// The body as it was before compression, at most `limit` bytes of it.
+/// Decompresses the body, to at most `limit` bytes.
 pub(super) fn decompress(body: Bytes, encoding: Encoding, limit: u64, room: &mut Room) -> Result<Bytes, Refusal> {
     match encoding {
         Encoding::Plain => Ok(body),
@@ -219,14 +219,14 @@ mod tests {
 
     const PAUSE: Duration = Duration::from_secs(30);
 
-    /// Reads a body of which `bytes` come `every` so often, `times` times, and says how long it took.
+    /// Reads a body of which `bytes` arrive `every` so often, `times` times, and returns how long it took.
     async fn read_slowly(bytes: usize, every: Duration, times: usize) -> Duration {
         let (mut sender, body) = Channel::<Bytes>::new(1);
         let sending = tokio::spawn(async move {
             for _ in 0..times {
                 tokio::time::sleep(every).await;
                 if sender.send_data(vec![b' '; bytes].into()).await.is_err() {
-                    // Nobody reads it any more.
+                    // The receiver is gone.
                     return;
                 }
             }

@@ -34,10 +34,10 @@ use crate::{
     telemetry::{Health, Metrics},
 };
 
-/// How long a client may pause within a body, and how long a whole body may take beside its size.
+/// Maximum pause within a body, and the time for a whole body besides what its size takes.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a client may take to take its answer.
+/// Write timeout of a response.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// An ingest API.
@@ -49,18 +49,18 @@ pub struct Route {
     pub inlet: Inlet,
 }
 
-/// What a door is made of.
+/// Options of the front door.
 #[derive(Debug)]
 pub struct DoorOptions {
     /// The APIs.
     pub routes: Vec<Route>,
     /// Where accepted and rejected records are counted.
     pub metrics: Arc<Metrics>,
-    /// Where a stream shows that takes no records.
+    /// Where streams that accept no records are reported.
     pub health: Arc<Health>,
     /// Limits of requests.
     pub http: HttpConfig,
-    /// What requests may hold in memory, together.
+    /// The memory budget of all requests.
     pub memory: Share,
 }
 
@@ -71,7 +71,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door for these APIs. Of several routes with one name the last counts; names are checked where they are
+    /// A front door for these APIs. Of several routes with one name the last counts; names are checked where they are
     /// declared.
     pub fn new(options: DoorOptions) -> Self {
         let DoorOptions { routes, metrics, health, http, memory } = options;
@@ -80,7 +80,7 @@ impl Door {
         Self { state: Arc::new(State { apis, health, seldom, http, memory, body_pause: BODY_PAUSE }) }
     }
 
-    /// Serves the door until `stop` is done, and then requests under way for as long as `closing`.
+    /// Serves until `stop` is signalled, and then requests under way for up to `closing`.
     pub async fn serve(self, listener: TcpListener, closing: Duration, stop: impl Future<Output = ()>) {
         let http = &self.state.http;
         let limits = Limits {

@@ -11,9 +11,9 @@ use crate::{
     record::{ErrorCode, FieldError, json},
 };
 
-/// Records that a request may bring: bounds what a small compressed body can make of itself.
+/// Maximum number of records per request: a small compressed body may contain many.
 const MAX_RECORDS: usize = 1_000_000;
-/// Errors that an answer lists.
+/// Maximum number of errors in a response.
 const LISTED_ERRORS: usize = 1_000;
 
 /// A body's records, decoded.
@@ -21,20 +21,20 @@ const LISTED_ERRORS: usize = 1_000;
 pub(super) struct Decoded {
     /// The valid records, their bytes as they came.
     pub(super) valid: Checked,
-    /// How many records are not valid, by the first error of each.
+    /// Number of invalid records, by the first error of each.
     pub(super) rejected: BTreeMap<ErrorCode, usize>,
-    /// What is wrong with those, the first of it.
+    /// The first of their errors.
     pub(super) errors: Vec<RecordError>,
-    /// How many errors are not listed.
+    /// Number of errors that are not listed.
     pub(super) more: usize,
 }
 
-/// Takes a body apart and decodes its records.
+/// Splits a body and decodes its records.
 pub(super) fn decode(inlet: &Inlet, format: Format, body: &Bytes) -> Decoded {
     match format {
         Format::Lines => {
             let records = lines(body).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-            // Lines are counted first, which is quick: without that many there are not that many records.
+            // Lines are counted first, which is fast: without that many there can't be that many records.
             let many = memchr_iter(b'\n', body).count() >= MAX_RECORDS;
             if many && records.clone().nth(MAX_RECORDS).is_some() {
                 return Decoded::nothing(too_many_records());
@@ -57,7 +57,7 @@ pub(super) fn decode(inlet: &Inlet, format: Format, body: &Bytes) -> Decoded {
     }
 }
 
-/// What stands between the ends of lines.
+/// The lines of a body.
 fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let mut begin = 0;
     let ends = memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
@@ -96,7 +96,7 @@ impl Decoded {
         decoded
     }
 
-    /// The body as a whole is not what it should be: it counts as one record.
+    /// The body as a whole is invalid: it counts as one record.
     fn nothing(error: FieldError) -> Self {
         let mut decoded = Self { rejected: [(error.code, 1)].into(), ..Self::default() };
         decoded.list(0, error);

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use crate::stream::StreamError;
 
-/// The time between two lines.
+/// Minimum time between two lines about one cause.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// When which cause was told last. It has as many entries as there are kinds of errors and APIs.
+/// When each cause was last logged. It has as many entries as there are kinds of errors and APIs.
 #[derive(Debug, Default)]
 pub(super) struct Seldom {
     told: Mutex<HashMap<(Discriminant<StreamError>, String), Told>>,
@@ -29,9 +29,9 @@ struct Told {
 }
 
 impl Seldom {
-    /// Whether this is to be told now, and of how many requests since the last line nothing was.
+    /// Whether to log this now, and for how many requests since the last line nothing was logged.
     pub(super) fn ask(&self, api: &str, error: &StreamError) -> Option<u64> {
-        // What stops the storage is one cause, whichever stream meets it.
+        // A failure of the storage is one cause, whichever stream has it.
         let of_all = matches!(error, StreamError::Paused { .. } | StreamError::Unreachable { .. });
         let key = (discriminant(error), if of_all { String::new() } else { api.to_owned() });
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use crate::{
     telemetry::{ApiLabel, Component, Health, Metrics, RejectionLabel},
 };
 
-/// What all requests share.
+/// State that all requests share.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) apis: BTreeMap<String, Arc<Api>>,
@@ -24,14 +24,14 @@ pub(super) struct State {
     pub(super) body_pause: Duration,
 }
 
-/// An ingest API at work.
+/// An ingest API in service.
 #[derive(Debug)]
 pub(super) struct Api {
     /// The last part of the path, and the label in the metrics.
     pub(super) name: String,
     /// Where its records go.
     pub(super) inlet: Inlet,
-    /// The stream where failures show.
+    /// The component in health that shows failures of its stream.
     pub(super) stream: Component,
     accepted: Counter,
     rejected: BTreeMap<ErrorCode, Counter>,
@@ -39,7 +39,7 @@ pub(super) struct Api {
 
 impl Api {
     pub(super) fn new(name: String, inlet: Inlet, metrics: &Metrics) -> Self {
-        // Made now, so that an API that was never used is in the metrics too.
+        // Created now, so that an API that was never used is in the metrics too.
         let accepted = metrics.records_accepted.get_or_create_owned(&ApiLabel { api: name.clone() });
         let counter = |code: &ErrorCode| {
             let label = RejectionLabel { api: name.clone(), reason: code.name() };

@@ -25,11 +25,11 @@ pub const DEAD_LETTERS_PATH: &str = "/dead-letters";
 /// The path of the command `readers`.
 pub const READERS_PATH: &str = "/readers";
 
-/// What proxies add, by name and by the beginnings of names.
+/// Headers that proxies add, by name and by prefix.
 const PASSED_ON: [&str; 6] = ["forwarded", "via", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-real-ip"];
 const PASSED_ON_PREFIXES: [&str; 4] = ["cf-connecting-", "x-envoy-", "x-forwarded-", "x-original-"];
 
-/// Answers the question of a command; the error is a text for whoever asked.
+/// Answers the request of a command; the error is a text for the caller.
 pub type AnswerCommand = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// The route of a command, to be merged with those of the management port.
@@ -38,7 +38,7 @@ pub fn command(path: &'static str, answer: AnswerCommand) -> Router {
     Router::new().route(path, route).with_state(answer)
 }
 
-/// Refuses whoever is not a program on this machine, whatever it asks.
+/// Refuses requests that do not come from a program on this machine.
 async fn only_from_here(ConnectInfo(caller): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
     let refused = |error: String| (StatusCode::FORBIDDEN, Json(json!({ "error": error }))).into_response();
     if let Some(header) = passed_on_by(request.headers()) {
@@ -51,7 +51,7 @@ async fn only_from_here(ConnectInfo(caller): ConnectInfo<SocketAddr>, request: R
     next.run(request).await
 }
 
-/// The header by which a proxy says that it passes a request on.
+/// The header by which a proxy marks a forwarded request.
 fn passed_on_by(headers: &HeaderMap) -> Option<&HeaderName> {
     headers.keys().find(|name| {
         let name = name.as_str();
@@ -70,7 +70,8 @@ async fn ask(State(answer): State<AnswerCommand>, Json(question): Json<Value>) -
     }
 }
 
-/// Whether the caller calls this server by an address: a foreign name may have been pointed here.
+/// Whether the request's host is an IP address or `localhost`: any other name may have been pointed here (DNS
+/// rebinding).
 fn is_local_name(headers: &HeaderMap) -> bool {
     let name = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Uri>().ok());
     name.is_some_and(|uri| {

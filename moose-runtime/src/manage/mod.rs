@@ -30,24 +30,24 @@ use crate::{
     stream::accounting::Undeclared,
 };
 
-/// The paths that there are.
+/// The existing paths.
 const PATHS: [&str; 6] = ["/metrics", "/health", "/ready", ACCOUNTING_PATH, DEAD_LETTERS_PATH, READERS_PATH];
 
-/// Where the stream's side of the accounting is asked for.
+/// The path of the stream's side of the accounting.
 pub const ACCOUNTING_PATH: &str = "/accounting";
 
-/// What OpenMetrics text calls itself.
+/// The content type of OpenMetrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// How long requests under way may take once the port is asked to close. Scrapes take milliseconds; a client that holds
-/// its connection must not hold the stop.
+/// its connection must not delay the stop.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
-/// How long a client may take to ask, and may keep a connection idle: less than the pause between two scrapes, because
-/// those who only hold connections take them from those who look after the process.
+/// Timeout for the head of a request and for an idle connection: less than the interval of scrapes, so that clients
+/// that only hold connections don't take them from those that monitor the process.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How long a client may take to take its answer.
+/// Write timeout of a response.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// The routes of the management port.
@@ -62,7 +62,7 @@ pub fn router(state: ManageState) -> Router {
         .with_state(state)
 }
 
-/// Answers requests until the stop, and then those under way; at most so many connections at once.
+/// Serves requests until shutdown, and then those under way; with a maximum number of connections.
 pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: Shutdown) {
     let limits = Limits { name: "the management port", connections, head: HEAD, answer: ANSWER, closing: CLOSE_GRACE };
     port::serve(listener, router, limits, stop.wait()).await;
@@ -83,7 +83,7 @@ async fn health() -> Json<serde_json::Value> {
     Json(json!({ "alive": true }))
 }
 
-/// The answer of `/ready`.
+/// The response of `/ready`.
 #[derive(serde::Serialize)]
 struct Ready {
     ready: bool,
@@ -96,7 +96,7 @@ struct Ready {
 async fn ready(State(state): State<ManageState>) -> Response {
     let reasons = ready::reasons(&state);
     let is_ready = reasons.is_empty();
-    // Nothing is stuck by undeclared ones yet: they keep records until the stream is full.
+    // Undeclared readers block nothing yet: they keep records until the stream is full.
     let answer = Ready { ready: is_ready, reasons, undeclared_readers: state.undeclared().await };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(answer)).into_response()

@@ -21,25 +21,25 @@ use crate::{
 /// Why the pipeline is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Reason {
-    /// What is stuck, such as ``table `events` ``.
+    /// The component, such as ``table `events` ``.
     part: String,
     /// Since when, RFC 3339.
     since: String,
-    /// ClickHouse error code, where ClickHouse answered.
+    /// ClickHouse's error code, if ClickHouse responded.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
     /// What fails and what to do.
     message: String,
-    /// How often it was tried; 0 where nothing fails and nothing moves.
+    /// Number of tries; 0 if nothing fails but nothing moves.
     attempts: u32,
 }
 
-/// All that is stuck now.
+/// Everything that is stuck now.
 pub(super) fn reasons(state: &ManageState) -> Vec<Reason> {
     let failures = state.health.failures();
     let mut reasons = failing(&failures, SystemTime::now());
-    // Of a storage at once, and asked of it: nobody sends records to a process that is not ready, so that none would tell
-    // that it takes them again.
+    // A storage counts at once, and is asked directly: nobody sends records to a process that is not ready, so no
+    // request would show that it accepts them again.
     reasons.extend(state.accounting.trouble().map(|Trouble { since, message }| Reason {
         part: Component::Storage.to_string(),
         since: rfc3339(since),
@@ -65,7 +65,7 @@ fn failing(failures: &BTreeMap<Component, Failure>, now: SystemTime) -> Vec<Reas
         .collect()
 }
 
-/// Those of the lags that are above the bound, behind tables that have taken nothing for as long.
+/// The lags above the bound, of tables that have received nothing for as long.
 fn stalls(
     lags: impl IntoIterator<Item = LagLabel>,
     bound: Duration,

@@ -11,36 +11,36 @@ use crate::{
     telemetry::{Component, Failure, Health, HoldLabel, LagLabel, Metrics, ReaderLabel, Reason, Severity},
 };
 
-/// A failure that passes within this time is nobody's business but the log's.
+/// A failure that ends within this time is only logged.
 pub const FAILURE_GRACE: Duration = Duration::from_secs(10);
 
-/// How long an answer waits for what is only worth knowing.
+/// Timeout for parts of a response that are not essential.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Whether a failure makes the pipeline not ready.
 pub(super) fn counts(component: &Component, failure: &Failure, now: SystemTime) -> bool {
     match component.severity() {
         Severity::AtOnce => true,
-        // A clock that was set back makes a failure look young; it will count a little later.
+        // After the clock was set back a failure looks younger; it will count a little later.
         Severity::IfItLasts => now.duration_since(failure.since).unwrap_or_default() > FAILURE_GRACE,
     }
 }
 
-/// What the management port tells about.
+/// The state that the management port reports.
 #[derive(Clone, Debug)]
 pub struct ManageState {
-    /// The counters.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What fails at present.
+    /// Which components are failing.
     pub health: Arc<Health>,
-    /// Lags above it count as stuck.
+    /// Lags above this count as stuck.
     pub lag_bound: Duration,
     /// What became of the records.
     pub accounting: Arc<Accounting>,
 }
 
 impl ManageState {
-    /// The lags that there are, those of partitions that were added since the start among them.
+    /// All lags, including those of partitions that were added since the start.
     pub(super) fn lags(&self) -> impl Iterator<Item = LagLabel> {
         let label = |(way, partition): (&Way, u16)| {
             let (stream, table) = (way.topic.clone(), way.table.clone());
@@ -49,7 +49,7 @@ impl ManageState {
         self.accounting.places().map(label)
     }
 
-    /// Counts what fails at present, by table and reason; no others.
+    /// Sets the metric of components that are failing, by table and reason; removes all others.
     fn show_holds(&self) {
         let mut holds: BTreeMap<HoldLabel, i64> = BTreeMap::new();
         for LagLabel { table, .. } in self.lags() {
@@ -67,15 +67,15 @@ impl ManageState {
         }
     }
 
-    /// Readers that are not declared, if they can be told soon: a storage that mends itself may take longer.
+    /// Readers that are not declared, unless the query takes long: a storage that is recovering may take longer.
     pub(super) async fn undeclared(&self) -> Vec<Undeclared> {
         let found = tokio::time::timeout(SOON, self.accounting.undeclared()).await;
         found.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Works out the metrics that are about this moment.
+    /// Computes the metrics that describe the current moment.
     pub(super) async fn measure(&self) {
-        // A lag is shown before anybody has measured it.
+        // Every lag has a value before it was first measured.
         for lag in self.lags() {
             drop(self.metrics.lag_records.get_or_create(&lag));
             drop(self.metrics.lag_seconds.get_or_create(&lag));

@@ -19,12 +19,12 @@ use tokio::{
 
 /// A client's connection.
 pub(super) struct Connection {
-    /// Shared with whoever looks at the connection.
+    /// Shared with code that inspects the connection.
     read: Arc<OwnedReadHalf>,
     write: OwnedWriteHalf,
-    /// How long an answer may take to go out once it does not go at once.
+    /// Write timeout.
     patience: Duration,
-    /// Runs while an answer does not go out.
+    /// Runs while a write is blocked.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -34,18 +34,18 @@ impl Connection {
         Self { read: Arc::new(read), write, patience, stalled: None }
     }
 
-    /// The same stream, to be looked at only.
+    /// The read half, for inspection only.
     pub(super) fn watch(&self) -> Arc<OwnedReadHalf> {
         Arc::clone(&self.read)
     }
 
-    /// What a write came to; an error once the client takes its time.
+    /// The result of a write; an error after the timeout.
     fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             return written;
         }
         let patience = self.patience;
-        // A client that takes a little at a time does not begin it anew: the bound is for the whole of what waits.
+        // A client that reads a little at a time does not restart the timeout: it applies to all data that is waiting.
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take its answer")))
@@ -58,7 +58,7 @@ impl AsyncRead for Connection {
             let stream: &TcpStream = (*self.read).as_ref();
             ready!(stream.poll_read_ready(context))?;
             match stream.try_read_buf(buffer) {
-                // Readiness is forgotten by the try that finds nothing.
+                // A try that finds nothing clears the readiness.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return Poll::Ready(read.map(|_bytes| ())),
             }
@@ -85,7 +85,7 @@ impl AsyncWrite for Connection {
         self.write.is_write_vectored()
     }
 
-    /// Asked for once everything has gone out.
+    /// Called once everything is written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stalled = None;
         Pin::new(&mut self.write).poll_flush(context)

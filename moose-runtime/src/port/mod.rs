@@ -34,58 +34,58 @@ use tower_service::Service as _;
 
 use self::connection::Connection;
 
-/// Pause after an accept that failed, which mostly means that the process or the machine has too many files open.
+/// Pause after a failed accept, which mostly means that the process or the machine has too many files open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often at most that is said.
+/// Minimum time between log lines about that.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// How often a client whose answer is not ready is looked after.
+/// Interval of checks whether a client still waits for its response.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a client that sends nothing more is worked for. It may be waiting for the answer, or be gone: what it has
-/// sent looks the same. An answer takes milliseconds, so who waits gets it; who is gone, in an outage in which answers
-/// take long, does not leave its memory and its connection behind for as long as the outage.
+/// How long a request is processed after the client has closed its sending side. It may be waiting for the response, or
+/// be gone: both look the same. A response takes milliseconds, so a waiting client gets it; during an outage, when
+/// responses take long, clients that are gone must not hold memory and connections for as long as that lasts.
 const AFTER_ITS_END: Duration = Duration::from_secs(5);
 
-/// What the clients of a port may hold.
+/// Limits on the clients of a port.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// What the port is called in the log.
+    /// Name of the port in the log.
     pub name: &'static str,
-    /// How many connections are open at once; more wait in the system's queue.
+    /// Maximum number of open connections; more wait in the system's queue.
     pub connections: usize,
-    /// How long a client may take to send a whole head; also how long a connection may be idle.
+    /// Timeout for the head of a request; also for an idle connection.
     pub head: Duration,
-    /// How long a client may take to take an answer, once it does not take it at once.
+    /// Write timeout of a response.
     pub answer: Duration,
     /// How long requests under way may take once the port is asked to close.
     pub closing: Duration,
 }
 
-/// Serves `router` until `stop` is done. Then no more connections are taken, idle ones are closed, requests under way
-/// are answered if they end within `limits.closing`, and whoever is left is disconnected.
+/// Serves `router` until `stop` is signalled. Then no more connections are accepted, idle ones are closed, requests
+/// under way are answered if they finish within `limits.closing`, and the remaining clients are disconnected.
 ///
-/// Requests carry the client's address as [`ConnectInfo`]. A failing accept ends nothing: it is tried again.
+/// Requests carry the client's address as [`ConnectInfo`]. A failed accept is retried.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = http1::Builder::new();
-    // A client that has sent its request and then closes its side is answered.
+    // A client that has sent its request and then closes its side still gets a response.
     builder.timer(TokioTimer::new()).header_read_timeout(limits.head).half_close(true);
     let mut complained: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
-            // Reaped as they end: nobody asks what became of them.
+            // Joined as they end: their results don't matter.
             Some(_) = connections.join_next() => continue,
         };
         let (permit, stream, peer) = match accepted {
             Ok(accepted) => accepted,
-            // Of one client, which is gone.
+            // An error of one client, which is gone.
             Err(error) if is_about_the_client(&error) => continue,
             Err(error) => {
                 if complained.is_none_or(|complained| complained.elapsed() >= COMPLAIN_EVERY) {
@@ -98,7 +98,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
                 }
             }
         };
-        // Answers are whole: waiting to fill a packet would only delay them.
+        // Responses are complete: waiting to fill a packet would only delay them.
         let _without = stream.set_nodelay(true);
         let connection = Connection::new(stream, limits.answer);
         let watched = connection.watch();
@@ -111,7 +111,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(connection), service));
         connections.spawn(async move {
-            // A client that goes away or is too slow is no news.
+            // A client that goes away or is too slow is not worth a log line.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
             }
@@ -127,12 +127,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     connections.shutdown().await;
 }
 
-/// The next connection, with its place among those that may be open.
+/// The next connection, with its permit from the maximum.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream, SocketAddr)> {
-    // Nobody closes the semaphore.
+    // The semaphore is never closed.
     let permit = Arc::clone(places).acquire_owned().await.ok();
     let (stream, peer) = listener.accept().await?;
     Ok((permit, stream, peer))
@@ -143,14 +143,14 @@ fn is_about_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// How a client is, as far as its connection shows.
+/// The state of a client, as far as its connection shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     /// It may send more.
     There,
-    /// It sends nothing more: it waits for its answer, or is gone.
+    /// It has closed its sending side: it waits for its response, or is gone.
     Ended,
-    /// It takes nothing more either.
+    /// The connection is closed.
     Gone,
 }
 
@@ -165,12 +165,12 @@ fn presence(stream: &TcpStream) -> Presence {
     }
 }
 
-/// The client went away before its answer was ready.
+/// The client went away before its response was ready.
 #[derive(Debug, thiserror::Error)]
 #[error("the client is gone")]
 struct Gone;
 
-/// The answer, or that nobody waits for it any more.
+/// The response, or that nobody waits for it any more.
 async fn unless_gone(
     answer: impl Future<Output = Result<Response, Infallible>>,
     presence: impl Fn() -> Presence,
