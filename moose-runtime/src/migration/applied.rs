@@ -2,7 +2,7 @@
 
 use super::{Migration, Migrations};
 
-/// A migration that a database remembers.
+/// A migration in the history of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// Its number.
@@ -13,11 +13,11 @@ pub struct Applied {
     pub checksum: String,
 }
 
-/// One way in which the files are not what was applied.
+/// A difference between the files and what was applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Discrepancy {
-    /// The text is another one.
+    /// The text has changed.
     #[error(
         "migration {number} (`{file}`) was changed after it was applied: its checksum is {found}, applied was {applied}; \
          restore the file, and put the change into a new migration"
@@ -40,7 +40,7 @@ pub enum Discrepancy {
         /// Its name when it was applied.
         name: String,
     },
-    /// The text stands under another number now.
+    /// The text has another number now.
     #[error("migration {number} (`{name}`) was applied, and stands in `{file}` now: give the files their numbers back")]
     Reordered {
         /// Its number when it was applied.
@@ -69,7 +69,7 @@ pub enum Discrepancy {
 }
 
 impl Migrations {
-    /// The files that are not applied yet, in order; or everything in which the others differ from what was applied.
+    /// The files that are not applied yet, in order; or all differences between the others and what was applied.
     pub fn pending(&self, applied: &[Applied]) -> Result<&[Migration], Vec<Discrepancy>> {
         let mut discrepancies: Vec<Discrepancy> =
             applied.iter().filter_map(|applied| self.discrepancy(applied)).collect();

@@ -10,7 +10,7 @@ pub const DIRECTORY: &str = "migrations";
 /// Name of the file in it that holds the schema.
 pub const SCHEMA_FILE: &str = "schema.json";
 
-/// The migrations of a package: numbered from 1 without gaps, and in step with the schema that they lead to.
+/// The migrations of a package: numbered from 1 without gaps, and consistent with the schema that they lead to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Migrations {
     pub(super) files: Vec<Migration>,
@@ -18,7 +18,7 @@ pub struct Migrations {
 }
 
 impl Migrations {
-    /// Reads the directory; `None` where there is none.
+    /// Reads the directory; `None` if there is none.
     pub fn read(directory: &Path) -> Result<Option<Self>, MigrationError> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -46,7 +46,7 @@ impl Migrations {
         Self::of(files, schema).map(Some)
     }
 
-    /// Puts the files in order and checks that they and the schema belong together.
+    /// Sorts the files and checks that they and the schema belong together.
     pub fn of(mut files: Vec<Migration>, schema: Option<RecordedSchema>) -> Result<Self, MigrationError> {
         files.sort_by(|left, right| (left.number(), left.name()).cmp(&(right.number(), right.name())));
         for (before, after) in files.iter().zip(files.iter().skip(1)) {
@@ -72,18 +72,18 @@ impl Migrations {
         &self.files
     }
 
-    /// The schema that they lead to; `None` where nothing has been saved yet.
+    /// The schema that they lead to; `None` if nothing has been saved yet.
     pub fn schema(&self) -> Option<&RecordedSchema> {
         self.schema.as_ref()
     }
 
-    /// The number that the next migration gets.
+    /// The number of the next migration.
     pub fn next_number(&self) -> u32 {
         self.files.last().map_or(1, |file| file.number().saturating_add(1))
     }
 }
 
-/// A migration that was written by hand may follow the one that the schema was saved with; none may be missing.
+/// Migrations written by hand may follow the one that the schema was saved with; none may be missing.
 fn check_step(files: &[Migration], schema: Option<&RecordedSchema>) -> Result<(), MigrationError> {
     match (schema, files.first()) {
         (None, Some(first)) => Err(MigrationError::SchemaMissing { file: first.file() }),

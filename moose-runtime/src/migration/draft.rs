@@ -19,18 +19,18 @@ use super::{
     file::{check_name, file_name},
 };
 
-/// A migration that has no name yet.
+/// A migration without a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     number: u32,
     plan: Plan,
-    /// What it leads to.
+    /// The schema that it leads to.
     tables: Vec<Table>,
-    /// Names of the old tables that rebuilds have left, after it.
+    /// Names of the old tables kept by rebuilds, after it.
     kept: Vec<String>,
 }
 
-/// Changes that no draft makes without a word of the author; never empty.
+/// Changes that need a decision of the author before they can be drafted; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The changes, each with what to write.
@@ -51,8 +51,8 @@ impl Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Draft {
-    /// The draft that brings `migrations` to the declared `tables`, where `dropped` names the tables that may go; `None`
-    /// where they lead there already.
+    /// The draft that leads from `migrations` to the declared `tables`, where `dropped` names the tables that may be
+    /// dropped; `None` if the migrations already lead there.
     pub fn of(migrations: &Migrations, tables: &[Table], dropped: &[String]) -> Result<Option<Self>, Refused> {
         let recorded = migrations
             .schema()
@@ -74,7 +74,7 @@ impl Draft {
         self.plan.lines()
     }
 
-    /// What is done.
+    /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -88,10 +88,10 @@ impl Draft {
         )
     }
 
-    /// Writes the migration and the schema that it leads to into the directory, and makes that where it is missing. Answers
-    /// with the path of the migration.
+    /// Writes the migration and the schema that it leads to into the directory, and creates that if missing. Returns
+    /// the path of the migration.
     ///
-    /// The directory is read again: it must be as it was when the draft was made.
+    /// The directory is read again: it must be the same as when the draft was made.
     pub fn save(&self, directory: &Path, name: &str) -> Result<PathBuf, MigrationError> {
         check_name(name)?;
         let there = Migrations::read(directory)?.unwrap_or_default();
@@ -119,14 +119,14 @@ impl Draft {
         let (new_migration, new_schema) = (temporary(&migration), temporary(&schema));
         write(&new_migration, &sql)?;
         write(&new_schema, &json)?;
-        // A kill between the two leaves a schema without its migration, which the next build refuses. The other way round
-        // the next build would draft the same changes again.
+        // A kill between the two leaves a schema without its migration, which the next build refuses. In the opposite
+        // order the next build would draft the same changes again.
         rename(&new_schema, &schema)?;
         rename(&new_migration, &migration)?;
         Ok(migration)
     }
 
-    /// Fails where an expression of the author would be read as more or less than a piece of its statement.
+    /// Fails if an expression of the author would change where its statement ends.
     fn check(&self, file: &str, sql: &str) -> Result<(), MigrationError> {
         let planned = self.plan.tables.iter().flat_map(|table| &table.steps).map(|step| match step {
             PlanStep::Drain(table) => Action::Drain(table.clone()),

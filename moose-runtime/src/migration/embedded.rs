@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{DIRECTORY, Migration, MigrationError, Migrations, RecordedSchema};
 
-/// Layout of the text.
+/// Version of the text's layout.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -31,10 +31,10 @@ impl Serialize for Migrations {
 }
 
 impl Migrations {
-    /// The migrations that the build script left in its text, which is that of
+    /// Reads the migrations from the build script's output, which is the text of
     /// [`Program::schema`](crate::declare::Program::schema).
     pub fn embedded(text: &str) -> Result<Self, MigrationError> {
-        /// Read first, since another layout need not have the rest.
+        /// Read first, since another layout may lack the rest.
         #[derive(Deserialize)]
         struct Layout {
             migrations: Version,
@@ -58,7 +58,7 @@ impl Migrations {
         Self::of(files?, migrations.schema)
     }
 
-    /// The migrations of a running program: what its build script embedded; without a build script, what lies in
+    /// The migrations of a running program: those that its build script embedded; without a build script, those in
     /// `migrations/` of the [package's directory](package_directory).
     pub fn of_program(schema: Option<&str>) -> Result<Self, MigrationError> {
         match schema {
@@ -68,7 +68,7 @@ impl Migrations {
     }
 }
 
-/// Directory of the package that a running program belongs to: where `cargo run` says that it is, else the current one.
+/// Directory of the running program's package: the one that `cargo run` sets, else the current one.
 pub fn package_directory() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }

@@ -9,7 +9,7 @@ pub enum MigrationError {
     /// A file or the directory can't be read.
     #[error("failed to read {}: {source}", .path.display())]
     Read {
-        /// What was to be read.
+        /// The file or directory.
         path: PathBuf,
         /// The cause.
         #[source]
@@ -18,13 +18,13 @@ pub enum MigrationError {
     /// A file can't be written.
     #[error("failed to write {}: {source}", .path.display())]
     Write {
-        /// What was to be written.
+        /// The file.
         path: PathBuf,
         /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A file ends in `.sql` and has another name than a migration has.
+    /// A file ends in `.sql` but is not named like a migration.
     #[error(
         "`{file}` in migrations/ is not named as a migration is: `0001_<name>.sql`, with ASCII letters, digits and `_`"
     )]
@@ -32,13 +32,13 @@ pub enum MigrationError {
         /// Name of the file.
         file: String,
     },
-    /// A name for a migration that can't be part of a file's name.
+    /// The name is not valid in a file's name.
     #[error("`{name}` can't be the name of a migration: use up to 80 ASCII letters, digits and `_`")]
     Name {
         /// The name.
         name: String,
     },
-    /// A name for a migration that another one has.
+    /// Another migration has this name.
     #[error("there is a migration `{file}` already: choose another name than `{name}`")]
     NameTaken {
         /// The name.
@@ -46,19 +46,19 @@ pub enum MigrationError {
         /// The file that has it.
         file: String,
     },
-    /// Somebody else has added a migration meanwhile.
+    /// Another migration was added meanwhile.
     #[error("failed to save `{file}`: migrations/ has changed since this was drafted; build again")]
     Overtaken {
         /// Name of the file that was to be written.
         file: String,
     },
-    /// An expression in a declaration is not one piece of its statement.
+    /// An expression in a declaration would change where its statement ends.
     #[error(
         "an expression of the declarations ends its statement or begins a comment: take `;` and comments out of it; in \
          \"{statement}\""
     )]
     Expression {
-        /// The statement, as it was to be.
+        /// The statement as generated.
         statement: String,
     },
     /// Two files have one number.
@@ -82,7 +82,7 @@ pub enum MigrationError {
         /// The file after the gap.
         file: String,
     },
-    /// A quote, a comment or a parenthesis of the lexer's kind has no end.
+    /// A quote, comment, heredoc or parenthesis is not closed.
     #[error("`{file}`, line {line}: the {what} that begins here has no end")]
     Unended {
         /// Name of the file.
@@ -92,7 +92,7 @@ pub enum MigrationError {
         /// `string`, `quoted name`, `comment` or `heredoc`.
         what: &'static str,
     },
-    /// A directive that is none.
+    /// An unknown directive.
     #[error(
         "`{file}`, line {line}: `{text}` is no directive: write `-- moose: drain <table>` or `-- moose: resume <table>`"
     )]
@@ -104,7 +104,7 @@ pub enum MigrationError {
         /// The comment.
         text: String,
     },
-    /// A directive in the middle of a statement, where it can't be obeyed.
+    /// A directive in the middle of a statement.
     #[error("`{file}`, line {line}: a directive stands between statements: end the one before with `;`")]
     DirectiveInStatement {
         /// Name of the file.
@@ -112,7 +112,7 @@ pub enum MigrationError {
         /// Line, from 1.
         line: usize,
     },
-    /// `drain` and `resume` don't come in pairs.
+    /// `drain` and `resume` are not in pairs.
     #[error("`{file}`, line {line}: {what}")]
     Pairing {
         /// Name of the file.
@@ -122,30 +122,30 @@ pub enum MigrationError {
         /// What is wrong, such as "table `events` is drained and never resumed".
         what: String,
     },
-    /// `schema.json` can't be understood.
+    /// `schema.json` can't be parsed.
     #[error("failed to read migrations/schema.json: {source}; restore it from version control")]
     Schema {
         /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// `schema.json` is of a later version of this library.
+    /// `schema.json` was written by a later version of this library.
     #[error(
         "migrations/schema.json has layout {found}, this version reads up to layout {known}: use a later moose-runtime"
     )]
     SchemaVersion {
         /// Its layout.
         found: u32,
-        /// The latest layout that is known.
+        /// The latest layout known.
         known: u32,
     },
-    /// There are migrations, and not what they lead to.
+    /// There are migrations, but no `schema.json`.
     #[error("migrations/schema.json is missing beside `{file}`: restore it from version control")]
     SchemaMissing {
         /// The first migration.
         file: String,
     },
-    /// `schema.json` was saved with a migration that is not there.
+    /// `schema.json` was saved with a migration that does not exist.
     #[error(
         "migrations/schema.json was saved with `{saved}`, and {}: restore both from one commit",
         .found.as_ref().map_or("that file is missing".to_owned(), |found| format!("the file of that number is `{found}`"))
@@ -156,7 +156,7 @@ pub enum MigrationError {
         /// The file of that number, if there is one.
         found: Option<String>,
     },
-    /// What is embedded in the binary can't be understood.
+    /// The migrations embedded in the binary can't be parsed.
     #[error(
         "failed to read the migrations that are embedded in this binary: {source}; build it again with one version of \
          moose-runtime in [dependencies] and [build-dependencies]"
@@ -166,7 +166,7 @@ pub enum MigrationError {
         #[source]
         source: serde_json::Error,
     },
-    /// What is embedded in the binary has another layout.
+    /// The migrations embedded in the binary have another layout.
     #[error(
         "the migrations that are embedded in this binary have layout {found}, it reads layout {expected}: use one version \
          of moose-runtime in [dependencies] and [build-dependencies]"
@@ -174,7 +174,7 @@ pub enum MigrationError {
     EmbeddedVersion {
         /// Its layout.
         found: u32,
-        /// The layout that is read.
+        /// The expected layout.
         expected: u32,
     },
 }

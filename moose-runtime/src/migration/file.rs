@@ -5,10 +5,10 @@ use super::{
     steps::{self, Step},
 };
 
-/// Longest name: with number and ending it stays far below what file systems allow.
+/// Maximum length of a name: with number and extension it stays far below what file systems allow.
 const LONGEST_NAME: usize = 80;
 
-/// A migration that has been read and can be run: its name is right and its text falls into steps.
+/// A migration that was parsed: its name is valid and its text is split into steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     number: u32,
@@ -18,7 +18,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// The migration in a file of this name (`0001_first.sql`) and text.
+    /// Parses the migration in a file of this name (`0001_first.sql`) and text.
     pub fn parse(file: &str, text: &str) -> Result<Self, MigrationError> {
         let (number, name) = split_name(file).ok_or_else(|| MigrationError::FileName { file: file.to_owned() })?;
         let sql = normalised(text);
@@ -31,7 +31,7 @@ impl Migration {
         self.number
     }
 
-    /// Its name, without number and ending.
+    /// Its name, without number and extension.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -41,17 +41,17 @@ impl Migration {
         file_name(self.number, &self.name)
     }
 
-    /// The text of the file, with `\n` as line ends.
+    /// The text of the file, with `\n` as line endings.
     pub fn sql(&self) -> &str {
         &self.sql
     }
 
-    /// What is to be done, in order.
+    /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// SHA-256 of [`sql`](Self::sql), in hexadecimal digits: whether a file is the one that was applied.
+    /// SHA-256 of [`sql`](Self::sql), in hexadecimal, to recognise the file that was applied.
     #[cfg(feature = "runtime")]
     pub fn checksum(&self) -> String {
         use sha2::{Digest as _, Sha256};
@@ -68,7 +68,7 @@ pub(super) fn file_name(number: u32, name: &str) -> String {
     format!("{number:04}_{name}.sql")
 }
 
-/// Fails where the name can't be part of a file's name.
+/// Fails if the name is not valid in a file's name.
 pub(super) fn check_name(name: &str) -> Result<(), MigrationError> {
     if is_name(name) { Ok(()) } else { Err(MigrationError::Name { name: name.to_owned() }) }
 }
@@ -84,7 +84,7 @@ fn split_name(file: &str) -> Option<(u32, &str)> {
     (number > 0 && is_name(name) && file_name(number, name) == file).then_some((number, name))
 }
 
-/// The text as it counts: an editor's mark at the beginning and the kind of line ends don't.
+/// The text that the checksum covers: without a byte order mark, and with normalised line endings.
 fn normalised(text: &str) -> String {
     text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }

@@ -15,7 +15,7 @@ pub struct RecordedSchema {
     pub saved_with: Saved,
     /// The tables, by name.
     pub tables: Vec<Table>,
-    /// Names of the old tables that rebuilds have left and nobody has dropped.
+    /// Names of old tables that rebuilds have kept and that were not dropped yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
 }
@@ -37,11 +37,11 @@ impl Saved {
 }
 
 impl RecordedSchema {
-    /// Latest layout that is known.
+    /// The latest layout known.
     pub const VERSION: u32 = 1;
 
     pub(super) fn parse(json: &str) -> Result<Self, MigrationError> {
-        /// Read first, since another layout need not have the rest.
+        /// Read first, since another layout may lack the rest.
         #[derive(Deserialize)]
         struct Layout {
             version: u32,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::MigrationError;
 use crate::schema::lexer::{Lexer, Token, TokenKind};
 
-/// How a directive begins.
+/// Prefix of a directive.
 const DIRECTIVE: &str = "moose:";
 
 /// One step of a migration.
@@ -16,23 +16,23 @@ const DIRECTIVE: &str = "moose:";
 pub struct Step {
     /// Line of the file on which it begins, from 1.
     pub line: usize,
-    /// What is to be done.
+    /// What it does.
     pub action: Action,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
     /// Runs one SQL statement, without the semicolon and the comments before it.
     Statement(String),
-    /// Lets no INSERT into the table begin and waits until none is under way.
+    /// Prevents new INSERTs into the table and waits until none is under way.
     Drain(String),
-    /// Lets INSERTs into the table begin again.
+    /// Permits INSERTs into the table again.
     Resume(String),
 }
 
-/// The steps of a file, whose drains and resumes come in pairs.
+/// Parses the steps of a file, and checks that its drains and resumes are in pairs.
 pub(super) fn read(file: &str, text: &str) -> Result<Vec<Step>, MigrationError> {
     let mut reader = Reader { file, text, open: None, steps: Vec::new() };
     let mut lexer = Lexer::new(text);
@@ -49,7 +49,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Step>, MigrationError> 
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-    /// Where the statement that is being read began, and on which line.
+    /// Start and line of the statement that is being read.
     open: Option<(usize, usize)>,
     steps: Vec<Step>,
 }
@@ -218,7 +218,7 @@ mod tests {
             error("-- moose: drain a\n-- moose: drain a\n-- moose: resume a")
                 .contains("line 2: table `a` is drained already")
         );
-        // A comment about it is none.
+        // A comment about a directive is not one.
         assert_eq!(steps("-- how moose: drains\n"), []);
     }
 

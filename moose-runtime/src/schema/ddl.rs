@@ -12,27 +12,27 @@ use super::{
     quote::{quote_identifier, quote_string, setting_value},
 };
 
-/// How many of the last INSERTs' tokens a table remembers. Beyond that a resent range could be stored twice, so it is far
-/// more than a pending range can fall behind (3 MB of log per table).
+/// How many tokens of the last INSERTs a table remembers. A range resent after more than that could be stored twice, so
+/// it is far more than a pending range can fall behind (3 MB of log per table).
 const DEDUPLICATION_WINDOW: u32 = 100_000;
-/// For how long a replicated table remembers tokens: a week's outage.
+/// How long a replicated table remembers tokens: a week's outage.
 const DEDUPLICATION_SECONDS: u32 = 604_800;
 
-/// What a statement needs that defines a `Nested` column: it is inserted as one, and not as an array per element.
+/// The setting of a statement that defines a `Nested` column: it is one column, not flattened to an array per element.
 pub(super) const NESTED_WHOLE: &str = "flatten_nested = 0";
 
-/// Where a table is stored, as far as its DDL depends on it.
+/// What stores a table, as far as its DDL depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
-    /// The embedded engine: one disk, no replica, so a confirmed INSERT is synced to the disk first.
+    /// The embedded engine: one disk, no replica, so INSERTs are synced to the disk before they are confirmed.
     Embedded,
     /// A ClickHouse server, whose operator decides about syncing.
     Server,
 }
 
 impl Table {
-    /// The statement that creates the table where it is missing, without a semicolon.
+    /// The statement that creates the table if it does not exist, without a semicolon.
     pub fn create_statement(&self, database: &str, storage: &Storage) -> String {
         let mut statement = String::new();
         let name = format!("{}.{}", quote_identifier(database), quote_identifier(&self.name));
@@ -41,7 +41,7 @@ impl Table {
         statement
     }
 
-    /// The same in whichever database it is run, under this name, on a server.
+    /// The same for the current database, with this name, on a server.
     pub(super) fn create_statement_as(&self, name: &str) -> String {
         let mut statement = String::new();
         let written = self.write_create(&mut statement, &quote_identifier(name), Storage::Server);
@@ -72,7 +72,7 @@ impl Table {
             writeln!(out, "TTL {expression}")?;
         }
         let settings = self.all_settings(storage).into_iter().map(|(name, value)| format!("{name} = {value}"));
-        // Of the statement, not of the table: the server does not keep it.
+        // A setting of the statement, not of the table: the server does not keep it.
         let whole = self.columns.iter().any(Column::has_nested).then(|| NESTED_WHOLE.to_owned());
         write!(out, "SETTINGS {}", settings.chain(whole).collect::<Vec<_>>().join(", "))?;
         if let Some(comment) = &self.comment {
@@ -81,9 +81,9 @@ impl Table {
         Ok(())
     }
 
-    /// How a table that is not ours is taken as it is, with the rows that it has: the statement that gives it the hidden
-    /// columns, or what to declare. A row from before has no values of its own in them, and shows the default: it is from
-    /// no stream. Pieces that are there already stay as they are.
+    /// How to accept a table that was not created by us, with its rows: the statement that adds the provenance columns,
+    /// or what to declare. An earlier row has no values of its own in them, and shows the default: it is from no
+    /// stream. Columns that already exist stay as they are.
     pub fn adopting(&self) -> String {
         let (mut pieces, index) = hidden_additions();
         pieces.push(index);
@@ -96,12 +96,12 @@ impl Table {
         )
     }
 
-    /// ` ON CLUSTER 'name'`, as it follows the table's name in every statement that changes it; empty without a cluster.
+    /// ` ON CLUSTER 'name'`, after the table's name in every statement that changes it; empty without a cluster.
     pub fn on_cluster(&self) -> String {
         self.cluster.as_ref().map(|cluster| format!(" ON CLUSTER {}", quote_string(cluster))).unwrap_or_default()
     }
 
-    /// `(a, f(b))`; `tuple()` for none. What is a column's name is quoted, anything else is an expression.
+    /// `(a, f(b))`; `tuple()` for none. Names of columns are quoted, anything else is an expression.
     pub fn key(&self, entries: &[String]) -> String {
         if entries.is_empty() {
             return "tuple()".to_owned();
@@ -111,7 +111,7 @@ impl Table {
         format!("({})", entries.iter().map(quoted).collect::<Vec<_>>().join(", "))
     }
 
-    /// What stands between the parentheses: columns, hidden columns, indexes, projections, constraints.
+    /// The elements between the parentheses: columns, provenance columns, indexes, projections, constraints.
     fn elements(&self) -> Vec<String> {
         let mut elements: Vec<String> = self.columns.iter().map(Column::definition).collect();
         if self.provenance {
@@ -126,7 +126,7 @@ impl Table {
         elements
     }
 
-    /// The settings of the table where it is stored, as names and SQL values: first those that storing every record once
+    /// All settings of the table in this storage, as names and SQL values: first those that exactly-once delivery
     /// depends on, then its own.
     pub fn all_settings(&self, storage: Storage) -> Vec<(String, String)> {
         let mut settings = if self.engine.is_replicated() {
@@ -146,7 +146,7 @@ impl Table {
 }
 
 impl Column {
-    /// The column as it stands in `CREATE TABLE`, `ADD COLUMN` and `MODIFY COLUMN`.
+    /// The column's text in `CREATE TABLE`, `ADD COLUMN` and `MODIFY COLUMN`.
     pub fn definition(&self) -> String {
         let default = self.default.as_ref().map(|default| match (default.kind, default.expression.as_str()) {
             (DefaultKind::Ephemeral, "") => " EPHEMERAL".to_owned(),
@@ -165,14 +165,14 @@ impl Column {
 }
 
 impl HiddenColumn {
-    /// The column as it stands in `CREATE TABLE` and `ADD COLUMN`.
+    /// The column's text in `CREATE TABLE` and `ADD COLUMN`.
     pub(super) fn definition(&self) -> String {
         let Self { name, data_type, absent, codec } = self;
         format!("{} {data_type} MATERIALIZED {absent} CODEC({codec})", quote_identifier(name))
     }
 }
 
-/// What `ALTER TABLE` takes to add the hidden columns, and then their index.
+/// The commands of `ALTER TABLE` that add the provenance columns, and then their index.
 pub(super) fn hidden_additions() -> (Vec<String>, String) {
     let add = |column: &HiddenColumn| format!("ADD COLUMN IF NOT EXISTS {}", column.definition());
     let index = provenance::offset_index().definition().replacen("INDEX ", "ADD INDEX IF NOT EXISTS ", 1);
@@ -180,7 +180,7 @@ pub(super) fn hidden_additions() -> (Vec<String>, String) {
 }
 
 impl Index {
-    /// The index as it stands in `CREATE TABLE` and `ADD`.
+    /// The index's text in `CREATE TABLE` and `ADD`.
     pub fn definition(&self) -> String {
         let Self { name, expression, index_type, granularity } = self;
         format!("INDEX {} {expression} TYPE {index_type} GRANULARITY {granularity}", quote_identifier(name))
@@ -188,14 +188,14 @@ impl Index {
 }
 
 impl Projection {
-    /// The projection as it stands in `CREATE TABLE` and `ADD`.
+    /// The projection's text in `CREATE TABLE` and `ADD`.
     pub fn definition(&self) -> String {
         format!("PROJECTION {} ({})", quote_identifier(&self.name), self.query)
     }
 }
 
 impl Constraint {
-    /// The constraint as it stands in `CREATE TABLE` and `ADD`.
+    /// The constraint's text in `CREATE TABLE` and `ADD`.
     pub fn definition(&self) -> String {
         let kind = match self.kind {
             ConstraintKind::Check => "CHECK",

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 
-/// What a column holds where an INSERT does not name it: `default_kind` of `system.columns`, where that is not empty.
+/// The kind of a column's default: a non-empty `default_kind` of `system.columns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DefaultKind {
@@ -14,12 +14,12 @@ pub enum DefaultKind {
     Materialized,
     /// `EPHEMERAL`: for other columns' expressions only, not stored.
     Ephemeral,
-    /// `ALIAS`: computed by reading.
+    /// `ALIAS`: computed on reading.
     Alias,
 }
 
 impl DefaultKind {
-    /// The kind that `system.columns` shows; `None` for an ordinary column, which it shows as empty.
+    /// Parses the `default_kind` of `system.columns`; `None` for an ordinary column, where it is empty.
     pub fn read(text: &str) -> Result<Option<Self>, UnknownDefaultKind> {
         match text {
             "" => Ok(None),
@@ -31,7 +31,7 @@ impl DefaultKind {
         }
     }
 
-    /// Whether the INSERT of a record names a column that is declared so.
+    /// Whether a record's INSERT gives a value for a column of this kind.
     pub const fn is_inserted(self) -> bool {
         matches!(self, Self::Default | Self::Ephemeral)
     }
@@ -52,6 +52,6 @@ impl Display for DefaultKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown default kind `{text}` in system.columns")]
 pub struct UnknownDefaultKind {
-    /// What the server said.
+    /// The server's text.
     pub text: String,
 }

@@ -18,36 +18,36 @@ pub struct ActualColumn {
     pub name: String,
     /// `type`
     pub data_type: String,
-    /// `default_kind`; `None` where it is empty.
+    /// `default_kind`; `None` if it is empty.
     pub default_kind: Option<DefaultKind>,
 }
 
-/// A kind, or that there is none.
+/// A kind as text, or that there is none.
 fn kind_text(kind: Option<DefaultKind>) -> String {
     kind.map_or_else(|| "ordinary".to_owned(), |kind| kind.to_string())
 }
 
-/// One thing in which a real table is not as declared.
+/// One difference between a real table and its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
-    /// A declared column is not there.
+    /// A declared column is missing.
     Missing {
         /// Its name.
         column: String,
         /// Its declared type.
         declared: String,
-        /// What it is for INSERTs.
+        /// Its role for INSERTs.
         role: Role,
     },
-    /// A column that is not declared.
+    /// A column is not declared.
     Extra {
         /// Its name.
         column: String,
         /// Its type in the table.
         actual: String,
     },
-    /// Declared with another type.
+    /// The declared type is another one.
     TypeDiffers {
         /// Its name.
         column: String,
@@ -55,10 +55,10 @@ pub enum Difference {
         declared: String,
         /// Its type in the table.
         actual: String,
-        /// What it is for INSERTs.
+        /// Its role for INSERTs.
         role: Role,
     },
-    /// Declared with another kind of default.
+    /// The declared kind of default is another one.
     KindDiffers {
         /// Its name.
         column: String,
@@ -66,21 +66,21 @@ pub enum Difference {
         declared: Option<DefaultKind>,
         /// Its kind in the table.
         actual: Option<DefaultKind>,
-        /// What it is for INSERTs.
+        /// Its role for INSERTs.
         role: Role,
     },
 }
 
-/// What a declared column is for the INSERT of a record.
+/// The role of a declared column for a record's INSERT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The INSERT names it and its value is kept.
+    /// The INSERT gives its value, which is stored.
     Stored,
-    /// The INSERT names it and only other columns' expressions see its value.
+    /// The INSERT gives its value, which only other columns' expressions use.
     Passed,
-    /// ClickHouse computes and keeps it with each row.
+    /// ClickHouse computes and stores it.
     Computed,
-    /// It is computed by reading and does not concern INSERTs.
+    /// ClickHouse computes it on reading; INSERTs don't matter.
     Read,
 }
 
@@ -96,8 +96,8 @@ impl From<&Column> for Role {
 }
 
 impl Difference {
-    /// Whether an INSERT of the declared columns would fail, or leave something else in the table than was declared. A
-    /// column more than declared does not: an older binary goes on while a newer one has already added its column.
+    /// Whether an INSERT of the declared columns would fail, or store something other than declared. An additional
+    /// column does not matter: an older binary continues while a newer one has already added its column.
     pub fn prevents_insert(&self) -> bool {
         match self {
             Self::Missing { role, .. } | Self::TypeDiffers { role, .. } => *role != Role::Read,
@@ -105,7 +105,7 @@ impl Difference {
             Self::KindDiffers { actual, role, .. } => match role {
                 Role::Stored => matches!(actual, Some(DefaultKind::Ephemeral | DefaultKind::Alias)),
                 Role::Passed => *actual == Some(DefaultKind::Alias),
-                // It would get its type's default where an expression is declared.
+                // It would get its type's default instead of the declared expression.
                 Role::Computed => *actual != Some(DefaultKind::Default),
                 Role::Read => false,
             },
@@ -130,7 +130,7 @@ impl Display for Difference {
     }
 }
 
-/// A declared column, hidden ones included.
+/// A declared column, provenance columns included.
 struct Expected<'a> {
     name: &'a str,
     data_type: DataType,
@@ -138,8 +138,8 @@ struct Expected<'a> {
     role: Role,
 }
 
-/// Everything in which `actual`, all columns of a real table, is not as `declared`; first in the order of the
-/// declaration, then what the table has beyond it.
+/// All differences between `actual`, all columns of a real table, and the declaration; first in the order of the
+/// declaration, then the undeclared columns.
 pub fn differences(declared: &Table, actual: &[ActualColumn]) -> Vec<Difference> {
     let by_name: BTreeMap<&str, &ActualColumn> = actual.iter().map(|column| (column.name.as_str(), column)).collect();
     let expected = expected_columns(declared);
@@ -155,8 +155,8 @@ pub fn differences(declared: &Table, actual: &[ActualColumn]) -> Vec<Difference>
     found
 }
 
-/// How a table is taken as it is, with the rows that it has, where the hidden columns are what it lacks: what to run, or
-/// what to declare. `None` where it has them.
+/// How to accept a table with its rows if it lacks the provenance columns: the statement to run, or what to declare.
+/// `None` if it has them.
 pub fn adopting(declared: &Table, found: &[Difference]) -> Option<String> {
     let lacks = |name: &str| found.iter().any(|it| matches!(it, Difference::Missing { column, .. } if column == name));
     provenance::COLUMNS.iter().any(|hidden| lacks(hidden.name)).then(|| declared.adopting())
@@ -178,7 +178,7 @@ fn expected_columns(declared: &Table) -> Vec<Expected<'_>> {
             name: column.name,
             data_type: column.data_type.clone(),
             kind: Some(DefaultKind::Materialized),
-            // Our INSERTs fill them, although they are hidden.
+            // Our INSERTs fill them, although they are materialized.
             role: Role::Stored,
         }));
     }
@@ -191,7 +191,7 @@ fn compare(expected: &Expected<'_>, actual: Option<&ActualColumn>) -> Vec<Differ
         return vec![Difference::Missing { column, declared: expected.data_type.to_string(), role: expected.role }];
     };
     let mut found = Vec::new();
-    // Compared as types, since a server may write one type in several ways. A type that can't be read is not ours.
+    // Compared as types, since a server may write one type in several ways. A type that can't be parsed is not ours.
     if actual.data_type.parse::<DataType>().ok().as_ref() != Some(&expected.data_type) {
         found.push(Difference::TypeDiffers {
             column: column.clone(),

@@ -31,12 +31,12 @@ pub enum EngineKind {
     /// `MergeTree`: keeps every row.
     #[default]
     MergeTree,
-    /// `ReplacingMergeTree([version[, is_deleted]])`: of the rows with one sorting key the last stays, or the one with
+    /// `ReplacingMergeTree([version[, is_deleted]])`: keeps the last of the rows with one sorting key, or the one with
     /// the highest version.
     ReplacingMergeTree {
-        /// `UInt*`, a date or a time: the highest stays.
+        /// `UInt*`, a date or a time: the row with the highest one is kept.
         version: Option<String>,
-        /// `UInt8`: where the row that stays has 1, none does. Needs a version.
+        /// `UInt8`: if the row that would be kept has 1, it is deleted too. Needs a version.
         is_deleted: Option<String>,
     },
     /// `SummingMergeTree([columns])`: sums numbers of the rows with one sorting key.
@@ -46,19 +46,19 @@ pub enum EngineKind {
     },
     /// `AggregatingMergeTree`: merges the aggregate states of the rows with one sorting key.
     AggregatingMergeTree,
-    /// `CollapsingMergeTree(sign)`: a row with sign -1 takes away one with sign 1.
+    /// `CollapsingMergeTree(sign)`: a row with sign -1 cancels one with sign 1.
     CollapsingMergeTree {
         /// `Int8`: 1 or -1.
         sign: String,
     },
-    /// `VersionedCollapsingMergeTree(sign, version)`: the same, by version, so that rows may come in any order.
+    /// `VersionedCollapsingMergeTree(sign, version)`: the same for rows of one version, which may arrive in any order.
     VersionedCollapsingMergeTree {
         /// `Int8`: 1 or -1.
         sign: String,
-        /// `UInt*`, a date or a time: which row a sign is about.
+        /// `UInt*`, a date or a time: the version of the row.
         version: String,
     },
-    /// `CoalescingMergeTree([columns])`: of the rows with one sorting key the last value stays that is not NULL.
+    /// `CoalescingMergeTree([columns])`: keeps the last value that is not NULL of the rows with one sorting key.
     CoalescingMergeTree {
         /// The columns to coalesce; empty means all outside the sorting key.
         columns: Vec<String>,
@@ -68,10 +68,10 @@ pub enum EngineKind {
 /// Whether and where a table has replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Replication {
-    /// The table stands alone.
+    /// No replicas.
     #[default]
     None,
-    /// `Replicated…`, where the server's configuration says.
+    /// `Replicated…`, at the path that the server's configuration defines.
     Default,
     /// `Replicated…('path', 'replica')`.
     At {
@@ -83,7 +83,7 @@ pub enum Replication {
 }
 
 impl EngineKind {
-    /// Name of the engine where it has no replicas.
+    /// Name of the engine without replication.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::MergeTree => "MergeTree",
@@ -116,7 +116,7 @@ impl EngineKind {
         }
     }
 
-    /// The kind of that name with these arguments; `None` where they don't fit it.
+    /// The kind with this name and these arguments; `None` if they don't fit.
     fn new(name: &str, arguments: Vec<Argument>) -> Option<Self> {
         let mut names = Vec::new();
         let mut list = Vec::new();
@@ -159,7 +159,7 @@ impl Engine {
         self.replication != Replication::None
     }
 
-    /// Names of the columns that say what merging does.
+    /// Names of the columns that are its parameters.
     pub fn columns(&self) -> Vec<String> {
         match &self.kind {
             EngineKind::MergeTree | EngineKind::AggregatingMergeTree => Vec::new(),
@@ -177,7 +177,7 @@ impl Engine {
         self.kind == EngineKind::MergeTree
     }
 
-    /// Whether a table with the engine `actual` is as declared. Where replicas are the server's to place, any place is.
+    /// Whether the engine `actual` is as declared. If the server chooses the replica's path, any path is.
     pub fn is_met_by(&self, actual: &Self) -> bool {
         let placed = match &self.replication {
             Replication::Default => actual.is_replicated(),
@@ -186,7 +186,7 @@ impl Engine {
         self.kind == actual.kind && placed
     }
 
-    /// The engine at the beginning of an `engine_full`, and the clauses behind it.
+    /// Parses the engine at the beginning of an `engine_full`; returns the clauses after it too.
     pub fn read(engine_full: &str) -> Result<(Self, &str), EngineError> {
         let unknown = || EngineError::Unknown { text: engine_full.to_owned() };
         let mut reader = Reader { rest: engine_full.trim_start() };
@@ -251,11 +251,11 @@ impl TryFrom<String> for Engine {
     }
 }
 
-/// A text that is no engine of the MergeTree family, as far as this version knows them.
+/// A text that is no engine of the MergeTree family, as far as this version knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// Another engine, or arguments that it does not take.
+    /// Another engine, or invalid arguments.
     #[error("`{text}` is no table engine that a declaration can name")]
     Unknown {
         /// The whole text.
@@ -263,14 +263,14 @@ pub enum EngineError {
     },
 }
 
-/// What stands between an engine's parentheses.
+/// An argument of an engine.
 enum Argument {
     Name(String),
     Text(String),
     List(Vec<String>),
 }
 
-/// Reads an engine from its text.
+/// Parses an engine.
 struct Reader<'a> {
     rest: &'a str,
 }

@@ -1,7 +1,7 @@
 //! The list of ClickHouse's non-deterministic functions.
 
-/// Functions whose value is another one at each try or on each server, in lower case. What they give must not decide
-/// where a row is stored: a range that is sent again would go to another place, where its token is not known.
+/// Non-deterministic functions, in lower case. Their values must not decide where a row is stored: a range that is sent
+/// again would go to another partition, where its token is not known.
 pub const MADE_UP_FUNCTIONS: &[&str] = &[
     "now",
     "now64",

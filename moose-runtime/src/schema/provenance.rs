@@ -16,7 +16,7 @@ pub const OFFSET: &str = "_stream_offset";
 /// Name of the index over the offsets.
 pub const OFFSET_INDEX: &str = "_stream_offset_range";
 
-/// One of the three, as the DDL and the comparison with a real table need it.
+/// One of the three columns, as needed for the DDL and the comparison with a real table.
 #[derive(Clone, Debug)]
 pub(super) struct HiddenColumn {
     pub(super) name: &'static str,
@@ -26,16 +26,16 @@ pub(super) struct HiddenColumn {
     pub(super) codec: &'static str,
 }
 
-/// Epoch and partition hardly ever change from row to row; offsets of one part lie in a narrow range whatever the
-/// sorting key is, which T64 packs best (measured for a million rows: 0.1 bytes each in order of arrival and 2.5 in
-/// random order, with Delta 0.4 and 3.6).
+/// Epoch and partition hardly ever change from row to row; the offsets of one part are in a narrow range whatever the
+/// sorting key is, which T64 compresses best (measured for a million rows: 0.1 bytes each in order of arrival and 2.5
+/// in random order, with Delta 0.4 and 3.6).
 pub(super) const COLUMNS: [HiddenColumn; 3] = [
     HiddenColumn { name: EPOCH, data_type: DataType::UInt64, absent: "18446744073709551615", codec: "Delta, ZSTD" },
     HiddenColumn { name: PARTITION, data_type: DataType::UInt16, absent: "65535", codec: "Delta, ZSTD" },
     HiddenColumn { name: OFFSET, data_type: DataType::UInt64, absent: "18446744073709551615", codec: "T64, ZSTD" },
 ];
 
-/// The index by which a range's rows are found without reading the table.
+/// The index that finds a range's rows without reading the whole table.
 pub(super) fn offset_index() -> Index {
     Index {
         name: OFFSET_INDEX.to_owned(),

@@ -1,6 +1,6 @@
 //! Quotes names, strings and settings for ClickHouse, whatever they contain.
 
-/// Numbers stand bare, anything else is a string.
+/// Numbers are not quoted, anything else is a string.
 pub(super) fn setting_value(value: &str) -> String {
     let digits = value.strip_prefix('-').unwrap_or(value);
     let is_number = !digits.is_empty()

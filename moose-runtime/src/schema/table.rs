@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataType, DefaultKind, Engine};
 
-/// A declared table: everything its DDL says, and nothing that depends on where it is created.
+/// A declared table: everything in its DDL, and nothing that depends on where it is created.
 ///
-/// Expressions are ClickHouse's text as the author wrote it. A server shows its own spelling of them, so texts are only
-/// to be compared after one server has formatted both.
+/// Expressions are ClickHouse's text as the author wrote it. A server shows its own spelling of them, so texts may only
+/// be compared after one server has formatted both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// Name of the table, without its database.
@@ -26,10 +26,10 @@ pub struct Table {
     /// Partition key, a ClickHouse expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_by: Option<String>,
-    /// What `SAMPLE` picks rows by, a ClickHouse expression that is in the primary key.
+    /// The sampling key, a ClickHouse expression that is in the primary key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_by: Option<String>,
-    /// When rows go, a ClickHouse `TTL` clause.
+    /// When rows expire, a ClickHouse `TTL` clause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
     /// Skipping indexes, in order.
@@ -41,21 +41,21 @@ pub struct Table {
     /// Constraints, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Constraint>,
-    /// Settings of the table beside those that delivery needs.
+    /// Settings of the table besides those that delivery needs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
-    /// The cluster on all of whose servers the table is made.
+    /// The cluster on whose servers the table is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// Whether the hidden columns are there that say which record a row comes from.
+    /// Whether the table has the provenance columns, which say from which record a row comes.
     pub provenance: bool,
     /// Comment of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The name that the table had before: a migration renames it.
+    /// The former name of the table: a migration renames it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_from: Option<String>,
-    /// Names of columns that the table had and that a migration may drop with what is in them.
+    /// Names of former columns that a migration may drop with their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
 }
@@ -65,25 +65,25 @@ pub struct Table {
 pub struct Column {
     /// Name of the column.
     pub name: String,
-    /// The names by which JSON may give its field: its own, then its aliases. Empty where ClickHouse computes the column,
-    /// and in a record that was written before they were kept. Of a recorded column only its own.
+    /// The names by which JSON may give its field: its own, then its aliases. Empty for a column that ClickHouse
+    /// computes, and in a recorded schema from before they were kept. A recorded column has only its own name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub json: Vec<String>,
     /// Type of the column.
     pub data_type: DataType,
-    /// What the column holds where an INSERT does not name it; `None` means the type's default.
+    /// The default if an INSERT does not give a value; `None` means the type's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<ColumnDefault>,
     /// Compression codec, such as `Delta, ZSTD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
-    /// When values go back to the column's default, a ClickHouse `TTL` expression.
+    /// When values expire, a ClickHouse `TTL` expression: they are reset to the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
     /// Comment of the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The name that the column had before: a migration renames it.
+    /// The former name of the column: a migration renames it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_from: Option<String>,
     /// The author accepts that a change of the type may lose values.
@@ -92,27 +92,27 @@ pub struct Column {
 }
 
 impl Column {
-    /// Whether a `Nested` is in it, which a server takes apart unless it is told not to.
+    /// Whether it contains a `Nested`, which a server flattens by default.
     pub(super) fn has_nested(&self) -> bool {
         self.data_type.to_string().contains("Nested(")
     }
 
-    /// Whether INSERTs name the column. Those that ClickHouse computes are not theirs to give.
+    /// Whether INSERTs give a value for the column; not for one that ClickHouse computes.
     pub fn is_inserted(&self) -> bool {
         self.default.as_ref().is_none_or(|default| default.kind.is_inserted())
     }
 }
 
-/// What a column holds where an INSERT does not name it.
+/// The default of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnDefault {
-    /// Whether an INSERT may name the column, and whether it is stored.
+    /// Whether an INSERT may give a value, and whether it is stored.
     pub kind: DefaultKind,
     /// A ClickHouse expression. Empty only for [`Ephemeral`](DefaultKind::Ephemeral), where it means the type's default.
     pub expression: String,
 }
 
-/// A skipping index: what lets a query leave out granules without reading them.
+/// A skipping index: lets a query skip granules without reading them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     /// Name of the index, unique in its table.
@@ -121,7 +121,7 @@ pub struct Index {
     pub expression: String,
     /// Type with its arguments, such as `minmax` or `bloom_filter(0.01)`.
     pub index_type: String,
-    /// How many granules of the table one of the index stands for.
+    /// How many granules of the table one granule of the index covers.
     pub granularity: u64,
 }
 
@@ -149,8 +149,8 @@ pub struct Constraint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ConstraintKind {
-    /// `CHECK`: refuses rows for which it is not true.
+    /// `CHECK`: refuses rows for which the expression is not true.
     Check,
-    /// `ASSUME`: believes it, and uses it to make queries faster.
+    /// `ASSUME`: takes it to be true, to make queries faster.
     Assume,
 }

@@ -5,23 +5,23 @@
 //! class (widening, sorting keys, `Variant`, samples) follow from it. One with parameters is a line for its class, a
 //! variant in each enum, and what the compiler then asks for.
 
-/// What kind of values a type has. Rules about types go by it and name every class, so a new one can't be overlooked.
+/// The class of a type's values. Rules about types use it and match every class, so a new one can't be overlooked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Bytes.
     Text,
     /// True and false.
     Bool,
-    /// Whole numbers of so many bits.
+    /// Whole numbers.
     Integer {
-        /// All of them, with that of the sign.
+        /// Number of bits, including the sign.
         bits: u16,
-        /// Whether there are negative ones.
+        /// Whether they can be negative.
         signed: bool,
     },
-    /// Floating-point numbers, in which whole numbers of so many bits are exact.
+    /// Floating-point numbers.
     Float {
-        /// Those of the significand.
+        /// Bits of the significand: whole numbers of up to that many bits are exact.
         bits: u16,
     },
     /// Decimal numbers.
@@ -60,16 +60,16 @@ pub(crate) enum Class {
     Point,
     /// A list of points.
     Line,
-    /// A list of those.
+    /// A list of lines.
     Lines,
-    /// A list of these in turn.
+    /// A list of such lists.
     Areas,
-    /// Other types' values, which a function merges.
+    /// Other types' values, merged by a function.
     Aggregate,
 }
 
-/// Hands the table to a macro, before what it gets besides. A line of `plain` is a type without parameters: the variant, the
-/// text, the class. One of `parameters` is the class of a type that has some.
+/// Passes the table to a macro, after the macro's own arguments. A line of `plain` is a type without parameters:
+/// variant, text, class. One of `parameters` is the class of a type with parameters.
 macro_rules! types {
     ($then:ident $($besides:tt)*) => {
         $then! {

@@ -17,7 +17,7 @@ use super::{
     step::drained,
 };
 
-/// The statements, with the drain around them where there must be one.
+/// The statements, between a drain and a resume if necessary.
 pub(super) fn steps(before: &Table, after: &Table, changes: &[Change]) -> Vec<PlanStep> {
     let mut alteration = Alteration { before, after, changes, statements: Vec::new() };
     alteration.statements.extend(guard::values(&before.name, changes));
@@ -54,7 +54,7 @@ impl Alteration<'_> {
         }
     }
 
-    /// Constraints, projections, indexes and TTLs that go, or that stand in the way of a column's change.
+    /// Drops constraints, projections, indexes and TTLs that are removed, or that block a change of a column.
     fn take_away(&mut self) {
         for change in self.changes {
             match change {
@@ -78,7 +78,7 @@ impl Alteration<'_> {
         }
     }
 
-    /// Names of the indexes and projections that stay and that a change of a column would break.
+    /// Names of the remaining indexes and projections that a change of a column would break.
     fn in_the_way(&self) -> (Vec<String>, Vec<String>) {
         let mut touched = Vec::new();
         let mut any = false;
@@ -99,8 +99,8 @@ impl Alteration<'_> {
         (indexes, projections.map(|it| it.name.clone()).collect())
     }
 
-    /// A row that was there before its column shows the column's default, whatever that is at present. So before the
-    /// default changes, what such rows show is written down.
+    /// A row older than its column shows the column's current default. So before the default changes, the values of
+    /// such rows are materialised.
     fn freeze(&mut self) {
         for change in self.changes {
             if let Change::RenameColumn { from, to } = change {
@@ -111,7 +111,7 @@ impl Alteration<'_> {
         for change in self.changes {
             let (column, from) = match change {
                 Change::ColumnDefault { column, from, .. } => (column, from.as_ref()),
-                // Without a default it is the type's, of which there is another one then.
+                // Without a default it is the type's, which changes with the type.
                 Change::ColumnType { column, from, to, .. } => match self.default_before(column) {
                     None if have_one_default(from, to) => continue,
                     default => (column, default),
@@ -124,7 +124,7 @@ impl Alteration<'_> {
             }
             let name = quote_identifier(column);
             if let Some(ColumnDefault { kind: DefaultKind::Materialized, expression }) = from {
-                // No UPDATE takes it as what it is.
+                // No UPDATE accepts such a value in its own type.
                 let data_type = self.type_before(column);
                 self.alter(&format!("MODIFY COLUMN {name} {data_type} DEFAULT {expression}"));
             }
@@ -132,7 +132,7 @@ impl Alteration<'_> {
         }
     }
 
-    /// The default of a column, by its new name, as it was.
+    /// The default of a column before the change, by the column's new name.
     fn default_before(&self, column: &str) -> Option<&ColumnDefault> {
         let changed = self.changes.iter().find_map(|change| match change {
             Change::ColumnDefault { column: name, from, .. } if name == column => Some(from.as_ref()),
@@ -151,11 +151,11 @@ impl Alteration<'_> {
         changed.or_else(|| declared.map(|it| it.data_type.to_string())).unwrap_or_default()
     }
 
-    /// New columns, then what changes about the others.
+    /// New columns first, then the changes of the others.
     fn columns(&mut self) {
         let added: Vec<String> = self.changes.iter().filter_map(added_column).collect();
         if !added.is_empty() {
-            // At once, since the default of one may name another.
+            // In one statement, since the default of one may name another.
             self.alter(&added.join(",\n    "));
         }
         let after = self.after;
@@ -181,7 +181,7 @@ impl Alteration<'_> {
                 Change::ColumnDefault { column: of, from, to } if *of == column.name => match (from, to) {
                     (_, Some(_)) => modified = true,
                     (Some(from), None) => {
-                        // One that was materialized has become a default by now.
+                        // One that was materialized has been changed to a default by now.
                         let is_kept = from.kind != DefaultKind::Materialized || is_in_key(self.after, of);
                         let kind = if is_kept { from.kind } else { DefaultKind::Default };
                         self.alter(&format!("MODIFY COLUMN {name} REMOVE {kind}"));
@@ -204,8 +204,8 @@ impl Alteration<'_> {
             }
         }
         if filled {
-            // What can't be missing any more needs a value for what is; the guard has seen to it that nothing is. Not the
-            // column's own default: one that names another column fails half way.
+            // A column that becomes non-Nullable needs a value to replace NULL; the guard has made sure that there is
+            // none. Not the column's own default: one that names another column fails half-way.
             let stand_in = ColumnDefault {
                 kind: DefaultKind::Default,
                 expression: format!("defaultValueOfTypeName({})", quote_string(&column.data_type.to_string())),
@@ -220,7 +220,7 @@ impl Alteration<'_> {
         }
     }
 
-    /// At once, since the default of one may name another.
+    /// In one statement, since the default of one may name another.
     fn drop_columns(&mut self) {
         let dropped: Vec<String> = (self.changes.iter())
             .filter_map(|change| match change {
@@ -257,7 +257,7 @@ impl Alteration<'_> {
         }
     }
 
-    /// Indexes, projections and constraints, filled for the rows that are there.
+    /// Adds indexes, projections and constraints again, and materialises them for existing rows.
     fn put_back(&mut self) {
         let (indexes, projections) = self.in_the_way();
         let after = self.after;
@@ -322,7 +322,7 @@ impl Alteration<'_> {
     }
 }
 
-/// Whether the column is in a key, or says what merging does.
+/// Whether the column is in a key, or a parameter of the table engine.
 fn is_in_key(table: &Table, column: &str) -> bool {
     let expressions = [&table.partition_by, &table.sample_by];
     table.order_by.iter().any(|it| it == column || mentions(it, column))
@@ -340,7 +340,7 @@ fn added_column(change: &Change) -> Option<String> {
 fn add(column: &Column, position: &Position) -> String {
     let mut column = column.clone();
     if let Some(default) = column.default.as_mut().filter(|default| default.expression.is_empty()) {
-        // ClickHouse would read the position as its expression.
+        // ClickHouse would parse the position as part of the expression.
         default.expression = format!("defaultValueOfTypeName({})", quote_string(&column.data_type.to_string()));
     }
     format!("ADD COLUMN IF NOT EXISTS {}{}", column.definition(), clause(position))

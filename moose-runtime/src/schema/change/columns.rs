@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{Column, Table};
 use super::{Change, Fit, Position, Refusal};
 
-/// The changes, and what they are based on.
+/// The changes, and the data for them.
 pub(super) struct Compared {
     pub(super) changes: Vec<Change>,
     /// New names by old ones.
     pub(super) renamed: BTreeMap<String, String>,
 }
 
-/// Compares the declared columns in their order, then tells what goes and what stands elsewhere.
+/// Compares the declared columns in their order, then finds dropped and moved ones.
 pub(super) fn compare(before: &Table, after: &Table) -> Result<Compared, Vec<Refusal>> {
     let old: BTreeMap<&str, &Column> = before.columns.iter().map(|column| (column.name.as_str(), column)).collect();
     let new: BTreeSet<&str> = after.columns.iter().map(|column| column.name.as_str()).collect();
@@ -50,7 +50,7 @@ pub(super) fn compare(before: &Table, after: &Table) -> Result<Compared, Vec<Ref
     if refusals.is_empty() { Ok(Compared { changes, renamed }) } else { Err(refusals) }
 }
 
-/// The position behind this column.
+/// The position after this column.
 pub(super) fn behind(previous: Option<&String>) -> Position {
     previous.map_or(Position::First, |previous| Position::After(previous.clone()))
 }
@@ -79,7 +79,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Records that were sent before call the field as it was recorded.
+    /// Checks that JSON may still use the recorded name of a renamed field, as earlier records do.
     fn json(&mut self, before: &Column, after: &Column) {
         if let Some(name) = before.json.first()
             && !after.json.is_empty()
@@ -148,7 +148,7 @@ impl Comparison<'_> {
             });
             return;
         }
-        // A rename of its own comes before.
+        // The rename is a step of its own, before this.
         let before = Column { name: after.name.clone(), ..before.recordable() };
         self.changes.push(Change::ReplaceColumn { before, after: after.recordable() });
     }
@@ -156,7 +156,7 @@ impl Comparison<'_> {
     fn data_type(&mut self, before: &Column, after: &Column) {
         let (from, to) = (before.data_type.clone(), after.data_type.clone());
         let (table, column) = (self.table.name.clone(), after.name.clone());
-        // What is computed on reading holds nothing that could be lost.
+        // A column computed on reading stores nothing that could be lost.
         let fit = if after.is_stored() { Fit::of(&from, &to) } else { Fit::Widens };
         let refusal = match fit {
             Fit::Narrows if !after.narrowed => {
@@ -172,7 +172,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The fewest columns to move, once new ones are there, so that all stand in the declared order.
+/// Moves the fewest columns, once new ones exist, so that all are in the declared order.
 fn moves(before: &Table, after: &Table, renamed: &BTreeMap<String, String>, changes: &[Change]) -> Vec<Change> {
     let comes = |name: &String| {
         changes.iter().any(|change| match change {
@@ -195,7 +195,7 @@ fn moves(before: &Table, after: &Table, renamed: &BTreeMap<String, String>, chan
     moved(&there, &wanted).into_iter().map(|(column, position)| Change::MoveColumn { column, position }).collect()
 }
 
-/// Which of the columns `there` have to move, and where to, so that they stand as `wanted` has them.
+/// Which of the existing columns must move, and where to, to be in the order of `wanted`.
 fn moved(there: &[String], wanted: &[&String]) -> Vec<(String, Position)> {
     let place: BTreeMap<&String, usize> = wanted.iter().enumerate().map(|(place, name)| (*name, place)).collect();
     let staying = longest_rising(&there.iter().filter_map(|name| place.get(name).copied()).collect::<Vec<_>>());
@@ -210,7 +210,7 @@ fn moved(there: &[String], wanted: &[&String]) -> Vec<(String, Position)> {
     moves
 }
 
-/// The values of a longest rising subsequence.
+/// The values of a longest increasing subsequence.
 fn longest_rising(values: &[usize]) -> BTreeSet<usize> {
     let mut best: Vec<Vec<usize>> = Vec::with_capacity(values.len());
     for &value in values {

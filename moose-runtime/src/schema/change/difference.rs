@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{Column, Table};
 use super::{Change, Refusal, TableChange, columns, elements};
 
-/// What the migrations lead to so far.
+/// The schema that the migrations lead to so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Recorded<'a> {
     /// The tables.
     pub tables: &'a [Table],
-    /// Names of the tables that rebuilds have left.
+    /// Names of the old tables kept by rebuilds.
     pub kept: &'a [String],
 }
 
-/// What the declarations ask for.
+/// The declared schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared<'a> {
     /// The tables.
@@ -23,10 +23,10 @@ pub struct Declared<'a> {
     pub dropped: &'a [String],
 }
 
-/// Every table that changes, with what changes; or every change that is refused.
+/// The changes of every table that changes; or all refusals.
 ///
-/// The changes come in the order in which they can be made: tables that change by name, renamed ones first; then new ones;
-/// then those that go.
+/// The changes are in an order in which they can be made: renamed tables first, then other changes, then new tables,
+/// then dropped ones.
 pub fn diff(recorded: Recorded<'_>, declared: Declared<'_>) -> Result<Vec<TableChange>, Vec<Refusal>> {
     let before: BTreeMap<&str, &Table> = recorded.tables.iter().map(|table| (table.name.as_str(), table)).collect();
     let after: BTreeMap<&str, &Table> = declared.tables.iter().map(|table| (table.name.as_str(), table)).collect();
@@ -67,7 +67,7 @@ pub fn diff(recorded: Recorded<'_>, declared: Declared<'_>) -> Result<Vec<TableC
 }
 
 impl Table {
-    /// The table as it is recorded: without the author's words about the way there.
+    /// The table in the form that is recorded: without the author's permissions for changes.
     #[must_use]
     pub fn recordable(&self) -> Self {
         let columns = self.columns.iter().map(Column::recordable).collect();
@@ -76,14 +76,14 @@ impl Table {
 }
 
 impl Column {
-    /// The column as it is recorded.
+    /// The column in the form that is recorded.
     pub(super) fn recordable(&self) -> Self {
         let json = self.json.iter().take(1).cloned().collect();
         Self { json, renamed_from: None, narrowed: false, ..self.clone() }
     }
 }
 
-/// The recorded table that this one was, if it says so.
+/// The recorded table that this one is renamed from, if it says so.
 fn renamed_from<'a>(table: &Table, before: &BTreeMap<&str, &'a Table>) -> Option<&'a Table> {
     before.get(table.renamed_from.as_deref()?).copied()
 }
@@ -98,7 +98,7 @@ fn in_the_way(source: &Table, table: &Table, after: &BTreeMap<&str, &Table>) -> 
         })
 }
 
-/// An old table that a rebuild has left is on the cluster of the table that it was.
+/// The cluster of an old table kept by a rebuild is that of the table itself.
 fn cluster_of(kept: &str, tables: &[Table]) -> Option<String> {
     let (name, _) = kept.rsplit_once(super::rebuild::OLD)?;
     tables.iter().find(|table| table.name == name)?.cluster.clone()

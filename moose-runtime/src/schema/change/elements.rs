@@ -8,8 +8,8 @@ use super::super::{
 };
 use super::{Change, Fit};
 
-/// Keys and engine: what no ALTER changes. A key over a column that is renamed is another key, since no ALTER renames a
-/// column that is in one.
+/// Changes of keys and engine, which no ALTER can make. A key over a renamed column counts as changed, since no ALTER
+/// renames a column that is in a key.
 pub(super) fn keys(before: &Table, after: &Table, renamed: &BTreeMap<String, String>) -> Vec<Change> {
     let touched: BTreeSet<&str> =
         (renamed.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()])).chain(retyped(before, after)).collect();
@@ -39,7 +39,7 @@ pub(super) fn keys(before: &Table, after: &Table, renamed: &BTreeMap<String, Str
     changes
 }
 
-/// Names of the columns whose type changes, which no ALTER does where a key is made of them.
+/// Names of columns with a changed type, which no ALTER can change if a key uses them.
 fn retyped<'a>(before: &'a Table, after: &'a Table) -> impl Iterator<Item = &'a str> {
     after.columns.iter().filter_map(|column| {
         let old = before.columns.iter().find(|old| old.name == column.name)?;
@@ -49,7 +49,7 @@ fn retyped<'a>(before: &'a Table, after: &'a Table) -> impl Iterator<Item = &'a 
     })
 }
 
-/// TTL, settings, comment, hidden columns, cluster.
+/// Changes of TTL, settings, comment, provenance columns, cluster.
 pub(super) fn options(before: &Table, after: &Table) -> Vec<Change> {
     let mut changes = Vec::new();
     if before.ttl != after.ttl {
@@ -74,7 +74,8 @@ pub(super) fn options(before: &Table, after: &Table) -> Vec<Change> {
     changes
 }
 
-/// Indexes, projections and constraints: one that changes goes and comes again. Their order means nothing.
+/// Changes of indexes, projections and constraints: a changed one is dropped and added again. Their order doesn't
+/// matter.
 pub(super) fn parts(before: &Table, after: &Table) -> Vec<Change> {
     let mut changes = Vec::new();
     let gone = before.indexes.iter().filter(|it| !after.indexes.contains(it));
@@ -93,23 +94,23 @@ pub(super) fn parts(before: &Table, after: &Table) -> Vec<Change> {
 }
 
 impl Table {
-    /// The primary key that the table has, declared or not.
+    /// The primary key of the table, declared or not.
     fn effective_primary_key(&self) -> &[String] {
         if self.primary_key.is_empty() { &self.order_by } else { &self.primary_key }
     }
 }
 
-/// Whether an expression may name the column: by its words and quoted names, those with dots between them as one. A text
-/// counts as an expression too, since some functions take names as texts.
+/// Whether an expression may name the column: by its words and quoted names, with dotted names as one. A string counts
+/// as an expression too, since some functions take names as strings.
 pub(super) fn mentions(expression: &str, column: &str) -> bool {
     let texts = |token: &Token| token.kind == TokenKind::Text;
     names(expression, column)
         || tokens(expression).filter(texts).any(|token| names(&unquoted(token.of(expression)), column))
 }
 
-/// The same without what is in its texts.
+/// The same without the content of its strings.
 fn names(expression: &str, column: &str) -> bool {
-    // A name may have dots in it, and what stands before or between its dots may be a column itself.
+    // A name may contain dots, and each piece between them may be a column itself.
     let mut pieces: Vec<String> = Vec::new();
     let mut behind_dot = false;
     for token in tokens(expression) {
@@ -127,7 +128,7 @@ fn names(expression: &str, column: &str) -> bool {
                 }
                 behind_dot = false;
             }
-            // An apostrophe in a text: what comes behind it has words all the same.
+            // An apostrophe in a string: what follows it has words all the same.
             TokenKind::Unended => {
                 let is_end = |character: char| !(character.is_alphanumeric() || character == '_');
                 if text.split(is_end).any(|word| word == column) {

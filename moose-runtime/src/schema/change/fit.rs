@@ -2,19 +2,19 @@
 
 use super::super::{Class, DataType};
 
-/// What a change of type means for the values that are there.
+/// What a change of type means for existing values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
     /// Every value of the old type is a value of the new one.
     Widens,
-    /// Some values may not fit. Whether those that are there do can be asked.
+    /// Some values may not fit. A query can tell whether the existing ones do.
     Narrows,
-    /// The server can't say which values would be kept.
+    /// The server can't tell which values would be kept.
     Never,
 }
 
 impl Fit {
-    /// Of a change from `old` to `new`.
+    /// For a change from `old` to `new`.
     pub fn of(old: &DataType, new: &DataType) -> Self {
         if widens(old, new) {
             Self::Widens
@@ -26,7 +26,7 @@ impl Fit {
     }
 }
 
-/// Whether a row without a value shows the same under both types.
+/// Whether the default value is the same for both types.
 pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
     if old.is_nullable() || new.is_nullable() {
         return old.is_nullable() && new.is_nullable();
@@ -38,7 +38,7 @@ pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
         Class::Clock => Some("midnight"),
         Class::Array => Some("[]"),
         Class::Map => Some("{}"),
-        // One of its own for each type, as far as is known here.
+        // Each type has its own, as far as known here.
         Class::Text
         | Class::Bool
         | Class::Date
@@ -61,7 +61,7 @@ pub(super) fn have_one_default(old: &DataType, new: &DataType) -> bool {
     old == new || (default(old).is_some() && default(old) == default(new))
 }
 
-/// The type without `Nullable` and `LowCardinality`, which say how values are stored and whether they may be missing.
+/// The type without `Nullable` and `LowCardinality`, which don't change its values.
 pub(super) fn bare(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Nullable(inner) | DataType::LowCardinality(inner) => bare(inner),
@@ -71,11 +71,11 @@ pub(super) fn bare(data_type: &DataType) -> &DataType {
 
 /// Whether the server can cast a value there and back to see whether it stays the same.
 fn is_comparable(old: &DataType, new: &DataType) -> bool {
-    // Of the times of a day only those with a precision are cast, and only into each other.
+    // Of the times of day only those with a precision can be cast, and only to each other.
     matches!((old, new), (DataType::Time64 { .. }, DataType::Time64 { .. })) || (is_scalar(old) && is_scalar(new))
 }
 
-/// One value, which can be cast and compared.
+/// A single value, which can be cast and compared.
 fn is_scalar(data_type: &DataType) -> bool {
     data_type.class().is_some_and(|class| match class {
         Class::Text
@@ -126,7 +126,7 @@ fn widens(old: &DataType, new: &DataType) -> bool {
         ) => {
             old_scale <= new_scale && i16::from(*old) - i16::from(*old_scale) <= i16::from(*new) - i16::from(*new_scale)
         }
-        // The time zone of a column is how its values are shown.
+        // The time zone of a column only affects how its values are shown.
         (DataType::Enum8(_) | DataType::Enum16(_), DataType::String)
         | (DataType::Date, DataType::Date32)
         | (DataType::DateTime { .. }, DataType::DateTime { .. })

@@ -3,8 +3,8 @@
 use super::super::{DataType, Table, quote_identifier, quote_string};
 use super::{Change, Fit, fit::bare};
 
-/// One for each change of type that may lose a value: it counts the values that the new type does not hold, and fails
-/// where there are any. Under the names that the columns have before anything changes.
+/// A guard for each change of type that may lose a value: it counts the values that don't fit the new type, and fails
+/// if there are any. It uses the names of the columns before any change.
 pub(super) fn values(table: &str, changes: &[Change]) -> Vec<String> {
     let name_before = |column: &String| {
         let renamed = changes.iter().find_map(|change| match change {
@@ -30,7 +30,7 @@ pub(super) fn values(table: &str, changes: &[Change]) -> Vec<String> {
         .collect()
 }
 
-/// A condition that holds for the values of `column` that don't come back as they were from the new type.
+/// A condition for the values of `column` that don't survive a cast to the new type and back.
 fn does_not_fit(column: &str, from: &DataType, to: &DataType) -> String {
     let (old, new) = (bare(from), bare(to));
     let mut conditions = Vec::new();
@@ -41,7 +41,7 @@ fn does_not_fit(column: &str, from: &DataType, to: &DataType) -> String {
         let labels: Vec<String> = labels.iter().map(|(label, _)| quote_string(label)).collect();
         conditions.push(format!("ifNull(toString({column}) NOT IN ({}), 0)", labels.join(", ")));
     } else if Fit::of(old, new) != Fit::Widens {
-        // By way of text where an enum is read as what it shows.
+        // By way of a string if an enum is read as its label.
         let value = if matches!(old, DataType::Enum8(_) | DataType::Enum16(_)) {
             format!("toString({column})")
         } else {
@@ -56,7 +56,7 @@ fn does_not_fit(column: &str, from: &DataType, to: &DataType) -> String {
     if conditions.is_empty() { "0".to_owned() } else { conditions.join("\n    OR ") }
 }
 
-/// Fails where a copy that is made on one server would leave out what others have.
+/// Fails if a copy made on one server would miss rows of others.
 pub(super) fn whole_table_is_here(table: &Table) -> Option<String> {
     let cluster = table.cluster.as_ref()?;
     // Replicas of one shard hold the same rows; tables without replicas hold each its own.

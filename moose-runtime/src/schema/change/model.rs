@@ -5,14 +5,14 @@ use std::fmt::{self, Display};
 use super::super::{Column, ColumnDefault, Constraint, DataType, DefaultKind, Engine, Index, Projection, Table};
 use super::Fit;
 
-/// What a change does to the rows that are there.
+/// What a change does to existing rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// Every value stays, and the server does little.
+    /// Every value is kept, at little cost.
     Safe,
-    /// Every value stays, and the server writes a column or the whole table anew.
+    /// Every value is kept, but the server rewrites a column or the whole table.
     Rewrite,
-    /// Rows or values go.
+    /// Rows or values are deleted.
     Destructive,
 }
 
@@ -26,22 +26,22 @@ impl Display for Risk {
     }
 }
 
-/// Where a column stands.
+/// The position of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// Before all others.
+    /// First.
     First,
-    /// Right behind the column of this name.
+    /// After the column of this name.
     After(String),
 }
 
-/// What happens to one table.
+/// The change of one table.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TableChange {
     /// It is new.
     Create(Box<Table>),
-    /// It goes, with its rows, as the author said.
+    /// It is dropped, with its rows, as declared.
     Drop {
         /// Its name.
         name: String,
@@ -54,17 +54,17 @@ pub enum TableChange {
         before: Box<Table>,
         /// The table as it is declared.
         after: Box<Table>,
-        /// What is different; never empty.
+        /// The differences; never empty.
         changes: Vec<Change>,
     },
 }
 
-/// One difference between a recorded and a declared table. Names of columns are the declared ones.
+/// One difference between a recorded and a declared table. Columns have their declared names.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "every field is the name or the value of what its variant is about, before and after")]
 #[non_exhaustive]
 pub enum Change {
-    /// The table has another name.
+    /// The table is renamed.
     RenameTable { from: String, to: String },
     /// Another engine, or other arguments.
     Engine { from: Engine, to: Engine },
@@ -78,11 +78,11 @@ pub enum Change {
     SampleKey { from: Option<String>, to: Option<String> },
     /// A new column.
     AddColumn { column: Column, position: Position },
-    /// A column goes, as the author said.
+    /// A column is dropped, as declared.
     DropColumn { name: String, data_type: DataType },
-    /// A column has another name.
+    /// A column is renamed.
     RenameColumn { from: String, to: String },
-    /// A column is stored where it was not, or the other way round.
+    /// A column becomes stored, or is stored no longer.
     ReplaceColumn { before: Column, after: Column },
     /// Another type.
     ColumnType { column: String, from: DataType, to: DataType, fit: Fit },
@@ -94,33 +94,33 @@ pub enum Change {
     ColumnTtl { column: String, from: Option<String>, to: Option<String> },
     /// Another comment of a column.
     ColumnComment { column: String, from: Option<String>, to: Option<String> },
-    /// A column stands elsewhere.
+    /// A column moves.
     MoveColumn { column: String, position: Position },
     /// Another TTL of the table.
     TableTtl { from: Option<String>, to: Option<String> },
     /// A new skipping index.
     AddIndex { index: Index },
-    /// A skipping index goes.
+    /// A skipping index is dropped.
     DropIndex { name: String },
     /// A new projection.
     AddProjection { projection: Projection },
-    /// A projection goes.
+    /// A projection is dropped.
     DropProjection { name: String },
     /// A new constraint.
     AddConstraint { constraint: Constraint },
-    /// A constraint goes.
+    /// A constraint is dropped.
     DropConstraint { name: String },
     /// Another setting.
     Setting { name: String, from: Option<String>, to: Option<String> },
     /// Another comment of the table.
     TableComment { from: Option<String>, to: Option<String> },
-    /// The hidden columns come or go.
+    /// The provenance columns are added or dropped.
     Provenance { to: bool },
-    /// The table is made on another cluster.
+    /// The table moves to another cluster.
     Cluster { from: Option<String>, to: Option<String> },
 }
 
-/// Settings that a table has for life.
+/// Settings that can't be changed after a table is created.
 const LIFELONG_SETTINGS: [&str; 5] = [
     "index_granularity",
     "index_granularity_bytes",
@@ -130,7 +130,7 @@ const LIFELONG_SETTINGS: [&str; 5] = [
 ];
 
 impl Change {
-    /// What it does to the rows that are there.
+    /// What it does to existing rows.
     pub fn risk(&self) -> Risk {
         match self {
             Self::DropColumn { .. }
@@ -152,7 +152,7 @@ impl Change {
         }
     }
 
-    /// Whether no ALTER can do it: a new table takes the place of the old one.
+    /// Whether no ALTER can make it, so that the table must be rebuilt.
     pub(super) fn needs_new_table(&self) -> bool {
         match self {
             Self::Engine { .. }
@@ -165,8 +165,8 @@ impl Change {
         }
     }
 
-    /// Whether no INSERT may be under way meanwhile: one that was made before would fail for ever, or could not be
-    /// recognised after.
+    /// Whether no INSERT may be under way meanwhile: one created before would fail for ever, or could not be recognised
+    /// after.
     pub(super) fn needs_drain(&self) -> bool {
         match self {
             Self::RenameTable { .. }
@@ -181,7 +181,7 @@ impl Change {
 }
 
 impl Column {
-    /// Whether rows hold a value of the column.
+    /// Whether the column's values are stored.
     pub(super) fn is_stored(&self) -> bool {
         is_stored(self.default.as_ref())
     }

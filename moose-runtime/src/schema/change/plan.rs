@@ -5,25 +5,25 @@ use std::fmt::{self, Display};
 use super::super::{Table, quote_identifier, quote_string};
 use super::{Change, PlanStep, Risk, TableChange, alter, model::line, rebuild};
 
-/// How a database is brought from the recorded schema to the declared one.
+/// The plan for changing a database from the recorded schema to the declared one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The tables, in the order in which they are done.
+    /// The tables, in order.
     pub tables: Vec<TablePlan>,
 }
 
-/// How one table is brought along.
+/// The plan for one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePlan {
     /// Name of the table.
     pub table: String,
-    /// What changes, in words, with what it risks.
+    /// The changes, as text, with their risks.
     pub changes: Vec<(String, Risk)>,
-    /// What is done, in order.
+    /// The steps, in order.
     pub steps: Vec<PlanStep>,
     /// Name under which a rebuild keeps the old table.
     pub kept: Option<String>,
-    /// A table that a rebuild kept and that is dropped now.
+    /// A table kept by an earlier rebuild that is dropped now.
     pub let_go: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Plan {
         self.tables.is_empty()
     }
 
-    /// What changes, a line each: ``table `events`: add column `country` String (safe)``.
+    /// The changes, one line each: ``table `events`: add column `country` String (safe)``.
     pub fn lines(&self) -> Vec<String> {
         self.tables.iter().flat_map(TablePlan::lines).collect()
     }
@@ -94,7 +94,7 @@ impl TablePlan {
     }
 }
 
-/// The text of a migration, without its head.
+/// The text of a migration, without its header.
 impl Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, table) in self.tables.iter().enumerate() {

@@ -17,7 +17,7 @@ pub(super) fn kept(table: &Table, number: u32) -> String {
     format!("{}{OLD}{number}", table.name)
 }
 
-/// Why the new table can't stand beside the old one.
+/// Why the new table can't exist beside the old one.
 pub(super) fn refusal(before: &Table, after: &Table, changes: &[Change]) -> Option<Refusal> {
     let change = changes.iter().find(|change| change.needs_new_table())?;
     let (Replication::At { path: old, .. }, Replication::At { path, .. }) =
@@ -33,7 +33,7 @@ pub(super) fn refusal(before: &Table, after: &Table, changes: &[Change]) -> Opti
     })
 }
 
-/// The statements, between a drain and its end.
+/// The statements, between drain and resume.
 pub(super) fn steps(before: &Table, after: &Table, changes: &[Change], number: u32) -> Vec<PlanStep> {
     let cluster = after.on_cluster();
     let (name, new) = (quote_identifier(&after.name), format!("{}{NEW}{number}", after.name));
@@ -69,7 +69,7 @@ fn copy(before: &Table, after: &Table, changes: &[Change], new: &str) -> String 
         columns.extend(provenance::COLUMNS.iter().map(|it| (quote_identifier(it.name), quote_identifier(it.name))));
     }
     let (targets, sources): (Vec<String>, Vec<String>) = columns.into_iter().unzip();
-    // Without deduplication, since two blocks may be alike; and whatever the number of partitions in a block.
+    // Without deduplication, since two blocks may be identical; and with any number of partitions per block.
     let mut settings = vec!["insert_deduplicate = 0", "max_partitions_per_insert_block = 0"];
     let is_materialized = |column: &super::super::Column| {
         column.default.as_ref().is_some_and(|default| default.kind == DefaultKind::Materialized)

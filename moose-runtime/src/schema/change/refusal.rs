@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// A column is gone.
+    /// A column is no longer declared.
     #[error(
         "table `{table}`: column `{column}` ({data_type}) is not declared any more: to drop it with what is in it, write \
          `#[olap(dropped(\"{column}\"))]` on the struct; {}",
@@ -17,12 +17,12 @@ pub enum Refusal {
         column: String,
         /// Its type.
         data_type: String,
-        /// What JSON called its field, where that is known.
+        /// The field's name in JSON, if known.
         json: Option<String>,
-        /// New columns of the same type: what it may have been renamed to.
+        /// New columns of the same type, which may be the renamed one.
         candidates: Vec<String>,
     },
-    /// A field is called otherwise in JSON, and not by its old name as well.
+    /// A field is renamed in JSON, without its old name as an alias.
     #[error(
         "table `{table}`: records that were sent before call the field of column `{column}` `{name}`, and their value would \
          be lost: write `#[serde(alias = \"{name}\")]` on the field"
@@ -32,10 +32,10 @@ pub enum Refusal {
         table: String,
         /// The column, by its present name.
         column: String,
-        /// The name in JSON that is not known any more.
+        /// The name in JSON that is no longer known.
         name: String,
     },
-    /// A table is gone.
+    /// A table is no longer declared.
     #[error(
         "table `{table}` is not declared any more: to drop it with what is in it, declare \
          `DroppedTable::new(\"{table}\")`; if it has another name now, write `.renamed_from(\"{table}\")` on its declaration"
@@ -44,7 +44,7 @@ pub enum Refusal {
         /// The table.
         table: String,
     },
-    /// A type holds less than before.
+    /// A type holds fewer values than before.
     #[error(
         "table `{table}`: column `{column}` changes from {from} to {to}, which may not hold every value: to accept that, \
          write `#[olap(narrowed)]` on the field; the migration then stops before it changes anything if a value does not fit"
@@ -59,7 +59,7 @@ pub enum Refusal {
         /// The type after.
         to: String,
     },
-    /// A column stops being stored.
+    /// A column is no longer stored.
     #[error(
         "table `{table}`: column `{column}` becomes {kind}, and what is stored in it goes: to accept that, write \
          `#[olap(narrowed)]` on the field"
@@ -72,7 +72,7 @@ pub enum Refusal {
         /// What it becomes: `ALIAS` or `EPHEMERAL`.
         kind: String,
     },
-    /// A change of type of which nobody can say what is kept.
+    /// A change of type for which it is unknown which values are kept.
     #[error(
         "table `{table}`: column `{column}` can't change from {from} to {to} in place: declare a column of another name, fill \
          it with an UPDATE in a migration of your own, and drop `{column}` then"
@@ -87,7 +87,7 @@ pub enum Refusal {
         /// The type after.
         to: String,
     },
-    /// The old name of something renamed is still in use, or its new name was.
+    /// A rename whose old name is still in use, or whose new name already was.
     #[error("table `{table}`: `{from}` can't be renamed to `{to}`: {why}; do it in two migrations")]
     RenameInTheWay {
         /// The table.
@@ -96,16 +96,16 @@ pub enum Refusal {
         from: String,
         /// The name after.
         to: String,
-        /// What is in the way.
+        /// The conflict.
         why: String,
     },
-    /// What is to be dropped is declared.
+    /// A table to drop is also declared.
     #[error("table `{table}` is declared and to be dropped: take away `DroppedTable::new(\"{table}\")`, or the table")]
     DroppedAndDeclared {
         /// The table.
         table: String,
     },
-    /// A rebuilt table would meet the old one in Keeper.
+    /// A rebuilt table would have the same Keeper path as the old one.
     #[error(
         "table `{table}`: {change} needs a new table, which can't share the path `{path}` in Keeper with the old one: put \
          `{{uuid}}` into the path"

@@ -3,15 +3,15 @@
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanStep {
-    /// No INSERT into the table is under way after it.
+    /// Pauses INSERTs into the table: none is under way after it.
     Drain(String),
     /// A statement, without a semicolon.
     Statement(String),
-    /// INSERTs go on.
+    /// Resumes INSERTs.
     Resume(String),
 }
 
-/// The statements as steps, between a drain and its end if need be.
+/// The statements as steps, between drain and resume if necessary.
 pub(super) fn drained(table: &str, drain: bool, statements: Vec<String>) -> Vec<PlanStep> {
     let statements = statements.into_iter().map(PlanStep::Statement);
     if !drain {

@@ -18,7 +18,7 @@ use super::{
     types::{Class, types},
 };
 
-/// The enum, and what follows from the table.
+/// Generates the enum and everything that follows from the table of types.
 macro_rules! owned {
     (
         plain { $($(#[$doc:meta])* $plain:ident = $text:literal, $plain_class:expr;)* }
@@ -36,7 +36,7 @@ macro_rules! owned {
         const PLAIN: &[(DataType, &str)] = &[$((DataType::$plain, $text)),*];
 
         impl DataType {
-            /// What kind of values it has; `None` where the type is not known.
+            /// The class of its values; `None` if the type is unknown.
             pub(crate) fn class(&self) -> Option<Class> {
                 Some(match self {
                     $(Self::$plain => $plain_class,)*
@@ -57,9 +57,9 @@ macro_rules! owned {
 }
 
 types! { owned
-    /// A ClickHouse type, owned: what stands in a schema or was read from a server.
+    /// A ClickHouse type, owned: in a schema, or read from a server.
     ///
-    /// `parse(print(t)) = t`, and printing what was parsed gives ClickHouse's own spelling of it.
+    /// `parse(print(t)) = t`, and printing a parsed type gives ClickHouse's own spelling of it.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     #[serde(into = "String", try_from = "String")]
     #[non_exhaustive]
@@ -68,9 +68,9 @@ types! { owned
         FixedString(u32),
         /// `Decimal(precision, scale)`
         Decimal {
-            /// Decimal digits in all, 1 to 76.
+            /// Total number of decimal digits, 1 to 76.
             precision: u8,
-            /// Digits of them after the point.
+            /// Digits after the decimal point.
             scale: u8,
         },
         /// `Time64(precision)`
@@ -102,18 +102,18 @@ types! { owned
         LowCardinality(Box<DataType>),
         /// `Map(key, value)`
         Map(Box<DataType>, Box<DataType>),
-        /// `Tuple(…)` of elements without names.
+        /// `Tuple(…)` without element names.
         Tuple(Vec<DataType>),
         /// `Tuple(name type, …)`
         NamedTuple(Vec<(String, DataType)>),
-        /// `Nested(name type, …)` that is not taken apart. A server takes it apart by default, and then shows a column
+        /// `Nested(name type, …)` that is not flattened. A server flattens it by default, and then shows a column
         /// `name.element Array(type)` for each element.
         Nested(Vec<(String, DataType)>),
         /// `Variant(…)`, in order of the types' texts.
         Variant(Vec<DataType>),
         /// `Dynamic` or `Dynamic(max_types=N)`
         Dynamic {
-            /// Types that are stored apart, where it is said.
+            /// Maximum number of types that are stored separately, if given.
             max_types: Option<u32>,
         },
         /// `JSON(…)`
@@ -130,14 +130,14 @@ types! { owned
     }
 }
 
-/// What stands between the parentheses of `JSON(…)`.
+/// The parameters of `JSON(…)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct JsonOptions {
-    /// Types of one path that are stored apart, where it is said.
+    /// Maximum number of types per path that are stored separately, if given.
     pub max_dynamic_types: Option<u32>,
-    /// Paths that are stored as columns, where it is said.
+    /// Maximum number of paths that are stored as columns, if given.
     pub max_dynamic_paths: Option<u32>,
-    /// Paths with a type of their own, in order of the paths.
+    /// Paths with a declared type, in order of the paths.
     pub paths: Vec<(String, DataType)>,
     /// Paths that are not stored, in order.
     pub skips: Vec<String>,
@@ -145,7 +145,7 @@ pub struct JsonOptions {
     pub skip_regexps: Vec<String>,
 }
 
-/// Words that ClickHouse quotes where they are names of elements.
+/// Words that ClickHouse quotes as names of elements.
 const QUOTED_WORDS: [&str; 5] = ["all", "distinct", "from", "select", "table"];
 
 impl DataType {
@@ -175,7 +175,7 @@ impl DataType {
         Self::Json(Box::new(options))
     }
 
-    /// Whether values of the type can be NULL, as far as the type is known.
+    /// Whether values of the type can be NULL, as far as known.
     pub fn is_nullable(&self) -> bool {
         match self {
             Self::Nullable(_) | Self::Variant(_) | Self::Dynamic { .. } => true,
@@ -243,7 +243,7 @@ fn element((name, data_type): &(String, DataType)) -> String {
     format!("{} {data_type}", name_text(name))
 }
 
-/// A name as ClickHouse writes it in a type: quoted only where that is needed.
+/// A name as ClickHouse writes it in a type: quoted only if necessary.
 fn name_text(name: &str) -> String {
     let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let is_word = starts && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');

@@ -12,28 +12,28 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataTypeError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("a column type is empty")]
     Empty,
-    /// A parenthesis or quote has no partner, or something stands after the last.
+    /// A parenthesis or quote is not closed, or text follows the type.
     #[error("the parentheses and quotes of the column type `{text}` don't match")]
     Unbalanced {
         /// The whole text.
         text: String,
     },
-    /// Types in types in types.
+    /// Too many nested types.
     #[error("a column type is nested deeper than {most} levels")]
     TooDeep {
-        /// Levels that are read.
+        /// The maximum depth.
         most: usize,
     },
 }
 
-/// Deeper types than any table has; a bound on what a text can make the parser do.
+/// Maximum depth of nested types; more than any table has, but a bound for the parser.
 pub(super) const DEEPEST: usize = 64;
-/// Digits of a second's fraction, at most.
+/// Maximum digits of a second's fraction.
 const MOST_FRACTION: u8 = 9;
-/// Digits of the widest decimal.
+/// Maximum digits of a decimal.
 const MOST_DIGITS: u8 = 76;
 
 impl FromStr for DataType {
@@ -81,7 +81,7 @@ fn parse(text: &str, depth: usize) -> Result<DataType, DataTypeError> {
     Ok(known.unwrap_or_else(|| DataType::Other(text.to_owned())))
 }
 
-/// A type that has other types in it.
+/// A type that contains other types.
 fn with_types(name: &str, inside: &str, depth: usize) -> Result<Option<DataType>, DataTypeError> {
     let inner = |text: &str| Ok(Box::new(parse(text, depth)?));
     Ok(match name {
@@ -109,7 +109,7 @@ fn with_types(name: &str, inside: &str, depth: usize) -> Result<Option<DataType>
     })
 }
 
-/// A type whose parameters are numbers and texts.
+/// A type with numbers and strings as parameters.
 fn with_values(name: &str, inside: &str) -> Option<DataType> {
     let parts = split(inside);
     let decimal = |precision: u8, scale: &str| {
@@ -194,7 +194,7 @@ fn assigned(name: &str, text: &str) -> Option<u32> {
     text.strip_prefix(name)?.trim_start().strip_prefix('=')?.trim().parse().ok()
 }
 
-/// The name and the type of `name type`, where both stand there.
+/// The name and the type of `name type`, if it has both.
 fn named(element: &str) -> Option<(String, &str)> {
     if element.starts_with('`') {
         let (name, rest) = element.split_at_checked(end_of_quoted('`', element)?)?;
@@ -214,7 +214,7 @@ fn arguments(text: &str) -> Option<(&str, &str)> {
     Some((name.trim_end(), inside))
 }
 
-/// The parts of a text between its commas, not counting those in parentheses and quotes. Nothing has no parts.
+/// Splits a text at its commas outside parentheses and quotes. An empty text has no pieces.
 fn split(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut depth) = (0, 0_usize);
@@ -236,18 +236,18 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Where the quoted text that a text begins with ends.
+/// The end of the quoted text at the beginning of a text.
 fn end_of_quoted(quote: char, text: &str) -> Option<usize> {
     let first = Lexer::new(text).next().filter(|token| matches!(token.kind, TokenKind::Name | TokenKind::Text))?;
     text.starts_with(quote).then_some(first.end)
 }
 
-/// What a text that is quoted as a whole stands for.
+/// The content of a text that is one quoted text.
 fn unquoted(quote: char, text: &str) -> Option<String> {
     (end_of_quoted(quote, text) == Some(text.len())).then(|| lexer::unquoted(text))
 }
 
-/// Whether every parenthesis outside quotes has its partner and every quote ends.
+/// Whether all parentheses outside quotes, and all quotes, are closed.
 fn is_balanced(text: &str) -> bool {
     let mut open = 0_usize;
     for token in tokens(text) {

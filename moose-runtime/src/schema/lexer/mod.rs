@@ -9,10 +9,10 @@
 
 mod unicode;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// White space, of Unicode too.
+    /// Whitespace, including Unicode's.
     Blank,
     /// `-- …`, `// …`, `# …`, `#!…` to the end of the line, or `/* … */`, nested or not.
     Comment,
@@ -26,13 +26,13 @@ pub enum TokenKind {
     Text,
     /// A sign, of one character or more: `(`, `->`, `::`, `<=`.
     Sign,
-    /// A quote or comment that begins here and does not end.
+    /// A quote or comment that is not closed.
     Unended,
-    /// What ClickHouse does not know.
+    /// A character that ClickHouse rejects.
     Unknown,
 }
 
-/// A token and its place, in bytes.
+/// A token and its position, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
     pub kind: TokenKind,
@@ -41,7 +41,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Whether it means something: no blank, no comment.
+    /// Whether it is neither whitespace nor a comment.
     pub const fn is_significant(self) -> bool {
         !matches!(self.kind, TokenKind::Blank | TokenKind::Comment)
     }
@@ -52,14 +52,14 @@ impl Token {
     }
 }
 
-/// Reads a text, one token after another; together they are the whole text.
+/// Splits a text into tokens, which together are the whole text.
 #[derive(Clone, Copy, Debug)]
 pub struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
-    /// Whether a dot that comes next belongs to what stands before it, and no number begins with it.
+    /// Whether a dot that comes next is an operator, not the beginning of a number.
     before_dot: bool,
-    /// Whether a dot came last: digits behind it are an index.
+    /// Whether the last token was a dot: digits after it are an index.
     behind_dot: bool,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Lexer<'a> {
         Self { text: text.as_bytes(), at: 0, before_dot: false, behind_dot: false }
     }
 
-    /// The byte so far ahead; 0, which is no sign of the language, behind the end.
+    /// The byte at this distance; 0, which no token begins with, beyond the end.
     const fn peek(&self, ahead: usize) -> u8 {
         if self.at + ahead < self.text.len() { self.text[self.at + ahead] } else { 0 }
     }
@@ -80,7 +80,7 @@ impl<'a> Lexer<'a> {
         }
         let start = self.at;
         let kind = self.read();
-        // However it was read, it is not empty and ends within the text.
+        // Whatever was read, it is not empty and ends within the text.
         if self.at <= start {
             self.at = start + 1;
         }
@@ -97,7 +97,7 @@ impl<'a> Lexer<'a> {
         Some(Token { kind, start, end: self.at })
     }
 
-    /// The next token that means something.
+    /// The next token that is neither whitespace nor a comment.
     pub const fn next_significant(&mut self) -> Option<Token> {
         loop {
             match self.next() {
@@ -107,7 +107,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Reads what begins here.
+    /// Reads the token that begins here.
     const fn read(&mut self) -> TokenKind {
         let byte = self.peek(0);
         match (byte, self.peek(1)) {
@@ -146,7 +146,7 @@ impl<'a> Lexer<'a> {
         TokenKind::Unknown
     }
 
-    /// To the end of the text, which should have come before.
+    /// An unclosed token, up to the end of the text.
     const fn unended(&mut self) -> TokenKind {
         self.at = self.text.len();
         TokenKind::Unended
@@ -185,7 +185,7 @@ impl<'a> Lexer<'a> {
         self.unended()
     }
 
-    /// A backslash takes the next byte with it, and a doubled quote stands for itself.
+    /// A backslash escapes the next byte, and a doubled quote is one quote.
     const fn quoted(&mut self, quote: u8, kind: TokenKind) -> TokenKind {
         self.at += 1;
         while self.at < self.text.len() {
@@ -252,7 +252,7 @@ impl<'a> Lexer<'a> {
         if !is_word(self.peek(0)) {
             return TokenKind::Number;
         }
-        // What goes on with letters is a word, if all of it can be one.
+        // A number that continues with letters is a word, if all of it can be one.
         while is_word(self.peek(0)) {
             self.at += 1;
         }
@@ -282,7 +282,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A number that begins with its point.
+    /// A number that begins with its decimal point.
     const fn fraction(&mut self) -> TokenKind {
         self.point_and_exponent(false);
         TokenKind::Number
@@ -315,7 +315,7 @@ impl<'a> Lexer<'a> {
         if is_word(self.peek(1)) { self.word() } else { self.sign(1) }
     }
 
-    /// Whether the text there is the one here, over so many bytes.
+    /// Whether the text at `there` is the same as here, for that many bytes.
     const fn is_same(&self, there: usize, length: usize) -> bool {
         let mut place = 0;
         while place < length {
@@ -328,18 +328,18 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether the byte can stand in a bare word.
+/// Whether the byte can be in a bare word.
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The tokens of a text that mean something.
+/// The significant tokens of a text.
 pub fn tokens(text: &str) -> impl Iterator<Item = Token> {
     let mut lexer = Lexer::new(text);
     std::iter::from_fn(move || lexer.next_significant())
 }
 
-/// What a quoted text stands for: without its quotes and escapes. A heredoc is what is between its tags.
+/// The content of a quoted text: without quotes and escapes. For a heredoc, the text between its tags.
 pub fn unquoted(token: &str) -> String {
     let mut characters = token.chars();
     let quote = match characters.next() {

@@ -3,7 +3,7 @@
 use super::{Lexer, TokenKind};
 
 impl Lexer<'_> {
-    /// Typographic quotes, blanks of Unicode, and what is unknown.
+    /// Typographic quotes, Unicode whitespace, and unknown characters.
     pub(super) const fn foreign(&mut self) -> TokenKind {
         match [self.peek(0), self.peek(1), self.peek(2)] {
             LEFT_SINGLE => return self.typographic(RIGHT_SINGLE, TokenKind::Text),
@@ -55,7 +55,7 @@ const fn matches_bytes(one: [u8; 3], other: [u8; 3]) -> bool {
     one[0] == other[0] && one[1] == other[1] && one[2] == other[2]
 }
 
-/// How many bytes of a blank of Unicode begin so; 0 for none.
+/// Number of bytes of a whitespace character that begins with these bytes; 0 for none.
 const fn blank(first: u8, second: u8, third: u8) -> usize {
     match (first, second, third) {
         // U+0085, U+00A0
