@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-/// Lists the points once, for the type, its names and [`Point::ALL`].
+/// Lists the points once, for the enum, its names and [`Point::ALL`].
 macro_rules! points {
     ($($(#[$meaning:meta])* $point:ident = $name:literal,)*) => {
         /// A named place of the protocol.
@@ -29,10 +29,10 @@ macro_rules! points {
         }
 
         impl Point {
-            /// All of them, in the order in which a record meets them.
+            /// All of them, in the order in which a record passes them.
             pub const ALL: &[Self] = &[$(Self::$point,)*];
 
-            /// Its name, as `FAULT_POINT` has it.
+            /// Its name in `FAULT_POINT`.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$point => $name,)*
@@ -111,7 +111,7 @@ points! {
     MigrateResumed = "migrate.resumed",
 }
 
-/// Passes a point.
+/// Passes a fault point.
 #[inline]
 pub fn point(point: Point) {
     #[cfg(feature = "fault-points")]
@@ -120,7 +120,7 @@ pub fn point(point: Point) {
     let _ = point;
 }
 
-/// Whether a mechanism is taken out.
+/// Whether a mechanism is switched off.
 #[inline]
 pub fn without(mechanism: &str) -> bool {
     #[cfg(feature = "fault-points")]
@@ -132,7 +132,7 @@ pub fn without(mechanism: &str) -> bool {
     }
 }
 
-/// How often retention is looked at, where it is usually looked at so often.
+/// How often retention runs, instead of `usual`.
 #[inline]
 pub fn retention_interval(usual: Duration) -> Duration {
     #[cfg(feature = "fault-points")]
@@ -141,7 +141,7 @@ pub fn retention_interval(usual: Duration) -> Duration {
     usual
 }
 
-/// Which boot of the machine this is said to be.
+/// The simulated boot id.
 #[inline]
 pub fn boot() -> Option<u64> {
     #[cfg(feature = "fault-points")]
@@ -150,7 +150,7 @@ pub fn boot() -> Option<u64> {
     None
 }
 
-/// By way of whom the embedded engine is talked with that is usually talked with at this address.
+/// The address through which to reach the embedded engine, instead of `usual`.
 #[inline]
 pub fn way_to_engine(usual: String) -> String {
     #[cfg(feature = "fault-points")]
@@ -159,7 +159,7 @@ pub fn way_to_engine(usual: String) -> String {
     usual
 }
 
-/// How long a lease is valid that is usually valid so long.
+/// The length of a lease, instead of `usual`.
 #[inline]
 pub fn lease(usual: Duration) -> Duration {
     #[cfg(feature = "fault-points")]
@@ -188,9 +188,9 @@ mod armed {
 
     use super::Point;
 
-    /// How often a halted thread looks whether it may go on.
+    /// How often a halted thread checks whether it may go on.
     const LOOK_EVERY: Duration = Duration::from_millis(2);
-    /// Longer than any test waits: a process whose test is gone is not to stay for ever.
+    /// Longer than any test waits: a process whose test is gone must not stay for ever.
     const LONGEST: Duration = Duration::from_mins(2);
 
     struct Plan {
@@ -215,7 +215,7 @@ mod armed {
         if plan.passed.fetch_add(1, Ordering::AcqRel) + 1 != plan.pass {
             return;
         }
-        // What stands still is this task and nothing else: a worker of the runtime that blocks would stop others' too.
+        // Only this task must halt: blocking a worker of the runtime would stop other tasks too.
         match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| plan.halt()),
             _ => plan.halt(),

@@ -14,19 +14,19 @@ use crate::{
     stream::{Backend, Capabilities, NewRecord, Spread, StreamError},
 };
 
-/// Records that are decoded at once: bounds the memory of their errors.
+/// Number of records decoded at a time: bounds the memory of their errors.
 const RECORDS_AT_ONCE: usize = 1_024;
-/// Encoded bytes after which decoded columns are thrown away.
+/// Encoded bytes after which decoded columns are dropped.
 const COLUMN_BYTES: usize = 4 << 20;
-/// Batches for decoding that are kept for the next records.
+/// Maximum number of decoding batches that are kept for reuse.
 const SPARE_BATCHES: usize = 8;
 
-/// The way into one stream.
+/// The inlet of one stream.
 pub struct Inlet {
     backend: Arc<dyn Backend>,
     topic: String,
     new_batch: BatchFactory,
-    /// Columns are large and costly to grow: they are used again.
+    /// Columns are large and costly to grow, so they are reused.
     spare: Mutex<Vec<Box<dyn ErasedBatch>>>,
 }
 
@@ -36,12 +36,13 @@ impl fmt::Debug for Inlet {
     }
 }
 
-/// Records that may be appended, by partition; none is empty.
+/// Checked records to append, by partition; none is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Checked(Vec<(u16, Vec<NewRecord>)>);
 
 impl Inlet {
-    /// Into a topic, which is open by the time the first record comes, by batches of its records, which know the key.
+    /// An inlet to a topic, which must be open before the first record, with batches of its records, which know the
+    /// key.
     pub fn new(backend: Arc<dyn Backend>, topic: String, new_batch: BatchFactory) -> Self {
         Self { backend, topic, new_batch, spare: Mutex::default() }
     }
@@ -51,7 +52,7 @@ impl Inlet {
         &self.topic
     }
 
-    /// Looks at records, which are pieces of `body`. Whatever is refused is told with its place among them.
+    /// Checks records, which are slices of `body`. Each rejected one is reported with its index.
     pub(crate) fn check<'b>(
         &self,
         body: &Bytes,
@@ -75,7 +76,7 @@ impl Inlet {
         checked
     }
 
-    /// Appends to all partitions at once.
+    /// Appends to all partitions concurrently.
     pub(crate) async fn append(&self, Checked(records): Checked) -> Appended {
         let counts: Vec<usize> = records.iter().map(|(_, records)| records.len()).collect();
         let appends =
@@ -104,19 +105,19 @@ impl Inlet {
     }
 }
 
-/// One look at records: those that are valid are put with their partition.
+/// A check of records: valid ones are added to their partition.
 struct Check<'a> {
     batch: &'a mut dyn ErasedBatch,
-    /// The largest record that the stream takes, in bytes.
+    /// The maximum record size of the stream, in bytes.
     max_bytes: usize,
     spread: Spread,
     partitions: Vec<Vec<NewRecord>>,
-    /// Records so far.
+    /// Number of records so far.
     seen: usize,
 }
 
 impl<'a> Check<'a> {
-    /// Over an empty batch.
+    /// Starts with an empty batch.
     fn new(batch: &'a mut dyn ErasedBatch, backend: &dyn Backend, topic: &str) -> Self {
         let Capabilities { max_record_bytes, keeps_keys, .. } = backend.capabilities();
         let partitions = backend.partitions(topic);
@@ -158,7 +159,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A valid record goes to its partition.
+    /// Adds a valid record to its partition.
     fn keep(&mut self, body: &Bytes, record: &[u8]) {
         let (partition, key) = self.spread.place(|| self.batch.record_key(record));
         if let Some(records) = self.partitions.get_mut(usize::from(partition)) {
@@ -175,7 +176,7 @@ fn too_large(bytes: usize, max: usize) -> FieldError {
     }
 }
 
-/// What became of an append to several partitions.
+/// The outcome of an append to several partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Appended {
     /// Records that are durable.
@@ -189,7 +190,7 @@ pub(crate) struct Appended {
 }
 
 impl Appended {
-    /// The append of so many records failed.
+    /// The append of that many records failed.
     fn fail(&mut self, count: usize, error: StreamError) {
         let (taken, maybe) = match &error {
             StreamError::Partly { accepted, unknown, .. } => (*accepted, *unknown),
@@ -203,7 +204,7 @@ impl Appended {
     }
 }
 
-/// Whether a failed append left nothing behind for certain.
+/// Whether a failed append certainly stored nothing.
 fn surely_not_stored(error: &StreamError) -> bool {
     matches!(
         error,

@@ -56,7 +56,7 @@ pub mod telemetry;
 #[cfg(feature = "runtime")]
 mod time;
 
-/// Pages of the documentation whose code has to compile.
+/// Pages of the documentation whose code must compile.
 #[cfg(all(doctest, feature = "runtime"))]
 mod pages {
     #[doc = include_str!("../../docs/layouts.md")]
@@ -67,7 +67,7 @@ mod pages {
 
 pub use moose_macros::{OlapRecord, OlapType, pipeline};
 
-/// What a file of declarations needs: `use moose_runtime::prelude::*;`.
+/// What declarations need: `use moose_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         OlapRecord, OlapType,

@@ -38,8 +38,8 @@ macro_rules! app {
     };
 }
 
-/// The [`Program`](crate::declare::Program) that the macro stands in. Compiled without the runtime too, for the tests of its
-/// messages.
+/// The [`Program`](crate::declare::Program) in which the macro is called. Also compiled without the runtime, for the
+/// tests of its messages.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __program {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-/// What one permit stands for. Small enough that a single event costs next to nothing.
+/// Bytes per permit. Small enough that a single event costs next to nothing.
 const GRAIN: u64 = 1 << 10;
 
-/// Beside its unpacked body, a request holds its columns, its records' places and what the log writes: about so many times
-/// as much.
+/// Memory of a request besides its decompressed body, as a multiple of that: its columns, its records' positions and
+/// the log's blocks.
 pub const BESIDE_A_BODY: u64 = 2;
 
 /// One side's share of the budget. Cheap to clone.
@@ -23,32 +23,32 @@ pub struct Share {
     size: u32,
 }
 
-/// Bytes that are reserved until this is dropped.
+/// A reservation of bytes, released on drop.
 #[derive(Debug)]
 pub struct Reserved {
     permit: OwnedSemaphorePermit,
 }
 
-/// The shares of the front door and of the sync, whose streams may take a half of its share for what they read ahead:
-/// `read_ahead` is told how much that is, and answers how much of it they take.
+/// The shares of the front door and of the sync, whose streams may use half of its share for prefetching: `read_ahead`
+/// gets that amount, and returns how much of it they use.
 pub fn shares(budget: u64, read_ahead: impl FnOnce(u64) -> u64) -> (Share, Share) {
     let half = budget / 2;
     (Share::new(half), Share::new(half.saturating_sub(read_ahead(half / 2))))
 }
 
 impl Share {
-    /// A share of so many bytes.
+    /// A share of that many bytes.
     pub fn new(bytes: u64) -> Self {
         let size = grains(bytes).max(1);
         Self { grains: Arc::new(Semaphore::new(size as usize)), size }
     }
 
-    /// How large it is.
+    /// Its size.
     pub fn bytes(&self) -> u64 {
         u64::from(self.size) * GRAIN
     }
 
-    /// Reserves bytes, if there is room.
+    /// Reserves bytes, if available.
     pub fn try_reserve(&self, bytes: u64) -> Option<Reserved> {
         match Arc::clone(&self.grains).try_acquire_many_owned(grains(bytes)) {
             Ok(permit) => Some(Reserved { permit }),
@@ -56,13 +56,13 @@ impl Share {
         }
     }
 
-    /// Reserves bytes as soon as there is room, first come, first served. More than the whole share counts as the whole
-    /// share: it must end some time.
+    /// Reserves bytes as soon as they are available, first come, first served. More than the whole share counts as the
+    /// whole share, so that the wait can end.
     pub async fn reserve(&self, bytes: u64) -> Reserved {
         let permit = Arc::clone(&self.grains).acquire_many_owned(grains(bytes).min(self.size)).await;
         match permit {
             Ok(permit) => Reserved { permit },
-            // Nobody closes the semaphore.
+            // The semaphore is never closed.
             Err(_closed) => std::future::pending().await,
         }
     }
@@ -75,17 +75,17 @@ impl Share {
 }
 
 impl Reserved {
-    /// Adds what was reserved of the same share.
+    /// Adds another reservation of the same share.
     pub fn merge(&mut self, more: Self) {
         self.permit.merge(more.permit);
     }
 
-    /// How much it is.
+    /// Its size.
     pub fn bytes(&self) -> u64 {
         self.permit.num_permits() as u64 * GRAIN
     }
 
-    /// Gives back what is more than `bytes`.
+    /// Releases what exceeds `bytes`.
     pub fn shrink(&mut self, bytes: u64) {
         let spare = self.permit.num_permits().saturating_sub(grains(bytes) as usize);
         drop(self.permit.split(spare));

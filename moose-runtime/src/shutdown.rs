@@ -8,7 +8,7 @@ use std::{future::Future, io, time::Duration};
 
 use tokio::{sync::watch, time::timeout};
 
-/// A request to stop, which can be made once and be waited for by many.
+/// A request to stop, which is made once and can be waited for by many.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     asked: watch::Sender<bool>,
@@ -21,28 +21,28 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// Nobody has asked yet.
+    /// Not requested yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for the stop. Asking again changes nothing.
+    /// Requests the stop. Repeating it changes nothing.
     pub fn signal(&self) {
         self.asked.send_replace(true);
     }
 
-    /// Whether the stop was asked for.
+    /// Whether the stop was requested.
     pub fn is_signalled(&self) -> bool {
         *self.asked.borrow()
     }
 
-    /// Resolves once the stop was asked for; at once if it was already.
+    /// Resolves once the stop is requested; at once if it was already.
     pub async fn wait(&self) {
-        // The channel can't close while `self` holds its sender, so there is no error to speak of.
+        // The channel can't close while `self` holds its sender.
         drop(self.asked.subscribe().wait_for(|asked| *asked).await);
     }
 
-    /// The output of `work`, or `None` if the stop is asked for first.
+    /// The output of `work`, or `None` if the stop is requested first.
     pub async fn unless_signalled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -51,7 +51,7 @@ impl Shutdown {
         }
     }
 
-    /// The output of `work`, or `None` if it is not there `grace` after the stop was asked for.
+    /// The output of `work`, or `None` if it is not ready `grace` after the stop was requested.
     pub async fn at_most_after<T>(&self, grace: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         tokio::select! {
@@ -74,7 +74,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// What a shell reports for a process that such a signal ended.
+    /// The exit code that a shell reports for a process ended by this signal.
     const fn exit_code(self) -> i32 {
         match self {
             Self::Interrupt => 130,
@@ -83,8 +83,8 @@ impl Request {
     }
 }
 
-/// Resolves with the first Ctrl-C or SIGTERM from the first poll on. The next one after that ends the process at once,
-/// so that nobody has to wait for an orderly stop that hangs: every part is built to survive it.
+/// Resolves with the first Ctrl-C or SIGTERM after the first poll. The next one ends the process at once, so that
+/// nobody has to wait for a graceful stop that hangs: every component is built to survive that.
 pub async fn requested() -> io::Result<Request> {
     let mut signals = Signals::listen()?;
     let first = signals.next().await;
@@ -175,7 +175,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let grace = Duration::from_secs(2);
         let slow = |seconds| async move { tokio::time::sleep(Duration::from_secs(seconds)).await };
-        // Not asked: as long as it takes.
+        // Not requested: it may take as long as it needs.
         assert_eq!(shutdown.at_most_after(grace, slow(60)).await, Some(()));
         shutdown.signal();
         assert_eq!(shutdown.at_most_after(grace, slow(1)).await, Some(()));

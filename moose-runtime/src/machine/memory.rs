@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-/// Bytes of the machine or, where that is less, of the container or unit that the process is in. None where the system does
-/// not tell: it does so on Linux.
+/// Bytes of memory of the machine or, if less, the limit of the process's container or cgroup. `None` if the system
+/// does not report it; Linux does.
 pub fn total() -> Option<u64> {
     let read = |path| fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| of_machine(&text));
@@ -11,18 +11,18 @@ pub fn total() -> Option<u64> {
     machine.into_iter().chain(groups).min()
 }
 
-/// Out of a `/proc/meminfo`.
+/// Parses `/proc/meminfo`.
 fn of_machine(text: &str) -> Option<u64> {
     let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"))?;
     kibibytes.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The least limit of the groups that `own`, which is a `/proc/self/cgroup`, names, and of those around them.
+/// The lowest limit of the cgroups named in `own`, the content of `/proc/self/cgroup`, and of their parents.
 fn of_groups(root: &Path, own: &str) -> Option<u64> {
     let group = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let limits = Path::new(group).ancestors().filter_map(|group| {
         let limit = fs::read_to_string(root.join(group).join("memory.max")).ok()?;
-        // Without one it says `max`.
+        // Without a limit the file says `max`.
         limit.trim().parse::<u64>().ok()
     });
     limits.min()

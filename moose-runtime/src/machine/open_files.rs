@@ -4,25 +4,25 @@
 //! it could not be written any more. So the limit is raised as far as it can be, and all ports together get what the
 //! process itself leaves.
 
-/// What the process needs by itself: threads and signals, the log with the tables that it keeps open, the engine's
+/// Files that the process itself needs: threads and signals, the log with the tables that it keeps open, the engine's
 /// pipes. Measured: 29 at rest and 33 under load with three small streams; the log may keep 64 tables open.
 const OWN: u64 = 128;
 
-/// For each partition that fills a table: connections to ClickHouse.
+/// Connections to ClickHouse for each partition that fills a table.
 const EACH_WAY: u64 = 4;
 
-/// With fewer for the ports, nothing sensible is left.
+/// Minimum for the ports.
 const LEAST_FOR_PORTS: u64 = 16;
 
-/// The limit that the process of the embedded engine can work under: ClickHouse opens three files for each of its threads.
-/// Measured: 143 at rest, and 17 more for each statement that runs at the same time on two cores.
+/// Minimum limit for the embedded engine's process: ClickHouse opens three files for each of its threads. Measured: 143
+/// at rest, and 17 more for each concurrent statement on two cores.
 const LEAST_FOR_ENGINE: u64 = 1024;
 
-/// Connections are this part of the files that the engine may have open: each may run a statement.
+/// Files of the engine per connection: each may run a statement.
 const FILES_OF_ENGINE_CONNECTION: u64 = 32;
 const ENGINE_CONNECTIONS: u64 = 1024;
 
-/// What the management port gets at most, and of what there is for ports.
+/// Maximum connections of the management port.
 const MANAGEMENT: u64 = 64;
 const MANAGEMENT_SHARE: u64 = 4;
 
@@ -40,11 +40,11 @@ pub struct Ports {
 pub struct TooFew {
     /// Open files that the process may have.
     pub limit: u64,
-    /// And with how many it could work.
+    /// The minimum.
     pub least: u64,
 }
 
-/// Raises the process's limit of open files as far as it may, and answers the one that is in force.
+/// Raises the process's limit on open files as far as possible, and returns the resulting one.
 #[cfg(unix)]
 pub fn raise() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -52,7 +52,7 @@ pub fn raise() -> u64 {
     let found = getrlimit(Resource::Nofile);
     let most = found.maximum;
     let raised = found.current != most && setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).is_ok();
-    // None is no limit.
+    // `None` means no limit.
     (if raised { most } else { found.current }).unwrap_or(u64::MAX)
 }
 
@@ -62,19 +62,19 @@ pub fn raise() -> u64 {
     u64::MAX
 }
 
-/// How many connections the embedded engine takes at once where it may have `limit` files open.
+/// How many connections the embedded engine accepts if it may have `limit` files open.
 pub fn engine_connections(limit: u64) -> usize {
     usize::try_from((limit / FILES_OF_ENGINE_CONNECTION).clamp(1, ENGINE_CONNECTIONS)).unwrap_or(usize::MAX)
 }
 
-/// Divides `limit`: `ways` partitions fill tables, and the front door would have `wanted`. An embedded engine has a process
-/// of its own with the same limit.
+/// Divides `limit`: `ways` partitions fill tables, and the front door is configured with `wanted`. An embedded engine
+/// has a process of its own with the same limit.
 pub fn ports(limit: u64, ways: usize, wanted: usize, with_engine: bool) -> Result<Ports, TooFew> {
     let least = if with_engine { LEAST_FOR_ENGINE } else { OWN + LEAST_FOR_PORTS };
     if limit < least {
         return Err(TooFew { limit, least });
     }
-    // A quarter is left in any case, for what was not thought of; and many tables don't take everything.
+    // A quarter is reserved for anything unforeseen; and many tables don't use everything.
     let own = (OWN + EACH_WAY * ways as u64).clamp(limit / 4, limit / 4 * 3).max(OWN);
     let for_ports = limit.saturating_sub(own);
     let management = (for_ports / MANAGEMENT_SHARE).min(MANAGEMENT);

@@ -6,27 +6,27 @@ use std::{
     path::Path,
 };
 
-/// What we put into a data directory.
+/// Our files in a data directory.
 const OURS: [&str; 4] = ["addresses.json", "addresses.json.new", "engine", "stream"];
 
-/// What the root of a file system may hold by itself.
+/// A directory that the root of a file system may contain.
 const NOBODYS: &str = "lost+found";
 
-/// Makes what this process creates from now on the user's alone. For the whole process: only where no code but ours
-/// runs, or where the user's own code has no files of its own.
+/// Sets the umask so that new files are the user's alone. It applies to the whole process: only for processes where no
+/// other code creates files.
 pub fn by_default() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
 }
 
-/// Makes the data directory where it is missing, and takes what is in it from everybody else.
+/// Creates the data directory if missing, and removes the permissions of everybody else on its content.
 ///
-/// Files of older builds were everybody's to read. Only what is ours is touched, and the directory itself only if it
-/// holds nothing else: it may have been pointed at a home directory. Links in it are not followed. What can't be changed,
-/// because it is another user's, is said and left.
+/// Files of older builds were readable by everybody. Only our own files are changed, and the directory itself only if
+/// it contains nothing else: it may be a home directory. Symbolic links in it are not followed. What can't be changed,
+/// because it is another user's, is reported and left.
 pub fn data_directory(path: &Path) -> io::Result<()> {
     create(path)?;
-    // The directory itself may be named by a link: that is the operator's choice.
+    // The directory itself may be given by a symbolic link: that is the operator's choice.
     let path = fs::canonicalize(path)?;
     let mut alone = true;
     for entry in fs::read_dir(&path)? {
@@ -46,7 +46,7 @@ pub fn data_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory, and those above it, for the user alone.
+/// Creates a directory and its parents, for the user alone.
 pub fn create(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -62,17 +62,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create(true).truncate(true).open(path)?.write_all(bytes)
 }
 
-/// Takes what group and others may from a file or a directory and, if `deep`, from everything below it. Goes on after
-/// a failure, and keeps the first.
+/// Removes the permissions of group and others on a file or a directory and, if `deep`, on everything below it.
+/// Continues after a failure, and keeps the first one.
 #[cfg(unix)]
 fn take(path: &Path, deep: bool, failed: &mut Option<io::Error>) {
     let below = close(path).and_then(|is_directory| {
-        // The directory was closed first: from here on nobody else changes what lies in it.
+        // The directory was closed to others first: from here on nobody else changes its content.
         if is_directory && deep { fs::read_dir(path)?.collect::<io::Result<Vec<_>>>() } else { Ok(Vec::new()) }
     });
     match below {
         Ok(entries) => entries.iter().for_each(|entry| take(&entry.path(), deep, failed)),
-        // A command that runs beside may be tidying up.
+        // Another command may be deleting files at the same time.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             failed.get_or_insert_with(|| io::Error::new(error.kind(), format!("{}: {error}", path.display())));
@@ -80,7 +80,7 @@ fn take(path: &Path, deep: bool, failed: &mut Option<io::Error>) {
     }
 }
 
-/// Takes what group and others may from one file or directory, and says whether it is a directory.
+/// Removes the permissions of group and others on one file or directory; returns whether it is a directory.
 #[cfg(unix)]
 fn close(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
@@ -89,14 +89,14 @@ fn close(path: &Path) -> io::Result<bool> {
 
     let found = fs::symlink_metadata(path)?;
     if (found.is_dir() || found.is_file()) && found.mode() & 0o077 != 0 {
-        // Through what was opened: between a look and a change by name, the name may become a link to something else.
+        // Through the opened file: between a check and a change by name, the name may become a symbolic link.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         fchmod(open(path, flags, Mode::empty())?, Mode::from_bits_truncate(found.mode() & 0o700))?;
     }
     Ok(found.is_dir())
 }
 
-/// There are no such rights.
+/// This system has no such permissions.
 #[cfg(not(unix))]
 fn take(_path: &Path, _deep: bool, _failed: &mut Option<io::Error>) {}
 
@@ -116,7 +116,7 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A data directory as an older build made it, and a file elsewhere that a link in it points to.
+    /// A data directory as created by an older build, and a file elsewhere that a symbolic link in it points to.
     fn of_an_older_build(root: &Path) {
         fs::create_dir_all(root.join("data/stream/database/keyspaces")).unwrap();
         fs::create_dir_all(root.join("data/engine")).unwrap();

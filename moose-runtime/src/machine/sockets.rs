@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, Shutdown, getpeername, getsockname, shutdown};
 pub enum Close {
     /// Nothing more is read from it.
     Reading,
-    /// Altogether.
+    /// Completely.
     Both,
 }
 
@@ -23,7 +23,7 @@ pub fn is_over_ip(descriptor: BorrowedFd<'_>) -> bool {
 pub fn close(descriptor: BorrowedFd<'_>, how: Close) {
     if is_over_ip(descriptor) && getpeername(descriptor).is_ok() {
         let how = if how == Close::Reading { Shutdown::Read } else { Shutdown::Both };
-        // One that is gone is what was wanted.
+        // If it is gone already, the goal is reached.
         let _ = shutdown(descriptor, how);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::Reason;
 
-/// A partition of a stream on its way into a table.
+/// The delivery of a stream's partition into a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delivery {
     /// Name of the table.
@@ -18,18 +18,18 @@ pub struct Delivery {
     pub stream: String,
     /// The partition.
     pub partition: u16,
-    /// How many the stream has.
+    /// Number of partitions of the stream.
     pub partitions: u16,
 }
 
 impl Delivery {
-    /// Whether it is the same one: partitions may have been added meanwhile.
+    /// Whether it is the same delivery: partitions may have been added meanwhile.
     fn is_same(&self, other: &Self) -> bool {
         self.table == other.table && self.stream == other.stream && self.partition == other.partition
     }
 }
 
-/// By its table, and by what tells it from others: a stream of another name may not be the table's only one.
+/// By its table, and by what distinguishes it from others of the same table, such as a stream of another name.
 impl fmt::Display for Delivery {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table, stream, partition, partitions } = self;
@@ -44,14 +44,14 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// Something that can fail and is tried again. Its text form is what `/ready` and the log call it.
+/// A component that can fail and is retried. Its text form is its name in `/ready` and the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Component {
-    /// The cursor of a delivery, as it is written down.
+    /// Commits of a delivery's cursor.
     Cursor {
-        /// Whose cursor.
+        /// The group.
         group: String,
-        /// What it is about.
+        /// The delivery.
         delivery: Delivery,
     },
     /// The drain of a table.
@@ -66,22 +66,22 @@ pub enum Component {
         /// Name of the stream.
         stream: String,
     },
-    /// The stream's side of a delivery: its partition as it is read, and its dead letters as they are kept.
+    /// The stream's side of a delivery: reading its partition, and storing its dead letters.
     Partition(Delivery),
     /// The table's side of a delivery: its INSERTs.
     Table(Delivery),
-    /// The decoding of what a delivery reads. The INSERTs of what was read before go on.
+    /// The decoding of what a delivery reads. INSERTs of what was read before go on.
     Reading(Delivery),
-    /// The task that does a delivery.
+    /// The task of a delivery.
     Worker(Delivery),
 }
 
-/// When a failure counts against the pipeline.
+/// When a failure makes the pipeline not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// At once: nothing can be accepted without it.
     AtOnce,
-    /// Once it lasts: records wait in the stream meanwhile.
+    /// If it lasts: records wait in the stream meanwhile.
     IfItLasts,
 }
 
@@ -96,7 +96,7 @@ impl Component {
         }
     }
 
-    /// The delivery that it is a step of.
+    /// The delivery that it belongs to.
     pub fn delivery(&self) -> Option<&Delivery> {
         match self {
             Self::Cursor { delivery, .. }
@@ -108,7 +108,7 @@ impl Component {
         }
     }
 
-    /// The table that gets nothing while it fails.
+    /// The table that receives nothing while it fails.
     pub fn table(&self) -> Option<&str> {
         match self {
             Self::Drain { table } => Some(table),
@@ -136,34 +136,34 @@ impl fmt::Display for Component {
     }
 }
 
-/// Something that does not work at present and is being tried again.
+/// A failure that is being retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// When it failed first.
     pub since: SystemTime,
-    /// What kind of failure.
+    /// The reason, as a label.
     pub reason: Reason,
-    /// ClickHouse error code, where ClickHouse answered.
+    /// ClickHouse's error code, if ClickHouse responded.
     pub code: Option<u32>,
     /// What failed, where, and what to do.
     pub message: String,
-    /// How often it was tried.
+    /// Number of tries.
     pub attempts: u32,
 }
 
-/// Which components fail. One that works again takes its entry away.
+/// Which components are failing. One that works again removes its entry.
 #[derive(Debug, Default)]
 pub struct Health {
     failures: Mutex<BTreeMap<Component, Failure>>,
 }
 
 impl Health {
-    /// Notes a failed try of a component that is not ClickHouse's doing. `since` stays that of the first failure.
+    /// Records a failed try that was not ClickHouse's fault. `since` stays that of the first failure.
     pub fn failed(&self, component: &Component, reason: Reason, message: String) {
         self.failed_after(Duration::ZERO, component, reason, None, message);
     }
 
-    /// Notes a try of a component that has failed after it was waited for: the failure began with the waiting.
+    /// Records a failed try after a wait: the failure began when the wait did.
     pub fn failed_after(
         &self,
         waited: Duration,
@@ -186,19 +186,19 @@ impl Health {
         failure.attempts = failure.attempts.saturating_add(1);
     }
 
-    /// The component works. Answers for how long it had not.
+    /// The component works again. Returns how long it had not.
     pub fn recovered(&self, component: &Component) -> Option<Duration> {
         let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(component)?;
         Some(failure.since.elapsed().unwrap_or_default())
     }
 
-    /// What failed about a delivery is another process's affair now.
+    /// Removes a delivery's failures: another process has it now.
     pub fn forget(&self, delivery: &Delivery) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|component, _| component.delivery().is_none_or(|other| !other.is_same(delivery)));
     }
 
-    /// What does not work at present.
+    /// Everything that is failing.
     pub fn failures(&self) -> BTreeMap<Component, Failure> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
