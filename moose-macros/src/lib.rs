@@ -22,12 +22,12 @@ pub fn derive_olap_record(input: TokenStream) -> TokenStream {
     record::derive(&syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }
 
-/// Derives the column of a type that stands in a record.
+/// Derives the column of a user-defined type for a field of a record.
 ///
 /// A struct with named fields is a tuple with names, a struct around one value is stored as that value, an enum without
-/// data is an `Enum8` or `Enum16` of its discriminants, and an enum whose variants hold one value each is a `Variant`, in
-/// which a variant without data is NULL. `#[serde(…)]` gives the names in JSON, `untagged` on an enum with data leaves
-/// them away; `#[olap(…)]` on a field or a value says how its type is stored, as in a record.
+/// data is an `Enum8` or `Enum16` of its discriminants, and an enum whose variants hold one value each is a `Variant`,
+/// in which a variant without data is NULL. `#[serde(…)]` gives the names in JSON, and `untagged` on an enum with data
+/// omits them; `#[olap(…)]` on a field or a value says how its type is stored, as in a record.
 #[proc_macro_derive(OlapType, attributes(key, olap, serde))]
 pub fn derive_olap_type(input: TokenStream) -> TokenStream {
     record::derive_type(&syn::parse_macro_input!(input as syn::DeriveInput)).into()

@@ -1,9 +1,9 @@
 //! The allowed name that is nearest to a mistyped one.
 
-/// Letters that are enough to know a word by its beginning.
+/// Minimum length of a mistyped name that is completed to an allowed one.
 const BEGINNING: usize = 4;
 
-/// The name to suggest for `wrong`, if one is near enough to have been meant.
+/// The name to suggest for `wrong`, if one is near enough.
 pub(crate) fn nearest<'a>(wrong: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
     let wrong = plain(wrong);
@@ -13,11 +13,11 @@ pub(crate) fn nearest<'a>(wrong: &str, allowed: &[&'a str]) -> Option<&'a str> {
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name);
-    // Or what it is the beginning of.
+    // Or a name that begins with the mistyped one.
     near.or_else(|| allowed.iter().find(|name| wrong.len() >= BEGINNING && plain(name).starts_with(&wrong)).copied())
 }
 
-/// How many characters must be put in, taken out, replaced, or swapped with their neighbour, to make one text the other.
+/// Edit distance: insertions, deletions, replacements, and swaps of neighbours.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before_last: Vec<usize> = Vec::new();

@@ -13,10 +13,10 @@ use syn::{
 
 use crate::place::respanned;
 
-/// What is said to somebody who puts the attribute on the wrong thing.
+/// The error for the attribute on anything else.
 const EXPECTED: &str = "`#[pipeline]` belongs on a `static`: `static EVENTS: IngestPipeline<Event> = …;`";
 
-/// The item and its registration, or the item and what is wrong.
+/// The item and its registration, or the item and the errors.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match check(arguments, item.clone()) {
         Ok(Checked::Declaration { item, root }) => declaration(&item, &root),
@@ -28,14 +28,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// What the attribute may stand on.
+/// The kinds of items that the attribute accepts.
 enum Checked {
     Declaration {
         item: Box<ItemStatic>,
         /// Path of the crate `moose_runtime`.
         root: Path,
     },
-    /// A static without a type, about which the compiler has the better message: it can name the type.
+    /// A static without a type, for which the compiler has the better message: it can name the type.
     Untyped,
 }
 
@@ -61,10 +61,10 @@ fn declaration(item: &ItemStatic, root: &Path) -> TokenStream {
     let name = &item.ident;
     let text = name.to_string();
     let conditions = item.attrs.iter().filter(|attribute| is_condition(attribute));
-    // Located at the name and the type, so that errors and the registered line are theirs and not the attribute's.
+    // With the span of name and type, so that errors and the registered line are theirs and not the attribute's.
     let here = respanned(root.to_token_stream(), name.span());
     let place = quote_spanned! {name.span()=> #here::__private::Place::here(#text, ::core::module_path!()) };
-    // All of it at one place: what is no declaration is told once for each place.
+    // All at one span: the error that it is no declaration is reported once per span.
     let declaration = respanned(quote!(#root::__private::declared(&#name)), item.ty.span());
     let check = quote_spanned! {name.span()=> __declared.__finished() };
     quote! {
@@ -89,7 +89,7 @@ fn is_condition(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg")
 }
 
-/// What stands in the attribute's parentheses.
+/// The attribute's arguments.
 struct Arguments {
     root: Path,
 }

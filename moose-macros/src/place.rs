@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 
-/// The tokens as if they stood at `span`: an expression lies where its first token does.
+/// Gives the tokens this span. The compiler shows an expression at its first token.
 pub(crate) fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()

@@ -15,7 +15,7 @@ use crate::nearest::nearest;
 /// Besides the [`OPTIONS`] of the column and the [`forms::NAMES`] of its type.
 const FIELD_OLAP: [&str; 1] = ["rename"];
 const STRUCT_OLAP: [&str; 2] = ["crate", "dropped"];
-/// What stands on the declaration of a table, for those who look for it on the struct.
+/// Options of a table's declaration, for the error if they are on the struct.
 const TABLE_OPTIONS: [&str; 16] = [
     "assume",
     "cluster",
@@ -36,11 +36,11 @@ const TABLE_OPTIONS: [&str; 16] = [
 ];
 const FIELD_SERDE: [&str; 4] = ["alias", "default", "rename", "skip"];
 const STRUCT_SERDE: [&str; 3] = ["default", "deny_unknown_fields", "rename_all"];
-/// What serde knows and what makes no difference to reading a record.
+/// Attributes of serde that don't affect how a record is read.
 const FIELD_SERDE_IGNORED: [&str; 6] =
     ["borrow", "bound", "getter", "serialize_with", "skip_serializing", "skip_serializing_if"];
 const STRUCT_SERDE_IGNORED: [&str; 5] = ["bound", "crate", "expecting", "into", "rename"];
-/// What serde knows and what a row can't follow, with the way out.
+/// Attributes of serde that a row can't support, with the alternative.
 const FIELD_SERDE_REFUSED: [(&str, &str); 4] = [
     ("flatten", "`flatten` hides which columns there are: write the fields out in this struct"),
     (
@@ -69,22 +69,22 @@ const STRUCT_SERDE_REFUSED: [(&str, &str); 7] = [
     ("untagged", "`untagged` is for enums, and a record is a struct"),
 ];
 
-/// What stands on the struct.
+/// The attributes of the struct.
 #[derive(Default)]
 pub(super) struct StructAttributes {
     pub(super) rename_all: Option<Case>,
     pub(super) default: Option<DefaultValue>,
     pub(super) deny_unknown_fields: bool,
-    /// Columns that may go with what is in them.
+    /// Former columns that may be dropped with their values.
     pub(super) dropped: Vec<LitStr>,
     pub(super) comment: Option<String>,
 }
 
-/// What stands on a field.
+/// The attributes of a field.
 #[derive(Default)]
 pub(super) struct FieldAttributes {
     pub(super) comment: Option<String>,
-    /// The attribute itself, for a place to show.
+    /// The attribute itself, for its span.
     pub(super) key: Option<Attribute>,
     pub(super) rename: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
@@ -136,7 +136,7 @@ impl StructAttributes {
         read
     }
 
-    /// The path of the runtime is read by [`runtime`]; here is only what is wrong with it.
+    /// The path of the runtime is read by [`runtime`]; this only reports its errors.
     fn olap(&mut self, entry: &Entry, mistakes: &mut Mistakes) {
         match entry.name.to_string().as_str() {
             "crate" => drop(entry.path(mistakes)),
@@ -196,7 +196,7 @@ impl FieldAttributes {
         read
     }
 
-    /// The entries; where they can't be told apart, anything may have been meant.
+    /// The entries; if they can't be parsed, any attribute may have been meant.
     fn entries(&mut self, attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
         let before = mistakes.count();
         let entries = mistakes.with_doubt(Doubt::Names, |mistakes| entries_of(attribute, mistakes));
@@ -254,7 +254,7 @@ impl FieldAttributes {
     }
 }
 
-/// What a mistake in an attribute of a field puts in doubt. One that is not known may have been meant as any.
+/// What an error in a field's attribute makes unreliable. An unknown one may have been meant as any.
 fn doubt_of_olap(entry: &Entry) -> Doubt {
     match entry.name.to_string().as_str() {
         "codec" | "crate" | "dropped" | "narrowed" | "renamed_from" | "ttl" => Doubt::None,
@@ -274,7 +274,7 @@ fn doubt_of_serde(entry: &Entry) -> Doubt {
     }
 }
 
-/// Whether a known attribute is about a column with a name, and not only about a type.
+/// Whether a known attribute is for a column with a name, and not only for a type.
 pub(super) fn is_of_column(attribute: &Attribute, name: &str) -> bool {
     if attribute.path().is_ident("serde") {
         return FIELD_SERDE.contains(&name);

@@ -1,6 +1,6 @@
 //! The cases of `#[serde(rename_all)]`, applied to the name of a field or variant as serde does.
 
-/// What `rename_all` can say.
+/// The values of `rename_all`.
 pub(super) const CASES: [&str; 8] = [
     "lowercase",
     "UPPERCASE",
@@ -12,7 +12,7 @@ pub(super) const CASES: [&str; 8] = [
     "SCREAMING-KEBAB-CASE",
 ];
 
-/// A case that a name can be brought into.
+/// A case of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Lower,
@@ -26,7 +26,7 @@ pub(super) enum Case {
 }
 
 impl Case {
-    /// The case that serde calls so.
+    /// The case with this name in serde.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "lowercase" => Self::Lower,
@@ -44,7 +44,7 @@ impl Case {
     /// The name of a field, given in snake case.
     pub(super) fn apply(self, field: &str) -> String {
         match self {
-            // A field's name has these already, as far as serde is concerned.
+            // To serde, field names are in this case already.
             Self::Lower | Self::Snake => field.to_owned(),
             Self::Upper | Self::UpperSnake => field.to_ascii_uppercase(),
             Self::Pascal => pascal(field),

@@ -13,7 +13,7 @@ use super::{
 use crate::place::respanned;
 
 impl Runtime<'_> {
-    /// All checks; none for a record that can't fail them, or that is not certain enough to.
+    /// All checks; none for a record that can't fail them, or that has errors which make them unreliable.
     pub(super) fn checks(&self, doubt: Doubt) -> TokenStream {
         let (keys, aggregates) = (self.key_checks(), self.aggregate_checks());
         let expressions = (doubt < Doubt::Names).then(|| self.expression_checks());

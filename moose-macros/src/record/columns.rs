@@ -11,10 +11,10 @@ use syn::{Generics, Type, parse_quote};
 pub(super) struct Columns<'a> {
     /// Name of the generated struct.
     pub(super) name: Ident,
-    /// The record or enum that they are the columns of, with its generics as they stand.
+    /// The record or enum that has the columns, with its generics as written.
     pub(super) owner: &'a Ident,
     pub(super) generics: &'a Generics,
-    /// Path of what generated code calls.
+    /// Path of the items that generated code calls.
     pub(super) private: TokenStream,
     pub(super) fields: Vec<FieldColumn<'a>>,
 }
@@ -24,22 +24,22 @@ pub(super) struct FieldColumn<'a> {
     pub(super) value: &'a Type,
     /// The column, as a type.
     pub(super) column: TokenStream,
-    /// Whether there are values of it in a batch.
+    /// Whether a batch contains values of it.
     pub(super) is_filled: bool,
 }
 
-/// The buffer at a place in the struct.
+/// The buffer at an index in the struct.
 pub(super) fn buffer(place: usize) -> Ident {
     format_ident!("__column_{place}")
 }
 
-/// The column at a place, in code over the struct's columns.
+/// The column at an index, in code over the struct's columns.
 pub(super) fn open_column(place: usize) -> TokenStream {
     let place = Literal::usize_unsuffixed(place);
     quote!(<__R as __Field<#place>>::Column)
 }
 
-/// The input's generics, each type parameter with what a field of its type needs.
+/// The input's generics, with the bounds that each type parameter needs as the type of a field.
 pub(super) fn generics(input: &Generics, private: &TokenStream) -> Generics {
     let mut generics = input.clone();
     let names: Vec<Ident> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
@@ -53,27 +53,27 @@ pub(super) fn generics(input: &Generics, private: &TokenStream) -> Generics {
 }
 
 impl Columns<'_> {
-    /// The struct, and which column each field has.
+    /// The struct, and the column of each field.
     pub(super) fn definition(&self) -> TokenStream {
         let Self { name, private, .. } = self;
         let buffers: Vec<Ident> = (0..self.fields.len()).map(buffer).collect();
         let places = self.places();
         let types = self.fields.iter().enumerate().map(|(place, field)| {
             let column = open_column(place);
-            // A column that ClickHouse computes has a type and no values here.
+            // A column that ClickHouse computes has a type, but no values here.
             if field.is_filled { column } else { quote!(::core::marker::PhantomData<fn() -> #column>) }
         });
         let bounds = quote!(#(__Field<#places>)+*);
         let field_columns = self.field_columns();
         quote! {
-            // Named once for each field several times.
+            // Used several times for each field.
             use #private::FieldColumn as __Field;
 
             #field_columns
 
             pub struct #name<__R: #bounds> {
                 #(#buffers: #types,)*
-                // The last field alone says whether the struct has a size.
+                // Only the last field decides whether the struct is `Sized`.
                 __record: ::core::marker::PhantomData<fn() -> __R>,
             }
 
@@ -118,8 +118,8 @@ impl Columns<'_> {
         generics
     }
 
-    /// The struct with the record's own columns, or what stands in for them where one is missing. Of a generic record
-    /// nobody knows that before its parameters are known.
+    /// The struct with the record's own columns, or their replacement if one is missing. For a generic record that is
+    /// unknown until its parameters are.
     pub(super) fn closed(&self) -> TokenStream {
         let Self { name, owner, private, .. } = self;
         if !self.generics.params.is_empty() {
@@ -128,7 +128,7 @@ impl Columns<'_> {
         quote! {
             <#name<#owner> as #private::Columns<{
                 use #private::OrNot as __OrNot;
-                // Names the import, which else nobody may need.
+                // Uses the import, which may otherwise be unused.
                 const _: ::core::primitive::bool = <#private::Sendable<()> as __OrNot>::YES;
                 #private::Sendable::<#name<#owner>>::YES
             }>>::Chosen

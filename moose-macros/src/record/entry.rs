@@ -13,16 +13,16 @@ use syn::{
 use super::mistakes::Mistakes;
 use crate::nearest::nearest;
 
-/// What a missing field is.
+/// The value of a missing field.
 #[derive(Clone)]
 pub(super) enum DefaultValue {
     /// The type's own default.
     OfType,
-    /// What a function returns.
+    /// The result of a function.
     Call(Path),
 }
 
-/// Tells what stands twice.
+/// Reports duplicates.
 #[derive(Default)]
 pub(super) struct Once(Vec<String>);
 
@@ -146,7 +146,7 @@ impl Entry {
         None
     }
 
-    /// Whether nothing stands behind the name.
+    /// Whether nothing follows the name.
     pub(super) fn is_bare(&self) -> bool {
         matches!(self.value, Value::None)
     }
@@ -175,7 +175,7 @@ impl Entry {
         }
     }
 
-    /// A whole number; `form` shows the attribute as it should be.
+    /// A whole number; `form` is the correct form, for the error.
     pub(super) fn integer(&self, form: &str, mistakes: &mut Mistakes) -> Option<LitInt> {
         if let Value::Literal(Lit::Int(integer)) = &self.value {
             return Some(integer.clone());
@@ -211,7 +211,7 @@ impl Entry {
         }
     }
 
-    /// A text and a type in parentheses.
+    /// A string and a type in parentheses.
     pub(super) fn text_and_type(&self, form: &str, mistakes: &mut Mistakes) -> Option<(LitStr, Type)> {
         let parse = |input: ParseStream<'_>| {
             let text = input.parse()?;

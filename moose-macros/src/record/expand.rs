@@ -13,10 +13,10 @@ use super::{
     options::DefaultKind,
 };
 
-/// One block with everything that a record type needs, and what is wrong with it.
+/// One block with everything that a record type needs, and the errors.
 ///
-/// Mistakes that leave the columns in doubt stand inside the constant that lists them: whatever the compiler would check
-/// with it is then not checked, and not wrong a second time.
+/// Errors that leave the columns in doubt are inside the constant that lists the columns: whatever the compiler would
+/// evaluate from it is then not evaluated, and causes no follow-up errors.
 pub(super) fn expand(record: &Record<'_>, told: Option<&Told>) -> TokenStream {
     let runtime = Runtime(record);
     let doubt = told.map_or(Doubt::None, |told| told.doubt);
@@ -25,7 +25,7 @@ pub(super) fn expand(record: &Record<'_>, told: Option<&Told>) -> TokenStream {
     let markers = runtime.markers();
     let columns = runtime.columns().definition();
     let record_columns = runtime.record_columns(inside);
-    // What is checked is a table's; a tuple in one has none.
+    // The checks are for tables; a tuple in one has none.
     let (implementation, checks) = match record.role {
         Role::Record => (runtime.olap_record(), runtime.checks(doubt)),
         Role::Tuple => (runtime.column_type_of_struct(), TokenStream::new()),
@@ -42,7 +42,7 @@ pub(super) fn expand(record: &Record<'_>, told: Option<&Told>) -> TokenStream {
     }
 }
 
-/// The record with the path of what generated code calls.
+/// The record with the path of the items that generated code calls.
 pub(super) struct Runtime<'a>(pub(super) &'a Record<'a>);
 
 impl Runtime<'_> {
@@ -51,7 +51,7 @@ impl Runtime<'_> {
         quote!(#path::__private)
     }
 
-    /// Every field with its column. Attributes are functions on types, so aliases and newtypes work.
+    /// Every field with its column. Attributes are type-level functions, so aliases and newtypes work.
     fn columns(&self) -> Columns<'_> {
         let private = self.private();
         let fields = self.0.columns.iter().enumerate().map(|(place, column)| FieldColumn {
@@ -94,7 +94,7 @@ impl Runtime<'_> {
         }
     }
 
-    /// A struct in a record is a tuple with names.
+    /// A struct inside a record is a tuple with names.
     fn column_type_of_struct(&self) -> TokenStream {
         let private = self.private();
         let name = self.0.name;
@@ -109,7 +109,7 @@ impl Runtime<'_> {
         }
     }
 
-    /// Whether types can be looked at where they stand: of a generic record only the table knows them.
+    /// Whether types can be checked at their fields: for a generic record only the table knows them.
     pub(super) fn is_checked(&self) -> bool {
         self.0.role == Role::Record && self.0.generics.params.is_empty()
     }
@@ -221,7 +221,7 @@ impl Runtime<'_> {
                 )?;
             }
         });
-        // Looked at for nobody to say that the field never is.
+        // A use of each computed field, against the lint for fields that are never read.
         let computed = self.0.columns.iter().filter(|column| column.options.is_computed()).map(|column| column.field);
         quote! {
             fn append(
@@ -325,10 +325,10 @@ impl Runtime<'_> {
 
 /// A column that JSON and INSERTs give.
 struct Inserted<'a> {
-    /// Its place among them.
+    /// Its index among them.
     place: usize,
     column: &'a Column<'a>,
-    /// Its place among all.
+    /// Its index among all columns.
     number: Literal,
     buffer: Ident,
 }

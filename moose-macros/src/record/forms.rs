@@ -21,7 +21,7 @@ pub(super) const NAMES: [&str; 10] = [
     "timezone",
 ];
 
-/// Functions that ClickHouse takes in a `SimpleAggregateFunction`.
+/// Functions that ClickHouse accepts in a `SimpleAggregateFunction`.
 const AGGREGATES: [&str; 15] = [
     "any",
     "anyLast",
@@ -40,34 +40,34 @@ const AGGREGATES: [&str; 15] = [
     "anyRespectNulls",
 ];
 
-/// Digits of a second's fraction, at most.
+/// Maximum digits of a second's fraction.
 const MOST_FRACTION: u8 = 9;
-/// Digits of a decimal, at most.
+/// Maximum digits of a decimal.
 const MOST_DIGITS: u8 = 76;
-/// Bytes of a fixed string, at most: ClickHouse takes more for a mistake.
+/// Maximum length of a fixed string: ClickHouse regards more as an error.
 const MOST_BYTES: usize = 256;
 
-/// What the attributes say, in the order in which it is applied.
+/// The forms given by the attributes, in the order in which they are applied.
 #[derive(Default)]
 pub(super) struct Forms {
-    /// Every attribute as it stands, to show it.
+    /// The name of every attribute, for its span.
     named: Vec<Ident>,
     base: Base,
     forms: Vec<Form>,
-    /// Whether something is wrong, so that nobody knows the column.
+    /// Whether there was an error, so that the column is unknown.
     is_in_doubt: bool,
 }
 
 #[derive(Default)]
 enum Base {
-    /// The column that the type has by itself.
+    /// The column of the type without attributes.
     #[default]
     OfType,
     Named(Box<Type>),
     Decimal(u8, u8),
 }
 
-/// A function on types.
+/// A type-level function.
 enum Form {
     Fixed(usize),
     Compact,
@@ -80,7 +80,7 @@ enum Form {
 }
 
 impl Form {
-    /// Its place in the order in which forms are applied.
+    /// Its rank in the order in which forms are applied.
     fn rank(&self) -> u8 {
         match self {
             Self::Fixed(_) | Self::Compact | Self::Precision(_) | Self::Nested | Self::Json(_) => 0,
@@ -90,7 +90,7 @@ impl Form {
     }
 }
 
-/// The tokens between which a mistake is shown: the compiler marks from the first to the last of a type.
+/// The tokens that an error is shown at: the compiler marks from the first to the last of a type.
 pub(super) struct Shown {
     first: Span,
     last: Span,
@@ -103,7 +103,7 @@ impl Shown {
         Self { first, last }
     }
 
-    /// What a function on types makes of one.
+    /// The result of a type-level function.
     fn function(&self, of: impl ToTokens, function: &TokenStream, result: &str) -> TokenStream {
         let open = quote_spanned!(self.first=> <);
         let result = Ident::new(result, self.last);
@@ -118,7 +118,7 @@ impl Shown {
     }
 }
 
-/// Whether both attributes may stand on one field.
+/// Whether both attributes may be on one field.
 fn go_together(one: &str, other: &str) -> bool {
     let pair = |left: &str, right: &str| (one == left && other == right) || (one == right && other == left);
     one == "aggregate"
@@ -159,13 +159,13 @@ impl Forms {
         true
     }
 
-    /// Something is wrong by which the column may have been meant to be another.
+    /// Records an error after which the intended column is unknown.
     pub(super) fn doubt(&mut self) {
         self.is_in_doubt = true;
     }
 
-    /// The column of a field. Attributes are functions on types, so aliases and newtypes work. Whatever is wrong is the
-    /// field's type's, and is shown there.
+    /// The column of a field. Attributes are type-level functions, so aliases and newtypes work. Errors in the result
+    /// have the span of the field's type.
     pub(super) fn column(&self, value: &Type, private: &TokenStream, place: usize) -> TokenStream {
         if self.is_in_doubt {
             return quote!(#private::AnyColumn<()>);
@@ -201,7 +201,7 @@ impl Forms {
         })
     }
 
-    /// The function by which values are merged, where it is said.
+    /// The aggregate function, if one is given.
     pub(super) fn aggregate(&self) -> Option<&LitStr> {
         self.forms.iter().find_map(|form| match form {
             Form::Aggregate(function) => Some(function),
@@ -209,7 +209,7 @@ impl Forms {
         })
     }
 
-    /// The types that stand for texts in the column's type; `is_checked` if something else looks at aggregates.
+    /// Marker types for the texts in the column's type; `is_checked` if aggregates are checked elsewhere.
     pub(super) fn markers(&self, private: &TokenStream, place: usize, is_checked: bool) -> TokenStream {
         let forms = if self.is_in_doubt { &[][..] } else { &self.forms };
         let markers = forms.iter().filter_map(|form| match form {

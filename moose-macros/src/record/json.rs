@@ -7,11 +7,11 @@ use syn::{Type, spanned::Spanned};
 use super::{entry::Entry, mistakes::Mistakes};
 
 const NAMES: [&str; 5] = ["max_dynamic_paths", "max_dynamic_types", "path", "skip", "skip_regexp"];
-/// As many as ClickHouse takes.
+/// The maximum in ClickHouse.
 const MOST_TYPES: u32 = 254;
 const MOST_PATHS: u32 = 10_000;
 
-/// What the attribute says.
+/// The parameters of the attribute.
 #[derive(Default)]
 pub(super) struct JsonForm {
     max_dynamic_types: Option<u32>,
@@ -44,7 +44,7 @@ impl JsonForm {
         form
     }
 
-    /// The type that stands for it.
+    /// The marker type for them.
     pub(super) fn marker(&self, name: &Ident, private: &TokenStream) -> TokenStream {
         let none = quote!(::core::option::Option::None);
         let number = |number: Option<u32>| {

@@ -5,13 +5,13 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// What can't be relied on because of a mistake.
+/// What an error makes unreliable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
-    /// All of it can.
+    /// Nothing.
     #[default]
     None,
-    /// A type or the key: what tables say of the columns is not checked.
+    /// A type or the key: rules of tables about the columns are not checked.
     Columns,
     /// A name: expressions of fields are not checked either.
     Names,
@@ -23,24 +23,24 @@ pub(super) struct Mistakes {
     first: Option<Error>,
     count: usize,
     doubt: Doubt,
-    /// What the next mistake puts in doubt, if it is not the columns.
+    /// What the next error makes unreliable, if it is not the columns.
     next: Option<Doubt>,
 }
 
-/// All mistakes of an input.
+/// All errors of an input.
 pub(super) struct Told {
-    /// They themselves, as compile errors.
+    /// The errors, as compile errors.
     pub(super) errors: TokenStream,
     pub(super) doubt: Doubt,
 }
 
 impl Mistakes {
-    /// Adds a mistake, to be shown at these tokens.
+    /// Adds an error at the span of these tokens.
     pub(super) fn at(&mut self, place: impl ToTokens, message: impl std::fmt::Display) {
         self.add(Error::new_spanned(place, message));
     }
 
-    /// Adds a mistake that has its place already.
+    /// Adds an error that already has a span.
     pub(super) fn add(&mut self, error: Error) {
         self.count += 1;
         self.doubt = self.doubt.max(self.next.unwrap_or(Doubt::Columns));
@@ -50,7 +50,7 @@ impl Mistakes {
         }
     }
 
-    /// Mistakes that `then` finds put so much in doubt and no more.
+    /// Errors found by `then` make this much unreliable and no more.
     pub(super) fn with_doubt<T>(&mut self, doubt: Doubt, then: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.next.replace(doubt);
         let result = then(self);
@@ -58,7 +58,7 @@ impl Mistakes {
         result
     }
 
-    /// How many they are.
+    /// Number of errors.
     pub(super) fn count(&self) -> usize {
         self.count
     }

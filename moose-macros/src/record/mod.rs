@@ -24,7 +24,7 @@ use syn::DeriveInput;
 use self::mistakes::Mistakes;
 pub(crate) use self::types::derive as derive_type;
 
-/// The implementations for a struct, or all that is wrong with it.
+/// The implementations for a struct, or all its errors.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let record = model::Record::new(input, model::Role::Record, &mut mistakes);

@@ -13,10 +13,10 @@ use super::{
     options::Options,
 };
 
-/// Columns that every table of a stream has besides the declared ones.
+/// The provenance columns, which every table of a stream has besides the declared ones.
 const RESERVED: [&str; 3] = ["_stream_epoch", "_stream_partition", "_stream_offset"];
 
-/// What a struct is derived to be.
+/// What is derived for a struct.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// `OlapRecord`: its values are rows.
@@ -35,7 +35,7 @@ pub(super) struct Record<'a> {
     pub(super) deny_unknown_fields: bool,
     /// Comment of its tables.
     pub(super) comment: Option<String>,
-    /// Columns that its tables had and that may go.
+    /// Former columns of its tables that may be dropped.
     pub(super) dropped: Vec<String>,
     /// At least one.
     pub(super) columns: Vec<Column<'a>>,
@@ -58,18 +58,18 @@ pub(super) struct Column<'a> {
     pub(super) comment: Option<String>,
 }
 
-/// What it means that JSON doesn't give the field.
+/// What happens if JSON doesn't give the field.
 pub(super) enum Missing {
-    /// As the column says: NULL, or a mistake.
+    /// The column decides: NULL, or an error.
     AsColumn,
     /// This value.
     Value(DefaultValue),
-    /// This field of a whole record's value.
+    /// This field of a default value of the whole record.
     FieldOf(DefaultValue),
 }
 
 impl<'a> Record<'a> {
-    /// The record that a struct declares, as far as it is certain; what is wrong is added to the mistakes.
+    /// The record declared by a struct, as far as it is reliable; errors are added to `mistakes`.
     pub(super) fn new(input: &'a DeriveInput, role: Role, mistakes: &mut Mistakes) -> Option<Self> {
         let on_struct = StructAttributes::new(&input.attrs, mistakes);
         for lifetime in input.generics.lifetimes() {
@@ -156,7 +156,7 @@ impl<'a> Column<'a> {
         read.options.check(read.key.is_some(), mistakes);
         if read.options.is_computed() {
             check_computed(&read, mistakes);
-            // Nothing in JSON is its name.
+            // It has no name in JSON.
             json.clear();
         } else if role == Role::Record {
             mistakes.with_doubt(Doubt::None, |mistakes| check_alias(&read, &json, mistakes));
@@ -230,7 +230,7 @@ fn check_computed(read: &FieldAttributes, mistakes: &mut Mistakes) {
     }
 }
 
-/// Where only the column is called otherwise, JSON is as it was: that is so where it has a name of its own.
+/// If only the column is renamed, JSON is unchanged: that is so if the field has a name of its own there.
 ///
 /// ```text
 /// #[olap(renamed_from = "a")] b: Option<u8>,     // `a` in JSON is nobody's, and the column is NULL

@@ -9,7 +9,7 @@ use super::{entry::Entry, mistakes::Mistakes};
 pub(super) const OPTIONS: [&str; 8] =
     ["alias", "codec", "default", "ephemeral", "materialized", "narrowed", "renamed_from", "ttl"];
 
-/// What a column holds where an INSERT does not name it.
+/// The kind of a column's default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DefaultKind {
     Default,
@@ -24,22 +24,22 @@ impl DefaultKind {
         matches!(self, Self::Materialized | Self::Alias)
     }
 
-    /// Whether there is something on a disk.
+    /// Whether the column is stored.
     fn is_stored(self) -> bool {
         matches!(self, Self::Default | Self::Materialized)
     }
 }
 
-/// The kind of a default, as it is written.
+/// The default of a column, as written.
 pub(super) struct ColumnDefault {
     pub(super) kind: DefaultKind,
-    /// The attribute's name, for a place to show.
+    /// The attribute's name, for its span.
     pub(super) name: Ident,
-    /// A ClickHouse expression; only `ephemeral` may be without.
+    /// A ClickHouse expression; only `ephemeral` may have none.
     pub(super) expression: Option<LitStr>,
 }
 
-/// The options of a column, as they are written.
+/// The options of a column, as written.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) default: Option<ColumnDefault>,
@@ -78,7 +78,7 @@ impl Options {
         self.default = Some(ColumnDefault { kind, name: entry.name.clone(), expression });
     }
 
-    /// Where they stand.
+    /// Their spans.
     pub(super) fn places(&self) -> impl Iterator<Item = proc_macro2::Span> {
         let default = self.default.as_ref().map(|default| default.name.span());
         let texts = [&self.codec, &self.ttl, &self.renamed_from];

@@ -10,7 +10,7 @@ use syn::{DeriveInput, GenericParam, Generics, parse_quote};
 
 use super::{attributes, mistakes::Told};
 
-/// An `OlapRecord` with these mistakes.
+/// An `OlapRecord` stub with these errors.
 pub(super) fn record(input: &DeriveInput, told: Option<&Told>) -> TokenStream {
     let errors = told.map(|told| &told.errors);
     let runtime = attributes::runtime(&input.attrs);
@@ -28,7 +28,7 @@ pub(super) fn record(input: &DeriveInput, told: Option<&Told>) -> TokenStream {
     }
 }
 
-/// An `OlapType` with these mistakes.
+/// An `OlapType` stub with these errors.
 pub(super) fn olap_type(input: &DeriveInput, told: Option<&Told>) -> TokenStream {
     let errors = told.map(|told| &told.errors);
     let runtime = attributes::runtime(&input.attrs);
@@ -50,7 +50,7 @@ pub(super) fn olap_type(input: &DeriveInput, told: Option<&Told>) -> TokenStream
     }
 }
 
-/// The type, owning what is in it: each lifetime is `'static`.
+/// The type with `'static` for each lifetime.
 struct Owner<'a> {
     name: &'a Ident,
     generics: Generics,
@@ -58,7 +58,7 @@ struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    /// Nothing where a bound names a lifetime.
+    /// `None` if a bound names a lifetime.
     fn of(input: &'a DeriveInput) -> Option<Self> {
         let mut generics = input.generics.clone();
         for parameter in generics.type_params_mut() {

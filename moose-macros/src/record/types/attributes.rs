@@ -14,7 +14,7 @@ use super::super::{
 };
 use crate::nearest::nearest;
 
-/// What stands on an enum.
+/// The attributes of an enum.
 #[derive(Default)]
 pub(super) struct EnumAttributes {
     pub(super) rename_all: Option<Case>,
@@ -22,7 +22,7 @@ pub(super) struct EnumAttributes {
 }
 
 const ENUM_SERDE: [&str; 2] = ["rename_all", "untagged"];
-/// What serde knows and what a column can't follow, with the way out.
+/// Attributes of serde that a column can't support, with the alternative.
 const ENUM_SERDE_REFUSED: [(&str, &str); 9] = [
     ("content", TAGGED),
     ("default", "a default is the field's: put `#[serde(default)]` on the field of the record"),
@@ -52,7 +52,7 @@ const VARIANT_SERDE_REFUSED: [(&str, &str); 8] = [
 const MADE: &str = "this makes a value, and columns are read without one: give the variant a type that is read so";
 const SKIPPED: &str =
     "a variant of the column can be given by JSON: take it out of the enum, or leave this attribute off";
-/// What serde knows and what makes no difference to reading.
+/// Attributes of serde that don't affect reading.
 pub(super) const IGNORED: [&str; 6] = ["bound", "crate", "expecting", "into", "serialize_with", "skip_serializing"];
 
 impl EnumAttributes {
@@ -128,7 +128,7 @@ pub(super) fn names<'a>(
     all
 }
 
-/// On an enum and its variants `#[olap(…)]` says next to nothing; it may be serde's attribute that was meant.
+/// On an enum and its variants hardly any `#[olap(…)]` is allowed; it may be serde's attribute that was meant.
 fn unknown_to_olap(entry: &Entry, serde: &[&str], mistakes: &mut Mistakes) {
     let name = entry.name.to_string();
     if let Some(meant) = nearest(&name, serde) {
@@ -153,7 +153,7 @@ fn refused_or_unknown(entry: &Entry, refused: &[(&str, &str)], known: &[&str], m
     }
 }
 
-/// Shows every entry of `#[olap(…)]` and `#[serde(…)]`.
+/// Calls `then` with every entry of `#[olap(…)]` and `#[serde(…)]`.
 pub(super) fn for_each_entry(
     attributes: &[Attribute],
     mistakes: &mut Mistakes,

@@ -7,9 +7,9 @@ use syn::{DeriveInput, spanned::Spanned};
 use super::attributes::{EnumAttributes, Named};
 use crate::record::{attributes, mistakes::Mistakes};
 
-/// As many values as 16 bits have.
+/// Number of values that 16 bits have.
 const MOST: usize = 1 << 16;
-/// Variants without a discriminant that are certain to have values of 16 bits.
+/// Number of variants without discriminants whose values certainly fit into 16 bits.
 const MOST_COUNTED: usize = 1 << 15;
 
 pub(super) fn expand(
@@ -34,7 +34,7 @@ pub(super) fn expand(
     let runtime = attributes::runtime(&input.attrs);
     let private = quote!(#runtime::__private);
     let name = &input.ident;
-    // A discriminant may be any expression, so the compiler says which number it is.
+    // A discriminant may be any expression, so only the compiler knows its value.
     let values: Vec<TokenStream> = variants
         .iter()
         .map(|Named { variant, .. }| {
@@ -77,7 +77,7 @@ pub(super) fn expand(
     })
 }
 
-/// What only the compiler can tell: that each value has 16 bits. Nothing where the values are counted from 0.
+/// The check that each value fits into 16 bits, which only the compiler can do. None if the values are counted from 0.
 fn checks(input: &DeriveInput, variants: &[Named<'_>]) -> TokenStream {
     let has_discriminants = variants.iter().any(|named| named.variant.discriminant.is_some());
     if !has_discriminants && variants.len() <= MOST_COUNTED {
@@ -90,7 +90,7 @@ fn checks(input: &DeriveInput, variants: &[Named<'_>]) -> TokenStream {
             "the value of variant `{ident}` is not among -32768 to 32767, which are those of an `Enum16`: give it another one"
         );
         let span = variant.discriminant.as_ref().map_or(ident.span(), |(_, value)| value.span());
-        // Narrowed and back, it is what it was.
+        // Converted to 16 bits and back, it must be the same.
         quote_spanned! {span=>
             const _: () = ::core::assert!(
                 #name::#ident as ::core::primitive::i128

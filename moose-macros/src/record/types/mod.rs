@@ -18,7 +18,7 @@ use super::{
     stub,
 };
 
-/// The implementations for a type, or all that is wrong with it.
+/// The implementations for a type, or all its errors.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
     if !matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))) {

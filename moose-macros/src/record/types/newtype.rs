@@ -45,7 +45,7 @@ pub(super) fn expand(
             .push(parse_quote!(#parameter: #private::ColumnType + ::core::marker::Send + 'static));
     }
     let (implementation, arguments, clause) = generics.split_for_impl();
-    // Shown at the value's type as a whole, so that what is wrong with it is told once.
+    // With the span of the whole type, so that an error in it is reported once.
     let column = read.forms.column(inner, &private, 0);
     let column = Shown::at(inner).wrap(&quote!(#private::NewtypeColumn), &quote!(Self, #column));
     let markers = read.forms.markers(&private, 0, false);

@@ -13,7 +13,7 @@ use crate::record::{
     mistakes::Mistakes,
 };
 
-/// Types that a `Variant` of ClickHouse holds.
+/// Maximum number of types in a `Variant` of ClickHouse.
 const MOST: usize = 255;
 
 /// A variant with data.
@@ -24,14 +24,14 @@ struct Alternative<'a> {
     read: FieldAttributes,
 }
 
-/// Only the attributes that say how the type is stored stand on a value without a name.
+/// A value without a name may only have attributes that say how its type is stored.
 pub(super) fn check_value(field: &Field, mistakes: &mut Mistakes) {
     for attribute in &field.attrs {
         if attribute.path().is_ident("key") {
             mistakes.at(attribute, NO_COLUMN);
         }
         if attribute.path().is_ident("olap") || attribute.path().is_ident("serde") {
-            // Forms of attributes are told where they are read.
+            // Invalid attributes are reported where they are parsed.
             for entry in entries_of(attribute, &mut Mistakes::default()) {
                 let name = entry.name.to_string();
                 if attributes::is_of_column(attribute, &name) {
@@ -102,7 +102,7 @@ pub(super) fn expand(
     let runtime = attributes::runtime(&input.attrs);
     let private = quote!(#runtime::__private);
     let name = &input.ident;
-    // Of a generic enum only its user knows the types.
+    // For a generic enum only its user knows the types.
     let is_checked = input.generics.params.is_empty();
     let markers: TokenStream = alternatives
         .iter()
@@ -175,7 +175,7 @@ fn variant_columns(
         let ident = &named.variant.ident;
         quote!(#name::#ident => ::core::result::Result::Ok(::core::option::Option::None),)
     });
-    // Of a generic enum only its user knows the types.
+    // For a generic enum only its user knows the types.
     let is_checked = columns.generics.params.is_empty();
     let untagged = on_enum.untagged.is_some();
     quote! {
