@@ -45,7 +45,7 @@ macro_rules! points {
 points! {
     /// A commit of the log with records in it is about to be written.
     AppendBefore = "append.before",
-    /// Such a commit is durable; nobody was told.
+    /// Such a commit is durable; no caller has a reply yet.
     AppendAfter = "append.after",
     /// A worker that begins has asked its table what it has; nothing was settled or sent.
     TableAsked = "table.asked",
@@ -55,7 +55,7 @@ points! {
     PendingAfter = "pending.after",
     /// The INSERT of a range is about to be sent.
     InsertBefore = "insert.before",
-    /// The INSERT of the next range is sent but for its end.
+    /// The INSERT of the next range is sent, all but its last byte.
     InsertAhead = "insert.ahead",
     /// The answer is read, nothing was done with it.
     InsertAnswered = "insert.answered",
@@ -63,7 +63,7 @@ points! {
     CursorBefore = "cursor.before",
     /// It is written.
     CursorAfter = "cursor.after",
-    /// A range in doubt: the table was asked what it has.
+    /// A range in doubt: the table was asked which rows it has.
     SettleProbed = "settle.probed",
     /// It is written down that the range's token was taken without its rows.
     SettleBurnt = "settle.burnt",
@@ -71,7 +71,7 @@ points! {
     AgainBefore = "again.before",
     /// They were answered.
     AgainAfter = "again.after",
-    /// The table is made by way of which missing rows come into a table with views.
+    /// The table is created through which missing rows get into a table with views.
     MendMade = "mend.made",
     /// The rows are in it.
     MendFilled = "mend.filled",

@@ -31,7 +31,7 @@ pub enum LetterCommand {
         table: Option<String>,
         /// Only those after this key.
         after: Option<String>,
-        /// At most so many.
+        /// The maximum number.
         limit: usize,
     },
     /// One dead letter with its payload.

@@ -63,7 +63,7 @@ pub fn migrations() {
     }
 }
 
-/// What cargo is told, and whether the build fails.
+/// What is printed for cargo, and whether the build fails.
 struct Outcome {
     text: String,
     failed: bool,

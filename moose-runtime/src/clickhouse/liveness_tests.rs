@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::*;
 
 /// A server that is away between two moments, counted in milliseconds from the start of the test. While it is away it
-/// takes connections and says nothing.
+/// accepts connections and does not respond.
 struct Server {
     started: Instant,
     away: std::ops::Range<u64>,

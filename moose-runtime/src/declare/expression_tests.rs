@@ -13,7 +13,7 @@ const COLUMNS: Columns<'_> = Columns::Named(&[
     ("odd name", None),
 ]);
 
-/// What is wrong, if anything.
+/// The error, if there is one.
 fn mistake(expression: &str, rules: Rules) -> Option<String> {
     let expression = expression.to_owned();
     let caught = std::panic::catch_unwind(move || check("option", &expression, COLUMNS, rules));

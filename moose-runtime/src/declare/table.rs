@@ -22,7 +22,7 @@ use super::{
 
 /// A ClickHouse table of records `R`.
 ///
-/// Columns and, through `#[key]`, the sorting key are the record's; options of the table stand here, so that one record
+/// Columns and, through `#[key]`, the sorting key come from the record; options of the table are set here, so one record
 /// may have several tables.
 ///
 /// ```

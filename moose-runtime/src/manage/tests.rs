@@ -44,7 +44,7 @@ async fn start() -> Port {
 }
 
 impl Port {
-    /// Makes or grows the topic.
+    /// Creates the topic or adds partitions.
     async fn has_partitions(&self, partitions: u16) {
         let retention = Retention { age: None, bytes: None };
         self.log.open_topic(&TopicSpec { name: "events".to_owned(), partitions, retention }).await.unwrap();

@@ -42,7 +42,7 @@ pub(super) fn words(sql: &str) -> Vec<Word> {
     tokens(sql).map(word).collect()
 }
 
-/// The statement with another name wherever this one stands as a name.
+/// Replaces a name in a statement wherever it is used as one.
 pub(super) fn with_name(sql: &str, name: &str, other: &str) -> String {
     let mut text = String::with_capacity(sql.len());
     let mut from = 0;

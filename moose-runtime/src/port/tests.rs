@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 const LIMITS: Limits = Limits { name: "a port", connections: 8, head: DEADLINE, answer: DEADLINE, closing: DEADLINE };
 
-/// A port with an answer of 32 MiB, and one that never comes.
+/// A port with a response of 32 MiB, and one that never completes.
 struct Port {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -73,7 +73,7 @@ async fn a_client_that_does_not_take_its_answer_gives_its_place_back() {
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     assert!(!port.answers(Duration::from_millis(100)).await, "the only place is taken");
     assert!(port.answers(DEADLINE).await, "the place is free again");
-    // One that takes it has the whole time.
+    // A client that reads it has the whole time.
     let mut client = port.connect().await;
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -118,7 +118,7 @@ async fn a_connection_shows_whether_its_client_sends_no_more_or_is_gone() {
         timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{wanted:?}, not {:?}", presence(&stream)));
     };
     becomes(Presence::There).await;
-    // What was not read yet hides nothing.
+    // Unread bytes must not hide that.
     client.write_all(b"more").await.unwrap();
     assert_eq!(presence(&stream), Presence::There);
     client.shutdown().await.unwrap();

@@ -25,7 +25,7 @@ fn actual(name: &str, data_type: &str, default_kind: &str) -> ActualColumn {
     }
 }
 
-/// What `system.columns` says of the table as it was created.
+/// The columns that `system.columns` lists for the table as created.
 fn as_created() -> Vec<ActualColumn> {
     vec![
         actual("id", "String", ""),

@@ -121,13 +121,13 @@ impl Bench {
         self.courier().await.cursor.update(|cursor| cursor.pending.push(written)).await;
     }
 
-    /// Settles what is pending.
+    /// Settles the pending ranges.
     async fn settling(&self) -> JoinHandle<bool> {
         let courier = self.courier().await;
         tokio::spawn(async move { settle_pending(&courier).await })
     }
 
-    /// A server that is asked from now on, and says nothing by itself.
+    /// A server that is used from now on, and never responds by itself.
     async fn on_a_server(&mut self) -> TcpListener {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
@@ -135,7 +135,7 @@ impl Bench {
         server
     }
 
-    /// How many attempts at the first pending range are written down.
+    /// The number of attempts recorded for the first pending range.
     async fn attempts(&self) -> u32 {
         self.shared.backend.cursor("test/ticks", TOPIC, 0).await.unwrap().unwrap().pending[0].attempts
     }
@@ -176,7 +176,7 @@ async fn a_full_range_closes_at_exactly_its_count_and_the_rest_a_second_after_it
     assert_eq!(started.elapsed(), Duration::ZERO, "a full range waits for nothing");
     let range = ranges.recv().await.unwrap();
     assert_eq!((range.first, range.last, range.rows()), (200_000, 200_000, 1));
-    // Tokio's timers have a millisecond's grain.
+    // Tokio's timers have a resolution of a millisecond.
     assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < Duration::from_millis(1_005));
 }
 
@@ -216,7 +216,7 @@ async fn ranges_that_begin_after_a_halving_are_half_as_large() {
     assert_eq!(sizes[1], 500, "{sizes:?}");
 }
 
-/// What is shown, once it is.
+/// Waits until health shows this.
 async fn shown(shared: &Shared, words: &str) -> Duration {
     let started = Instant::now();
     while !shared.health.failures().values().any(|failure| failure.message.contains(words)) {
@@ -243,7 +243,7 @@ async fn a_range_that_ended_the_process_three_times_rests_before_the_next_attemp
     assert_eq!(bench.attempts().await, 3, "nor has a stop in order");
 }
 
-/// A server that takes connections and is silent keeps an attempt on its way.
+/// A server that accepts connections and never responds keeps an attempt under way.
 #[tokio::test]
 async fn an_attempt_is_written_down_before_it_begins_and_taken_back_when_the_partition_is() {
     let mut bench = Bench::new(|_| ()).await;
@@ -271,7 +271,7 @@ async fn every_try_at_such_a_range_is_an_attempt() {
     settling.abort();
 }
 
-/// ClickHouse is away: the first try has failed, and the attempt is taken back.
+/// ClickHouse is away: the first try has failed, and the attempt is removed.
 #[tokio::test]
 async fn a_range_that_waits_for_its_next_try_holds_no_lease_when_the_work_is_to_end() {
     for outdated in [false, true] {
@@ -305,7 +305,7 @@ async fn without_memory_ranges_are_smaller_and_go_on() {
     let others = shared.memory.try_reserve(64 << 20).unwrap();
     let mut ranges = bench.read_with(&shared);
 
-    // What every reader may have besides, and no more.
+    // The spare memory of every reader, and no more.
     let mut undelivered = Vec::new();
     let mut bytes = 0;
     let waits = Duration::from_mins(5);
@@ -367,7 +367,7 @@ async fn a_backlog_waits_its_turn_for_whole_ranges_and_for_those_who_keep_the_me
             range = ranges.recv() => drop(range.unwrap()),
         }
     };
-    // One may be open, and one waits for its turn in vain.
+    // One may be open, and the other waits in vain.
     drop(ranges.recv().await.unwrap());
     let mut last = ranges.recv().await.unwrap().last;
     let started = Instant::now();
@@ -505,7 +505,7 @@ async fn a_cursor_that_does_not_belong_to_the_topic_is_refused_with_the_numbers(
     assert!(error.contains("is at 7, the partition holds 0..0"), "{error}");
 }
 
-/// A group takes a partition away while its cursor is being committed.
+/// A group revokes a partition while its cursor is being committed.
 #[tokio::test]
 async fn a_partition_is_let_go_only_once_the_commit_on_its_way_is_answered_and_none_begins_then() {
     let bench = Bench::new(|_| {}).await;
@@ -549,7 +549,7 @@ async fn once_the_lease_is_over_nothing_is_committed_and_no_insert_begins() {
     assert!(matches!(courier.still_fresh(), Err(super::SyncError::Stale { .. })), "the table was never asked");
 }
 
-/// The offsets of a range are those of other records now.
+/// The offsets of a range belong to other records now.
 #[tokio::test]
 async fn a_range_is_not_read_again_out_of_a_topic_that_was_made_anew() {
     let bench = Bench::new(|_| {}).await;

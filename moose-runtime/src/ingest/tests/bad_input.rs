@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Sends one JSON body of which nothing is to be stored, and gives the answer.
+/// Sends one JSON body of which nothing must be stored, and returns the response.
 async fn refused(body: impl AsRef<[u8]>) -> Answer {
     let server = Server::start().await;
     let answer = server.post(body.as_ref()).await;

@@ -14,10 +14,10 @@ fn ours<T: DeserializeOwned>(text: &str) -> Option<T> {
     reader.end().ok().map(|()| value)
 }
 
-/// Both readers give the same, or both refuse.
+/// Both parsers give the same, or both reject.
 fn agree<T: DeserializeOwned + std::fmt::Debug>(text: &str) {
     let (ours, theirs) = (ours::<T>(text), serde_json::from_str::<T>(text).ok());
-    // The text tells apart what compares as equal: the two zeros.
+    // Compared as text, because the two zeros are equal.
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text:?}");
 }
 

@@ -69,7 +69,7 @@ fn block<R: OlapRecord>(batch: &Batch<R>) -> Vec<u8> {
     block
 }
 
-/// Place and kind of every mistake in a record, which must be refused without a trace.
+/// Pointer and kind of every error in a record, which must be rejected and leave nothing in the columns.
 fn mistakes<R: OlapRecord>(record: &[u8]) -> Vec<(String, ErrorCode)> {
     let mut batch = Batch::<R>::new();
     let empty = block(&batch);

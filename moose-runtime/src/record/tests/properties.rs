@@ -68,7 +68,7 @@ fn json(record: &Everything) -> String {
     .to_string()
 }
 
-/// What the reader should find, in column order.
+/// The expected values, in column order.
 fn values(record: &Everything) -> Vec<Value> {
     let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
     let optional = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::text);
@@ -112,7 +112,7 @@ fn values(record: &Everything) -> Vec<Value> {
     ]
 }
 
-/// A record with something wrong in a random place: cut short, or a value replaced by one that no column takes.
+/// A record with an error at a random place: truncated, or a value replaced by one that no column accepts.
 fn damaged(record: &Everything, place: prop::sample::Index, cut: bool) -> String {
     let text = json(record);
     if cut {

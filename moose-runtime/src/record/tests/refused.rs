@@ -38,7 +38,7 @@ struct Strict {
     id: String,
 }
 
-/// Mistakes of a `Row` with these fields besides a valid `id` and `number`.
+/// Errors of a `Row` with these fields besides a valid `id` and `number`.
 fn with(fields: &str) -> Vec<(String, ErrorCode)> {
     mistakes::<Row>(format!(r#"{{"id":"a","number":1,{fields}}}"#).as_bytes())
 }

@@ -205,7 +205,7 @@ fn columns_of<R, C: crate::record::RecordColumns<R>>(_: &C) -> &'static [crate::
     C::COLUMNS
 }
 
-/// Mistakes of a record with these fields, which must leave no trace.
+/// Errors of a record with these fields, which must leave nothing in the columns.
 fn with(fields: &str) -> Vec<(String, ErrorCode)> {
     mistakes::<Shapes>(record(fields).as_bytes())
 }
@@ -214,7 +214,7 @@ fn found(expected: &[(&str, ErrorCode)]) -> Vec<(String, ErrorCode)> {
     expected.iter().map(|(pointer, code)| ((*pointer).to_owned(), *code)).collect()
 }
 
-/// Fields of records that are taken, so that each type stands in one.
+/// Fields of valid records, which together have every type.
 const TAKEN: [&str; 17] = [
     r#""cow":"é","code":"abc","codes":["abc","d\u00e9"],"label_id":"67e55044-10b1-426f-9247-bb680e5fe0c8""#,
     r#""large":-170141183460469231731687303715884105728,"unsigned_large":"340282366920938463463374607431768211455""#,
@@ -274,7 +274,7 @@ proptest! {
             let mut value: serde_json::Value = serde_json::from_str(&record(TAKEN[broken])).unwrap();
             damage(&mut value, place);
             let refused = decode(&mut disturbed, &[&value.to_string(), &good]).len();
-            // Some values are taken for others: those stay.
+            // Some values are accepted as others: those rows stay.
             if refused == 1 {
                 prop_assert_eq!(decode(&mut clean, &[&good]), []);
             } else {
@@ -285,7 +285,7 @@ proptest! {
     }
 }
 
-/// Puts an object that no column takes at a random place of a value.
+/// Puts an object that no column accepts at a random place of a value.
 fn damage(value: &mut serde_json::Value, place: prop::sample::Index) {
     let wrong = serde_json::json!([{"\u{0}": {}}]);
     match value {

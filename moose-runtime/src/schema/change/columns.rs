@@ -79,7 +79,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks that JSON may still use the recorded name of a renamed field, as earlier records do.
+    /// Refuses a rename in JSON without the recorded name as an alias, because earlier records use that.
     fn json(&mut self, before: &Column, after: &Column) {
         if let Some(name) = before.json.first()
             && !after.json.is_empty()

@@ -5,7 +5,7 @@
 //! 1. [`diff`] compares the recorded tables with the declared ones: a [`TableChange`] for each table that changes, with
 //!    its [`Change`]s, or a [`Refusal`] for each change that needs a decision of the author;
 //! 2. [`Change::risk`] says what a change does to existing rows;
-//! 3. [`plan`] decides how each table is changed, in place or by a rebuild, and gives a [`Plan`] of [`PlanStep`]s;
+//! 3. [`plan()`] decides how each table is changed, in place or by a rebuild, and gives a [`Plan`] of [`PlanStep`]s;
 //! 4. the text of a plan ([`Display`](std::fmt::Display)) is what a migration contains.
 //!
 //! Every statement can be repeated after a kill in its middle, except for three kinds, which the runner must know:

@@ -8,7 +8,7 @@ use crate::schema::{
     Table, fixture,
 };
 
-/// The table that most cases begin with.
+/// The table before the change, in most cases.
 fn events() -> Table {
     let column = fixture::column;
     Table {
@@ -55,7 +55,7 @@ fn constraint() -> Constraint {
     Constraint { name: "sane".to_owned(), kind: ConstraintKind::Check, expression: "amount < 1000000".to_owned() }
 }
 
-/// What is refused, or everything about the way, as a text.
+/// The refusals, or the whole plan, as text.
 fn told(before: &[Table], kept: &[String], after: &[Table], dropped: &[String]) -> String {
     let mut text = String::new();
     for (title, tables) in [("before", before), ("after", after)] {
@@ -387,10 +387,10 @@ fn a_field_keeps_the_name_that_records_on_their_way_have() {
     let before = named(&["note", "words"]);
     let text = told(diff(&before, named(&["remark"])));
     assert!(text.ends_with("would be lost: write `#[serde(alias = \"note\")]` on the field"), "{text}");
-    // An alias is nobody's own name: it may go when no client uses it any more.
+    // An alias is not the field's own name: it may be removed when no client uses it any more.
     assert_eq!(diff(&before, named(&["remark", "note"])), Ok(Vec::new()));
     assert_eq!(diff(&named(&["note"]), named(&["note"])), Ok(Vec::new()));
-    // Of records from before names were kept nothing is known.
+    // In a schema recorded before names were kept they are unknown.
     assert_eq!(diff(&events(), named(&["remark"])), Ok(Vec::new()));
     let mut renamed = named(&["remark"]);
     column(&mut renamed, "note").name = "remark".to_owned();

@@ -68,7 +68,7 @@ fn any_type() -> impl Strategy<Value = DataType> {
 }
 
 proptest! {
-    // Types are large things to make.
+    // Types are expensive to generate.
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
@@ -91,7 +91,7 @@ proptest! {
     }
 }
 
-/// Texts that a server has written; the tests on the engine hold it to them.
+/// Texts printed by a server; tests with the engine check that it still prints them.
 #[test]
 fn types_print_as_the_server_writes_them() {
     for text in [

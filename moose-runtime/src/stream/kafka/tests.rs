@@ -67,7 +67,7 @@ async fn errors_of_brokers_lose_nothing_and_read_nothing_twice() {
         let read = contract::read_all(&kafka, "shaky", 0, next, next + 5).await;
         assert!(read.iter().map(|record| &record.payload).eq(&texts), "{read:?}");
         next += 5;
-        // Whoever commits tries it again until it is there.
+        // The caller retries the commit until it succeeds.
         eventually(async || kafka.commit("shaky group", "shaky", 0, &contract::cursor(epoch, next)).await).await;
         let cursor = eventually(async || kafka.cursor("shaky group", "shaky", 0).await).await;
         assert_eq!(cursor, Some(contract::cursor(epoch, next)));
@@ -79,7 +79,7 @@ async fn errors_of_brokers_lose_nothing_and_read_nothing_twice() {
     kafka.close().await.unwrap();
 }
 
-/// Tries until it is done.
+/// Retries until it succeeds.
 async fn eventually<T>(mut work: impl AsyncFnMut() -> Result<T>) -> T {
     let end = Instant::now() + Duration::from_secs(30);
     loop {

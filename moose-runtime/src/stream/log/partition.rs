@@ -138,7 +138,7 @@ impl Partition {
         segments.iter().filter_map(|segment| segment.stepped).collect()
     }
 
-    /// Records that the clock is too far behind the newest record: this must be noticed without an append.
+    /// Records a step of the clock if the newest record is ahead of it: that must be noticed without an append.
     pub(super) fn look_at_clock(&self, now: i64) {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(segment) = segments.last_mut().filter(|segment| is_ahead(segment.newest, now)) {

@@ -25,7 +25,7 @@ fn column(name: &str, data_type: &str, default_kind: Option<DefaultKind>) -> Act
     ActualColumn { name: name.to_owned(), data_type: data_type.to_owned(), default_kind }
 }
 
-/// A table with nothing to say about it.
+/// A table without flaws.
 fn faultless() -> TableFacts {
     let hidden = Some(DefaultKind::Materialized);
     TableFacts {

@@ -11,7 +11,7 @@ use super::*;
 const DIRECTORY: &str = "MOOSE_TEST_CRASH_DIRECTORY";
 const TASKS: u32 = 4;
 
-/// The process that is killed: appends and commits as fast as it can, and says what was acknowledged.
+/// The process that is killed: appends and commits as fast as it can, and prints what was acknowledged.
 #[test]
 fn child_appends() {
     let Ok(directory) = std::env::var(DIRECTORY) else { return };
@@ -30,7 +30,7 @@ fn child_appends() {
                             .map(|index| format!("{}/{task}/{round}/{index}", std::process::id()))
                             .collect();
                         let count = texts.len() as u64;
-                        // Some appends are large enough to be packed.
+                        // Some appends are large enough to be compressed.
                         let size = if round % 9 == 8 { 4_000 } else { 0 };
                         let payloads: Vec<String> = texts.iter().map(|text| format!("{text:.<size$}")).collect();
                         let first =
@@ -52,7 +52,7 @@ fn child_appends() {
     });
 }
 
-/// What the child said before it died.
+/// What the child printed before it died.
 #[derive(Default)]
 struct Acknowledged {
     records: BTreeMap<(u16, u64), String>,
@@ -78,7 +78,7 @@ impl Acknowledged {
     }
 }
 
-/// What the child said of a record.
+/// What the child printed for a record.
 fn text_of(record: &Record) -> String {
     std::str::from_utf8(&record.payload).unwrap().trim_end_matches('.').to_owned()
 }
@@ -119,7 +119,7 @@ async fn what_was_acknowledged_survives_kill_9_at_any_moment() {
                 let found = stored.get(*offset as usize).map(text_of);
                 assert_eq!(found.as_ref(), Some(text), "partition {partition} offset {offset} round {round}");
             }
-            // Offsets of what was stored and not acknowledged are taken all the same.
+            // Offsets of records that were stored but not acknowledged are used all the same.
             for record in &stored {
                 acknowledged.records.insert((partition, record.offset), text_of(record));
             }

@@ -25,7 +25,7 @@ fn copy(from: &Path, to: &Path) {
 const RECORDS: u64 = 400;
 
 fn text(index: u64) -> String {
-    // Some are large enough to be packed.
+    // Some are large enough to be compressed.
     let count = if index % 40 == 39 { 6_000 } else { index as usize % 50 };
     format!("record {index} {}", "abc".repeat(count))
 }
@@ -72,7 +72,7 @@ async fn flipped_bytes_are_errors_or_harmless() {
     let mut tries = 0;
     for file in files(&root) {
         let stored = std::fs::read(&file).unwrap();
-        // The journal is mostly room for later: damage what is in use.
+        // The journal is mostly preallocated: damage the used bytes.
         let used = stored.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let places = if used > 2_000 { 24 } else { 3 };
         for place in 0..places.min(used) {
@@ -84,7 +84,7 @@ async fn flipped_bytes_are_errors_or_harmless() {
             bytes[at] ^= 0x41;
             std::fs::write(bad.path().join("stream").join(file.strip_prefix(&root).unwrap()), bytes).unwrap();
             tries += 1;
-            // The task is there to catch a panic.
+            // A task, to catch a panic.
             let result = tokio::spawn(async move { read_everything(&bad).await }).await;
             match result {
                 Ok(Ok(())) => {}

@@ -172,7 +172,7 @@ async fn a_topic_is_not_open_before_its_epochs_are_durable() {
     log.open_topic(&topic("t", 3)).await.unwrap_err();
     let error = log.append("t", 0, records(["a"])).await.unwrap_err();
     assert!(matches!(error, StreamError::Paused { .. }), "{error}");
-    // A log that is paused takes nothing anyway: whether the topic is open shows once it is not.
+    // A paused log accepts nothing anyway: whether the topic is open shows once it is not paused.
     assert_eq!(log.partitions("t"), 0);
     fail.store(false, Ordering::SeqCst);
     let refused = async {

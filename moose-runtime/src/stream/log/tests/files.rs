@@ -30,7 +30,7 @@ async fn child_runs_out_of_files() {
         }
     };
     assert!(cause.contains("Too many open files"), "{cause}");
-    // It can't be opened anew as long as that lasts.
+    // It can't be reopened as long as that lasts.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let trouble = log.trouble().expect("it lasts").message;
     assert!(trouble.contains("Too many open files"), "{trouble}");

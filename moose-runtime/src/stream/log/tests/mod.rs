@@ -31,7 +31,7 @@ use crate::stream::{
 };
 use crate::sync::READ_BYTES;
 
-/// Options for tests: no retention but by hand.
+/// Options for tests: retention runs only when called.
 fn options(directory: &tempfile::TempDir) -> LogOptions {
     LogOptions { retention_interval: Duration::from_hours(1), ..LogOptions::new(directory.path().join("stream")) }
 }
@@ -146,7 +146,7 @@ fn a_read_only_directory_is_a_storage_error_with_its_name() {
     std::fs::create_dir(&path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::File::create(path.join("probe")).is_ok() {
-        // The superuser writes where nobody may; there is nothing to see then.
+        // Root ignores permissions, so there is nothing to test.
         return;
     }
     let error = Log::open(options(&directory)).unwrap_err();
@@ -196,7 +196,7 @@ async fn appends_that_wait_together_do_not_pass_the_budget_together() {
     assert!(log.size("t").await.unwrap().unwrap() <= 10_000);
 }
 
-/// A disk that fails when told to, before or after it has written.
+/// A disk that fails on request, before or after it has written.
 #[derive(Clone, Default)]
 struct Failing {
     fail: Arc<AtomicBool>,

@@ -32,7 +32,7 @@ enum Step {
         bytes: u64,
     },
     Reopen,
-    /// Writes fail, before or after the database has them; then the log opens itself anew, or the process ends first.
+    /// Writes fail, before or after the database has them; then the log reopens itself, or the process ends first.
     Fail {
         partition: u16,
         sizes: Vec<usize>,
@@ -43,7 +43,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let partition = 0..PARTITIONS;
-    // Of the last, one alone or a few together are large enough to be packed.
+    // Of the last size, one alone or a few together are large enough to be compressed.
     let size = prop_oneof![18 => 0_usize..50, 2 => 0_usize..5_000, 1 => 0_usize..40_000];
     let step = prop_oneof![
         6 => (partition.clone(), prop::collection::vec(size.clone(), 0..20))

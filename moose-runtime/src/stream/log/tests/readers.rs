@@ -39,7 +39,7 @@ async fn an_heir_goes_on_with_what_was_written_and_the_tokens_begin_as_before() 
     log.append("t", 0, records(["a", "b", "c"])).await.unwrap();
     log.register_group("gone", "t").await.unwrap();
     log.register_group("heir", "t").await.unwrap();
-    // As an earlier build has written it.
+    // As written by an earlier build.
     let stored = format!(
         r#"{{"version":1, "epoch":{epoch},"table_uuid":null,"next":1,"pending":[{{"first":1,"last":2,"since":7,"attempts":2,"burnt":true}}],"later":5}}"#
     );
@@ -61,7 +61,7 @@ async fn an_heir_goes_on_with_what_was_written_and_the_tokens_begin_as_before() 
     assert_eq!(log.shared.partition("t", 1).unwrap().groups(), ["heir"], "the registration went along");
 }
 
-/// The process ends right after the write, before the witness is told.
+/// The process ends right after the write, before the witness is updated.
 #[tokio::test]
 async fn a_cursor_that_goes_back_or_goes_is_no_damage_whenever_the_process_is_killed() {
     for after_writing in [true, false] {

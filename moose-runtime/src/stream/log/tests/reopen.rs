@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A log on a disk that fails when told to.
+/// A log on a disk that fails on request.
 fn failing(directory: &tempfile::TempDir, after_writing: bool, segment_bytes: u64) -> (Arc<Log>, Arc<AtomicBool>) {
     let fail = Arc::new(AtomicBool::new(false));
     let disk = Failing { fail: Arc::clone(&fail), after_writing: Arc::new(AtomicBool::new(after_writing)) };
@@ -10,7 +10,7 @@ fn failing(directory: &tempfile::TempDir, after_writing: bool, segment_bytes: u6
     (Arc::new(log), fail)
 }
 
-/// Appends as soon as the log takes something again.
+/// Appends as soon as the log accepts records again.
 async fn appended(log: &Log, partition: u16, text: &str) -> u64 {
     let again = async {
         loop {

@@ -4,7 +4,7 @@ use std::{sync::atomic::AtomicI64, time::SystemTime};
 
 use super::*;
 
-/// A clock that stands until it is moved.
+/// A clock that stands still until it is moved.
 pub(super) fn clock() -> (Clock, Arc<AtomicI64>) {
     let now = Arc::new(AtomicI64::new(1_000_000));
     let seconds = Arc::clone(&now);
@@ -134,7 +134,7 @@ async fn the_files_of_dropped_segments_go() {
     log.commit("g", "t", 0, &cursor(epoch, 40)).await.unwrap();
     log.enforce_retention().unwrap();
     assert_eq!(log.bounds("t", 0).await.unwrap(), Bounds { start: 40, end: 40 });
-    // The database lets go of a segment once its own threads have.
+    // The database releases a segment once its own threads have.
     timeout(Duration::from_secs(30), async {
         while segments() > before {
             tokio::time::sleep(Duration::from_millis(5)).await;

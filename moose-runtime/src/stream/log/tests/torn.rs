@@ -11,14 +11,14 @@ fn journal(directory: &Path) -> PathBuf {
     directory.join("stream/database/0.jnl")
 }
 
-/// The journal without the room behind it.
+/// The journal without its preallocated end.
 fn used(directory: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(journal(directory)).unwrap();
     bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
     bytes
 }
 
-/// What does not pack.
+/// A record that does not compress.
 fn noise() -> NewRecord {
     let bytes: Vec<u8> = (0..LARGE).map(|_| rand::random_range(1..=u8::MAX)).collect();
     NewRecord::from(Bytes::from(bytes))
@@ -32,7 +32,7 @@ async fn opened(directory: &Path) -> Result<Log> {
     Ok(log)
 }
 
-/// Three records, then a large one of which a page did not reach the disk. Whether the witness was told of it.
+/// Three records, then a large one of which a page did not reach the disk; the witness knows it if `acknowledged`.
 async fn torn(directory: &Path, acknowledged: bool) -> Log {
     let log = opened(directory).await.unwrap();
     let epoch = log.topic("t").await.unwrap().epoch;
@@ -90,7 +90,7 @@ async fn a_torn_write_that_was_acknowledged_is_damage_and_the_error_says_what_is
         assert_eq!(used(directory.path()), before, "the journal is as it was");
         assert_eq!(copies(directory.path()), Vec::<PathBuf>::new());
     }
-    // The way on that is named.
+    // The way out that the error names.
     let bytes = std::fs::read(journal(directory.path())).unwrap();
     let error = opened(directory.path()).await.unwrap_err().to_string();
     let from = error.split("from byte ").nth(1).unwrap().split(' ').next().unwrap().parse::<usize>().unwrap();
@@ -105,7 +105,7 @@ async fn damage_before_the_last_write_is_not_cut_off() {
     let directory = tempfile::tempdir().unwrap();
     let log = torn(directory.path(), false).await;
     drop(log);
-    // Another whole write lies behind the torn one.
+    // A complete write follows the torn one.
     let whole = tempfile::tempdir().unwrap();
     let log = opened(whole.path()).await.unwrap();
     log.append("t", 0, records(["x"])).await.unwrap();
