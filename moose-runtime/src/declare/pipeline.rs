@@ -10,7 +10,7 @@ use super::{
     spec::{Resource, Spec},
 };
 
-/// An API, a stream and a table of records `R` under one name, each as far as it is asked for.
+/// An API, a stream and a table of records `R` under one name; any of them can be left out.
 ///
 /// ```
 /// # use moose_runtime::prelude::*;
@@ -27,7 +27,7 @@ use super::{
 ///     IngestPipeline::new("events").ingest_api(true).stream(true).table(true);
 /// ```
 ///
-/// With options of its own a part is given instead of `true`; it may then also have a name of its own:
+/// Instead of `true`, each can be given with options, and then also with a name of its own:
 ///
 /// ```
 /// # use moose_runtime::prelude::*;
@@ -46,7 +46,7 @@ use super::{
 ///     .table_with(OlapTable::new("events").order_by(&["userId"]));
 /// ```
 ///
-/// The parts are public, so that other declarations can name them: `.destination(&EVENTS.stream)`.
+/// The fields are public, so that other declarations can name them: `.destination(&EVENTS.stream)`.
 #[derive(Debug)]
 #[must_use = "a declaration stands in a static under `#[pipeline]`"]
 pub struct IngestPipeline<R> {
