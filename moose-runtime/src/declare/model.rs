@@ -70,7 +70,7 @@ impl Model {
         Collected::of(registry::all().into_iter().map(|found| (found.resource, Some(found.place)))).checked()
     }
 
-    /// These declarations and no others, whatever is linked: for tests, and for programs that embed a part.
+    /// These declarations and no others, whatever is linked: for tests, and for programs that embed only some.
     pub fn of(resources: &[&'static dyn Resource]) -> Result<Self, DeclarationErrors> {
         Collected::of(resources.iter().map(|&resource| (resource, place_of(resource)))).checked()
     }
