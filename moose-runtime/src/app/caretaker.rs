@@ -29,12 +29,12 @@ pub(super) struct Caretaker {
     /// Runs statements on the engine.
     client: Client,
     /// When it was last restarted. Locked during a restart.
-    opened: Mutex<Option<Instant>>,
+    opened: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Caretaker {
     pub(super) fn new(engine: Arc<Engine>, client: Client) -> Self {
-        Self { engine, client, opened: Mutex::new(None) }
+        Self { engine, client, opened: Arc::default() }
     }
 
     /// Watches the failures until shutdown.
@@ -52,14 +52,16 @@ impl Caretaker {
 
 impl Reopen for Caretaker {
     fn reopen(&self, since: Instant) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let mut opened = self.opened.lock().await;
+        let (engine, client, opened) = (Arc::clone(&self.engine), self.client.clone(), Arc::clone(&self.opened));
+        // A task of its own: if the caller went away in the middle, merges would stay stopped.
+        let restart = tokio::spawn(async move {
+            let mut opened = opened.lock().await;
             if opened.is_some_and(|at| at > since) {
                 return;
             }
             // A merge of the parts around a lost block would hide that it is lost. Stopped until the engine is open
             // again; if the engine does not answer, it is hardly about to merge.
-            if let Err(error) = self.client.execute("SYSTEM STOP MERGES").await {
+            if let Err(error) = client.execute("SYSTEM STOP MERGES").await {
                 tracing::debug!(%error, "the embedded engine did not stop its merges");
             }
             if let Some(end) = opened.map(|at| at + REST).filter(|end| *end > Instant::now()) {
@@ -67,11 +69,15 @@ impl Reopen for Caretaker {
                 sleep_until(end).await;
             }
             tracing::warn!("the embedded engine is closed and opened again");
-            match self.engine.restart().await {
+            match engine.restart().await {
                 Ok(()) => tracing::info!("the embedded engine answers again"),
                 Err(error) => tracing::error!(%error, "failed to start the embedded engine anew"),
             }
             *opened = Some(Instant::now());
+        });
+        Box::pin(async move {
+            // It ends unfinished only where the runtime does.
+            let _ = restart.await;
         })
     }
 }

@@ -76,8 +76,10 @@ impl Parts {
         self.servers.into_inner().shutdown().await;
         let closed = self.backend.close().await;
         #[cfg(feature = "embedded")]
-        if let Some(engine) = self.engine.and_then(Arc::into_inner) {
-            engine.stop(end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))).await;
+        if let Some(engine) = self.engine
+            && !engine.stop(end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))).await
+        {
+            tracing::warn!("the embedded engine did not end in order; its next start repairs what that left behind");
         }
         Addresses::remove(data_dir);
         Ok(closed?)

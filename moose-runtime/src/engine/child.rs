@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, ExitCode},
     sync::PoisonError,
+    sync::atomic::Ordering,
     thread,
 };
 
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     access::{ACCESS_FILE, Access, AccessError},
     config::ServerConfig,
-    ending::{ENDING, SERVING, TERMINAL, watch_for_end},
+    ending::{ENDING, LISTENS, SERVING, TERMINAL, watch_for_end},
     error::OpenError,
     ffi::{self, ClickHouse},
     library::{self, LibraryError},
@@ -173,7 +174,8 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
         "--interactive".to_owned(),
         "--ignore-error".to_owned(),
         "--disable_suggestion".to_owned(),
-        "--history_file=/dev/null".to_owned(),
+        // It changes the mode of the file: never a device.
+        format!("--history_file={}", path.join(CONFIGURATION).join("history").display()),
         format!("--query={}", statements(&port, &holds)),
     ];
     // An interrupted read on its terminal would end the process.
@@ -247,7 +249,11 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
     thread::Builder::new().name("engine-port".to_owned()).spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(reader).read_line(&mut line);
-        let Some(port) = read.ok().and_then(|_| line.trim().parse().ok()) else {
+        if read.is_ok_and(|bytes| bytes == 0) {
+            // ClickHouse has ended, and whoever ran it reports why.
+            return;
+        }
+        let Ok(port) = line.trim().parse() else {
             let reason = "ClickHouse did not open its port; its own words are in the lines before";
             if options.is_supervised() {
                 report(&format!("{FAILED}{reason}"));
@@ -255,6 +261,7 @@ fn announce_port(options: &EngineOptions) -> io::Result<OwnedFd> {
             complain(&format!("error: {reason}"));
             ffi::leave(1);
         };
+        LISTENS.store(true, Ordering::SeqCst);
         let address = SocketAddr::new(options.listen.ip(), port);
         if options.is_supervised() {
             report(&format!("{READY}{address}"));

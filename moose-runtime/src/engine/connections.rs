@@ -44,6 +44,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// none can be opened; finally exits.
 pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
     let started = Instant::now();
+    // A connection may be accepted behind the first look, just before the port is closed.
+    let mut without = 0;
     loop {
         let pace = if is_orphaned() { ORPHANED } else { TOLD };
         let closing = match started.elapsed() {
@@ -53,7 +55,8 @@ pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
             since if since > pace.reading => Some(Close::Reading),
             _ => None,
         };
-        if look(closing) == 0 {
+        without = if look(closing) == Some(0) { without + 1 } else { 0 };
+        if without == 2 {
             none_left();
         }
         thread::sleep(PAUSE);
@@ -61,10 +64,10 @@ pub(super) fn close(is_orphaned: impl Fn() -> bool, none_left: impl Fn()) -> ! {
 }
 
 /// Counts the process's IP sockets, the listening one included, and closes the connections: the only ones that it has
-/// are its clients'.
-fn look(closing: Option<Close>) -> usize {
+/// are its clients'. None if they can't be listed.
+fn look(closing: Option<Close>) -> Option<usize> {
     let mut found = 0;
-    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+    for entry in fs::read_dir("/proc/self/fd").ok()?.flatten() {
         if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
             ffi::with_descriptor(number, |descriptor| {
                 found += usize::from(sockets::is_over_ip(descriptor));
@@ -74,5 +77,5 @@ fn look(closing: Option<Close>) -> usize {
             });
         }
     }
-    found
+    Some(found)
 }

@@ -5,17 +5,24 @@ use std::{
     fs::File,
     io::{self, BufReader, PipeReader, PipeWriter},
     os::{fd::OwnedFd, unix::process::parent_id},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::connections;
+use super::{connections, ffi};
 
 /// What keeps ClickHouse serving, and what keeps its session open after that.
 pub(super) static SERVING: Hold = Hold(Mutex::new(None));
 pub(super) static ENDING: Hold = Hold(Mutex::new(None));
+
+/// Whether ClickHouse has reported its port: from then on it closes the port itself when it is released.
+pub(super) static LISTENS: AtomicBool = AtomicBool::new(false);
 
 /// Our end of ClickHouse's terminal: after the statements it reads from there, and exits when this is closed.
 pub(super) static TERMINAL: Mutex<Option<OwnedFd>> = Mutex::new(None);
@@ -74,6 +81,11 @@ pub(super) fn watch_for_end(input: Option<BufReader<File>>) -> io::Result<()> {
 
 /// Ends the process in order: ClickHouse first. `parent` is the process id of the parent at the start.
 fn end(parent: Option<u32>) {
+    if !LISTENS.load(Ordering::SeqCst) {
+        // Released now, it would still open its port, and its session could be over before the port is closed again: then
+        // anybody could log in as its user. What it leaves behind is as after a kill.
+        ffi::leave(0);
+    }
     if SERVING.let_go() {
         let is_orphaned = move || parent.is_some_and(|parent| parent != parent_id());
         let none_left = || {

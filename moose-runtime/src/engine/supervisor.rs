@@ -12,7 +12,10 @@ use std::{
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -84,7 +87,7 @@ pub struct Engine {
     address: SocketAddr,
     events: Sender<Event>,
     state: watch::Receiver<EngineState>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// An event for the supervisor's thread.
@@ -102,7 +105,11 @@ enum Event {
 
 impl Engine {
     /// Downloads the library if necessary, starts the engine, and returns when it answers.
-    pub async fn start(options: SupervisorOptions) -> Result<Self, EngineError> {
+    pub async fn start(mut options: SupervisorOptions) -> Result<Self, EngineError> {
+        // Restarts must find it wherever the program's working directory is then.
+        if let Ok(path) = std::path::absolute(&options.path) {
+            options.path = path;
+        }
         // Here rather than in the child: a progress bar needs the terminal.
         tokio::task::spawn_blocking(library::locate).await.map_err(|_| EngineError::Stopped)??;
         let program = match options.program.clone() {
@@ -128,7 +135,7 @@ impl Engine {
             .spawn(move || supervisor.run())
             .map_err(|source| EngineError::Spawn { program, source })?;
         // Dropped on every early return, it ends what was started.
-        let mut engine = Self { address: listen, events, state: state.clone(), thread: Some(thread) };
+        let mut engine = Self { address: listen, events, state: state.clone(), thread: Mutex::new(Some(thread)) };
         let settled = state.wait_for(|state| !matches!(state, EngineState::Starting(_)));
         let settled = tokio::time::timeout(START, settled).await.map(|state| state.as_deref().ok().cloned());
         match settled {
@@ -174,11 +181,11 @@ impl Engine {
         answers.await.map_err(|_| EngineError::Stopped)
     }
 
-    /// Ends the engine: running statements may finish within `deadline`, then it is killed. Returns whether it ended in
-    /// order.
-    pub async fn stop(mut self, deadline: Duration) -> bool {
+    /// Ends the engine, whoever else still has it: running statements may finish within about a second, and after
+    /// `deadline` it is killed. Returns whether it ended in order.
+    pub async fn stop(&self, deadline: Duration) -> bool {
         let _ = self.events.send(Event::Stop(deadline));
-        let thread = self.thread.take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let joined = tokio::task::spawn_blocking(move || thread.is_none_or(|thread| thread.join().is_ok())).await;
         let ended = matches!(&*self.state.borrow(), EngineState::Ended(reason) if reason == IN_ORDER);
         joined.unwrap_or(false) && ended

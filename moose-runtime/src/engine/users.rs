@@ -22,7 +22,10 @@ use super::{
     config::element,
     library::hexadecimal,
 };
-use crate::machine::memory;
+use crate::machine::{
+    memory,
+    open_files::{self, engine_connections},
+};
 
 /// The text of a `users.xml`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +38,17 @@ impl std::fmt::Debug for Users {
     }
 }
 
-/// Maximum number of running statements of the read-only user. The pipeline has no such limit, so its INSERTs always
-/// have a slot.
-const READING_AT_ONCE: &str = "100";
+/// Maximum number of running statements of the read-only user. The pipeline has no such limit.
+const READING_AT_ONCE: usize = 100;
+
+/// The part of the engine's connections that these statements may have, so that the others are free for INSERTs: where few
+/// files may be open there are few connections.
+const READING_SHARE: usize = 2;
+
+/// Of an engine that takes so many connections at once.
+fn reading_at_once(connections: usize) -> usize {
+    (connections / READING_SHARE).clamp(1, READING_AT_ONCE)
+}
 
 /// Memory limits of statements, in bytes.
 struct Memory {
@@ -130,7 +141,7 @@ impl Users {
         Self(format!(
             "<clickhouse>\n<profiles>\n{profiles}</profiles>\n<users>\n{hold}{pipeline}{reading}</users>\n\
              <quotas><default/></quotas>\n</clickhouse>\n",
-            profiles = profiles(&Memory::of(memory::total())),
+            profiles = profiles(&Memory::of(memory::total()), reading_at_once(engine_connections(open_files::raise()))),
             hold = user("default", "<password/>", &["127.0.0.1"], "hold", None, HOLD),
             pipeline = user(PIPELINE_USER, &password(&access.moose), from, "pipeline", Some(DATABASE), &work),
             reading = user(READING_USER, &password(&access.readonly), from, "reading", Some(DATABASE), &read),
@@ -164,7 +175,7 @@ const PATHS: &[&str] = &[
 /// With this setting on, 100,000 nested expressions in a value of an INSERT end the process by stack overflow.
 const DEEP: &str = "input_format_values_deduce_templates_of_expressions";
 
-fn profiles(memory: &Memory) -> String {
+fn profiles(memory: &Memory, reading_at_once: usize) -> String {
     let setting = |name: &str, value: &str| element(name, value);
     // The maximum to which a statement may set it.
     let at_most =
@@ -187,7 +198,7 @@ fn profiles(memory: &Memory) -> String {
         setting("readonly", "2"),
         setting("max_memory_usage", &memory.reading.to_string()),
         setting("max_memory_usage_for_user", &memory.reading_together.to_string()),
-        setting("max_concurrent_queries_for_user", READING_AT_ONCE),
+        setting("max_concurrent_queries_for_user", &reading_at_once.to_string()),
         setting("constraints", &bounds.concat()),
     ];
     let own = |name: &str, settings: &str| element(name, &(element("profile", "default") + settings)) + "\n";
