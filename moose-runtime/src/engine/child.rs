@@ -77,6 +77,8 @@ pub(super) struct Orders {
     pub(super) users: Users,
     /// Whether ClickHouse's whole log is written to a file.
     pub(super) log: bool,
+    /// Whether the parent keeps the port: then nobody else can have it.
+    pub(super) has_port: bool,
 }
 
 impl EngineOptions {
@@ -164,7 +166,10 @@ fn run(options: &EngineOptions) -> Result<(), RunError> {
         mend::mend(&path, complain);
     }
     // The system's error for a port in use is clearer than the library's.
-    drop(TcpListener::bind(options.listen).map_err(|source| OpenError::Listen { address: options.listen, source })?);
+    if !orders.has_port {
+        let bound = TcpListener::bind(options.listen);
+        drop(bound.map_err(|source| OpenError::Listen { address: options.listen, source })?);
+    }
     let config = write_configuration(&path, options.listen, connections, &orders)?;
     let port = announce_port(options).map_err(process_error)?;
     let arguments = [
@@ -214,7 +219,7 @@ fn orders(options: &EngineOptions, input: &mut BufReader<File>) -> Result<Orders
         }
         Under::Nobody { password, log } => {
             let access = Access::open(&options.path, password)?;
-            Ok(Orders { users: Users::of(&access, options.listen), log: *log })
+            Ok(Orders { users: Users::of(&access, options.listen), log: *log, has_port: false })
         }
     }
 }

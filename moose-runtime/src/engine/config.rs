@@ -46,6 +46,8 @@ impl ServerConfig<'_> {
             element("path", &escaped(&format!("{}/", self.path.trim_end_matches('/')))),
             element("listen_host", &self.listen.ip().to_string()),
             element("http_port", &self.listen.port().to_string()),
+            // With the parent, which keeps the port over restarts.
+            element("listen_reuse_port", "1"),
             element("users_config", &escaped(self.users)),
             element("max_connections", &self.connections.to_string()),
             element("keep_alive_timeout", IDLE_SECONDS),

@@ -9,7 +9,7 @@ use std::{
     env,
     io::Write as _,
     net::SocketAddr,
-    os::unix::process::CommandExt as _,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
@@ -31,7 +31,7 @@ use super::{
     report::{FAILED, READY, WAITING},
     users::Users,
 };
-use crate::config::EngineConfig;
+use crate::{config::EngineConfig, machine::sockets};
 
 /// Timeout of a start, which includes reading what a crash left.
 const START: Duration = Duration::from_mins(1);
@@ -128,6 +128,7 @@ impl Engine {
             state: sender,
             number: 0,
             bound: None,
+            port: None,
             restarted: Vec::new(),
         };
         let thread = thread::Builder::new()
@@ -213,6 +214,8 @@ struct Supervisor {
     number: u64,
     /// The address that was bound first.
     bound: Option<SocketAddr>,
+    /// Keeps that port while no process has it: it could be taken by somebody who then is sent the password.
+    port: Option<OwnedFd>,
     /// Those that wait for a restart.
     restarted: Vec<oneshot::Sender<()>>,
 }
@@ -293,7 +296,7 @@ impl Supervisor {
             .process_group(0)
             .spawn()
             .map_err(spawn_error)?;
-        let orders = Orders { users: self.options.users.clone(), log: self.options.log };
+        let orders = Orders { users: self.options.users.clone(), log: self.options.log, has_port: self.port.is_some() };
         let told = serde_json::to_vec(&orders).map_err(Into::into).and_then(|mut line| {
             line.push(b'\n');
             child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(&line))
@@ -335,6 +338,11 @@ impl Supervisor {
                 Event::Line(number, line) if number == self.number => {
                     if let Some(address) = line.strip_prefix(READY).and_then(|address| address.parse().ok()) {
                         self.bound = Some(address);
+                        if self.port.is_none() {
+                            self.port = sockets::keep_port(address)
+                                .inspect_err(|error| tracing::debug!(%error, "the embedded engine's port is not kept"))
+                                .ok();
+                        }
                         self.state.send_replace(EngineState::Ready(address));
                         // The requester may have stopped waiting.
                         self.restarted.drain(..).for_each(|answering| answering.send(()).unwrap_or_default());

@@ -1,8 +1,14 @@
-//! Closes sockets that other code in this process (the engine's library) opened.
+//! Sockets of other code: closes those that the engine's library opened in this process, and keeps a port for it.
 
-use std::os::fd::BorrowedFd;
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
-use rustix::net::{AddressFamily, Shutdown, getpeername, getsockname, shutdown};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketFlags, SocketType, bind, getpeername, getsockname, shutdown, socket_with, sockopt,
+};
 
 /// How far a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +32,14 @@ pub fn close(descriptor: BorrowedFd<'_>, how: Close) {
         // If it is gone already, the goal is reached.
         let _ = shutdown(descriptor, how);
     }
+}
+
+/// Keeps a port from other users of the machine, without listening on it: only this user's sockets that share their port
+/// (`SO_REUSEPORT`) can be bound to it as well. It fails where the one that is bound already does not share it.
+pub fn keep_port(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    bind(&socket, &address)?;
+    Ok(socket)
 }

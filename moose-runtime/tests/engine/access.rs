@@ -10,9 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::client::{
-    Host, PIPELINE, Response, SHARED, ask, encode, host_program, open, reading, send, signal, wait_until,
-};
+use crate::client::{Host, PIPELINE, Response, SHARED, ask, encode, open, reading, send};
 
 fn as_user(user: &str, password: &str, sql: &str) -> Response {
     let headers = [("X-ClickHouse-User", user), ("X-ClickHouse-Key", password)];

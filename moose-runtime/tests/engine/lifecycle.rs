@@ -66,6 +66,25 @@ fn an_engine_that_dies_is_started_again_on_the_same_port() {
     assert!(host.stop());
 }
 
+/// Whoever had it would be sent the password with the next INSERT.
+#[test]
+fn nobody_can_take_the_port_while_the_engine_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::start(&directory.path().join("engine"));
+    let engine = host.engine_pid();
+    signal(engine, "KILL");
+    let (mut tries, started) = (0, Instant::now());
+    while !engine_of(&host).is_some_and(|now| now != engine) || !answers(&host) {
+        assert!(TcpListener::bind(host.address).is_err(), "the port was free after {tries} tries");
+        assert!(started.elapsed() < Duration::from_mins(1), "it answers again");
+        tries += 1;
+    }
+    assert!(tries > 3, "{tries} tries");
+    let address = host.address;
+    assert!(host.stop());
+    assert!(TcpListener::bind(address).is_ok(), "it is free in the end");
+}
+
 #[test]
 fn an_engine_alone_ends_in_order_on_a_signal_and_holds_its_directory() {
     let directory = tempfile::tempdir().unwrap();
@@ -223,8 +242,11 @@ fn what_prevents_a_start_is_said() {
     let mut child = Command::new(host_program());
     child.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"{\"users\":\"<clickhouse/>\",\"log\":false}\n").unwrap();
+    // Its end would be the end of the engine.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"users\":\"<clickhouse/>\",\"log\":false,\"has_port\":false}\n").unwrap();
     let output = child.wait_with_output().unwrap();
+    drop(input);
     let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(said.starts_with("moose-engine failed could not listen on "), "{said}");
     assert!(error.contains(&address) && error.contains("engine.listen"), "{error}");
