@@ -6,7 +6,7 @@
 use std::{error::Error, path::Path, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use moose_runtime::stream::{
+use moose_runtime::internal::stream::{
     Backend as _, Cursor, NewRecord, Retention, TopicSpec,
     log::{Log, LogOptions},
 };
@@ -78,7 +78,7 @@ async fn many_callers(callers: usize, count: usize, rounds: usize) -> Outcome {
             for _ in 0..rounds {
                 log.append(TOPIC, 0, vec![record.clone(); count]).await?;
             }
-            Ok::<(), moose_runtime::stream::StreamError>(())
+            Ok::<(), moose_runtime::internal::stream::StreamError>(())
         }));
     }
     for task in tasks {

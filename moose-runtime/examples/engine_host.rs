@@ -13,7 +13,7 @@ use std::{
 
 use moose_runtime::{
     config::{Config, EngineConfig},
-    engine::{self, Access, Engine, EngineOptions, SupervisorOptions, Under, Users},
+    internal::engine::{self, Access, Engine, EngineOptions, SupervisorOptions, Under, Users},
 };
 
 /// Of the pipeline's user.

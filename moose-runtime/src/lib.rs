@@ -8,9 +8,10 @@
 //! runtime, no HTTP and no C code.
 
 pub mod declare;
-pub mod migration;
+mod macros;
+mod migration;
 pub mod record;
-pub mod schema;
+mod schema;
 
 #[cfg(feature = "build")]
 pub mod build;
@@ -18,41 +19,39 @@ pub mod build;
 #[cfg(feature = "runtime")]
 pub mod app;
 #[cfg(feature = "runtime")]
-pub mod cli;
+mod cli;
 #[cfg(feature = "runtime")]
-pub mod clickhouse;
+mod clickhouse;
 #[cfg(feature = "runtime")]
 pub mod config;
 #[cfg(feature = "runtime")]
-pub mod drain;
+mod drain;
 #[cfg(feature = "embedded")]
-pub mod engine;
+mod engine;
 #[cfg(feature = "runtime")]
-#[doc(hidden)]
-pub mod fault;
+mod fault;
 #[cfg(feature = "runtime")]
-pub mod ingest;
+mod ingest;
 #[cfg(feature = "runtime")]
-pub mod inlet;
+mod inlet;
 #[cfg(feature = "runtime")]
-pub mod machine;
-mod macros;
+mod machine;
 #[cfg(feature = "runtime")]
-pub mod manage;
+mod manage;
 #[cfg(feature = "runtime")]
-pub mod memory;
+mod memory;
 #[cfg(feature = "runtime")]
-pub mod migrate;
+mod migrate;
 #[cfg(feature = "runtime")]
-pub mod port;
+mod port;
 #[cfg(feature = "runtime")]
-pub mod shutdown;
+mod shutdown;
 #[cfg(feature = "runtime")]
-pub mod stream;
+mod stream;
 #[cfg(feature = "runtime")]
-pub mod sync;
+mod sync;
 #[cfg(feature = "runtime")]
-pub mod telemetry;
+mod telemetry;
 #[cfg(feature = "runtime")]
 mod time;
 
@@ -80,11 +79,49 @@ pub mod prelude {
     pub use uuid::Uuid;
 }
 
+/// What this repository's tests, measurements and examples need beyond the public surface. Not a public interface: it changes
+/// without notice.
+#[doc(hidden)]
+pub mod internal {
+    /// Passes a room on under its name: a module that is private can't be passed on itself.
+    macro_rules! rooms {
+        ($($room:ident),+) => { $(
+            #[doc = concat!("What is in `", stringify!($room), "`.")]
+            pub mod $room {
+                pub use crate::$room::*;
+            }
+        )+ };
+    }
+
+    rooms!(migration, schema);
+    #[cfg(feature = "runtime")]
+    rooms!(
+        clickhouse, drain, fault, ingest, inlet, machine, manage, memory, migrate, port, shutdown, stream, sync,
+        telemetry
+    );
+    #[cfg(feature = "embedded")]
+    rooms!(engine);
+
+    /// Where a running application says where it listens.
+    #[cfg(feature = "runtime")]
+    pub mod app {
+        pub use crate::app::addresses::{ADDRESSES_FILE, Addresses};
+    }
+
+    /// The declarations as a whole.
+    pub mod declare {
+        pub use crate::declare::{
+            fingerprint::{ApiSchema, Declared, LinkedSchema, StreamSchema, check_against_build},
+            model::{ApiModel, Model, StreamModel, TableModel},
+        };
+    }
+}
+
 /// What generated code calls. Not a public interface: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::declare::{
-        ColumnName, Place, Registered, check_aggregate, check_field, check_key, check_variant, declared,
+        ColumnName, Place, Program, Registered, check_aggregate, check_field, check_key, check_variant, declared,
     };
     pub use crate::record::column::{
         Aggregate, AggregateColumn, AllowsCompact, AllowsDecimal, AllowsFixed, AllowsJson, AllowsLowCardinality,
@@ -97,6 +134,8 @@ pub mod __private {
         Stores, ValueError,
     };
     pub use crate::schema::DefaultKind;
+    #[cfg(feature = "runtime")]
+    pub use crate::{app::App, cli::main};
     pub use inventory;
     pub use serde;
     pub use serde::de::{Deserializer, Error as DeserializeError, MapAccess};

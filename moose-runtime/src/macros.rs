@@ -23,7 +23,7 @@
 #[macro_export]
 macro_rules! run {
     ($($arguments:tt)*) => {
-        $crate::cli::main($crate::__program!($($arguments)*))
+        $crate::__private::main($crate::__program!($($arguments)*))
     };
 }
 
@@ -34,7 +34,7 @@ macro_rules! run {
 #[macro_export]
 macro_rules! app {
     ($($arguments:tt)*) => {
-        $crate::app::App::new($crate::__program!($($arguments)*))
+        $crate::__private::App::new($crate::__program!($($arguments)*))
     };
 }
 
@@ -54,7 +54,7 @@ macro_rules! __program {
         $crate::__program!(@ ::core::option::Option::None)
     };
     (@ $schema:expr) => {
-        $crate::declare::Program {
+        $crate::__private::Program {
             name: ::core::env!("CARGO_PKG_NAME"),
             version: ::core::env!("CARGO_PKG_VERSION"),
             schema: $schema,

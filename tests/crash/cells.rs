@@ -1,6 +1,6 @@
 //! What the matrix is made of: where is killed, who is killed, and which nets are under it.
 
-use moose_runtime::fault::Point;
+use moose_runtime::internal::fault::Point;
 
 use crate::scene::Victim;
 

@@ -6,7 +6,7 @@
 
 use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
 
-use moose_runtime::fault::Point;
+use moose_runtime::internal::fault::Point;
 use moose_tests::{
     engine, http, is_full, shim,
     wait::{eventually, same},

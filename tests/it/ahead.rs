@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use moose_runtime::{
-    clickhouse::{Ahead, Client, Patience, insert::Insert},
     config::Config,
+    internal::clickhouse::{Ahead, Client, Patience, insert::Insert},
 };
 use moose_tests::{
     pipelines::NUMBERS,

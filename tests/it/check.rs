@@ -2,9 +2,8 @@
 
 use hyper::StatusCode;
 use moose_runtime::{
-    app::RunningApp,
+    app::{Effect, Flaw, Promise, RunningApp},
     declare::Resource,
-    sync::check::{Effect, Flaw, Promise},
 };
 use moose_tests::{
     http,

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use moose_runtime::{
+use moose_runtime::internal::{
     clickhouse::Client,
     drain::{Gate, Order, new_id},
 };

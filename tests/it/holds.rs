@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use hyper::StatusCode;
-use moose_runtime::{app::RunningApp, telemetry::Failure};
+use moose_runtime::app::{Failure, RunningApp};
 use moose_tests::{
     http,
     load::each_is_a_row_once,

@@ -4,12 +4,10 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use moose_runtime::{
-    app::{App, AppBuilder, RunningApp},
+    app::{App, AppBuilder, Failure, ResumeFrom, RunningApp},
     config::Config,
     declare::Program,
     prelude::*,
-    sync::ResumeFrom,
-    telemetry::Failure,
 };
 use moose_tests::{
     http,

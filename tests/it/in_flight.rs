@@ -5,10 +5,13 @@
 //! pipeline finds the records in the stream, decodes them by its own type, and stores them or says why not.
 
 use moose_runtime::{
-    declare::{Model, Resource},
-    migration::{Action, Draft, Migration, Migrations, RecordedSchema, Saved},
+    declare::Resource,
+    internal::{
+        declare::Model,
+        migration::{Action, Draft, Migration, Migrations, RecordedSchema, Saved},
+        schema::{Constraint, ConstraintKind, Table},
+    },
     prelude::*,
-    schema::{Constraint, ConstraintKind, Table},
 };
 use moose_tests::{http, wait::eventually};
 
@@ -122,7 +125,7 @@ fn recorded(declared: &'static dyn Resource) -> Migrations {
     Migrations::of(vec![first], Some(schema)).expect("right")
 }
 
-fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut moose_runtime::schema::Column {
+fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut moose_runtime::internal::schema::Column {
     table.columns.iter_mut().find(|column| column.name == name).expect("the column")
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use moose_runtime::engine;
+use moose_runtime::internal::engine;
 use moose_tests::{
     http,
     pipelines::NUMBERS,

@@ -3,7 +3,7 @@
 
 use std::{fs, process::Output};
 
-use moose_runtime::{
+use moose_runtime::internal::{
     clickhouse::Client,
     migrate::drift,
     schema::{Column, ColumnDefault, Constraint, ConstraintKind, DefaultKind, Index, Storage, Table},

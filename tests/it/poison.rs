@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use moose_runtime::{
     app::RunningApp,
-    stream::{
+    internal::stream::{
         Backend as _, DeadLetter, DeadLetterQuery,
         log::{Log, LogOptions},
     },

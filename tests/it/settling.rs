@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use moose_runtime::{
-    app::{App, RunningApp},
+    app::{App, ResumeFrom, RunningApp},
     declare::Program,
-    stream::{
-        Backend as _, Cursor, Retention, TopicSpec,
-        log::{Log, LogOptions},
+    internal::{
+        stream::{
+            Backend as _, Cursor, Retention, TopicSpec,
+            log::{Log, LogOptions},
+        },
+        sync::group,
     },
-    sync::{ResumeFrom, group},
 };
 use moose_tests::{
     http,

@@ -2,13 +2,16 @@
 //! nothing of delivery is lost by them.
 
 use moose_runtime::{
-    declare::{Model, Resource},
-    prelude::*,
-    schema::{self, Storage},
-    stream::{
-        Backend as _, DeadLetterQuery,
-        log::{Log, LogOptions},
+    declare::Resource,
+    internal::{
+        declare::Model,
+        schema::{self, Storage},
+        stream::{
+            Backend as _, DeadLetterQuery,
+            log::{Log, LogOptions},
+        },
     },
+    prelude::*,
 };
 use moose_tests::{
     http,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use moose_runtime::stream::{AssignmentEvent, Assignments, Backend as _, contract};
+use moose_runtime::internal::stream::{AssignmentEvent, Assignments, Backend as _, contract};
 use moose_tests::{
     http, is_full,
     load::{Load, each_is_a_row_once},

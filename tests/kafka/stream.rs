@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
 
 use bytes::Bytes;
-use moose_runtime::stream::{
+use moose_runtime::internal::stream::{
     Backend as _, Bounds, StreamError,
     contract::{self, records, topic},
     kafka::{Kafka, KafkaOptions},
@@ -93,7 +93,7 @@ async fn a_range_ends_behind_aborted_transactions_and_markers() {
     }
     // Four records and four markers; the last of those is written after the producer has its answer.
     eventually(DEADLINE, || async { same(kafka.bounds("gaps", 0).await.unwrap(), &Bounds { start: 0, end: 8 }) }).await;
-    let texts = |found: Vec<moose_runtime::stream::Record>| -> Vec<(u64, Bytes)> {
+    let texts = |found: Vec<moose_runtime::internal::stream::Record>| -> Vec<(u64, Bytes)> {
         found.into_iter().map(|record| (record.offset, record.payload)).collect()
     };
     let expected = [(0, Bytes::from("a")), (4, Bytes::from("b"))];

@@ -7,7 +7,7 @@ use std::{
     sync::{OnceLock, mpsc},
 };
 
-use moose_runtime::engine::{Engine, SupervisorOptions, Users};
+use moose_runtime::internal::engine::{Engine, SupervisorOptions, Users};
 
 /// An engine that runs as long as the test binary.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use moose_runtime::{
+use moose_runtime::internal::{
     declare::Model,
     schema::{Storage, Table},
 };

@@ -102,7 +102,7 @@ mod hostile {
 
 #[test]
 fn declarations_of_a_hostile_place_are_linked() {
-    let model = moose_runtime::declare::Model::linked().expect("they are right");
+    let model = moose_runtime::internal::declare::Model::linked().expect("they are right");
     let tables: Vec<&str> = model.tables.iter().map(|declared| declared.table.name.as_str()).collect();
     assert_eq!(tables, ["summed", "table"]);
     assert_eq!((model.streams.len(), model.apis.len(), model.dropped_tables.len()), (2, 2, 1));

@@ -21,15 +21,15 @@ impl std::fmt::Debug for Streams {
 
 /// The streams of an application that does not run, opened to read their record counts.
 #[derive(Debug)]
-pub struct Books {
+pub(crate) struct Books {
     streams: Streams,
     /// The record counts.
-    pub accounting: Accounting,
+    pub(crate) accounting: Accounting,
 }
 
 impl Books {
     /// Opens the streams in the data directory; `None` if there are none yet. Nobody else can open them meanwhile.
-    pub async fn open(topology: &Topology, config: &Config) -> Result<Option<Self>, AppError> {
+    pub(crate) async fn open(topology: &Topology, config: &Config) -> Result<Option<Self>, AppError> {
         if !streams::may_exist(config) {
             return Ok(None);
         }
@@ -40,17 +40,17 @@ impl Books {
     }
 
     /// The streams.
-    pub fn streams(&self) -> &Arc<dyn Backend> {
+    pub(crate) fn streams(&self) -> &Arc<dyn Backend> {
         &self.streams.0
     }
 
     /// Every stream with each of its destinations.
-    pub fn ways(&self) -> &[Way] {
+    pub(crate) fn ways(&self) -> &[Way] {
         self.accounting.ways()
     }
 
     /// Closes the streams.
-    pub async fn close(self) -> Result<(), AppError> {
+    pub(crate) async fn close(self) -> Result<(), AppError> {
         Ok(self.streams.0.close().await?)
     }
 }

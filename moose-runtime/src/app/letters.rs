@@ -24,7 +24,7 @@ const PAGE: usize = 100;
 /// A request about dead letters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum LetterCommand {
+pub(crate) enum LetterCommand {
     /// A page of dead letters, without their payloads.
     List {
         /// Only those of this table.
@@ -48,7 +48,7 @@ pub enum LetterCommand {
 /// Which dead letters are meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Selection {
+pub(crate) enum Selection {
     /// Those with these keys.
     Keys(Vec<String>),
     /// All of this table.
@@ -59,7 +59,7 @@ pub enum Selection {
 
 /// Answers requests about dead letters.
 #[derive(Clone)]
-pub struct LetterDesk {
+pub(crate) struct LetterDesk {
     backend: Arc<dyn Backend>,
     /// Needed for replays only.
     client: Option<Client>,
@@ -78,18 +78,18 @@ impl std::fmt::Debug for LetterDesk {
 
 impl LetterDesk {
     /// Answers for the letters of `backend`.
-    pub fn new(backend: Arc<dyn Backend>, client: Option<Client>, destinations: Vec<Destination>) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, client: Option<Client>, destinations: Vec<Destination>) -> Self {
         Self { backend, client, destinations: destinations.into(), reopen: None, one_at_a_time: Arc::default() }
     }
 
     /// Restarts the embedded engine after a replay whose token may be used without its row being stored.
     #[must_use]
-    pub fn reopening(self, reopen: Option<Arc<dyn Reopen>>) -> Self {
+    pub(crate) fn reopening(self, reopen: Option<Arc<dyn Reopen>>) -> Self {
         Self { reopen, ..self }
     }
 
     /// Executes a command. The error is a text for the caller.
-    pub async fn answer(&self, command: LetterCommand) -> Result<Value, String> {
+    pub(crate) async fn answer(&self, command: LetterCommand) -> Result<Value, String> {
         match command {
             LetterCommand::List { table, after, limit } => {
                 let after = after.map(|after| key(&after)).transpose()?;

@@ -5,7 +5,7 @@
 //! calls.
 
 mod accounts;
-mod addresses;
+pub(crate) mod addresses;
 mod builder;
 #[cfg(feature = "embedded")]
 mod caretaker;
@@ -23,19 +23,34 @@ pub(crate) mod streams;
 mod tables;
 mod topology;
 
-pub use accounts::Books;
-pub use addresses::{ADDRESSES_FILE, Addresses};
+pub(crate) use accounts::Books;
+pub(crate) use addresses::{ADDRESSES_FILE, Addresses};
 pub use builder::AppBuilder;
 pub(crate) use database::engine_path;
 pub use error::AppError;
 pub(crate) use error::exit_code;
-pub use letters::{LetterCommand, LetterDesk, Selection};
+pub(crate) use letters::{LetterCommand, LetterDesk, Selection};
 pub use migrations::Migrating;
 pub use producer::Producer;
-pub use readers::{ReaderCommand, ReaderDesk};
+pub(crate) use readers::{ReaderCommand, ReaderDesk};
 pub use running::RunningApp;
 pub(crate) use schema_state::SchemaState;
 pub use topology::{ApiNode, StreamNode, Subscription, TableNode, Topology};
+
+#[cfg(feature = "embedded")]
+pub use crate::engine::{Access, AccessError, Attempt, EngineError, LibraryError};
+pub use crate::{
+    clickhouse::{ClickHouseError, Client, Query},
+    drain::DrainError,
+    migrate::{Confirm, MigrateError},
+    migration::{Discrepancy, MigrationError},
+    stream::{Retention, StreamError, TopicSpec},
+    sync::{
+        ResumeFrom,
+        check::{Effect, Flaw, Promise, Report, TableReport},
+    },
+    telemetry::{Component, Delivery, Failure, Health, Metrics, Reason, Severity},
+};
 
 use crate::declare::Program;
 

@@ -18,7 +18,7 @@ use crate::{
 /// A request about readers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum ReaderCommand {
+pub(crate) enum ReaderCommand {
     /// All readers of all streams.
     List,
     /// Continue at the cursors of a reader that is this application under an earlier name.
@@ -35,7 +35,7 @@ pub enum ReaderCommand {
 
 /// Answers requests about readers.
 #[derive(Clone)]
-pub struct ReaderDesk {
+pub(crate) struct ReaderDesk {
     backend: Arc<dyn Backend>,
     /// Knows the tables; needed to adopt a reader, and for everything when the streams are on Kafka.
     client: Option<Client>,
@@ -50,12 +50,12 @@ impl std::fmt::Debug for ReaderDesk {
 
 impl ReaderDesk {
     /// Answers for the readers of the declared streams and tables in `ways`.
-    pub fn new(backend: Arc<dyn Backend>, client: Option<Client>, ways: Vec<Way>) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, client: Option<Client>, ways: Vec<Way>) -> Self {
         Self { backend, client, ways: ways.into() }
     }
 
     /// Executes a command. The error is a text for the caller.
-    pub async fn answer(&self, command: ReaderCommand) -> Result<Value, String> {
+    pub(crate) async fn answer(&self, command: ReaderCommand) -> Result<Value, String> {
         let done = match command {
             ReaderCommand::List => return self.list().await,
             ReaderCommand::Adopt { reader } => (self.adopt(&reader).await?, "adopted", reader),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    declare::{Model, check_against_build},
+    declare::{fingerprint::check_against_build, model::Model},
     drain::Drains,
     ingest::{Door, DoorOptions, Route},
     inlet::Inlet,

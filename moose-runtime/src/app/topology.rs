@@ -6,7 +6,10 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     config::Config,
-    declare::{ApiModel, DeclarationErrors, Model, Resource, StreamModel, TableModel},
+    declare::{
+        DeclarationErrors, Resource,
+        model::{ApiModel, Model, StreamModel, TableModel},
+    },
     record::BatchFactory,
     schema::{self, Storage},
     stream::{Retention, TopicSpec},
@@ -25,7 +28,7 @@ pub struct Topology {
     /// Names of the tables that may be dropped, in order.
     pub dropped_tables: Vec<String>,
     /// What stores the tables: the configured server, or the embedded engine.
-    pub storage: Storage,
+    pub(crate) storage: Storage,
 }
 
 /// An ingest API, and what it feeds.
@@ -36,7 +39,7 @@ pub struct ApiNode {
     /// Topic of the stream that takes the records.
     pub topic: String,
     /// Batches of the stream's records, which know the record's key.
-    pub new_batch: BatchFactory,
+    pub(crate) new_batch: BatchFactory,
 }
 
 /// A stream, and what it fills.
@@ -61,7 +64,7 @@ pub struct Subscription {
 #[derive(Clone, Debug)]
 pub struct TableNode {
     /// The table, with the batches that are inserted into it.
-    pub destination: Destination,
+    pub(crate) destination: Destination,
     /// Topics of the streams that fill it, by name; empty for a table that is filled by others.
     pub topics: Vec<String>,
 }
@@ -74,12 +77,12 @@ impl fmt::Debug for ApiNode {
 
 impl Topology {
     /// All declarations linked into the program, as configured.
-    pub fn linked(config: &Config) -> Result<Self, DeclarationErrors> {
+    pub(crate) fn linked(config: &Config) -> Result<Self, DeclarationErrors> {
         Ok(Self::new(&Model::linked()?, config))
     }
 
     /// These declarations, as configured.
-    pub fn new(model: &Model, config: &Config) -> Self {
+    pub(crate) fn new(model: &Model, config: &Config) -> Self {
         Self {
             apis: model.apis.iter().map(|api| ApiNode::new(api, model)).collect(),
             streams: model.streams.iter().map(|stream| StreamNode::new(stream, config)).collect(),
@@ -95,17 +98,17 @@ impl Topology {
     }
 
     /// The declarations of the tables that streams fill.
-    pub fn filled_tables(&self) -> impl Iterator<Item = &schema::Table> {
+    pub(crate) fn filled_tables(&self) -> impl Iterator<Item = &schema::Table> {
         self.filled().map(TableNode::table)
     }
 
     /// The declarations of all tables.
-    pub fn declared_tables(&self) -> Vec<schema::Table> {
+    pub(crate) fn declared_tables(&self) -> Vec<schema::Table> {
         self.tables.iter().map(|table| table.table().clone()).collect()
     }
 
     /// Possible destinations of dead letters: all tables, because a stream may once have filled any of them.
-    pub fn destinations(&self) -> Vec<Destination> {
+    pub(crate) fn destinations(&self) -> Vec<Destination> {
         self.tables.iter().map(|table| table.destination.clone()).collect()
     }
 
@@ -151,8 +154,13 @@ impl TableNode {
         }
     }
 
+    /// Name of the table.
+    pub fn name(&self) -> &str {
+        &self.destination.table.name
+    }
+
     /// The table's declaration.
-    pub fn table(&self) -> &schema::Table {
+    pub(crate) fn table(&self) -> &schema::Table {
         &self.destination.table
     }
 }

@@ -14,7 +14,7 @@ use std::{env, fmt::Write as _, fs, io, io::Write as _, path::Path, process};
 use serde::Serialize;
 
 use crate::{
-    declare::{LinkedSchema, Model},
+    declare::{fingerprint::LinkedSchema, model::Model},
     migration::{DIRECTORY, Draft, Migrations},
     schema::Storage,
 };

@@ -77,7 +77,8 @@ impl Client {
         &self.official
     }
 
-    /// The client for INSERTs.
+    /// The client that INSERTs go through.
+    #[doc(hidden)]
     pub fn insert(&self) -> &InsertClient {
         &self.insert
     }

@@ -36,7 +36,7 @@ struct TableRow(Uuid, String, bool);
 
 impl Client {
     /// The table of that name in the client's database, if there is one.
-    pub async fn table(&self, name: &str) -> Result<Option<TableState>, ClickHouseError> {
+    pub(crate) async fn table(&self, name: &str) -> Result<Option<TableState>, ClickHouseError> {
         let place = format!("database = {} AND", quote_string(self.database()));
         let name = quote_string(name);
         let tables: Vec<TableRow> = self

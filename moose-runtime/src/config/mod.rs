@@ -14,7 +14,7 @@ mod value;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use bytesize::ByteSize;
+pub use bytesize::ByteSize;
 
 pub(crate) use keys::flags;
 pub use load::{ConfigError, Flag, Sources};

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::schema;
 
 use super::{
-    Kind, Model, StreamModel,
-    model::Collected,
+    Kind,
+    model::{Collected, Model, StreamModel},
     registry::{self, place_of},
 };
 

@@ -24,9 +24,9 @@ pub const ACCESS_FILE: &str = "access.json";
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// Password of [`PIPELINE_USER`].
+    /// Password of the user `moose`, whose the tables are.
     pub moose: String,
-    /// Password of [`READING_USER`].
+    /// Password of the user `readonly`, who reads.
     pub readonly: String,
 }
 

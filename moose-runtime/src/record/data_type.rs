@@ -45,8 +45,8 @@ macro_rules! declared {
 types! { declared
     /// A ClickHouse type as declared by a column, known at compile time.
     ///
-    /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned
-    /// counterpart, which can also be parsed, is [`schema::DataType`].
+    /// Its text form is ClickHouse's own, as in `system.columns` and in the header of a Native block. The owned counterpart,
+    /// which can also be read from such a text, is `schema::DataType`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum DataType {

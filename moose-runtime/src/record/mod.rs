@@ -15,6 +15,7 @@ mod explain;
 mod field;
 mod findings;
 mod in_doubt;
+#[doc(hidden)]
 pub mod json;
 mod json_object;
 mod map_key;
@@ -33,13 +34,17 @@ pub use column::{
     Column, ColumnType, NullableInside, Stores,
 };
 pub use data_type::{ColumnSpec, DataType, JsonOptions};
+#[doc(hidden)]
 pub use decode::Seed;
 pub use error::{Problem, ValueError};
 pub use field::{Field, FieldColumn};
 pub use findings::Findings;
+#[doc(hidden)]
 pub use in_doubt::{Columns, InDoubt, OrNot, Sendable};
 pub use json::{Node, Place};
 pub use native::{PROVENANCE_COLUMNS, write_string, write_varint};
 pub use spec::{ColumnVisitor, ColumnVisitorMut, NoColumns, OlapRecord, RecordColumns};
 pub use typed::Batch;
 pub use wide::{Int256, NotWide, UInt256};
+
+pub use crate::schema::DefaultKind;

@@ -19,7 +19,8 @@ pub enum DefaultKind {
 }
 
 impl DefaultKind {
-    /// Parses the `default_kind` of `system.columns`; `None` for an ordinary column, where it is empty.
+    /// The kind that `system.columns` shows; `None` for an ordinary column, which it shows as empty.
+    #[doc(hidden)]
     pub fn read(text: &str) -> Result<Option<Self>, UnknownDefaultKind> {
         match text {
             "" => Ok(None),

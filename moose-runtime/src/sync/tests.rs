@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clickhouse::{ClickHouseError, Client},
     config::Config,
-    declare::{Model, OlapTable},
+    declare::{OlapTable, model::Model},
     drain::Drains,
     memory::Share,
     prelude::OlapRecord,

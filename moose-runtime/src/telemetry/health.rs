@@ -159,12 +159,12 @@ pub struct Health {
 
 impl Health {
     /// Records a failed try that was not ClickHouse's fault. `since` stays that of the first failure.
-    pub fn failed(&self, component: &Component, reason: Reason, message: String) {
+    pub(crate) fn failed(&self, component: &Component, reason: Reason, message: String) {
         self.failed_after(Duration::ZERO, component, reason, None, message);
     }
 
     /// Records a failed try after a wait: the failure began when the wait did.
-    pub fn failed_after(
+    pub(crate) fn failed_after(
         &self,
         waited: Duration,
         component: &Component,
@@ -187,13 +187,13 @@ impl Health {
     }
 
     /// The component works again. Returns how long it had not.
-    pub fn recovered(&self, component: &Component) -> Option<Duration> {
+    pub(crate) fn recovered(&self, component: &Component) -> Option<Duration> {
         let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(component)?;
         Some(failure.since.elapsed().unwrap_or_default())
     }
 
     /// Removes a delivery's failures: another process has it now.
-    pub fn forget(&self, delivery: &Delivery) {
+    pub(crate) fn forget(&self, delivery: &Delivery) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|component, _| component.delivery().is_none_or(|other| !other.is_same(delivery)));
     }

@@ -29,7 +29,7 @@ macro_rules! metrics {
         #[derive(Debug)]
         pub struct Metrics {
             registry: Registry,
-            $( $(#[doc = $help])+ pub $name: Family<$labels, $kind>, )+
+            $( $(#[doc = $help])+ pub(crate) $name: Family<$labels, $kind>, )+
         }
 
         impl Default for Metrics {
@@ -136,7 +136,7 @@ pub(super) struct Row {
 
 impl Metrics {
     /// Shows what is declared before anything has happened.
-    pub fn begin(&self, declared: &Declared) {
+    pub(crate) fn begin(&self, declared: &Declared) {
         self.make_zeros(declared);
         for table in &declared.tables {
             self.flushed(table);
@@ -144,7 +144,7 @@ impl Metrics {
     }
 
     /// The table has taken a range.
-    pub fn flushed(&self, table: &str) {
+    pub(crate) fn flushed(&self, table: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let label = TableLabel { table: table.to_owned() };
         self.last_flush_timestamp_seconds.get_or_create(&label).set(now.as_secs_f64());

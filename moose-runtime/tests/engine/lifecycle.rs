@@ -12,7 +12,7 @@ use std::{
 
 use moose_runtime::{
     config::{Config, EngineConfig},
-    engine::{Access, Engine, EngineState, SupervisorOptions},
+    internal::engine::{Access, Engine, EngineState, SupervisorOptions},
 };
 
 use crate::client::{Host, PIPELINE, ask_at, host_program, is_alive, open, send, signal, wait_until};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use moose_runtime::stream::{
+use moose_runtime::internal::stream::{
     Backend as _, NewRecord, Retention, TopicSpec,
     log::{Log, LogOptions},
 };

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use moose_runtime::{app::ADDRESSES_FILE, engine::Engine};
+use moose_runtime::internal::{app::ADDRESSES_FILE, engine::Engine};
 use moose_tests::{
     engine, http,
     process::{Addresses, Launch, Process, cpu_time},

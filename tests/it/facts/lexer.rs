@@ -1,6 +1,6 @@
 //! That a text is taken apart where ClickHouse takes it apart.
 
-use moose_runtime::schema::lexer::{Lexer, TokenKind};
+use moose_runtime::internal::schema::lexer::{Lexer, TokenKind};
 use moose_tests::random::Random;
 
 use crate::stage::Stage;
@@ -55,7 +55,7 @@ async fn texts_are_taken_apart_where_clickhouse_does() {
         );
     }
     for texts in texts.chunks(2_000) {
-        let list: Vec<String> = texts.iter().map(|text| moose_runtime::schema::quote_string(text)).collect();
+        let list: Vec<String> = texts.iter().map(|text| moose_runtime::internal::schema::quote_string(text)).collect();
         let sql = format!(
             "SELECT normalizeQueryKeepNames(arrayJoin([{}])) FORMAT JSONCompactEachRow SETTINGS max_query_size = 100000000",
             list.join(", ")

@@ -6,7 +6,7 @@
 
 mod walk;
 
-use moose_runtime::{
+use moose_runtime::internal::{
     migration::{Action, Draft, Migration, Migrations, RecordedSchema, Saved},
     schema::{Storage, Table, quote_string},
 };
@@ -228,6 +228,6 @@ fn clauses(line: &str) -> String {
     settings.join(", ")
 }
 
-fn quoted(column: &moose_runtime::schema::Column) -> String {
+fn quoted(column: &moose_runtime::internal::schema::Column) -> String {
     quote_string(&column.data_type.to_string())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use moose_runtime::schema::{
+use moose_runtime::internal::schema::{
     Column, ColumnDefault, Constraint, ConstraintKind, DataType, DefaultKind, Engine, EngineKind, Index, Projection,
     Table, change::Fit, quote_string,
 };

@@ -29,8 +29,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sync", &["clickhouse", "drain", "record", "schema", "stream"]),
     ("migrate", &["clickhouse", "drain", "migration", "schema"]),
     ("manage", &["port", "stream"]),
-    // `run!` and `app!`: what they expand to belongs to the program they stand in.
-    ("macros", &["app", "cli", "declare"]),
+    // `run!` and `app!`: what they expand to belongs to the program they stand in, and names `__private` alone.
+    ("macros", &[]),
     (
         "app",
         &[
@@ -252,7 +252,7 @@ mod tests {
             ("sync/mod.rs", "#[cfg(test)] mod tests { use crate::engine::Engine; use axum::Router; }"),
             ("sync/tests.rs", "use crate::engine::Engine;"),
             ("cli/mod.rs", "use crate::{app::App, engine, sync::Worker};"),
-            ("macros.rs", "macro_rules! run { () => { $crate::cli::main() } }"),
+            ("macros.rs", "macro_rules! run { () => { $crate::__private::main() } }"),
             ("lib.rs", "pub use record::OlapRecord; pub mod prelude { pub use crate::cli::x; }"),
             ("cli/mod.rs", "const HELP: &str = \"where libchdb.so lies\";"),
             ("engine/ffi.rs", "const NAME: &str = \"libchdb.so\"; fn f() { chdb_connect(); }"),

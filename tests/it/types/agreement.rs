@@ -9,7 +9,7 @@ use std::{
     fmt::Write as _,
 };
 
-use moose_runtime::schema::{DataType, quote_string};
+use moose_runtime::internal::schema::{DataType, quote_string};
 use moose_tests::{http, is_full, random::Random};
 use serde::de::IgnoredAny;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Texts that one type or another may read wrongly.
 
-use moose_runtime::schema::DataType;
+use moose_runtime::internal::schema::DataType;
 
 /// Scalars, and what looks like them.
 const HOSTILE: [&str; 79] = [

@@ -17,8 +17,8 @@ mod round_trip;
 mod values;
 
 use moose_runtime::{
+    internal::schema::DataType,
     record::{ErasedBatch, Rejected},
-    schema::DataType,
 };
 use moose_tests::{
     http::{self, Answer, percent_encoded},

@@ -1,6 +1,6 @@
 //! Random values of a type as JSON, written as ClickHouse prints them, and what makes two such values equal.
 
-use moose_runtime::schema::DataType;
+use moose_runtime::internal::schema::DataType;
 use moose_tests::random::Random;
 use serde_json::{Map, Value, json};
 

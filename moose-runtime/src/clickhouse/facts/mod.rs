@@ -115,7 +115,7 @@ impl Defaults {
 
 impl Client {
     /// The facts about a table, if it exists.
-    pub async fn facts(&self, name: &str) -> Result<Option<TableFacts>, ClickHouseError> {
+    pub(crate) async fn facts(&self, name: &str) -> Result<Option<TableFacts>, ClickHouseError> {
         let Some(state) = self.table(name).await? else { return Ok(None) };
         let Some(row) = self.row(self.database(), name).await? else { return Ok(None) };
         let defaults = Defaults {

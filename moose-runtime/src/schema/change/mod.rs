@@ -3,10 +3,11 @@
 //! Each stage is data that the next one reads, and none has input or output besides:
 //!
 //! 1. [`diff`] compares the recorded tables with the declared ones: a [`TableChange`] for each table that changes, with
-//!    its [`Change`]s, or a [`Refusal`] for each change that needs a decision of the author;
-//! 2. [`Change::risk`] says what a change does to existing rows;
-//! 3. [`plan()`] decides how each table is changed, in place or by a rebuild, and gives a [`Plan`] of [`PlanStep`]s;
-//! 4. the text of a plan ([`Display`](std::fmt::Display)) is what a migration contains.
+//!    its [`Change`]s, or a [`Refusal`] for each change that needs a word of the author;
+//! 2. [`Change::risk`] says what a change does to the rows that are there;
+//! 3. [`plan`](fn@plan) decides how each table is brought along, in place or by a new table, and gives a [`Plan`] of
+//!    [`PlanStep`]s;
+//! 4. the text of a plan ([`Display`](std::fmt::Display)) is what stands in a migration.
 //!
 //! Every statement can be repeated after a kill in its middle, except for three kinds, which the runner must know:
 //! `INSERT … SELECT` into `<table>__new_<number>` (empty that table first; nobody else writes to it), `EXCHANGE` and
