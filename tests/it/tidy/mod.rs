@@ -5,6 +5,7 @@ mod layers;
 mod licences;
 mod links;
 mod source;
+mod surface;
 
 use std::{
     collections::BTreeSet,

@@ -90,7 +90,7 @@ impl Case {
 }
 
 /// That a committed file is what a test makes of it; `MOOSE_TEST_REWRITE=1` makes it so.
-fn is_current(path: &str, expected: &str) {
+pub(super) fn is_current(path: &str, expected: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     if found == expected {
         return;
