@@ -1,4 +1,7 @@
-//! The macros of `moose-runtime`: `#[derive(OlapRecord)]` and `#[pipeline]`.
+//! The macros of `moose-runtime`: `#[derive(OlapRecord)]`, `#[derive(OlapType)]` and `#[pipeline]`.
+//!
+//! Programs use them from there (`use moose_runtime::prelude::*;`), and its documentation has the examples: what a macro makes
+//! names `moose_runtime`, so none of them would compile here.
 
 mod nearest;
 mod pipeline;
