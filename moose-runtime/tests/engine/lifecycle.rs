@@ -74,7 +74,7 @@ fn nobody_can_take_the_port_while_the_engine_restarts() {
     let engine = host.engine_pid();
     signal(engine, "KILL");
     let (mut tries, started) = (0, Instant::now());
-    while !engine_of(&host).is_some_and(|now| now != engine) || !answers(&host) {
+    while engine_of(&host).is_none_or(|now| now == engine) || !answers(&host) {
         assert!(TcpListener::bind(host.address).is_err(), "the port was free after {tries} tries");
         assert!(started.elapsed() < Duration::from_mins(1), "it answers again");
         tries += 1;
