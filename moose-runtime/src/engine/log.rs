@@ -23,6 +23,10 @@ const NOBODYS: &[&str] = &["executeQuery", "DynamicQueryHandler", "HTTPHandler",
 /// Its message when its terminal is closed, which is how it is asked to end.
 const TERMINAL_CLOSED: &str = "Cannot set terminal to the original";
 
+/// Messages about a client that went away in the middle of a response, and about merges that wait for a drop: whoever leaves
+/// a SELECT early would fill the log with errors.
+const ROUTINE: &[&str] = &["Write buffer has been canceled", "Broken pipe", "Temporarily pause scheduling of tasks"];
+
 /// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
@@ -48,6 +52,7 @@ fn read(line: &str) -> (Weight, String) {
     };
     let weight = match entry.level.as_str() {
         _ if NOBODYS.contains(&entry.logger_name.as_str()) => Weight::Detail,
+        "Error" | "Warning" if ROUTINE.iter().any(|routine| entry.message.contains(routine)) => Weight::Detail,
         "Fatal" | "Critical" | "Error" => Weight::Error,
         "Warning" => Weight::Warning,
         _ => Weight::Detail,
@@ -92,6 +97,12 @@ mod tests {
     #[test]
     fn what_a_client_was_answered_is_its_own() {
         assert_eq!(entry("Error", "executeQuery", "Code: 60. DB::Exception: no table").0, Weight::Detail);
+        let left = "Code: 236. DB::Exception: Write buffer has been canceled. (ABORTED)";
+        assert_eq!(entry("Error", "WriteBufferFromHTTPServerResponse", left).0, Weight::Detail);
+        assert_eq!(
+            entry("Warning", "t", "Temporarily pause scheduling of tasks, because it is dropped").0,
+            Weight::Detail
+        );
     }
 
     #[test]
