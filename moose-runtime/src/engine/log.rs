@@ -23,9 +23,15 @@ const NOBODYS: &[&str] = &["executeQuery", "DynamicQueryHandler", "HTTPHandler",
 /// Its message when its terminal is closed, which is how it is asked to end.
 const TERMINAL_CLOSED: &str = "Cannot set terminal to the original";
 
-/// Messages about a client that went away in the middle of a response, and about merges that wait for a drop: whoever leaves
-/// a SELECT early would fill the log with errors.
-const ROUTINE: &[&str] = &["Write buffer has been canceled", "Broken pipe", "Temporarily pause scheduling of tasks"];
+/// Messages about a client that went away in the middle of a request or response, and about merges that wait for a drop:
+/// anybody could fill the log with them.
+const ROUTINE: &[&str] = &[
+    "Broken pipe",
+    "Cannot read remaining request body",
+    "Connection reset by peer",
+    "Temporarily pause scheduling of tasks",
+    "Write buffer has been canceled",
+];
 
 /// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
